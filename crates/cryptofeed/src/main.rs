@@ -1,0 +1,2 @@
+//! The cryptofeed command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Market-data feeds for Binance spot and Backpack over any transport.

@@ -1,0 +1,1 @@
+//! Validated proxy settings: URLs, credentials, sources and their precedence.

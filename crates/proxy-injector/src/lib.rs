@@ -1,0 +1,1 @@
+//! Joins policy and mechanism: settings, route, dialer, transport.

@@ -1,0 +1,1 @@
+//! The pure decision which route a connection takes, and why.

@@ -1,0 +1,1 @@
+//! Mock exchanges, real proxies and recording dialers for tests and the demo.

@@ -1,0 +1,1 @@
+//! REST over any dialer, with keep-alive, bounded bodies and named failures.

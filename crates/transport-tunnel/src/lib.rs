@@ -1,0 +1,1 @@
+//! Dialers that wrap dialers: TCP, TLS, HTTP CONNECT, SOCKS4, SOCKS4a and SOCKS5.

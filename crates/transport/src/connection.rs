@@ -1,0 +1,181 @@
+//! A byte stream to a target, and what is known about how it came to be.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::error::{Hop, Phase};
+use crate::target::Endpoint;
+
+/// What a [`Connection`] carries: any asynchronous byte stream.
+pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// A byte stream to a [`Target`](crate::Target).
+pub struct Connection {
+    io: Box<dyn Io>,
+    info: ConnectionInfo,
+}
+
+impl Connection {
+    /// A connection over `io`, of which nothing else is known.
+    #[must_use]
+    pub fn new(io: impl Io + 'static) -> Self {
+        Self {
+            io: Box::new(io),
+            info: ConnectionInfo::default(),
+        }
+    }
+
+    /// The same connection with other information about it.
+    #[must_use]
+    pub fn with_info(mut self, info: ConnectionInfo) -> Self {
+        self.info = info;
+        self
+    }
+
+    /// How the connection came to be.
+    #[must_use]
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+
+    /// How the connection came to be, to be added to.
+    pub fn info_mut(&mut self) -> &mut ConnectionInfo {
+        &mut self.info
+    }
+
+    /// Takes the byte stream and its history apart.
+    #[must_use]
+    pub fn into_parts(self) -> (Box<dyn Io>, ConnectionInfo) {
+        (self.io, self.info)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+/// How a connection came to be: its socket, the proxies it passes and how long each phase took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionInfo {
+    local_addr: Option<SocketAddr>,
+    peer_addr: Option<SocketAddr>,
+    hops: Vec<Endpoint>,
+    timings: Vec<Timing>,
+}
+
+impl ConnectionInfo {
+    /// Of a socket between two addresses.
+    #[must_use]
+    pub fn of_socket(local: SocketAddr, peer: SocketAddr) -> Self {
+        Self {
+            local_addr: Some(local),
+            peer_addr: Some(peer),
+            ..Self::default()
+        }
+    }
+
+    /// This machine's end of the socket.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr
+    }
+
+    /// The other end of the socket: the first proxy, or the target of a direct connection.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer_addr
+    }
+
+    /// The proxies the connection passes, nearest first. Empty for a direct connection.
+    #[must_use]
+    pub fn hops(&self) -> &[Endpoint] {
+        &self.hops
+    }
+
+    /// How long each phase took, in their order.
+    #[must_use]
+    pub fn timings(&self) -> &[Timing] {
+        &self.timings
+    }
+
+    /// Adds the time that a phase took.
+    pub fn record(&mut self, hop: Hop, phase: Phase, elapsed: Duration) {
+        self.timings.push(Timing {
+            hop,
+            phase,
+            elapsed,
+        });
+    }
+
+    /// States that what was the target so far is a proxy on the way to another target.
+    pub fn pass_through(&mut self, proxy: &Endpoint) {
+        for timing in &mut self.timings {
+            timing.hop.pass_through(proxy);
+            timing.phase = timing.phase.at(&timing.hop);
+        }
+        self.hops.push(proxy.clone());
+    }
+}
+
+/// How long one phase of a dial took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// With whom.
+    pub hop: Hop,
+    /// Which phase.
+    pub phase: Phase,
+    /// How long it took.
+    pub elapsed: Duration,
+}

@@ -1,0 +1,431 @@
+//! Why a connection could not be made.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use crate::reply::Reply;
+use crate::target::Endpoint;
+
+/// A cause of any type.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// With whom the dial was busy when it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hop {
+    /// A proxy on the way.
+    Proxy(Endpoint),
+    /// The target itself.
+    Target(Endpoint),
+}
+
+impl Hop {
+    /// The endpoint of the proxy or the target.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        match self {
+            Self::Proxy(endpoint) | Self::Target(endpoint) => endpoint,
+        }
+    }
+
+    /// Whether the hop is a proxy.
+    #[must_use]
+    pub fn is_proxy(&self) -> bool {
+        matches!(self, Self::Proxy(_))
+    }
+
+    /// What a proxy's dialer saw as its target is a proxy for who uses that dialer.
+    pub(crate) fn pass_through(&mut self, proxy: &Endpoint) {
+        if matches!(self, Self::Target(endpoint) if endpoint == proxy) {
+            *self = Self::Proxy(proxy.clone());
+        }
+    }
+}
+
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Proxy(endpoint) => write!(f, "proxy {endpoint}"),
+            Self::Target(endpoint) => endpoint.fmt(f),
+        }
+    }
+}
+
+/// What the dial was doing, in the order in which it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Choosing the route.
+    Route,
+    /// Looking up a name.
+    Dns,
+    /// Connecting a socket.
+    Tcp,
+    /// TLS with a proxy.
+    ProxyTls,
+    /// Asking a proxy for a tunnel.
+    ProxyHandshake,
+    /// TLS with the target, inside the tunnel if there is one.
+    TargetTls,
+    /// Upgrading to WebSocket.
+    Upgrade,
+    /// Waiting for the target's answer.
+    Response,
+}
+
+impl Phase {
+    pub(crate) fn at(self, hop: &Hop) -> Self {
+        match (self, hop) {
+            (Self::TargetTls, Hop::Proxy(_)) => Self::ProxyTls,
+            _ => self,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Route => "route",
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::ProxyTls => "proxy tls",
+            Self::ProxyHandshake => "proxy handshake",
+            Self::TargetTls => "target tls",
+            Self::Upgrade => "upgrade",
+            Self::Response => "response",
+        })
+    }
+}
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DialErrorKind {
+    /// The phase took longer than it may.
+    Timeout,
+    /// The name does not exist or could not be looked up.
+    NameResolution,
+    /// The other side refused the connection.
+    Refused,
+    /// No way leads to the other side.
+    Unreachable,
+    /// The other side closed or reset the connection before it had answered.
+    Closed,
+    /// The other side wants credentials, or rejected those it got.
+    Authentication,
+    /// The proxy declined to connect to the target, or the exchange to upgrade; see
+    /// [`DialError::reply`].
+    Rejected,
+    /// The other side broke the protocol.
+    Protocol,
+    /// What listens there speaks another protocol: the proxy's scheme or port is wrong.
+    WrongProtocol,
+    /// The certificate is not trusted, expired or of another name.
+    Certificate,
+    /// TLS failed for another reason.
+    Tls,
+    /// The target cannot be expressed in the proxy's protocol; nothing was sent.
+    Unsupported,
+    /// The settings allow no route, and direct is not one.
+    NoRoute,
+    /// Another input or output error.
+    Io,
+}
+
+impl fmt::Display for DialErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Timeout => "timed out",
+            Self::NameResolution => "the name could not be resolved",
+            Self::Refused => "connection refused",
+            Self::Unreachable => "unreachable",
+            Self::Closed => "connection closed",
+            Self::Authentication => "credentials missing or rejected",
+            Self::Rejected => "request rejected",
+            Self::Protocol => "protocol violated",
+            Self::WrongProtocol => "it speaks another protocol",
+            Self::Certificate => "certificate not accepted",
+            Self::Tls => "tls failed",
+            Self::Unsupported => "not possible with this kind of proxy",
+            Self::NoRoute => "no route is allowed",
+            Self::Io => "i/o error",
+        })
+    }
+}
+
+impl From<&io::Error> for DialErrorKind {
+    fn from(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable => Self::Unreachable,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Io,
+        }
+    }
+}
+
+/// A failed dial: where, in which phase, why, and what the other side said.
+///
+/// The message fits behind "failed to"; the cause is in [`source`](Error::source) only.
+#[derive(Debug)]
+pub struct DialError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hop: Hop,
+    phase: Phase,
+    kind: DialErrorKind,
+    reply: Option<Reply>,
+    towards: Option<Endpoint>,
+    detail: Option<String>,
+    retry_after: Option<Duration>,
+    source: Option<BoxError>,
+}
+
+impl DialError {
+    /// A failure of `kind`, in `phase`, with `hop`.
+    #[must_use]
+    pub fn new(hop: Hop, phase: Phase, kind: DialErrorKind) -> Self {
+        let phase = phase.at(&hop);
+        Self(Box::new(Inner {
+            hop,
+            phase,
+            kind,
+            reply: None,
+            towards: None,
+            detail: None,
+            retry_after: None,
+            source: None,
+        }))
+    }
+
+    /// An input or output error; its kind follows from `error`.
+    ///
+    /// A [`DialError`] inside `error` is a dial that failed earlier than the layer above could
+    /// see, and is returned as it was.
+    #[must_use]
+    pub fn io(hop: Hop, phase: Phase, error: io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(earlier) => earlier,
+            Err(error) => Self::new(hop, phase, DialErrorKind::from(&error)).with_source(error),
+        }
+    }
+
+    /// The phase took too long.
+    #[must_use]
+    pub fn timeout(hop: Hop, phase: Phase, cause: impl Into<BoxError>) -> Self {
+        Self::new(hop, phase, DialErrorKind::Timeout).with_source(cause)
+    }
+
+    /// Adds what the other side answered.
+    #[must_use]
+    pub fn with_reply(mut self, reply: Reply) -> Self {
+        self.0.reply = Some(reply);
+        self
+    }
+
+    /// Adds for which target a proxy was asked.
+    #[must_use]
+    pub fn with_towards(mut self, target: Endpoint) -> Self {
+        self.0.towards = Some(target);
+        self
+    }
+
+    /// Adds what exactly was wrong. The text must hold no secret.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds how long the other side asked to wait before the next try.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// The failure as seen by who uses the target so far as a proxy.
+    #[must_use]
+    pub fn pass_through(mut self, proxy: &Endpoint) -> Self {
+        self.0.hop.pass_through(proxy);
+        self.0.phase = self.0.phase.at(&self.0.hop);
+        self
+    }
+
+    /// With whom the dial was busy.
+    #[must_use]
+    pub fn hop(&self) -> &Hop {
+        &self.0.hop
+    }
+
+    /// What the dial was doing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.0.phase
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> DialErrorKind {
+        self.0.kind
+    }
+
+    /// What the other side answered, if it did.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.0.reply.as_ref()
+    }
+
+    /// How long the other side asked to wait before the next try.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether the same dial may succeed later without anybody changing something.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            DialErrorKind::Timeout
+            | DialErrorKind::NameResolution
+            | DialErrorKind::Refused
+            | DialErrorKind::Unreachable
+            | DialErrorKind::Closed
+            | DialErrorKind::Io => true,
+            DialErrorKind::Rejected => match self.0.reply {
+                Some(Reply::Http { status, .. }) => status == 429 || status >= 500,
+                Some(Reply::Socks4(code)) => code == 0x5B,
+                Some(Reply::Socks5(code)) => matches!(code, 1 | 3..=6),
+                _ => false,
+            },
+            DialErrorKind::Authentication
+            | DialErrorKind::Protocol
+            | DialErrorKind::WrongProtocol
+            | DialErrorKind::Certificate
+            | DialErrorKind::Tls
+            | DialErrorKind::Unsupported
+            | DialErrorKind::NoRoute => false,
+        }
+    }
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { hop, phase, .. } = &*self.0;
+        match phase {
+            Phase::Route => write!(f, "choose a route to {hop}")?,
+            Phase::Dns => write!(f, "resolve {hop}")?,
+            Phase::Tcp => write!(f, "connect to {hop}")?,
+            Phase::ProxyTls | Phase::TargetTls => write!(f, "establish tls with {hop}")?,
+            Phase::ProxyHandshake => write!(f, "open a tunnel through {hop}")?,
+            Phase::Upgrade => write!(f, "upgrade to websocket at {hop}")?,
+            Phase::Response => write!(f, "get an answer from {hop}")?,
+        }
+        if let Some(target) = &self.0.towards {
+            write!(f, " to {target}")?;
+        }
+        write!(f, ": {}", self.0.kind)?;
+        if let Some(detail) = &self.0.detail {
+            write!(f, ": {detail}")?;
+        }
+        if let Some(reply) = &self.0.reply {
+            write!(f, " ({reply})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for DialError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Target;
+
+    fn endpoint(host: &str, port: u16) -> Endpoint {
+        Target::parse(host, port).unwrap().endpoint().clone()
+    }
+
+    #[test]
+    fn a_message_fits_behind_failed_to_and_leaves_the_cause_to_source() {
+        let error = DialError::io(
+            Hop::Target(endpoint("p", 1080)),
+            Phase::Tcp,
+            io::Error::from(io::ErrorKind::ConnectionRefused),
+        )
+        .pass_through(&endpoint("p", 1080));
+        assert_eq!(
+            error.to_string(),
+            "connect to proxy p:1080: connection refused"
+        );
+        assert!(error.source().is_some());
+        assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn tls_with_what_turns_out_to_be_a_proxy_is_proxy_tls() {
+        let proxy = endpoint("p", 8443);
+        let error = DialError::new(
+            Hop::Target(proxy.clone()),
+            Phase::TargetTls,
+            DialErrorKind::Tls,
+        )
+        .pass_through(&proxy);
+        assert_eq!(error.phase(), Phase::ProxyTls);
+        assert!(error.hop().is_proxy());
+    }
+
+    #[test]
+    fn passing_through_a_second_proxy_leaves_the_first_ones_failure_alone() {
+        let (first, second) = (endpoint("a", 1), endpoint("b", 2));
+        let error = DialError::new(
+            Hop::Proxy(first.clone()),
+            Phase::ProxyHandshake,
+            DialErrorKind::Rejected,
+        )
+        .with_towards(second.clone())
+        .with_reply(Reply::Socks5(5))
+        .pass_through(&second);
+        assert_eq!(error.hop(), &Hop::Proxy(first));
+        assert_eq!(
+            error.to_string(),
+            "open a tunnel through proxy a:1 to b:2: request rejected (socks5 reply 0x05: connection refused)"
+        );
+    }
+
+    #[test]
+    fn a_dial_error_inside_an_io_error_keeps_its_hop_and_phase() {
+        let inner = DialError::new(
+            Hop::Proxy(endpoint("p", 1)),
+            Phase::ProxyHandshake,
+            DialErrorKind::Authentication,
+        );
+        let outer = DialError::io(
+            Hop::Target(endpoint("t", 2)),
+            Phase::TargetTls,
+            io::Error::other(inner),
+        );
+        assert_eq!(outer.phase(), Phase::ProxyHandshake);
+        assert!(!outer.is_retryable());
+    }
+}

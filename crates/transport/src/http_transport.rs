@@ -1,0 +1,189 @@
+//! The REST seam.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use crate::error::{BoxError, DialError};
+use crate::reply::{Excerpt, Reply};
+use crate::target::InvalidTarget;
+
+/// Sends REST requests.
+#[async_trait]
+pub trait HttpTransport: Send + Sync {
+    /// Sends `request`, whose URI is absolute, and returns the whole response, of whatever status.
+    ///
+    /// # Errors
+    /// [`HttpError`] if there was no connection, no complete answer or too large an answer. A
+    /// status of 400 and more is not an error here; [`require_success`] makes it one.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>;
+}
+
+#[async_trait]
+impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        (**self).send(request).await
+    }
+}
+
+/// Turns every status but 2xx into an error that carries the status and the beginning of the body.
+///
+/// # Errors
+/// [`HttpErrorKind::Status`] for every other status.
+pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let reply = Reply::Http {
+        status: status.as_u16(),
+        reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
+        body: Excerpt::of(response.body()),
+    };
+    Err(HttpError {
+        kind: HttpErrorKind::Status(status),
+        reply: Some(reply),
+        source: None,
+    })
+}
+
+/// What kind of failure a REST request met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpErrorKind {
+    /// The request cannot be sent: its URI is not absolute, or its scheme is not HTTP's.
+    Request,
+    /// There was no connection; [`HttpError::dial_error`] says why.
+    Dial,
+    /// The answer did not arrive in time.
+    Timeout,
+    /// The connection broke before the answer was complete.
+    Broken,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// The answer has another status than 2xx.
+    Status(StatusCode),
+}
+
+/// A failed REST request. The message fits behind "failed to".
+#[derive(Debug)]
+pub struct HttpError {
+    kind: HttpErrorKind,
+    reply: Option<Reply>,
+    source: Option<BoxError>,
+}
+
+impl HttpError {
+    /// A failure of `kind` with its cause.
+    #[must_use]
+    pub fn new(kind: HttpErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            reply: None,
+            source: Some(source.into()),
+        }
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> HttpErrorKind {
+        self.kind
+    }
+
+    /// The status, if the exchange answered with one that is an error.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self.kind {
+            HttpErrorKind::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// What the exchange answered, if it did.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        self.reply.as_ref()
+    }
+
+    /// Why there was no connection, if that was the failure.
+    #[must_use]
+    pub fn dial_error(&self) -> Option<&DialError> {
+        self.source.as_deref()?.downcast_ref()
+    }
+
+    /// Whether the same request may succeed later without anybody changing something.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            HttpErrorKind::Dial => self.dial_error().is_some_and(DialError::is_retryable),
+            HttpErrorKind::Timeout | HttpErrorKind::Broken => true,
+            HttpErrorKind::Status(status) => {
+                status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+            }
+            HttpErrorKind::Request | HttpErrorKind::TooLarge => false,
+        }
+    }
+}
+
+impl From<DialError> for HttpError {
+    fn from(error: DialError) -> Self {
+        Self::new(HttpErrorKind::Dial, error)
+    }
+}
+
+impl From<InvalidTarget> for HttpError {
+    fn from(error: InvalidTarget) -> Self {
+        Self::new(HttpErrorKind::Request, error)
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.reply) {
+            (HttpErrorKind::Status(_), Some(reply)) => {
+                write!(f, "get a successful answer: {reply}")
+            }
+            (HttpErrorKind::Status(status), None) => {
+                write!(f, "get a successful answer: status {status}")
+            }
+            (HttpErrorKind::Request, _) => f.write_str("build the request"),
+            (HttpErrorKind::Dial, _) => f.write_str("open a connection"),
+            (HttpErrorKind::Timeout, _) => f.write_str("get an answer in time"),
+            (HttpErrorKind::Broken, _) => f.write_str("get a complete answer"),
+            (HttpErrorKind::TooLarge, _) => f.write_str("accept an answer of this size"),
+        }
+    }
+}
+
+impl Error for HttpError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_status_carries_the_beginning_of_its_body() {
+        let response = Response::builder()
+            .status(451)
+            .body(Bytes::from_static(b"{\n \"code\": 0 }"))
+            .unwrap();
+        let error = require_success(response).unwrap_err();
+        assert_eq!(
+            error.status(),
+            Some(StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS)
+        );
+        assert!(!error.is_retryable());
+        assert_eq!(
+            error.to_string(),
+            "get a successful answer: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! The seams between what wants a connection and what makes one.
+//!
+//! Layer 1: this crate knows no proxies, no TLS and no sockets. It holds the three traits that the
+//! rest of the workspace is built from, and the types that cross them:
+//!
+//! - [`Dialer`] makes a byte stream ([`Connection`]) to a [`Target`]. It is the one trait to
+//!   implement for a transport of one's own.
+//! - [`HttpTransport`] sends one REST request.
+//! - [`WsDialer`] opens one [`WebSocket`].
+//!
+//! A failure to connect is always a [`DialError`]: which [`Hop`], in which [`Phase`], of what
+//! [`DialErrorKind`], and what the proxy or the exchange answered.
+//!
+//! ```
+//! use transport::{Connection, DialError, Dialer, Target};
+//!
+//! /// A dialer over an in-memory pipe: anything that is `AsyncRead + AsyncWrite` will do.
+//! #[derive(Debug)]
+//! struct Pipe;
+//!
+//! #[async_trait::async_trait]
+//! impl Dialer for Pipe {
+//!     async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+//!         let (ours, _theirs) = tokio::io::duplex(1024);
+//!         Ok(Connection::new(ours))
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let target = Target::parse("exchange.example", 443)?;
+//! Pipe.dial(&target).await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+
+mod connection;
+mod dialer;
+mod error;
+mod http_transport;
+mod reply;
+mod target;
+mod ws;
+
+pub use connection::{Connection, ConnectionInfo, Io, Timing};
+pub use dialer::Dialer;
+pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase};
+pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
+pub use reply::{Excerpt, Reply};
+pub use target::{Endpoint, InvalidTarget, Target};
+pub use url::Host;
+pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};

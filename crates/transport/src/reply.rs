@@ -1,0 +1,193 @@
+//! What a proxy or an exchange answered, in a form that is safe to print.
+
+use std::fmt;
+
+/// The answer that made a dial fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// An HTTP answer: of a proxy to `CONNECT`, or of an exchange to a request or an upgrade.
+    Http {
+        /// The status code.
+        status: u16,
+        /// The reason phrase as sent.
+        reason: Excerpt,
+        /// The beginning of the body.
+        body: Excerpt,
+    },
+    /// The reply code of a SOCKS4 or SOCKS4a proxy (`CD`).
+    Socks4(u8),
+    /// The reply code of a SOCKS5 proxy (RFC 1928, section 6).
+    Socks5(u8),
+    /// The authentication methods that were offered to a SOCKS5 proxy that accepted none of them
+    /// (RFC 1928, section 3).
+    Socks5NoMethod {
+        /// The method codes that were offered.
+        offered: Vec<u8>,
+    },
+    /// The status of a failed SOCKS5 user name and password exchange (RFC 1929, section 2).
+    Socks5Auth(u8),
+}
+
+impl Reply {
+    /// The HTTP status, if the answer was an HTTP answer.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Http { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http {
+                status,
+                reason,
+                body,
+            } => {
+                write!(f, "status {status}")?;
+                if !reason.is_empty() {
+                    write!(f, " {reason}")?;
+                }
+                if !body.is_empty() {
+                    write!(f, ", body \"{body}\"")?;
+                }
+                Ok(())
+            }
+            Self::Socks4(code) => write!(f, "socks4 reply {code:#04x}: {}", socks4_meaning(*code)),
+            Self::Socks5(code) => write!(f, "socks5 reply {code:#04x}: {}", socks5_meaning(*code)),
+            Self::Socks5NoMethod { offered } => {
+                f.write_str("no acceptable authentication method among")?;
+                for (index, method) in offered.iter().enumerate() {
+                    let separator = if index == 0 { " " } else { ", " };
+                    write!(f, "{separator}{}", socks5_method(*method))?;
+                }
+                Ok(())
+            }
+            Self::Socks5Auth(status) => write!(f, "socks5 authentication status {status:#04x}"),
+        }
+    }
+}
+
+fn socks4_meaning(code: u8) -> &'static str {
+    match code {
+        0x5B => "request rejected or failed",
+        0x5C => "the proxy cannot reach identd on the client",
+        0x5D => "identd reports another user id",
+        _ => "unassigned",
+    }
+}
+
+fn socks5_meaning(code: u8) -> &'static str {
+    match code {
+        1 => "general server failure",
+        2 => "connection not allowed by ruleset",
+        3 => "network unreachable",
+        4 => "host unreachable",
+        5 => "connection refused",
+        6 => "ttl expired",
+        7 => "command not supported",
+        8 => "address type not supported",
+        _ => "unassigned",
+    }
+}
+
+fn socks5_method(method: u8) -> &'static str {
+    match method {
+        0 => "no authentication",
+        2 => "user name and password",
+        _ => "unknown",
+    }
+}
+
+/// The beginning of foreign text: cut to [`Excerpt::MAX`] bytes, invalid UTF-8 replaced, control
+/// characters and quotes escaped, so that it cannot break a log line.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Excerpt(String);
+
+impl Excerpt {
+    /// The most bytes of the original that are kept.
+    pub const MAX: usize = 256;
+
+    /// Takes the beginning of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        let head = bytes.get(..Self::MAX).unwrap_or(bytes);
+        let text = String::from_utf8_lossy(head);
+        let mut excerpt: String = text.trim().escape_debug().collect();
+        if bytes.len() > Self::MAX {
+            excerpt.push('…');
+        }
+        Self(excerpt)
+    }
+
+    /// Whether there is nothing to show.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The escaped text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_excerpt_is_bounded_and_cannot_break_a_log_line() {
+        let excerpt = Excerpt::of(b"<h1>\r\n\x1b[31m\"no\"\xff</h1>\n");
+        assert_eq!(
+            excerpt.as_str(),
+            "<h1>\\r\\n\\u{1b}[31m\\\"no\\\"\u{fffd}</h1>"
+        );
+        assert_eq!(Excerpt::of(&[b'x'; 300]).as_str().chars().count(), 257);
+    }
+
+    #[test]
+    fn every_reply_reads_well() {
+        let http = Reply::Http {
+            status: 407,
+            reason: Excerpt::of(b"Proxy Authentication Required"),
+            body: Excerpt::of(b"denied"),
+        };
+        assert_eq!(
+            http.to_string(),
+            "status 407 Proxy Authentication Required, body \"denied\""
+        );
+        assert_eq!(
+            Reply::Socks5(5).to_string(),
+            "socks5 reply 0x05: connection refused"
+        );
+        assert_eq!(
+            Reply::Socks5(9).to_string(),
+            "socks5 reply 0x09: unassigned"
+        );
+        assert_eq!(
+            Reply::Socks5NoMethod {
+                offered: vec![0, 2]
+            }
+            .to_string(),
+            "no acceptable authentication method among no authentication, user name and password"
+        );
+    }
+}

@@ -1,0 +1,233 @@
+//! What to reach, and by when.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, error::Elapsed, timeout_at};
+use url::Host;
+
+/// A host and a port: `api.binance.com:443`, `[::1]:1080`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    host: Host,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Joins a host and a port.
+    #[must_use]
+    pub fn new(host: Host, port: u16) -> Self {
+        Self { host, port }
+    }
+
+    /// The host: a name in its ASCII form, or an address.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Where a [`Dialer`](crate::Dialer) shall connect to, and the time it has for that.
+///
+/// The time budget travels with the target, so every layer of a dialer stack sees the same
+/// deadline, and the layer that runs out of time is the one that names its phase.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    endpoint: Endpoint,
+    budget: Option<Budget>,
+}
+
+/// The whole dial ends at `deadline`; no single phase may take longer than `phase`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Budget {
+    deadline: Instant,
+    phase: Duration,
+}
+
+impl Target {
+    /// A target without a time limit.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            budget: None,
+        }
+    }
+
+    /// Parses a host name or address. Names are brought into their ASCII form (IDNA); IPv6
+    /// addresses may stand with or without brackets.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if `host` is neither a name nor an address, or `port` is 0.
+    pub fn parse(host: &str, port: u16) -> Result<Self, InvalidTarget> {
+        let invalid = || InvalidTarget {
+            host: host.to_owned(),
+            port,
+        };
+        if port == 0 {
+            return Err(invalid());
+        }
+        let host = match host.parse() {
+            Ok(address) => Host::Ipv6(address),
+            Err(_) => Host::parse(host).map_err(|_| invalid())?,
+        };
+        Ok(Self::new(Endpoint::new(host, port)))
+    }
+
+    /// The target of a `http`, `https`, `ws` or `wss` URI, with the scheme's default port where
+    /// the URI has none (80 or 443).
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if the URI has another scheme or no usable host.
+    pub fn from_uri(uri: &http::Uri) -> Result<Self, InvalidTarget> {
+        let host = uri.host().unwrap_or_default();
+        let port = match (uri.port_u16(), uri.scheme_str()) {
+            (Some(port), Some("http" | "ws" | "https" | "wss")) => port,
+            (None, Some("http" | "ws")) => 80,
+            (None, Some("https" | "wss")) => 443,
+            _ => 0,
+        };
+        Self::parse(host, port)
+    }
+
+    /// The same target, to be reached within `timeout` from now.
+    ///
+    /// Half of `timeout` is the most that one phase may take, so that a stalled name server or a
+    /// silent proxy is reported as such before the whole budget is gone.
+    #[must_use]
+    pub fn within(mut self, timeout: Duration) -> Self {
+        self.budget = Some(Budget {
+            deadline: Instant::now() + timeout,
+            phase: timeout / 2,
+        });
+        self
+    }
+
+    /// Another endpoint with what is left of this target's time: the proxy on the way to it.
+    #[must_use]
+    pub fn via(&self, endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            budget: self.budget,
+        }
+    }
+
+    /// What to reach.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The host of [`endpoint`](Self::endpoint).
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.endpoint.host
+    }
+
+    /// The port of [`endpoint`](Self::endpoint).
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.endpoint.port
+    }
+
+    /// When the dial must be over, if it has a time limit.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.budget.map(|budget| budget.deadline)
+    }
+
+    /// Runs one phase of the dial for as long as the budget allows it.
+    ///
+    /// # Errors
+    /// [`Elapsed`] when the phase's share or the whole budget is used up.
+    pub async fn phase<F: Future>(&self, phase: F) -> Result<F::Output, Elapsed> {
+        match self.budget {
+            Some(budget) => {
+                timeout_at(budget.deadline.min(Instant::now() + budget.phase), phase).await
+            }
+            None => Ok(phase.await),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.endpoint.fmt(f)
+    }
+}
+
+/// A host or port that cannot be dialed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid target host {host:?} with port {port}")]
+pub struct InvalidTarget {
+    host: String,
+    port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_uri(uri: &'static str) -> Result<String, InvalidTarget> {
+        Target::from_uri(&http::Uri::from_static(uri)).map(|target| target.to_string())
+    }
+
+    #[test]
+    fn a_uri_without_port_has_the_default_port_of_its_scheme() {
+        assert_eq!(from_uri("ws://h/").unwrap(), "h:80");
+        assert_eq!(from_uri("http://h/").unwrap(), "h:80");
+        assert_eq!(from_uri("wss://h/").unwrap(), "h:443");
+        assert_eq!(from_uri("https://h/").unwrap(), "h:443");
+        assert_eq!(from_uri("wss://h:9443/x").unwrap(), "h:9443");
+    }
+
+    #[test]
+    fn an_unknown_scheme_or_a_missing_host_is_no_target() {
+        assert!(from_uri("ftp://h:21/").is_err());
+        assert!(from_uri("/path").is_err());
+    }
+
+    #[test]
+    fn ipv6_hosts_keep_their_brackets_and_names_become_ascii() {
+        assert_eq!(from_uri("https://[::1]/").unwrap(), "[::1]:443");
+        assert_eq!(Target::parse("::1", 80).unwrap().to_string(), "[::1]:80");
+        assert_eq!(
+            Target::parse("bücher.example", 1).unwrap().to_string(),
+            "xn--bcher-kva.example:1"
+        );
+    }
+
+    #[test]
+    fn port_zero_and_forbidden_characters_are_refused() {
+        assert!(Target::parse("h", 0).is_err());
+        assert!(Target::parse("a b", 1).is_err());
+        assert!(Target::parse("", 1).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_phase_ends_at_its_share_and_the_dial_at_its_deadline() {
+        let target = Target::parse("h", 1)
+            .unwrap()
+            .within(Duration::from_secs(10));
+        let start = Instant::now();
+        let stall = std::future::pending::<()>;
+        assert!(target.phase(stall()).await.is_err());
+        assert_eq!(start.elapsed(), Duration::from_secs(5));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert!(target.phase(stall()).await.is_err());
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+}

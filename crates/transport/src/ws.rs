@@ -1,0 +1,221 @@
+//! The WebSocket seam.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use http::{HeaderMap, Uri};
+
+use crate::connection::ConnectionInfo;
+use crate::error::{BoxError, DialError};
+
+/// Opens WebSocket connections.
+#[async_trait]
+pub trait WsDialer: Send + Sync {
+    /// Opens a connection and sends the request's first messages.
+    ///
+    /// # Errors
+    /// [`DialError`] names the hop and the phase that failed, and why.
+    async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError>;
+}
+
+#[async_trait]
+impl<T: WsDialer + ?Sized> WsDialer for Arc<T> {
+    async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
+        (**self).dial(request).await
+    }
+}
+
+/// What to open and what to say first.
+#[derive(Clone)]
+pub struct WsRequest {
+    /// A `ws` or `wss` URI.
+    pub uri: Uri,
+    /// Headers for the exchange, beside those of the protocol. No proxy sees them.
+    pub headers: HeaderMap,
+    /// What to send as soon as the connection is open, such as a login.
+    pub first_messages: Vec<Message>,
+}
+
+impl WsRequest {
+    /// A request for `uri` without headers of its own.
+    #[must_use]
+    pub fn new(uri: Uri) -> Self {
+        Self {
+            uri,
+            headers: HeaderMap::new(),
+            first_messages: Vec::new(),
+        }
+    }
+}
+
+/// Names only what cannot be a secret: a query, a header and a first message may each carry a key.
+impl fmt::Debug for WsRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsRequest")
+            .field("host", &self.uri.host())
+            .field("path", &self.uri.path())
+            .field("headers", &self.headers.keys())
+            .field("first_messages", &self.first_messages.len())
+            .finish()
+    }
+}
+
+/// One WebSocket message (RFC 6455, section 5.6), or control frame (section 5.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// Text; the transport has checked that it is UTF-8.
+    Text(Bytes),
+    /// Binary data.
+    Binary(Bytes),
+    /// A ping. The transport answers it by itself.
+    Ping(Bytes),
+    /// A pong.
+    Pong(Bytes),
+    /// The other side closes the connection, with its code (section 7.4) and reason.
+    Close(Option<(u16, String)>),
+}
+
+impl Message {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Bytes::from(text.into()))
+    }
+
+    /// The text of a text message; `None` for every other message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(bytes) => simdutf8::basic::from_utf8(bytes).ok(),
+            _ => None,
+        }
+    }
+}
+
+/// What a [`WebSocket`] carries.
+pub trait WsStream:
+    Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send
+{
+}
+
+impl<T> WsStream for T where
+    T: Stream<Item = Result<Message, WsError>> + Sink<Message, Error = WsError> + Send
+{
+}
+
+/// An open WebSocket connection: a stream and a sink of [`Message`]s.
+pub struct WebSocket {
+    stream: Pin<Box<dyn WsStream>>,
+    info: ConnectionInfo,
+}
+
+impl WebSocket {
+    /// An open connection and how it came to be.
+    #[must_use]
+    pub fn new(stream: impl WsStream + 'static, info: ConnectionInfo) -> Self {
+        Self {
+            stream: Box::pin(stream),
+            info,
+        }
+    }
+
+    /// How the connection came to be.
+    #[must_use]
+    pub fn info(&self) -> &ConnectionInfo {
+        &self.info
+    }
+}
+
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream for WebSocket {
+    type Item = Result<Message, WsError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.as_mut().poll_next(cx)
+    }
+}
+
+impl Sink<Message> for WebSocket {
+    type Error = WsError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.stream.as_mut().poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
+        self.stream.as_mut().start_send(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.stream.as_mut().poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.stream.as_mut().poll_close(cx)
+    }
+}
+
+/// What kind of failure an open WebSocket met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WsErrorKind {
+    /// The connection broke, without a close frame.
+    Broken,
+    /// The other side broke the protocol, or sent text that is not UTF-8.
+    Protocol,
+    /// A message is larger than allowed.
+    TooLarge,
+}
+
+/// A failure of an open WebSocket. The message fits behind "failed to".
+#[derive(Debug)]
+pub struct WsError {
+    kind: WsErrorKind,
+    source: BoxError,
+}
+
+impl WsError {
+    /// A failure of `kind` with its cause.
+    #[must_use]
+    pub fn new(kind: WsErrorKind, source: impl Into<BoxError>) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+        }
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> WsErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for WsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            WsErrorKind::Broken => "keep the websocket open: the connection broke",
+            WsErrorKind::Protocol => "read the websocket: protocol violated",
+            WsErrorKind::TooLarge => "read the websocket: message too large",
+        })
+    }
+}
+
+impl Error for WsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,97 @@
+//! What applies to the connections of one exchange, or by default.
+
+use serde::{Serialize, Serializer};
+
+use crate::proxy_config::ProxyConfig;
+use crate::transport::Transport;
+
+/// The word that stands for [`ProxyRule::Direct`].
+pub(crate) const DIRECT: &str = "direct";
+
+/// How the connections of one transport are made.
+///
+/// Exhaustive on purpose: there is no third way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ProxyRule {
+    /// Without a proxy, even where a default would have one.
+    Direct,
+    /// Through this proxy.
+    Proxy(ProxyConfig),
+}
+
+impl From<ProxyConfig> for ProxyRule {
+    fn from(proxy: ProxyConfig) -> Self {
+        Self::Proxy(proxy)
+    }
+}
+
+impl Serialize for ProxyRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Direct => serializer.serialize_str(DIRECT),
+            Self::Proxy(proxy) => proxy.serialize(serializer),
+        }
+    }
+}
+
+/// One rule per transport. A transport without a rule inherits that of the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ConnectionProxies {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<ProxyRule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    websocket: Option<ProxyRule>,
+}
+
+impl ConnectionProxies {
+    /// The same rule for both transports.
+    #[must_use]
+    pub fn both(rule: impl Into<ProxyRule>) -> Self {
+        let rule = rule.into();
+        Self {
+            http: Some(rule.clone()),
+            websocket: Some(rule),
+        }
+    }
+
+    /// These rules with another one for REST.
+    #[must_use]
+    pub fn with_http(mut self, rule: impl Into<ProxyRule>) -> Self {
+        self.http = Some(rule.into());
+        self
+    }
+
+    /// These rules with another one for WebSocket.
+    #[must_use]
+    pub fn with_websocket(mut self, rule: impl Into<ProxyRule>) -> Self {
+        self.websocket = Some(rule.into());
+        self
+    }
+
+    /// The rule for REST.
+    #[must_use]
+    pub fn http(&self) -> Option<&ProxyRule> {
+        self.http.as_ref()
+    }
+
+    /// The rule for WebSocket.
+    #[must_use]
+    pub fn websocket(&self) -> Option<&ProxyRule> {
+        self.websocket.as_ref()
+    }
+
+    /// The rule for `transport`.
+    #[must_use]
+    pub fn for_transport(&self, transport: Transport) -> Option<&ProxyRule> {
+        match transport {
+            Transport::Http => self.http(),
+            Transport::WebSocket => self.websocket(),
+        }
+    }
+
+    /// Whether no transport has a rule.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.http.is_none() && self.websocket.is_none()
+    }
+}

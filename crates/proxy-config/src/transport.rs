@@ -1,0 +1,31 @@
+//! The two kinds of connection that have a proxy each.
+
+use std::fmt;
+
+/// The kind of connection that a proxy is configured for.
+///
+/// Exhaustive on purpose: settings have a slot per transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// REST requests.
+    Http,
+    /// WebSocket streams.
+    WebSocket,
+}
+
+impl Transport {
+    /// The transport's key in the settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::WebSocket => "websocket",
+        }
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

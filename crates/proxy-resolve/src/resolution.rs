@@ -1,0 +1,80 @@
+//! What was decided.
+
+use std::fmt;
+
+use proxy_config::{ProxyConfig, ProxyRule};
+
+/// A route, and what it was derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolution<'a> {
+    route: Route<'a>,
+    source: RouteSource,
+}
+
+impl<'a> Resolution<'a> {
+    pub(crate) fn new(route: Route<'a>, source: RouteSource) -> Self {
+        Self { route, source }
+    }
+
+    /// The way to take.
+    #[must_use]
+    pub fn route(&self) -> Route<'a> {
+        self.route
+    }
+
+    /// Why it is that way.
+    #[must_use]
+    pub fn source(&self) -> RouteSource {
+        self.source
+    }
+}
+
+/// The way a connection takes.
+///
+/// Exhaustive on purpose: whoever dials must say what each way means, and the only one that leads
+/// past a proxy is [`Route::Direct`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// Without a proxy.
+    Direct,
+    /// Through this proxy.
+    Proxy(&'a ProxyConfig),
+    /// Not at all: no rule applies, and the settings are strict.
+    Refused,
+}
+
+impl<'a> From<&'a ProxyRule> for Route<'a> {
+    fn from(rule: &'a ProxyRule) -> Self {
+        match rule {
+            ProxyRule::Direct => Self::Direct,
+            ProxyRule::Proxy(proxy) => Self::Proxy(proxy),
+        }
+    }
+}
+
+/// What a route was derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RouteSource {
+    /// The system is disabled, and there is no legacy proxy.
+    Disabled,
+    /// The exchange's own rule.
+    Exchange,
+    /// The default rule.
+    Default,
+    /// The legacy proxy that the caller gave.
+    Legacy,
+    /// No rule applies.
+    None,
+}
+
+impl fmt::Display for RouteSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Disabled => "disabled",
+            Self::Exchange => "exchange",
+            Self::Default => "default",
+            Self::Legacy => "legacy",
+            Self::None => "none",
+        })
+    }
+}

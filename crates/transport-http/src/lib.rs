@@ -1,1 +1,30 @@
-//! REST over any dialer, with keep-alive, bounded bodies and named failures.
+//! REST over any [`Dialer`](transport::Dialer).
+//!
+//! Layer 3: knows no proxies. [`HttpClient`] keeps connections alive and reuses them, so one client
+//! stands for one route: whatever its dialer does, every request of the client does. It speaks
+//! HTTP/1.1, follows no redirects and bounds both the time and the size of an answer.
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http::Request;
+//! use transport::HttpTransport;
+//! use transport_http::HttpClient;
+//! use transport_tunnel::{TcpDialer, TlsTrust};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let tls = TlsTrust::platform().client_config(&[b"http/1.1"]);
+//! let client = HttpClient::new(TcpDialer::new(), tls);
+//! let request = Request::get("https://api.binance.com/api/v3/time").body(Bytes::new())?;
+//! let response = client.send(request).await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod connector;
+mod io;
+
+pub use client::HttpClient;
+pub use connector::DialerConnector;
+pub use io::HyperConnection;

@@ -1,1 +1,33 @@
-//! WebSocket streams over any dialer.
+//! WebSocket streams over any [`Dialer`](transport::Dialer).
+//!
+//! Layer 3: knows no proxies. [`WsClient`] dials, puts TLS on top for `wss`, upgrades (RFC 6455)
+//! and sends the first messages, all within one time budget. An [`Authenticator`] may change the
+//! request before every connection, so a reconnect never uses an old login; a [`FrameObserver`]
+//! sees every frame as it arrived.
+//!
+//! ```no_run
+//! use futures_util::StreamExt;
+//! use std::time::Duration;
+//! use transport::{WsDialer, WsRequest};
+//! use transport_tunnel::{TcpDialer, TlsTrust};
+//! use transport_ws::WsClient;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let tls = TlsTrust::platform().client_config(&[b"http/1.1"]);
+//! let client = WsClient::new(TcpDialer::new(), tls, Duration::from_secs(30));
+//! let uri = "wss://stream.binance.com:9443/ws/btcusdt@trade".parse()?;
+//! let mut stream = client.dial(WsRequest::new(uri)).await?;
+//! while let Some(message) = stream.next().await {
+//!     println!("{:?}", message?.as_text());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod hooks;
+mod stream;
+mod upgrade;
+
+pub use client::WsClient;
+pub use hooks::{Authenticator, FrameObserver};

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::reply::Reply;
@@ -175,19 +176,18 @@ impl From<&io::Error> for DialErrorKind {
 /// A failed dial: where, in which phase, why, and what the other side said.
 ///
 /// The message fits behind "failed to"; the cause is in [`source`](Error::source) only.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DialError(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     hop: Hop,
     phase: Phase,
     kind: DialErrorKind,
     reply: Option<Reply>,
     towards: Option<Endpoint>,
-    detail: Option<String>,
     retry_after: Option<Duration>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl DialError {
@@ -201,7 +201,6 @@ impl DialError {
             kind,
             reply: None,
             towards: None,
-            detail: None,
             retry_after: None,
             source: None,
         }))
@@ -239,13 +238,6 @@ impl DialError {
         self
     }
 
-    /// Adds what exactly was wrong. The text must hold no secret.
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
-        self.0.detail = Some(detail.into());
-        self
-    }
-
     /// Adds how long the other side asked to wait before the next try.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
@@ -256,7 +248,7 @@ impl DialError {
     /// Adds the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
@@ -341,9 +333,6 @@ impl fmt::Display for DialError {
             write!(f, " to {target}")?;
         }
         write!(f, ": {}", self.0.kind)?;
-        if let Some(detail) = &self.0.detail {
-            write!(f, ": {detail}")?;
-        }
         if let Some(reply) = &self.0.reply {
             write!(f, " ({reply})")?;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Uri};
 
 use crate::error::{BoxError, DialError};
 use crate::reply::{Excerpt, Reply};
@@ -46,6 +46,7 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     };
     Err(HttpError {
         kind: HttpErrorKind::Status(status),
+        request: None,
         reply: Some(reply),
         source: None,
     })
@@ -73,6 +74,7 @@ pub enum HttpErrorKind {
 #[derive(Debug)]
 pub struct HttpError {
     kind: HttpErrorKind,
+    request: Option<String>,
     reply: Option<Reply>,
     source: Option<BoxError>,
 }
@@ -83,9 +85,23 @@ impl HttpError {
     pub fn new(kind: HttpErrorKind, source: impl Into<BoxError>) -> Self {
         Self {
             kind,
+            request: None,
             reply: None,
             source: Some(source.into()),
         }
+    }
+
+    /// Adds which request it was: method, host, port and path. A query may hold a key and is left
+    /// out.
+    #[must_use]
+    pub fn with_request(mut self, method: &Method, uri: &Uri) -> Self {
+        let host = uri.host().unwrap_or_default();
+        let port = uri
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
+        self.request = Some(format!("{method} {host}{port}{}", uri.path()));
+        self
     }
 
     /// What kind of failure it was.
@@ -143,19 +159,21 @@ impl From<InvalidTarget> for HttpError {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.kind, &self.reply) {
-            (HttpErrorKind::Status(_), Some(reply)) => {
-                write!(f, "get a successful answer: {reply}")
-            }
-            (HttpErrorKind::Status(status), None) => {
-                write!(f, "get a successful answer: status {status}")
-            }
-            (HttpErrorKind::Request, _) => f.write_str("build the request"),
-            (HttpErrorKind::Dial, _) => f.write_str("open a connection"),
-            (HttpErrorKind::Timeout, _) => f.write_str("get an answer in time"),
-            (HttpErrorKind::Broken, _) => f.write_str("get a complete answer"),
-            (HttpErrorKind::TooLarge, _) => f.write_str("accept an answer of this size"),
+        f.write_str(match self.kind {
+            HttpErrorKind::Request => "build a request",
+            HttpErrorKind::Dial => "open a connection",
+            HttpErrorKind::Timeout => "get an answer in time",
+            HttpErrorKind::Broken => "get a complete answer",
+            HttpErrorKind::TooLarge => "accept an answer of this size",
+            HttpErrorKind::Status(_) => "get a successful answer",
+        })?;
+        if let Some(request) = &self.request {
+            write!(f, " for {request}")?;
         }
+        if let Some(reply) = &self.reply {
+            write!(f, ": {reply}")?;
+        }
+        Ok(())
     }
 }
 
@@ -184,6 +202,17 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "get a successful answer: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+        );
+    }
+
+    #[test]
+    fn a_failed_request_is_named_without_its_query() {
+        let uri = Uri::from_static("https://h:8443/api?key=secret");
+        let error =
+            HttpError::new(HttpErrorKind::Timeout, "elapsed").with_request(&Method::GET, &uri);
+        assert_eq!(
+            error.to_string(),
+            "get an answer in time for GET h:8443/api"
         );
     }
 }

@@ -73,16 +73,16 @@ impl Target {
     /// # Errors
     /// [`InvalidTarget`] if `host` is neither a name nor an address, or `port` is 0.
     pub fn parse(host: &str, port: u16) -> Result<Self, InvalidTarget> {
-        let invalid = || InvalidTarget {
-            host: host.to_owned(),
-            port,
-        };
         if port == 0 {
-            return Err(invalid());
+            return Err(InvalidTarget(format!(
+                "port 0 of {host:?} cannot be dialed"
+            )));
         }
         let host = match host.parse() {
             Ok(address) => Host::Ipv6(address),
-            Err(_) => Host::parse(host).map_err(|_| invalid())?,
+            Err(_) => Host::parse(host).map_err(|_| {
+                InvalidTarget(format!("host {host:?} is neither a name nor an address"))
+            })?,
         };
         Ok(Self::new(Endpoint::new(host, port)))
     }
@@ -93,14 +93,18 @@ impl Target {
     /// # Errors
     /// [`InvalidTarget`] if the URI has another scheme or no usable host.
     pub fn from_uri(uri: &http::Uri) -> Result<Self, InvalidTarget> {
-        let host = uri.host().unwrap_or_default();
-        let port = match (uri.port_u16(), uri.scheme_str()) {
-            (Some(port), Some("http" | "ws" | "https" | "wss")) => port,
-            (None, Some("http" | "ws")) => 80,
-            (None, Some("https" | "wss")) => 443,
-            _ => 0,
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let default_port = match scheme {
+            "http" | "ws" => 80,
+            "https" | "wss" => 443,
+            _ => {
+                return Err(InvalidTarget(format!(
+                    "scheme {scheme:?} is none of http, https, ws and wss"
+                )));
+            }
         };
-        Self::parse(host, port)
+        let host = uri.host().unwrap_or_default();
+        Self::parse(host, uri.port_u16().unwrap_or(default_port))
     }
 
     /// The same target, to be reached within `timeout` from now.
@@ -169,13 +173,10 @@ impl fmt::Display for Target {
     }
 }
 
-/// A host or port that cannot be dialed.
+/// Something that cannot be dialed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid target host {host:?} with port {port}")]
-pub struct InvalidTarget {
-    host: String,
-    port: u16,
-}
+#[error("{0}")]
+pub struct InvalidTarget(pub(crate) String);
 
 #[cfg(test)]
 mod tests {

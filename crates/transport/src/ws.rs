@@ -13,6 +13,7 @@ use http::{HeaderMap, Uri};
 
 use crate::connection::ConnectionInfo;
 use crate::error::{BoxError, DialError};
+use crate::target::{InvalidTarget, Target};
 
 /// Opens WebSocket connections.
 #[async_trait]
@@ -34,8 +35,8 @@ impl<T: WsDialer + ?Sized> WsDialer for Arc<T> {
 /// What to open and what to say first.
 #[derive(Clone)]
 pub struct WsRequest {
-    /// A `ws` or `wss` URI.
-    pub uri: Uri,
+    uri: Uri,
+    target: Target,
     /// Headers for the exchange, beside those of the protocol. No proxy sees them.
     pub headers: HeaderMap,
     /// What to send as soon as the connection is open, such as a login.
@@ -43,14 +44,56 @@ pub struct WsRequest {
 }
 
 impl WsRequest {
-    /// A request for `uri` without headers of its own.
-    #[must_use]
-    pub fn new(uri: Uri) -> Self {
-        Self {
+    /// A request for a `ws` or `wss` URI, without headers of its own.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if the URI has another scheme or no usable host.
+    pub fn new(uri: Uri) -> Result<Self, InvalidTarget> {
+        Ok(Self {
+            target: target_of(&uri)?,
             uri,
             headers: HeaderMap::new(),
             first_messages: Vec::new(),
-        }
+        })
+    }
+
+    /// Replaces the URI.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if the URI has another scheme than `ws` or `wss` or no usable host; the
+    /// request is unchanged then.
+    pub fn set_uri(&mut self, uri: Uri) -> Result<(), InvalidTarget> {
+        self.target = target_of(&uri)?;
+        self.uri = uri;
+        Ok(())
+    }
+
+    /// The URI.
+    #[must_use]
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Where the URI leads to.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether the URI asks for TLS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.uri.scheme_str() == Some("wss")
+    }
+}
+
+fn target_of(uri: &Uri) -> Result<Target, InvalidTarget> {
+    match uri.scheme_str() {
+        Some("ws" | "wss") => Target::from_uri(uri),
+        other => Err(InvalidTarget(format!(
+            "scheme {:?} is neither ws nor wss",
+            other.unwrap_or_default()
+        ))),
     }
 }
 

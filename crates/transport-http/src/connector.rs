@@ -1,0 +1,108 @@
+//! The way from hyper to a dialer.
+
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use rustls::ClientConfig;
+use tower_service::Service;
+use transport::{BoxError, Connection, DialError, Dialer, Hop, Phase, Target};
+use transport_tunnel::tls_error;
+
+use crate::io::HyperConnection;
+
+/// A connector for hyper clients over any [`Dialer`]: `https` URIs get TLS inside whatever the
+/// dialer makes, `http` URIs do not. Its error is always a [`DialError`].
+#[derive(Debug)]
+pub struct DialerConnector<D> {
+    dialer: Arc<D>,
+    tls: Arc<ClientConfig>,
+    timeout: Duration,
+}
+
+impl<D: Dialer> DialerConnector<D> {
+    /// Connects by `dialer`, with TLS by `tls`, within `timeout` for both together.
+    pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
+        Self {
+            dialer: Arc::new(dialer),
+            tls,
+            timeout,
+        }
+    }
+}
+
+impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
+    type Response = MaybeHttpsStream<HyperConnection>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let Self {
+            dialer,
+            tls,
+            timeout,
+        } = self.clone();
+        Box::pin(async move {
+            let target = Target::from_uri(&uri)?.within(timeout);
+            let connection = dialer.dial(&target).await?;
+            Ok(secure(connection, tls, uri, &target).await?)
+        })
+    }
+}
+
+impl<D> Clone for DialerConnector<D> {
+    fn clone(&self) -> Self {
+        Self {
+            dialer: Arc::clone(&self.dialer),
+            tls: Arc::clone(&self.tls),
+            timeout: self.timeout,
+        }
+    }
+}
+
+/// TLS, where the URI wants it, on a connection that is already open.
+async fn secure(
+    connection: Connection,
+    tls: Arc<ClientConfig>,
+    uri: Uri,
+    target: &Target,
+) -> Result<MaybeHttpsStream<HyperConnection>, DialError> {
+    let hop = || Hop::Target(target.endpoint().clone());
+    let mut https = HttpsConnector::from((Opened(Some(connection)), tls));
+    target
+        .phase(https.call(uri))
+        .await
+        .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
+        .map_err(|error| tls_error(hop(), io::Error::other(error)))
+}
+
+/// A connector for one use: hands out the connection that it was given.
+struct Opened(Option<Connection>);
+
+impl Service<Uri> for Opened {
+    type Response = HyperConnection;
+    type Error = io::Error;
+    type Future = Ready<io::Result<HyperConnection>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _uri: Uri) -> Self::Future {
+        ready(
+            self.0
+                .take()
+                .map(HyperConnection::new)
+                .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected)),
+        )
+    }
+}

@@ -1,0 +1,350 @@
+//! HTTP `CONNECT` (RFC 9110, section 9.3.6) with Basic authentication (RFC 7617).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use proxy_config::Credentials;
+use transport::{Endpoint, Excerpt, Reply};
+
+use super::{Handshake, HandshakeError, Step};
+
+/// The most bytes that all response heads together may have.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 128;
+const MAGIC: &[u8] = b"HTTP/";
+
+/// The client's side of one HTTP `CONNECT`.
+#[derive(Debug)]
+pub struct Connect {
+    request: Vec<u8>,
+    seen: usize,
+    refusal: Option<Refusal>,
+}
+
+/// A final status other than 2xx. Its body, as far as it is wanted, may still be on its way.
+#[derive(Debug)]
+struct Refusal {
+    status: u16,
+    reason: Excerpt,
+    accepts: Vec<String>,
+    body_wanted: usize,
+}
+
+impl Connect {
+    /// A request for `target`, with the credentials sent ahead where there are any.
+    #[must_use]
+    pub fn new(target: &Endpoint, credentials: Option<&Credentials>) -> Self {
+        let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+        if let Some(credentials) = credentials {
+            request.extend(b"Proxy-Authorization: Basic ");
+            request.extend(basic(credentials).as_bytes());
+            request.extend(b"\r\n");
+        }
+        request.extend(b"\r\n");
+        Self {
+            request,
+            seen: 0,
+            refusal: None,
+        }
+    }
+
+    fn read_head(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
+        check_magic(input)?;
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        let parsed = httparse::ParserConfig::default()
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .parse_response(&mut response, input)
+            .map_err(malformed)?;
+        let head = match parsed {
+            httparse::Status::Complete(head) => head,
+            httparse::Status::Partial => input.len(),
+        };
+        if self.seen + head > MAX_HEAD {
+            return Err(HandshakeError::TooLong { limit: MAX_HEAD });
+        }
+        if parsed.is_partial() {
+            return Ok(Step::Read);
+        }
+        self.seen += head;
+        match response.code.unwrap_or_default() {
+            200..=299 => return Ok(Step::Done { consumed: head }),
+            100..=199 => {}
+            status => self.refusal = Some(Refusal::new(status, &response)),
+        }
+        Ok(Step::Write {
+            consumed: head,
+            output: Vec::new(),
+        })
+    }
+}
+
+impl Refusal {
+    fn new(status: u16, response: &httparse::Response<'_, '_>) -> Self {
+        let header = |name: &'static str| {
+            response
+                .headers
+                .iter()
+                .filter(move |header| header.name.eq_ignore_ascii_case(name))
+                .filter_map(|header| std::str::from_utf8(header.value).ok())
+        };
+        let has_body = header("transfer-encoding").next().is_some();
+        let length = header("content-length")
+            .next()
+            .and_then(|len| len.parse().ok());
+        Self {
+            status,
+            reason: Excerpt::of(response.reason.unwrap_or_default().as_bytes()),
+            accepts: header("proxy-authenticate")
+                .filter_map(|value| value.split_ascii_whitespace().next())
+                .map(|scheme| Excerpt::of(scheme.as_bytes()).to_string())
+                .collect(),
+            body_wanted: if has_body {
+                Excerpt::MAX
+            } else {
+                length.unwrap_or(0).min(Excerpt::MAX)
+            },
+        }
+    }
+
+    fn with_body(self, body: &[u8]) -> HandshakeError {
+        let reply = Reply::Http {
+            status: self.status,
+            reason: self.reason,
+            body: Excerpt::of(body),
+        };
+        // 401 is what tinyproxy answers to a wrong password.
+        if matches!(self.status, 401 | 407) {
+            HandshakeError::Authentication {
+                reply,
+                accepts: self.accepts,
+            }
+        } else {
+            HandshakeError::Rejected { reply }
+        }
+    }
+}
+
+fn basic(credentials: &Credentials) -> String {
+    let password = credentials.password().unwrap_or_default();
+    STANDARD.encode([credentials.username(), b":", password].concat())
+}
+
+fn check_magic(input: &[u8]) -> Result<(), HandshakeError> {
+    let len = input.len().min(MAGIC.len());
+    match input.first() {
+        Some(first) if input.get(..len) != MAGIC.get(..len) => Err(HandshakeError::WrongProtocol {
+            expected: "an http proxy",
+            hint: match first {
+                b'<' => "it sends a page without a status line",
+                _ => super::socks5::hint(*first),
+            },
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn malformed(error: httparse::Error) -> HandshakeError {
+    HandshakeError::Malformed(match error {
+        httparse::Error::Status => "its status line is invalid",
+        httparse::Error::Version => "its http version is unknown",
+        httparse::Error::TooManyHeaders => "it has too many headers",
+        _ => "its headers are invalid",
+    })
+}
+
+impl Handshake for Connect {
+    fn opening(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.request)
+    }
+
+    fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
+        match self
+            .refusal
+            .take_if(|refusal| input.len() >= refusal.body_wanted)
+        {
+            Some(refusal) => Err(refusal.with_body(input)),
+            None if self.refusal.is_some() => Ok(Step::Read),
+            None => self.read_head(input),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    fn finish(&mut self, input: &[u8]) -> HandshakeError {
+        match self.refusal.take() {
+            Some(refusal) => refusal.with_body(input),
+            None => HandshakeError::Closed {
+                received: self.seen + input.len(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use transport::Target;
+
+    fn codec() -> Connect {
+        let target = Target::parse("h.example", 443).unwrap();
+        Connect::new(target.endpoint(), None)
+    }
+
+    /// Feeds all of `input` at once, then the end of it.
+    fn run(input: &[u8]) -> Result<usize, HandshakeError> {
+        let mut codec = codec();
+        let mut total = 0;
+        loop {
+            match codec.advance(&input[total..])? {
+                Step::Read => return Err(codec.finish(&input[total..])),
+                Step::Write { consumed, .. } => total += consumed,
+                Step::Done { consumed } => return Ok(total + consumed),
+            }
+        }
+    }
+
+    fn reply(input: &[u8]) -> Reply {
+        run(input).unwrap_err().reply().unwrap().clone()
+    }
+
+    #[test]
+    fn host_carries_the_port_even_if_it_is_the_default() {
+        assert_eq!(
+            codec().opening(),
+            b"CONNECT h.example:443 HTTP/1.1\r\nHost: h.example:443\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn an_ipv6_target_has_brackets_in_both_places() {
+        let target = Target::parse("::1", 443).unwrap();
+        assert_eq!(
+            Connect::new(target.endpoint(), None).opening(),
+            b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn credentials_are_bytes_and_a_missing_password_is_empty() {
+        let target = Target::parse("h", 1).unwrap();
+        let request = |credentials: Credentials| {
+            let request = Connect::new(target.endpoint(), Some(&credentials)).opening();
+            String::from_utf8(request).unwrap()
+        };
+        let binary = Credentials::new("al\u{ef}ce", Some(vec![0xFF, b':', b'@']));
+        assert!(request(binary).contains("Proxy-Authorization: Basic YWzDr2NlOv86QA==\r\n"));
+        let bare = Credentials::new("alice", None::<&str>);
+        assert!(request(bare).contains("Basic YWxpY2U6\r\n"));
+    }
+
+    #[test]
+    fn any_2xx_opens_the_tunnel_and_its_length_headers_are_ignored() {
+        for head in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.0 200 Connection established\r\n\r\n",
+            "HTTP/1.1 204\r\n\r\n",
+            "HTTP/1.1 201 Created\nX: y\n\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX: folded\r\n  line\r\n\r\n",
+        ] {
+            let input = format!("{head}tunnel");
+            assert_eq!(run(input.as_bytes()), Ok(head.len()), "{head}");
+        }
+    }
+
+    #[test]
+    fn interim_replies_are_skipped() {
+        let head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\n\r\n";
+        assert_eq!(run(head.as_bytes()), Ok(head.len()));
+    }
+
+    #[test]
+    fn a_refusal_carries_status_reason_and_the_beginning_of_the_body() {
+        let input = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>";
+        assert_eq!(
+            reply(input).to_string(),
+            "status 502 Bad Gateway, body \"<html>\""
+        );
+    }
+
+    #[test]
+    fn a_refusal_waits_for_its_body_but_not_for_ever() {
+        let mut codec = codec();
+        let head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 600\r\n\r\n";
+        assert!(matches!(codec.advance(head), Ok(Step::Write { .. })));
+        assert!(codec.is_refused());
+        assert_eq!(codec.advance(b"only this"), Ok(Step::Read));
+        let error = codec.finish(b"only this");
+        assert_eq!(
+            error.reply().unwrap().to_string(),
+            "status 403 Forbidden, body \"only this\""
+        );
+    }
+
+    #[test]
+    fn a_demand_for_credentials_names_the_schemes() {
+        let input = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Digest realm=\"x\"\r\nproxy-authenticate: Basic\r\n\r\n";
+        assert_eq!(
+            run(input).unwrap_err().to_string(),
+            "the proxy wants credentials or rejects those it got; it asks for Digest, Basic"
+        );
+        let old = run(b"HTTP/1.0 407 No\r\n\r\n").unwrap_err();
+        assert_eq!(old.kind(), transport::DialErrorKind::Authentication);
+    }
+
+    #[test]
+    fn what_is_no_http_is_the_wrong_protocol() {
+        for input in [
+            &b"<html>"[..],
+            b"\x05\xff",
+            b"\x15\x03\x01",
+            b"NOT-HTTP 503",
+            b"SSH-2.0-x",
+        ] {
+            let error = run(input).unwrap_err();
+            assert!(
+                matches!(error, HandshakeError::WrongProtocol { .. }),
+                "{input:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_malformed_head_is_a_protocol_error() {
+        for input in [
+            &b"HTTP/1.1 2000 OK\r\n\r\n"[..],
+            b"HTTP/1.1 0503\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
+        ] {
+            assert_eq!(
+                run(input).unwrap_err().kind(),
+                transport::DialErrorKind::Protocol
+            );
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_fails_at_the_limit() {
+        let input = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; MAX_HEAD]].concat();
+        assert_eq!(
+            run(&input),
+            Err(HandshakeError::TooLong { limit: MAX_HEAD })
+        );
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+        assert_eq!(
+            run(&interim),
+            Err(HandshakeError::TooLong { limit: MAX_HEAD })
+        );
+    }
+
+    #[test]
+    fn an_early_close_says_how_much_had_arrived() {
+        assert_eq!(run(b""), Err(HandshakeError::Closed { received: 0 }));
+        assert_eq!(
+            run(b"HTTP/1.1 2"),
+            Err(HandshakeError::Closed { received: 10 })
+        );
+    }
+}

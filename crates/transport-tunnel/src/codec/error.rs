@@ -1,0 +1,88 @@
+//! Why a proxy opened no tunnel.
+
+use transport::{DialErrorKind, Reply};
+
+/// Why a handshake failed, or was not even tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The proxy wants credentials, or rejected those it got.
+    #[error("the proxy wants credentials or rejects those it got{}", schemes(.accepts))]
+    Authentication {
+        /// What the proxy answered.
+        reply: Reply,
+        /// The authentication schemes it asked for, if it named any.
+        accepts: Vec<String>,
+    },
+    /// The proxy declined to connect to the target.
+    #[error("the proxy declined the request")]
+    Rejected {
+        /// What the proxy answered.
+        reply: Reply,
+    },
+    /// The proxy closed the connection before its reply was complete.
+    #[error("the proxy closed the connection {}", when_closed(.received))]
+    Closed {
+        /// How many bytes of the reply had arrived.
+        received: usize,
+    },
+    /// The reply is longer than any sensible one.
+    #[error("the proxy's reply exceeds {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The reply breaks the protocol.
+    #[error("the proxy's reply is malformed: {0}")]
+    Malformed(&'static str),
+    /// What listens there is no proxy of this kind.
+    #[error("not {expected}: {hint}")]
+    WrongProtocol {
+        /// What was expected there.
+        expected: &'static str,
+        /// What seems to be there instead.
+        hint: &'static str,
+    },
+    /// The target cannot be expressed in the proxy's protocol; nothing was sent.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+impl HandshakeError {
+    /// The kind of failure in terms of a dial.
+    #[must_use]
+    pub fn kind(&self) -> DialErrorKind {
+        match self {
+            Self::Authentication { .. } => DialErrorKind::Authentication,
+            Self::Rejected { .. } => DialErrorKind::Rejected,
+            Self::Closed { .. } => DialErrorKind::Closed,
+            Self::TooLong { .. } | Self::Malformed(_) => DialErrorKind::Protocol,
+            Self::WrongProtocol { .. } => DialErrorKind::WrongProtocol,
+            Self::Unsupported(_) => DialErrorKind::Unsupported,
+        }
+    }
+
+    /// What the proxy answered, if it did in its protocol.
+    #[must_use]
+    pub fn reply(&self) -> Option<&Reply> {
+        match self {
+            Self::Authentication { reply, .. } | Self::Rejected { reply } => Some(reply),
+            _ => None,
+        }
+    }
+}
+
+fn schemes(accepts: &[String]) -> String {
+    if accepts.is_empty() {
+        String::new()
+    } else {
+        format!("; it asks for {}", accepts.join(", "))
+    }
+}
+
+fn when_closed(received: &usize) -> String {
+    match received {
+        0 => "without an answer".to_owned(),
+        n => format!("in the middle of its reply, after {n} bytes"),
+    }
+}

@@ -1,0 +1,313 @@
+//! SOCKS5 (RFC 1928) with user name and password (RFC 1929).
+
+use proxy_config::Credentials;
+use transport::{Endpoint, Host, Reply};
+
+use super::{Handshake, HandshakeError, Step};
+
+const VERSION: u8 = 5;
+const CONNECT: u8 = 1;
+const NO_AUTH: u8 = 0;
+const USER_PASS: u8 = 2;
+const NO_ACCEPTABLE_METHOD: u8 = 0xFF;
+const AUTH_VERSION: u8 = 1;
+const ATYP_IPV4: u8 = 1;
+const ATYP_NAME: u8 = 3;
+const ATYP_IPV6: u8 = 4;
+const SUCCEEDED: u8 = 0;
+const EXPECTED: &str = "a socks5 proxy";
+
+/// The client's side of one SOCKS5 `CONNECT`.
+#[derive(Debug)]
+pub struct Socks5 {
+    credentials: Option<Credentials>,
+    request: Vec<u8>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Awaiting the method selection (RFC 1928, section 3).
+    Method,
+    /// Awaiting the status of the credentials (RFC 1929, section 2).
+    Auth,
+    /// Awaiting the reply to the request (RFC 1928, section 6).
+    Reply,
+}
+
+impl Socks5 {
+    /// A request for `target`. Credentials are offered beside "no authentication".
+    ///
+    /// # Errors
+    /// [`HandshakeError::Unsupported`] if the target's name is longer than 255 bytes.
+    pub fn new(
+        target: &Endpoint,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, HandshakeError> {
+        let mut request = vec![VERSION, CONNECT, 0];
+        match target.host() {
+            Host::Ipv4(ip) => {
+                request.push(ATYP_IPV4);
+                request.extend(ip.octets());
+            }
+            Host::Ipv6(ip) => {
+                request.push(ATYP_IPV6);
+                request.extend(ip.octets());
+            }
+            Host::Domain(name) => {
+                let len = u8::try_from(name.len()).map_err(|_| {
+                    HandshakeError::Unsupported("socks5 carries names of at most 255 bytes")
+                })?;
+                request.extend([ATYP_NAME, len]);
+                request.extend(name.as_bytes());
+            }
+        }
+        request.extend(target.port().to_be_bytes());
+        Ok(Self {
+            credentials: credentials.cloned(),
+            request,
+            state: State::Method,
+        })
+    }
+
+    fn offered(&self) -> &'static [u8] {
+        match self.credentials {
+            Some(_) => &[NO_AUTH, USER_PASS],
+            None => &[NO_AUTH],
+        }
+    }
+
+    fn select_method(&mut self, method: u8) -> Result<Vec<u8>, HandshakeError> {
+        match (method, &self.credentials) {
+            (NO_AUTH, _) => Ok(self.send_request()),
+            (USER_PASS, Some(credentials)) => {
+                let output = auth_request(credentials)?;
+                self.state = State::Auth;
+                Ok(output)
+            }
+            (NO_ACCEPTABLE_METHOD, _) => Err(HandshakeError::Authentication {
+                reply: Reply::Socks5NoMethod {
+                    offered: self.offered().to_vec(),
+                },
+                accepts: Vec::new(),
+            }),
+            _ => Err(HandshakeError::Malformed(
+                "it selects an authentication method that was not offered",
+            )),
+        }
+    }
+
+    fn send_request(&mut self) -> Vec<u8> {
+        self.state = State::Reply;
+        std::mem::take(&mut self.request)
+    }
+}
+
+/// RFC 1929, section 2. The lengths were checked when the credentials were configured.
+fn auth_request(credentials: &Credentials) -> Result<Vec<u8>, HandshakeError> {
+    let mut request = vec![AUTH_VERSION];
+    for field in [
+        credentials.username(),
+        credentials.password().unwrap_or_default(),
+    ] {
+        request.push(u8::try_from(field.len()).map_err(|_| {
+            HandshakeError::Unsupported(
+                "socks5 carries user names and passwords of at most 255 bytes",
+            )
+        })?);
+        request.extend(field);
+    }
+    Ok(request)
+}
+
+/// The length of a complete successful reply, or `None` while that is not known yet.
+fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
+    const HEAD: usize = 4;
+    const PORT: usize = 2;
+    let address = match *input {
+        [_, _, _, ATYP_IPV4, ..] => 4,
+        [_, _, _, ATYP_IPV6, ..] => 16,
+        [_, _, _, ATYP_NAME, len, ..] => 1 + usize::from(len),
+        [_, _, _, ATYP_NAME] | [] | [_] | [_, _] | [_, _, _] => return Ok(None),
+        [_, _, _, _, ..] => {
+            return Err(HandshakeError::Malformed(
+                "its bound address is of an unknown type",
+            ));
+        }
+    };
+    Ok(Some(HEAD + address + PORT))
+}
+
+/// What seems to listen where the first byte of an answer is `first`.
+pub(super) fn hint(first: u8) -> &'static str {
+    match first {
+        b'H' | b'<' => "it answers in http; is the scheme http?",
+        0 | 4 => "it answers in socks4; is the scheme socks4?",
+        5 => "it answers in socks5; is the scheme socks5?",
+        0x15 | 0x16 => "it answers in tls",
+        _ => "its answer is in no known protocol",
+    }
+}
+
+impl Handshake for Socks5 {
+    fn opening(&mut self) -> Vec<u8> {
+        let methods = self.offered();
+        let mut greeting = vec![VERSION, u8::try_from(methods.len()).unwrap_or_default()];
+        greeting.extend(methods);
+        greeting
+    }
+
+    fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
+        match (self.state, input) {
+            (State::Method | State::Reply, [first, ..]) if *first != VERSION => {
+                Err(HandshakeError::WrongProtocol {
+                    expected: EXPECTED,
+                    hint: hint(*first),
+                })
+            }
+            (State::Method, [_, method, ..]) => Ok(Step::Write {
+                consumed: 2,
+                output: self.select_method(*method)?,
+            }),
+            // Deployed servers put 5 or 0 into the version of this reply; only the status counts.
+            (State::Auth, [_, SUCCEEDED, ..]) => Ok(Step::Write {
+                consumed: 2,
+                output: self.send_request(),
+            }),
+            (State::Auth, [_, status, ..]) => Err(HandshakeError::Authentication {
+                reply: Reply::Socks5Auth(*status),
+                accepts: Vec::new(),
+            }),
+            // A refusal counts from its second byte on: some servers send no address behind it.
+            (State::Reply, [_, code, ..]) if *code != SUCCEEDED => Err(HandshakeError::Rejected {
+                reply: Reply::Socks5(*code),
+            }),
+            (State::Reply, _) => Ok(match reply_len(input)? {
+                Some(len) if input.len() >= len => Step::Done { consumed: len },
+                _ => Step::Read,
+            }),
+            _ => Ok(Step::Read),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use transport::Target;
+
+    fn target(host: &str) -> Endpoint {
+        Target::parse(host, 443).unwrap().endpoint().clone()
+    }
+
+    fn anonymous(host: &str) -> Socks5 {
+        Socks5::new(&target(host), None).unwrap()
+    }
+
+    fn alice() -> Credentials {
+        Credentials::new("alice", Some("secret"))
+    }
+
+    fn write(consumed: usize, output: &[u8]) -> Result<Step, HandshakeError> {
+        Ok(Step::Write {
+            consumed,
+            output: output.to_vec(),
+        })
+    }
+
+    #[test]
+    fn without_credentials_only_no_authentication_is_offered() {
+        let mut codec = anonymous("h.example");
+        assert_eq!(codec.opening(), [5, 1, 0]);
+        assert_eq!(
+            codec.advance(&[5, 0]),
+            write(2, b"\x05\x01\x00\x03\x09h.example\x01\xbb")
+        );
+    }
+
+    #[test]
+    fn credentials_are_sent_only_when_the_proxy_selects_them() {
+        let mut codec = Socks5::new(&target("192.0.2.1"), Some(&alice())).unwrap();
+        assert_eq!(codec.opening(), [5, 2, 0, 2]);
+        assert_eq!(codec.advance(&[5, 2]), write(2, b"\x01\x05alice\x06secret"));
+        assert_eq!(
+            codec.advance(&[1, 0]),
+            write(2, b"\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb")
+        );
+    }
+
+    #[test]
+    fn a_proxy_that_selects_no_authentication_gets_no_credentials() {
+        let mut codec = Socks5::new(&target("::1"), Some(&alice())).unwrap();
+        codec.opening();
+        let mut request = vec![5, 1, 0, 4];
+        request.extend([0; 15]);
+        request.extend([1, 1, 0xbb]);
+        assert_eq!(codec.advance(&[5, 0]), write(2, &request));
+    }
+
+    #[test]
+    fn user_password_and_name_may_be_255_bytes_each() {
+        let long = "x".repeat(255);
+        let credentials = Credentials::new(long.as_str(), Some(long.as_str()));
+        let name = [long.get(..63).unwrap(); 4].join(".");
+        let mut codec = Socks5::new(&target(&name), Some(&credentials)).unwrap();
+        let Ok(Step::Write { output, .. }) = codec.advance(&[5, 2]) else {
+            panic!("no credentials");
+        };
+        assert_eq!(output.len(), 3 + 255 + 255);
+        let Ok(Step::Write { output, .. }) = codec.advance(&[1, 0]) else {
+            panic!("no request");
+        };
+        assert_eq!(output.len(), 5 + 255 + 2);
+    }
+
+    #[test]
+    fn a_method_that_was_not_offered_is_malformed_and_none_is_authentication() {
+        for method in [1, 2, 3, 0x80] {
+            let error = anonymous("h").advance(&[5, method]).unwrap_err();
+            assert!(matches!(error, HandshakeError::Malformed(_)), "{method}");
+        }
+        let error = anonymous("h").advance(&[5, 0xFF]).unwrap_err();
+        assert_eq!(error.kind(), transport::DialErrorKind::Authentication);
+    }
+
+    #[test]
+    fn every_reply_code_but_zero_is_reported_from_its_second_byte_on() {
+        for code in 1..=255 {
+            let mut codec = anonymous("h");
+            codec.advance(&[5, 0]).unwrap();
+            let error = codec.advance(&[5, code]).unwrap_err();
+            assert_eq!(error.reply(), Some(&Reply::Socks5(code)));
+        }
+    }
+
+    #[test]
+    fn every_type_of_bound_address_is_consumed_exactly() {
+        let bound: [&[u8]; 4] = [
+            &[1, 0, 0, 0, 0],
+            &[4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[3, 3, b'a', b'b', b'c'],
+            &[3, 0],
+        ];
+        for address in bound {
+            let mut codec = anonymous("h");
+            codec.advance(&[5, 0]).unwrap();
+            let reply = [&[5, 0, 0x7F], address, &[0, 80], b"tunnel"].concat();
+            let len = reply.len() - b"tunnel".len();
+            for split in 0..len {
+                assert_eq!(codec.advance(&reply[..split]), Ok(Step::Read), "{split}");
+            }
+            assert_eq!(codec.advance(&reply), Ok(Step::Done { consumed: len }));
+        }
+    }
+
+    #[test]
+    fn an_http_answer_is_the_wrong_protocol() {
+        let error = anonymous("h").advance(b"HTTP/1.1 400").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "not a socks5 proxy: it answers in http; is the scheme http?"
+        );
+    }
+}

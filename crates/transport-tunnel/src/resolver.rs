@@ -1,0 +1,85 @@
+//! Looking up names on this side.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use transport::{Connection, DialError, DialErrorKind, Hop, Phase, Target};
+
+/// Turns names into addresses.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// All addresses of `name`, the preferred ones first.
+    ///
+    /// # Errors
+    /// An [`io::Error`] if the name does not exist or the name server cannot be asked.
+    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>>;
+}
+
+#[async_trait]
+impl<R: Resolver + ?Sized> Resolver for Arc<R> {
+    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        (**self).resolve(name).await
+    }
+}
+
+/// The operating system's resolver, asked on a thread of its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+#[async_trait]
+impl Resolver for SystemResolver {
+    async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let addresses = tokio::net::lookup_host((name, 0)).await?;
+        Ok(addresses.map(|address| address.ip()).collect())
+    }
+}
+
+/// The addresses of the target's name; there may be none.
+pub(crate) async fn local_addresses(
+    resolver: &impl Resolver,
+    name: &str,
+    target: &Target,
+) -> Result<Vec<IpAddr>, DialError> {
+    target
+        .phase(resolver.resolve(name))
+        .await
+        .map_err(|elapsed| {
+            DialError::timeout(Hop::Target(target.endpoint().clone()), Phase::Dns, elapsed)
+        })?
+        .map_err(|error| unresolved(target, error))
+}
+
+/// The target's name exists but has no address.
+pub(crate) fn no_address(target: &Target) -> DialError {
+    unresolved(target, io::Error::other("the name has no address"))
+}
+
+fn unresolved(target: &Target, error: io::Error) -> DialError {
+    let hop = Hop::Target(target.endpoint().clone());
+    DialError::new(hop, Phase::Dns, DialErrorKind::NameResolution).with_source(error)
+}
+
+/// Opens a tunnel to the first address that the proxy can reach, or fails as the first attempt did.
+/// Only a proxy that declines one address is asked for the next.
+pub(crate) async fn try_each<A, F>(
+    addresses: impl IntoIterator<Item = A>,
+    open: impl Fn(A) -> F,
+    no_address: impl FnOnce() -> DialError,
+) -> Result<Connection, DialError>
+where
+    F: Future<Output = Result<Connection, DialError>>,
+{
+    let mut declined = None;
+    for address in addresses {
+        match open(address).await {
+            Err(error) if error.kind() == DialErrorKind::Rejected => {
+                declined.get_or_insert(error);
+            }
+            outcome => return outcome,
+        }
+    }
+    Err(declined.unwrap_or_else(no_address))
+}

@@ -1,0 +1,74 @@
+//! Tunnels through SOCKS4 and SOCKS4a proxies.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use proxy_config::{Credentials, DnsSide, ProxyUrl};
+use transport::{Connection, DialError, Dialer, Endpoint, Host, Target};
+
+use crate::codec::{HandshakeError, Socks4, Socks4Address};
+use crate::drive;
+use crate::resolver::{Resolver, local_addresses, try_each};
+
+/// Asks a SOCKS4 proxy for a tunnel; the user name, where configured, is sent as USERID.
+///
+/// `socks4a://` leaves the target's name to the proxy. `socks4://` resolves it here and asks for
+/// one IPv4 address after the other until the proxy reaches one. Neither can reach IPv6 addresses.
+#[derive(Debug)]
+pub struct Socks4Tunnel<D, R> {
+    proxy: Endpoint,
+    credentials: Option<Credentials>,
+    dns_side: DnsSide,
+    resolver: R,
+    inner: D,
+}
+
+impl<D: Dialer, R: Resolver> Socks4Tunnel<D, R> {
+    /// Tunnels through `proxy`, which `inner` connects to. The scheme of `proxy` decides who
+    /// resolves names; `resolver` does it if that is this side.
+    pub fn new(proxy: &ProxyUrl, resolver: R, inner: D) -> Self {
+        Self {
+            proxy: drive::endpoint(proxy),
+            credentials: proxy.credentials().cloned(),
+            dns_side: proxy.scheme().dns_side(),
+            resolver,
+            inner,
+        }
+    }
+
+    async fn open(&self, target: &Target, address: Socks4Address) -> Result<Connection, DialError> {
+        let handshake = Socks4::new(&address, target.port(), self.credentials.as_ref())
+            .map_err(|error| drive::unsupported(&self.proxy, target, error))?;
+        drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
+    }
+
+    fn no_ipv4(&self, target: &Target) -> DialError {
+        drive::unsupported(
+            &self.proxy,
+            target,
+            HandshakeError::Unsupported("socks4 reaches ipv4 addresses only"),
+        )
+    }
+}
+
+#[async_trait]
+impl<D: Dialer, R: Resolver> Dialer for Socks4Tunnel<D, R> {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        match (target.host(), self.dns_side) {
+            (Host::Ipv6(_), _) => Err(self.no_ipv4(target)),
+            (Host::Ipv4(ip), _) => self.open(target, Socks4Address::Ip(*ip)).await,
+            (Host::Domain(name), DnsSide::Proxy) => {
+                self.open(target, Socks4Address::Name(name.clone())).await
+            }
+            (Host::Domain(name), DnsSide::Local) => {
+                let addresses = local_addresses(&self.resolver, name, target).await?;
+                let ipv4 = addresses.into_iter().filter_map(|address| match address {
+                    IpAddr::V4(ip) => Some(ip),
+                    IpAddr::V6(_) => None,
+                });
+                let open = |ip| self.open(target, Socks4Address::Ip(ip));
+                try_each(ipv4, open, || self.no_ipv4(target)).await
+            }
+        }
+    }
+}

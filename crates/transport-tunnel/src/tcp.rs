@@ -1,0 +1,98 @@
+//! The only place that opens sockets.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::Instant;
+use transport::{Connection, ConnectionInfo, DialError, Dialer, Hop, Host, Phase, Target};
+
+use crate::race::race;
+use crate::resolver::{Resolver, SystemResolver, local_addresses, no_address};
+
+/// A dead peer is noticed after 20 s of silence and three probes, 10 s apart.
+const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
+    .with_time(Duration::from_secs(20))
+    .with_interval(Duration::from_secs(10))
+    .with_retries(3);
+
+/// As long as keep-alive takes, unacknowledged data may stay unacknowledged (RFC 5482).
+const USER_TIMEOUT: Duration = Duration::from_secs(50);
+
+/// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TcpDialer<R = SystemResolver> {
+    resolver: R,
+}
+
+impl TcpDialer {
+    /// A dialer that asks the operating system's resolver.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_resolver(SystemResolver)
+    }
+}
+
+impl<R: Resolver> TcpDialer<R> {
+    /// A dialer that asks `resolver`.
+    pub fn with_resolver(resolver: R) -> Self {
+        Self { resolver }
+    }
+
+    async fn addresses(&self, target: &Target) -> Result<Vec<IpAddr>, DialError> {
+        match target.host() {
+            Host::Ipv4(ip) => Ok(vec![IpAddr::V4(*ip)]),
+            Host::Ipv6(ip) => Ok(vec![IpAddr::V6(*ip)]),
+            Host::Domain(name) => local_addresses(&self.resolver, name, target).await,
+        }
+    }
+}
+
+#[async_trait]
+impl<R: Resolver> Dialer for TcpDialer<R> {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let hop = || Hop::Target(target.endpoint().clone());
+        let start = Instant::now();
+        let addresses = self.addresses(target).await?;
+        let resolved = Instant::now();
+        let addresses = addresses
+            .into_iter()
+            .map(|ip| SocketAddr::new(ip, target.port()))
+            .collect();
+        let (stream, mut info) = target
+            .phase(race(addresses, connect))
+            .await
+            .map_err(|elapsed| DialError::timeout(hop(), Phase::Tcp, elapsed))?
+            .map_err(|failure| match failure {
+                Some(error) => DialError::io(hop(), Phase::Tcp, error),
+                None => no_address(target),
+            })?;
+        if matches!(target.host(), Host::Domain(_)) {
+            info.record(hop(), Phase::Dns, resolved - start);
+        }
+        info.record(hop(), Phase::Tcp, resolved.elapsed());
+        Ok(Connection::new(stream).with_info(info))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one dialer that opens sockets"
+)]
+async fn connect(address: SocketAddr) -> io::Result<(TcpStream, ConnectionInfo)> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_nodelay(true)?;
+    let options = SockRef::from(&socket);
+    options.set_tcp_keepalive(&KEEPALIVE)?;
+    #[cfg(target_os = "linux")]
+    options.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    let stream = socket.connect(address).await?;
+    let info = ConnectionInfo::of_socket(stream.local_addr()?, stream.peer_addr()?);
+    Ok((stream, info))
+}

@@ -1,0 +1,90 @@
+//! TLS on top of another dialer.
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::time::Instant;
+use tokio_rustls::TlsConnector;
+use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Host, Phase, Target};
+
+/// Puts TLS on the connections of the dialer inside it.
+///
+/// The certificate must be valid for the host of the target: for a proxy's dialer that is the
+/// proxy, for a tunnel's user the exchange.
+#[derive(Clone)]
+pub struct TlsDialer<D> {
+    connector: TlsConnector,
+    inner: D,
+}
+
+impl<D: Dialer> TlsDialer<D> {
+    /// TLS by `config` over connections of `inner`. Dialers that share a `config` resume each
+    /// other's sessions.
+    pub fn new(inner: D, config: Arc<ClientConfig>) -> Self {
+        Self {
+            connector: TlsConnector::from(config),
+            inner,
+        }
+    }
+}
+
+impl<D: std::fmt::Debug> std::fmt::Debug for TlsDialer<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsDialer")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<D: Dialer> Dialer for TlsDialer<D> {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let hop = || Hop::Target(target.endpoint().clone());
+        let name = server_name(target.endpoint())?;
+        let (io, mut info) = self.inner.dial(target).await?.into_parts();
+        let start = Instant::now();
+        let stream = target
+            .phase(self.connector.connect(name, io))
+            .await
+            .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
+            .map_err(|error| tls_error(hop(), error))?;
+        info.record(hop(), Phase::TargetTls, start.elapsed());
+        Ok(Connection::new(stream).with_info(info))
+    }
+}
+
+/// RFC 6066, section 3: a name goes into SNI, an address only into the check of the certificate.
+fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
+    Ok(match endpoint.host() {
+        Host::Ipv4(ip) => ServerName::from(std::net::IpAddr::V4(*ip)),
+        Host::Ipv6(ip) => ServerName::from(std::net::IpAddr::V6(*ip)),
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(|error| {
+            let hop = Hop::Target(endpoint.clone());
+            DialError::new(hop, Phase::TargetTls, DialErrorKind::Unsupported).with_source(error)
+        })?,
+    })
+}
+
+/// A failed TLS handshake with `hop` as a [`DialError`]: the kind follows from what `error` wraps.
+#[must_use]
+pub fn tls_error(hop: Hop, error: io::Error) -> DialError {
+    let error = innermost(error);
+    let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(_)) => DialErrorKind::Certificate,
+        Some(rustls::Error::InvalidMessage(_)) => DialErrorKind::WrongProtocol,
+        Some(_) => DialErrorKind::Tls,
+        None => return DialError::io(hop, Phase::TargetTls, error),
+    };
+    DialError::new(hop, Phase::TargetTls, kind).with_source(error)
+}
+
+/// Layers of TLS and HTTP wrap an error of the one below into one of their own.
+fn innermost(error: io::Error) -> io::Error {
+    match error.downcast::<io::Error>() {
+        Ok(inner) => innermost(inner),
+        Err(error) => error,
+    }
+}

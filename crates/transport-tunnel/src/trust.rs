@@ -1,0 +1,119 @@
+//! Which certificates to trust.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+/// How many servers a route remembers TLS sessions of.
+const SESSIONS_PER_ROUTE: usize = 32;
+
+/// The certificate authorities to trust.
+#[derive(Clone)]
+pub struct TlsTrust {
+    roots: Arc<RootCertStore>,
+}
+
+impl TlsTrust {
+    /// The platform's authorities, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace. On a
+    /// machine without any, the bundled ones of Mozilla.
+    #[must_use]
+    pub fn platform() -> Self {
+        let mut roots = RootCertStore::empty();
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "a certificate authority of the platform could not be loaded");
+        }
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            tracing::warn!("no certificate authority on this platform; using the bundled ones");
+            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+        }
+        Self {
+            roots: Arc::new(roots),
+        }
+    }
+
+    /// These authorities and those of a PEM file.
+    ///
+    /// # Errors
+    /// [`TrustError`] if the file cannot be read or holds no certificate.
+    pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, TrustError> {
+        let path = path.as_ref();
+        let pem = std::fs::read(path).map_err(|error| TrustError::new(path, error))?;
+        self.with_ca_pem(&pem)
+            .map_err(|error| TrustError::new(path, error))
+    }
+
+    /// These authorities and those of a PEM text.
+    ///
+    /// # Errors
+    /// An [`io::Error`] of kind [`InvalidData`](io::ErrorKind::InvalidData) if the text holds no
+    /// certificate, or one that is not usable as an authority.
+    pub fn with_ca_pem(mut self, pem: &[u8]) -> io::Result<Self> {
+        let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
+        let roots = Arc::make_mut(&mut self.roots);
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| invalid(error.to_string()))?;
+        }
+        if roots.len() == before {
+            return Err(invalid("no certificate in it".to_owned()));
+        }
+        Ok(self)
+    }
+
+    /// A TLS configuration that trusts these authorities and offers the protocols `alpn`.
+    ///
+    /// Its session cache is its own: a ticket that one route got is never shown on another, where
+    /// it would link the exits of two proxies.
+    #[must_use]
+    pub fn client_config(&self, alpn: &[&[u8]]) -> Arc<ClientConfig> {
+        let provider = Arc::new(ring::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let Ok(builder) = builder else {
+            unreachable!("ring supports the default protocol versions");
+        };
+        let mut config = builder
+            .with_root_certificates(Arc::clone(&self.roots))
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+        config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_ROUTE);
+        Arc::new(config)
+    }
+}
+
+impl fmt::Debug for TlsTrust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsTrust")
+            .field("authorities", &self.roots.len())
+            .finish()
+    }
+}
+
+/// A file of certificate authorities that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("load certificate authorities from {}", path.display())]
+pub struct TrustError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl TrustError {
+    fn new(path: &Path, source: io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

@@ -1,1 +1,42 @@
 //! Joins policy and mechanism: settings, route, dialer, transport.
+//!
+//! Layer 4, and the only place that knows both what the user configured and how connections are
+//! made. A [`ProxyInjector`] holds the settings; a [`Scope`] of it stands for one exchange and
+//! yields its REST session and its WebSocket dialer:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Transport};
+//! use proxy_injector::ProxyInjector;
+//! use proxy_resolve::RouteSource;
+//!
+//! let proxy = ProxyConfig::new("socks5h://alice:secret@proxy.example:1080".parse()?);
+//! let settings = ProxySettings::new()
+//!     .with_enabled(true)
+//!     .with_default(ConnectionProxies::both(proxy));
+//! let injector = Arc::new(ProxyInjector::new(settings));
+//!
+//! let binance = injector.exchange(ExchangeId::new("binance")?);
+//! assert_eq!(binance.resolve(Transport::WebSocket).source(), RouteSource::Default);
+//! let rest = binance.http();           // a transport::HttpTransport
+//! let streams = binance.websocket();   // a transport::WsDialer
+//! # let _ = (rest, streams);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every connection that is opened leaves one `INFO` line with `transport`, `exchange`, `scheme`,
+//! `endpoint` and `source`, and never a user name or a password.
+
+mod global;
+mod injector;
+mod mechanism;
+mod opened;
+mod refused;
+mod scope;
+mod session;
+
+pub use global::{init_proxy_system, proxy_injector};
+pub use injector::ProxyInjector;
+pub use scope::Scope;
+pub use session::{HttpSession, WsSession};

@@ -1,0 +1,37 @@
+//! One line per opened connection.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use proxy_config::{ExchangeId, ProxyUrl, Transport};
+use proxy_resolve::RouteSource;
+use transport::{Connection, DialError, Dialer, Target};
+
+/// Logs what the dialer inside it opens.
+pub(crate) struct Opened {
+    pub(crate) inner: Arc<dyn Dialer>,
+    pub(crate) transport: Transport,
+    pub(crate) exchange: Option<ExchangeId>,
+    pub(crate) proxy: Option<ProxyUrl>,
+    pub(crate) source: RouteSource,
+}
+
+#[async_trait]
+impl Dialer for Opened {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let connection = self.inner.dial(target).await?;
+        let (scheme, endpoint) = match &self.proxy {
+            Some(proxy) => (proxy.scheme().as_str(), proxy.endpoint().to_string()),
+            None => ("direct", target.to_string()),
+        };
+        tracing::info!(
+            transport = %self.transport,
+            exchange = self.exchange.as_ref().map_or("-", ExchangeId::as_str),
+            scheme,
+            endpoint,
+            source = %self.source,
+            "connection opened"
+        );
+        Ok(connection)
+    }
+}

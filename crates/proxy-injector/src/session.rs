@@ -1,0 +1,95 @@
+//! The two protocols along the route of a scope.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use proxy_config::Transport;
+use rustls::ClientConfig;
+use transport::{DialError, Dialer, HttpError, HttpTransport, WebSocket, WsDialer, WsRequest};
+use transport_http::HttpClient;
+use transport_ws::{Authenticator, FrameObserver, WsClient};
+
+use crate::scope::Scope;
+
+/// A decided way out: what a protocol's client is made of.
+pub(crate) struct Outlet {
+    pub(crate) dialer: Arc<dyn Dialer>,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) timeout: Duration,
+}
+
+/// A REST session: requests reuse its connections, and all of them take the same route.
+#[derive(Debug)]
+pub struct HttpSession(HttpClient<Arc<dyn Dialer>>);
+
+impl HttpSession {
+    pub(crate) fn new(outlet: Outlet) -> Self {
+        Self(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout))
+    }
+}
+
+#[async_trait]
+impl HttpTransport for HttpSession {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        self.0.send(request).await
+    }
+}
+
+/// Opens the WebSocket connections of a scope, each along the route that applies at that time.
+#[derive(Clone)]
+pub struct WsSession {
+    scope: Scope,
+    authenticator: Option<Arc<dyn Authenticator>>,
+    observer: Option<Arc<dyn FrameObserver>>,
+}
+
+impl WsSession {
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            authenticator: None,
+            observer: None,
+        }
+    }
+
+    /// Lets `authenticator` prepare the request of every connection.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.authenticator = Some(authenticator);
+        self
+    }
+
+    /// Shows every frame that arrives to `observer`.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Arc<dyn FrameObserver>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+}
+
+impl fmt::Debug for WsSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WsSession")
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl WsDialer for WsSession {
+    async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
+        let outlet = self.scope.outlet(Transport::WebSocket);
+        let mut client = WsClient::new(outlet.dialer, outlet.tls, outlet.timeout);
+        if let Some(authenticator) = &self.authenticator {
+            client = client.with_authenticator(Arc::clone(authenticator));
+        }
+        if let Some(observer) = &self.observer {
+            client = client.with_observer(Arc::clone(observer));
+        }
+        client.dial(request).await
+    }
+}

@@ -1,0 +1,145 @@
+//! A certificate authority for tests.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use transport::BoxError;
+
+use crate::error::SetupError;
+
+/// Names that every certificate is valid for, beside those asked for.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// A certificate authority that exists for one test or one demo.
+///
+/// Its key never leaves memory. The certificate goes to the client under test, as PEM or DER;
+/// servers get their configuration from [`server_config`](Self::server_config).
+///
+/// The other three configurations are for servers that a client must turn away.
+pub struct TestCa {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl TestCa {
+    /// Makes a new authority.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if no key can be made.
+    pub fn new() -> Result<Self, SetupError> {
+        Self::named("cryptofeed test CA")
+    }
+
+    fn named(name: &str) -> Result<Self, SetupError> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate().map_err(certificate)?;
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(certificate)?;
+        Ok(Self { issuer })
+    }
+
+    /// The authority's certificate as PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// The authority's certificate as DER.
+    #[must_use]
+    pub fn certificate_der(&self) -> CertificateDer<'static> {
+        self.issuer.der().clone()
+    }
+
+    /// Writes the authority's certificate to a file, as PEM.
+    ///
+    /// # Errors
+    /// [`SetupError::Write`] if the file cannot be written.
+    pub fn write_pem(&self, path: impl AsRef<Path>) -> Result<(), SetupError> {
+        let path = path.as_ref();
+        std::fs::write(path, self.pem()).map_err(|source| SetupError::Write {
+            path: path.to_owned(),
+            source,
+        })
+    }
+
+    /// A server with a certificate for `localhost`, `127.0.0.1`, `::1` and `names`, which may be
+    /// host names and addresses. It speaks HTTP/1.1 in ALPN.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if a name is neither a host name nor an address.
+    pub fn server_config(&self, names: &[&str]) -> Result<Arc<ServerConfig>, SetupError> {
+        self.issue(LOOPBACK.iter().chain(names).copied(), None)
+    }
+
+    /// A server whose certificate is for `wrong-name.test` alone.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if the certificate cannot be made.
+    pub fn wrong_name_config(&self) -> Result<Arc<ServerConfig>, SetupError> {
+        self.issue(["wrong-name.test"].into_iter(), None)
+    }
+
+    /// A server whose certificate expired at the end of the year 2000.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if the certificate cannot be made.
+    pub fn expired_config(&self) -> Result<Arc<ServerConfig>, SetupError> {
+        self.issue(LOOPBACK.into_iter(), Some(2001))
+    }
+
+    /// A server whose certificate comes from an authority that nobody knows.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if the certificate cannot be made.
+    pub fn untrusted_config(&self) -> Result<Arc<ServerConfig>, SetupError> {
+        Self::named("cryptofeed unknown CA")?.server_config(&[])
+    }
+
+    fn issue<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        expired_in: Option<i32>,
+    ) -> Result<Arc<ServerConfig>, SetupError> {
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        let mut params = CertificateParams::new(names).map_err(certificate)?;
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "cryptofeed test server");
+        params.use_authority_key_identifier_extension = true;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        if let Some(year) = expired_in {
+            params.not_after = date_time_ymd(year, 1, 1);
+        }
+        let key = KeyPair::generate().map_err(certificate)?;
+        let leaf = params.signed_by(&key, &self.issuer).map_err(certificate)?;
+
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(certificate)?
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key.into())
+            .map_err(certificate)?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for TestCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestCa").finish_non_exhaustive()
+    }
+}
+
+fn certificate(error: impl Into<BoxError>) -> SetupError {
+    SetupError::Certificate(error.into())
+}

@@ -1,0 +1,125 @@
+//! A listener and the tasks of its connections.
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+use transport::Io;
+
+use crate::error::SetupError;
+
+/// Any free port of the IPv4 loopback.
+pub(crate) const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// How long to wait after a failed `accept`, as when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until it is dropped, which also ends every connection.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+    connections: Arc<Mutex<JoinSet<()>>>,
+}
+
+impl Server {
+    /// Listens on `address` and lets `serve` have each connection.
+    pub(crate) async fn start<S, F>(address: SocketAddr, serve: S) -> Result<Self, SetupError>
+    where
+        S: Fn(TcpStream, SocketAddr) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listen = |source| SetupError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let bound = listener.local_addr().map_err(listen)?;
+        let connections = Arc::new(Mutex::new(JoinSet::new()));
+        let accepting = tokio::spawn(accept(listener, serve, Arc::clone(&connections)));
+        Ok(Self {
+            address: bound,
+            accepting,
+            connections,
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes every connection at once, without a farewell, and returns when that is done.
+    pub(crate) async fn cut(&self) {
+        let mut connections = std::mem::take(&mut *lock(&self.connections));
+        connections.shutdown().await;
+    }
+
+    /// Closes the listener and every connection, and returns when the port is free.
+    pub(crate) async fn stop(mut self) {
+        self.accepting.abort();
+        // An error says that the task was cancelled, which is what is wanted.
+        let _ = (&mut self.accepting).await;
+        self.cut().await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept<S, F>(listener: TcpListener, serve: S, connections: Arc<Mutex<JoinSet<()>>>)
+where
+    S: Fn(TcpStream, SocketAddr) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "connection lost before it was served");
+                    continue;
+                }
+                let mut connections = lock(&connections);
+                while connections.try_join_next().is_some() {}
+                connections.spawn(serve(stream, peer));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn lock(connections: &Mutex<JoinSet<()>>) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The stream itself, or the TLS stream inside it where the server speaks TLS.
+pub(crate) async fn secure(
+    stream: TcpStream,
+    tls: Option<&Arc<ServerConfig>>,
+) -> std::io::Result<Box<dyn Io>> {
+    Ok(match tls {
+        Some(config) => Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream).await?),
+        None => Box::new(stream),
+    })
+}
+
+/// How to write an address in a URL: a listener on all addresses is reached on the loopback.
+pub(crate) fn url_authority(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(_) if address.ip().is_unspecified() => {
+            (Ipv4Addr::LOCALHOST, address.port()).into()
+        }
+        SocketAddr::V6(_) if address.ip().is_unspecified() => {
+            (std::net::Ipv6Addr::LOCALHOST, address.port()).into()
+        }
+        _ => address,
+    }
+}

@@ -36,6 +36,11 @@ mod refused;
 mod scope;
 mod session;
 
+/// The example of the workspace's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use scope::Scope;

@@ -3,6 +3,7 @@
 mod ca;
 mod dialers;
 mod error;
+mod exchange;
 mod ledger;
 mod proxy;
 mod server;
@@ -10,6 +11,10 @@ mod server;
 pub use ca::TestCa;
 pub use dialers::{PanickingDialer, RecordingDialer};
 pub use error::SetupError;
+pub use exchange::{
+    ExchangeConnection, ExchangeRequest, ExchangeTransport, Fault, MockExchange,
+    MockExchangeBuilder, Replay,
+};
 pub use ledger::Ledger;
 pub use proxy::{
     Authentication, MockProxy, MockProxyBuilder, ProxyConnection, ProxyFault, ProxyKind,

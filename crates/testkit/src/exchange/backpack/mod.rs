@@ -1,0 +1,65 @@
+//! Backpack.
+
+mod rest;
+mod stream;
+
+use std::time::Duration;
+
+use http::Uri;
+
+use self::stream::Stream;
+use super::instrument::{Instrument, MarketKind};
+use super::venue::{Answer, Conduct, Protocol, RestRequest, Source, Venue};
+
+/// The venue.
+#[derive(Debug)]
+pub(super) struct Backpack;
+
+impl Backpack {
+    pub(super) fn instruments() -> Vec<Instrument> {
+        let pair = |base, price_scale, quantity_scale, start, largest| Instrument {
+            symbol: format!("{base}_USDC"),
+            base,
+            quote: "USDC",
+            kind: MarketKind::Spot,
+            open: true,
+            price_scale,
+            quantity_scale,
+            start,
+            largest,
+        };
+        vec![
+            pair("SOL", 2, 2, 10_064, 50_000),
+            pair("BTC", 1, 5, 866_452, 300_000),
+            pair("ETH", 2, 4, 242_207, 500_000),
+            Instrument {
+                open: false,
+                ..pair("HNT", 3, 1, 5_000, 1_000)
+            },
+            Instrument {
+                symbol: "SOL_USDC_PERP".to_owned(),
+                kind: MarketKind::Perpetual,
+                ..pair("SOL", 2, 2, 10_061, 90_000)
+            },
+        ]
+    }
+}
+
+impl Venue for Backpack {
+    fn conduct(&self) -> Conduct {
+        Conduct {
+            ping_every: Duration::from_secs(60),
+            pong_within: Duration::from_secs(120),
+            messages_per_second: None,
+            retry_after: None,
+        }
+    }
+
+    fn open(&self, uri: &Uri) -> Option<Box<dyn Protocol>> {
+        (uri.path() == "/").then(|| Box::<Stream>::default() as _)
+    }
+
+    fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
+        rest::answer(request, source)
+    }
+}

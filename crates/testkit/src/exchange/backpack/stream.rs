@@ -1,0 +1,235 @@
+//! Backpack's WebSocket streams.
+
+use serde_json::Value;
+
+use crate::exchange::book::Quote;
+use crate::exchange::market::now;
+use crate::exchange::replay::Frame;
+use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
+use crate::exchange::update::{Delta, Trade, Update};
+use crate::exchange::venue::{Protocol, json_levels};
+
+/// One connection.
+///
+/// The streams `trade`, `bookTicker`, `depth` and `depth.200ms`, `.600ms`, `.1000ms` speak. No
+/// subscription is acknowledged, and that of an unknown or closed symbol is silent for ever.
+#[derive(Default)]
+pub(super) struct Stream {
+    subscriptions: Subscriptions,
+}
+
+impl Stream {
+    fn request(&mut self, text: &str) -> Result<(), Failure> {
+        let request: Value = serde_json::from_str(text).map_err(|_| Failure::PARSE)?;
+        let names = request.get("params").and_then(Value::as_array);
+        let names = names.ok_or(Failure::PARSE)?;
+        let streams = names.iter().map(|name| {
+            let name = name.as_str().ok_or(Failure::PARSE)?;
+            parse_stream(name)
+        });
+        match request.get("method").and_then(Value::as_str) {
+            Some("SUBSCRIBE") => {
+                for stream in streams.collect::<Result<Vec<_>, _>>()? {
+                    self.subscriptions.add(stream);
+                }
+            }
+            Some("UNSUBSCRIBE") => {
+                for stream in streams.collect::<Result<Vec<_>, _>>()? {
+                    self.subscriptions.remove(&stream.stream);
+                }
+            }
+            _ => return Err(Failure::PARSE),
+        }
+        Ok(())
+    }
+}
+
+impl Protocol for Stream {
+    fn receive(&mut self, text: &str) -> Option<String> {
+        let Failure { code, message } = self.request(text).err()?;
+        Some(format!(
+            r#"{{"id":null,"error":{{"code":{code},"message":"{message}"}}}}"#
+        ))
+    }
+
+    fn frames(&self, update: &Update) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        for Subscription {
+            stream, channel, ..
+        } in self.subscriptions.of(&update.instrument.symbol)
+        {
+            let payloads: Vec<_> = match channel {
+                Channel::Trades => update.trades().map(|made| trade(made, update)).collect(),
+                Channel::Ticker => {
+                    let quotes = update.quotes();
+                    quotes
+                        .map(|(id, quote)| ticker(id, quote, update))
+                        .collect()
+                }
+                Channel::Depth => {
+                    let deltas = update.single_deltas();
+                    deltas.map(|delta| depth(&delta, update)).collect()
+                }
+                Channel::AggregatedDepth => vec![depth(&update.delta(), update)],
+                Channel::Silent => Vec::new(),
+            };
+            frames.extend(payloads.into_iter().map(|payload| Frame {
+                text: format!(r#"{{"data":{payload},"stream":"{stream}"}}"#),
+                stream: Some(stream.clone()),
+                is_depth: matches!(channel, Channel::Depth | Channel::AggregatedDepth),
+            }));
+        }
+        frames
+    }
+
+    fn is_subscribed(&self, stream: Option<&str>) -> bool {
+        match stream {
+            Some(stream) => self.subscriptions.contains(stream),
+            None => self.subscriptions.len() > 0,
+        }
+    }
+
+    fn shutdown_notice(&self) -> Option<String> {
+        None
+    }
+}
+
+/// What an error frame says.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    code: u16,
+    message: &'static str,
+}
+
+impl Failure {
+    const PARSE: Self = Self::new(4002, "Parse error");
+    const SIGNATURE: Self = Self::new(4003, "Invalid signature");
+    const STREAM: Self = Self::new(4006, "Invalid stream");
+    const WINDOW: Self = Self::new(4008, "Invalid depth window");
+
+    const fn new(code: u16, message: &'static str) -> Self {
+        Self { code, message }
+    }
+}
+
+/// A stream's name: `<type>.<symbol>`, with a parameter between them for some types. A symbol
+/// may itself hold dots.
+fn parse_stream(name: &str) -> Result<Subscription, Failure> {
+    let (kind, rest) = name.split_once('.').unwrap_or((name, ""));
+    let (channel, symbol) = match kind {
+        "trade" => (Channel::Trades, rest),
+        "bookTicker" => (Channel::Ticker, rest),
+        "depth" => match rest.split_once('.') {
+            Some(("200ms" | "600ms" | "1000ms", symbol)) => (Channel::AggregatedDepth, symbol),
+            Some((window, _)) if is_duration(window) => return Err(Failure::WINDOW),
+            _ => (Channel::Depth, rest),
+        },
+        "ticker" | "kline" | "markPrice" | "openInterest" | "liquidation" => {
+            (Channel::Silent, rest)
+        }
+        "account" => return Err(Failure::SIGNATURE),
+        _ => return Err(Failure::STREAM),
+    };
+    Ok(Subscription {
+        stream: name.to_owned(),
+        symbol: symbol.to_owned(),
+        channel,
+    })
+}
+
+fn is_duration(window: &str) -> bool {
+    window
+        .strip_suffix("ms")
+        .is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+fn trade(trade: &Trade, update: &Update) -> String {
+    let price = update.instrument.price(trade.level.price);
+    let quantity = update.instrument.quantity(trade.level.quantity);
+    let (symbol, sent) = (&update.instrument.symbol, now());
+    format!(
+        r#"{{"E":{sent},"T":{},"a":"{}","b":"{}","e":"trade","m":{},"p":"{price}","q":"{quantity}","s":"{symbol}","t":{}}}"#,
+        trade.time, trade.seller_order, trade.buyer_order, trade.buyer_is_maker, trade.id,
+    )
+}
+
+fn ticker(id: u64, quote: Quote, update: &Update) -> String {
+    let instrument = &update.instrument;
+    let (symbol, sent, time) = (&instrument.symbol, now(), update.time);
+    format!(
+        r#"{{"A":"{}","B":"{}","E":{sent},"T":{time},"a":"{}","b":"{}","e":"bookTicker","s":"{symbol}","u":{id}}}"#,
+        instrument.quantity(quote.ask.quantity),
+        instrument.quantity(quote.bid.quantity),
+        instrument.price(quote.ask.price),
+        instrument.price(quote.bid.price),
+    )
+}
+
+fn depth(delta: &Delta, update: &Update) -> String {
+    let instrument = &update.instrument;
+    let levels = |levels: &[_]| json_levels(levels.iter().copied(), instrument, |number| number);
+    let (symbol, sent, time) = (&instrument.symbol, now(), update.time);
+    format!(
+        r#"{{"E":{sent},"T":{time},"U":{},"a":{},"b":{},"e":"depth","s":"{symbol}","u":{}}}"#,
+        delta.first_id,
+        levels(&delta.asks),
+        levels(&delta.bids),
+        delta.last_id,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn success_is_silent_and_errors_read_as_recorded() {
+        let mut stream = Stream::default();
+        let mut ask = |text: &str| stream.receive(text);
+        assert_eq!(
+            ask(r#"{"method":"SUBSCRIBE","params":["trade.NOPE"]}"#),
+            None
+        );
+        for (text, code, message) in [
+            ("{", 4002, "Parse error"),
+            (r#"{"method":"JUMP","params":[]}"#, 4002, "Parse error"),
+            (
+                r#"{"method":"SUBSCRIBE","params":["account.orderUpdate"]}"#,
+                4003,
+                "Invalid signature",
+            ),
+            (
+                r#"{"method":"SUBSCRIBE","params":["nope.SOL_USDC"]}"#,
+                4006,
+                "Invalid stream",
+            ),
+            (
+                r#"{"method":"SUBSCRIBE","params":["depth.100ms.SOL_USDC"]}"#,
+                4008,
+                "Invalid depth window",
+            ),
+        ] {
+            let expected =
+                format!(r#"{{"id":null,"error":{{"code":{code},"message":"{message}"}}}}"#);
+            assert_eq!(ask(text), Some(expected));
+        }
+    }
+
+    #[test]
+    fn names_are_split_behind_what_is_known_and_never_at_the_last_dot() {
+        let parse = |name| {
+            let Subscription {
+                symbol, channel, ..
+            } = parse_stream(name).unwrap();
+            (channel, symbol)
+        };
+        let us = || "AAPL.US_USDC_PERP".to_owned();
+        assert_eq!(parse("depth.AAPL.US_USDC_PERP"), (Channel::Depth, us()));
+        assert_eq!(
+            parse("depth.200ms.AAPL.US_USDC_PERP"),
+            (Channel::AggregatedDepth, us())
+        );
+        assert_eq!(parse("trade.AAPL.US_USDC_PERP"), (Channel::Trades, us()));
+        assert_eq!(parse("depth.5.X"), (Channel::Depth, "5.X".to_owned()));
+    }
+}

@@ -1,0 +1,335 @@
+//! Binance's WebSocket streams.
+
+use http::Uri;
+use serde_json::Value;
+
+use super::{in_unit, padded};
+use crate::exchange::replay::Frame;
+use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
+use crate::exchange::update::{Delta, Trade, Update};
+use crate::exchange::venue::{Protocol, json_levels, parse_query};
+use crate::exchange::{book::Quote, market::now};
+
+/// The most streams of one connection.
+const MOST_STREAMS: usize = 1024;
+/// Longer messages from a client are cut here.
+const LONGEST_MESSAGE: usize = 4096;
+
+/// One connection.
+///
+/// The streams `@trade`, `@bookTicker`, `@depth` and `@depth@100ms` speak; every other
+/// well-formed name is acknowledged and silent, as an unknown symbol is at the venue.
+pub(super) struct Stream {
+    /// Whether events are wrapped in `{"stream":…,"data":…}`.
+    combined: bool,
+    micros: bool,
+    subscriptions: Subscriptions,
+}
+
+impl Stream {
+    /// `/ws`, `/ws/<a>/<b>`, or `/stream` with the parameters `streams=<a>/<b>` and `timeUnit`.
+    pub(super) fn open(uri: &Uri) -> Option<Self> {
+        let query = parse_query(uri);
+        let parameter = |name| {
+            let found = query.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        let path = uri.path();
+        let (combined, streams) = match path {
+            "/stream" => (true, parameter("streams").unwrap_or_default()),
+            "/ws" => (false, ""),
+            _ => (false, path.strip_prefix("/ws/")?),
+        };
+        let mut subscriptions = Subscriptions::default();
+        for subscription in streams.split('/').filter_map(parse_stream) {
+            subscriptions.add(subscription);
+        }
+        Some(Self {
+            combined,
+            micros: parameter("timeUnit")
+                .is_some_and(|unit| unit.eq_ignore_ascii_case("microsecond")),
+            subscriptions,
+        })
+    }
+
+    fn request(&mut self, text: &str) -> Result<String, Failure> {
+        let text = text
+            .get(..text.floor_char_boundary(LONGEST_MESSAGE))
+            .unwrap_or(text);
+        let request: Value = serde_json::from_str(text)
+            .map_err(|error| Failure::new(3, format!("Invalid JSON: {error}"), None))?;
+        let id = request.get("id").cloned().unwrap_or_default();
+        let invalid = |what: &str| Failure::new(2, format!("Invalid request: {what}"), Some(&id));
+        let id_is_valid = match &id {
+            Value::Null => true,
+            Value::Number(number) => number.is_i64(),
+            Value::String(text) => text.len() <= 36 && text.chars().all(char::is_alphanumeric),
+            _ => false,
+        };
+        if !id_is_valid {
+            let what = "Invalid request: request ID must be an unsigned integer";
+            return Err(Failure::new(2, what.to_owned(), None));
+        }
+        let method = request
+            .get("method")
+            .and_then(Value::as_str)
+            .ok_or_else(|| invalid("missing field `method`"))?;
+        let streams = || -> Option<Vec<Subscription>> {
+            let names = request.get("params")?.as_array()?;
+            names
+                .iter()
+                .map(|name| parse_stream(name.as_str()?))
+                .collect()
+        };
+        let result = match method {
+            "SUBSCRIBE" => {
+                let streams = streams().ok_or_else(|| invalid("invalid stream"))?;
+                if self.subscriptions.len() + streams.len() > MOST_STREAMS {
+                    return Err(Failure::new(
+                        4,
+                        "Too many subscriptions".to_owned(),
+                        Some(&id),
+                    ));
+                }
+                streams
+                    .into_iter()
+                    .for_each(|one| self.subscriptions.add(one));
+                Value::Null
+            }
+            "UNSUBSCRIBE" => {
+                let streams = streams().ok_or_else(|| invalid("invalid stream"))?;
+                streams
+                    .iter()
+                    .for_each(|one| self.subscriptions.remove(&one.stream));
+                Value::Null
+            }
+            "LIST_SUBSCRIPTIONS" => self.subscriptions.streams().collect(),
+            unknown => {
+                return Err(invalid(&format!(
+                    "unknown variant `{unknown}`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`"
+                )));
+            }
+        };
+        Ok(format!(r#"{{"result":{result},"id":{id}}}"#))
+    }
+
+    fn wrap(&self, stream: &str, payload: String) -> String {
+        if self.combined {
+            format!(r#"{{"stream":"{stream}","data":{payload}}}"#)
+        } else {
+            payload
+        }
+    }
+
+    fn trade(&self, symbol: &str, trade: &Trade, update: &Update) -> String {
+        let price = padded(update.instrument.price(trade.level.price));
+        let quantity = padded(update.instrument.quantity(trade.level.quantity));
+        let (event, made) = (self.time(now()), self.time(trade.time));
+        let (id, maker) = (trade.id, trade.buyer_is_maker);
+        format!(
+            r#"{{"e":"trade","E":{event},"s":"{symbol}","t":{id},"p":"{price}","q":"{quantity}","T":{made},"m":{maker},"M":true}}"#
+        )
+    }
+
+    fn depth(&self, symbol: &str, delta: &Delta, update: &Update) -> String {
+        let instrument = &update.instrument;
+        let bids = json_levels(delta.bids.iter().rev().copied(), instrument, padded);
+        let asks = json_levels(delta.asks.iter().copied(), instrument, padded);
+        let (event, first, last) = (self.time(update.time), delta.first_id, delta.last_id);
+        format!(
+            r#"{{"e":"depthUpdate","E":{event},"s":"{symbol}","U":{first},"u":{last},"b":{bids},"a":{asks}}}"#
+        )
+    }
+
+    fn time(&self, micros: u64) -> u64 {
+        in_unit(micros, self.micros)
+    }
+}
+
+impl Protocol for Stream {
+    fn receive(&mut self, text: &str) -> Option<String> {
+        Some(self.request(text).unwrap_or_else(|failure| failure.0))
+    }
+
+    fn frames(&self, update: &Update) -> Vec<Frame> {
+        let symbol = &update.instrument.symbol;
+        let mut frames = Vec::new();
+        for Subscription {
+            stream, channel, ..
+        } in self.subscriptions.of(symbol)
+        {
+            let payloads: Vec<_> = match channel {
+                Channel::Trades => {
+                    let trades = update.trades();
+                    trades
+                        .map(|trade| self.trade(symbol, trade, update))
+                        .collect()
+                }
+                Channel::Ticker => {
+                    let quotes = update.quotes();
+                    quotes
+                        .map(|(id, quote)| ticker(id, quote, update))
+                        .collect()
+                }
+                Channel::Depth | Channel::AggregatedDepth => {
+                    vec![self.depth(symbol, &update.delta(), update)]
+                }
+                Channel::Silent => Vec::new(),
+            };
+            frames.extend(payloads.into_iter().map(|payload| Frame {
+                text: self.wrap(stream, payload),
+                stream: Some(stream.clone()),
+                is_depth: *channel == Channel::AggregatedDepth,
+            }));
+        }
+        frames
+    }
+
+    fn is_subscribed(&self, stream: Option<&str>) -> bool {
+        match stream {
+            Some(stream) => self.subscriptions.contains(stream),
+            None => self.subscriptions.len() > 0,
+        }
+    }
+
+    fn shutdown_notice(&self) -> Option<String> {
+        let time = self.time(now());
+        let payload = format!(r#"{{"e":"serverShutdown","E":{time}}}"#);
+        Some(self.wrap("!serverShutdown", payload))
+    }
+}
+
+/// An error frame: nested, and with the id if there was one.
+struct Failure(String);
+
+impl Failure {
+    fn new(code: u8, message: String, id: Option<&Value>) -> Self {
+        let message = Value::String(message);
+        let id = id.map_or_else(String::new, |id| format!(r#","id":{id}"#));
+        Self(format!(
+            r#"{{"error":{{"code":{code},"msg":{message}}}{id}}}"#
+        ))
+    }
+}
+
+fn ticker(id: u64, quote: Quote, update: &Update) -> String {
+    let instrument = &update.instrument;
+    let price = |level| padded(instrument.price(level));
+    let quantity = |level| padded(instrument.quantity(level));
+    let (symbol, Quote { bid, ask }) = (&instrument.symbol, quote);
+    format!(
+        r#"{{"u":{id},"s":"{symbol}","b":"{}","B":"{}","a":"{}","A":"{}"}}"#,
+        price(bid.price),
+        quantity(bid.quantity),
+        price(ask.price),
+        quantity(ask.quantity),
+    )
+}
+
+/// A stream's name: `<symbol>@<kind>` or `!<kind>`. Symbols are lower case here, and one in
+/// upper case is unknown.
+fn parse_stream(name: &str) -> Option<Subscription> {
+    let (symbol, kind) = match name.strip_prefix('!') {
+        Some(kind) => ("", kind),
+        None => name
+            .split_once('@')
+            .filter(|(symbol, _)| !symbol.is_empty())?,
+    };
+    if kind.is_empty() {
+        return None;
+    }
+    let channel = match kind {
+        _ if symbol.chars().any(char::is_uppercase) => Channel::Silent,
+        "trade" => Channel::Trades,
+        "bookTicker" => Channel::Ticker,
+        "depth" | "depth@100ms" => Channel::AggregatedDepth,
+        _ => Channel::Silent,
+    };
+    Some(Subscription {
+        stream: name.to_owned(),
+        symbol: symbol.to_uppercase(),
+        channel,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(uri: &'static str) -> Option<Stream> {
+        Stream::open(&Uri::from_static(uri))
+    }
+
+    #[test]
+    fn streams_come_from_both_forms_of_the_path_and_no_other() {
+        let combined = open("/stream?streams=btcusdt@trade/btcusdt@depth&timeUnit=microsecond");
+        let combined = combined.unwrap();
+        assert!(combined.combined && combined.micros);
+        assert!(combined.is_subscribed(Some("btcusdt@depth")));
+        let raw = open("/ws/btcusdt@trade/ethusdt@bookTicker").unwrap();
+        assert!(!raw.combined && !raw.micros);
+        assert!(raw.is_subscribed(Some("ethusdt@bookTicker")));
+        assert!(!open("/ws").unwrap().is_subscribed(None));
+        assert!(!open("/stream?streams=").unwrap().is_subscribed(None));
+        assert!(open("/").is_none() && open("/wsx").is_none());
+    }
+
+    #[test]
+    fn requests_are_acknowledged_unwrapped_and_change_the_list() {
+        let mut stream = open("/stream").unwrap();
+        let mut ask = |text: &str| stream.receive(text).unwrap();
+        assert_eq!(
+            ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@trade","nope@trade"],"id":1}"#),
+            r#"{"result":null,"id":1}"#
+        );
+        assert_eq!(
+            ask(r#"{"method":"UNSUBSCRIBE","params":["nope@trade"],"id":"a1"}"#),
+            r#"{"result":null,"id":"a1"}"#
+        );
+        assert_eq!(
+            ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":3}"#),
+            r#"{"result":["btcusdt@trade"],"id":3}"#
+        );
+    }
+
+    #[test]
+    fn errors_read_as_recorded() {
+        let mut stream = open("/ws").unwrap();
+        let mut ask = |text: &str| stream.receive(text).unwrap();
+        assert_eq!(
+            ask(r#"{"method":"SUBSCRIBE","params":["btcusdt"],"id":2}"#),
+            r#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":2}"#
+        );
+        assert_eq!(
+            ask("nonsense"),
+            r#"{"error":{"code":3,"msg":"Invalid JSON: expected ident at line 1 column 2"}}"#
+        );
+        assert_eq!(
+            ask("<"),
+            r#"{"error":{"code":3,"msg":"Invalid JSON: expected value at line 1 column 1"}}"#
+        );
+        let long = format!(
+            r#"{{"method":"SUBSCRIBE","params":["{}"]}}"#,
+            "x".repeat(5000)
+        );
+        assert_eq!(
+            ask(&long),
+            r#"{"error":{"code":3,"msg":"Invalid JSON: EOF while parsing a string at line 1 column 4096"}}"#
+        );
+        let many: Vec<_> = (0..1025).map(|n| format!("s{n}@trade")).collect();
+        let many: Vec<_> = many.chunks(205).collect();
+        let mut last = String::new();
+        for (id, names) in many.iter().enumerate() {
+            let names = Value::from(names.to_vec());
+            last = ask(&format!(
+                r#"{{"method":"SUBSCRIBE","params":{names},"id":{id}}}"#
+            ));
+        }
+        assert_eq!(
+            last,
+            r#"{"error":{"code":4,"msg":"Too many subscriptions"},"id":4}"#
+        );
+        assert!(ask(r#"{"id":1}"#).contains("missing field `method`"));
+        assert!(ask(r#"{"method":"JUMP","id":1}"#).contains("unknown variant `JUMP`"));
+    }
+}

@@ -1,0 +1,159 @@
+//! Exchanges to be.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+
+use super::fault::Faults;
+use super::instrument::Instrument;
+use super::market::Market;
+use super::replay::Replay;
+use super::venue::{Conduct, Venue};
+use super::{MockExchange, Setup, rest, ws};
+use crate::error::SetupError;
+use crate::ledger::Ledger;
+use crate::server::{ANY_PORT, Server};
+
+/// How many orders a connection may be behind; more than a test gives in a row.
+const ORDERS: usize = 64;
+
+/// A [`MockExchange`] to be.
+#[derive(Debug)]
+pub struct MockExchangeBuilder {
+    venue: Box<dyn Venue>,
+    instruments: Vec<Instrument>,
+    conduct: Conduct,
+    rest: SocketAddr,
+    ws: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    seed: u64,
+    tick: Duration,
+    snapshot_age: usize,
+    replay: Option<Replay>,
+}
+
+impl MockExchangeBuilder {
+    pub(super) fn new(venue: Box<dyn Venue>, instruments: Vec<Instrument>) -> Self {
+        Self {
+            conduct: venue.conduct(),
+            venue,
+            instruments,
+            rest: ANY_PORT,
+            ws: ANY_PORT,
+            tls: None,
+            seed: 1,
+            tick: Duration::from_millis(20),
+            snapshot_age: 0,
+            replay: None,
+        }
+    }
+
+    /// Speaks TLS on both listeners. See [`TestCa::server_config`](crate::TestCa::server_config).
+    #[must_use]
+    pub fn tls(mut self, config: Arc<ServerConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Where REST listens, instead of a free port of `127.0.0.1`.
+    #[must_use]
+    pub fn rest_address(mut self, address: SocketAddr) -> Self {
+        self.rest = address;
+        self
+    }
+
+    /// Where WebSocket listens, instead of a free port of `127.0.0.1`.
+    #[must_use]
+    pub fn ws_address(mut self, address: SocketAddr) -> Self {
+        self.ws = address;
+        self
+    }
+
+    /// Another market; the same seed gives the same one, but for the times. The default is 1.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// How often something happens to each symbol: one to five changes of the book, and the
+    /// trades and tickers that belong to them. The default is 20 ms; 0 counts as 1 ms.
+    #[must_use]
+    pub fn tick_interval(mut self, interval: Duration) -> Self {
+        self.tick = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How many ticks a REST snapshot is behind the stream. The default is 0.
+    #[must_use]
+    pub fn snapshot_age(mut self, ticks: usize) -> Self {
+        self.snapshot_age = ticks;
+        self
+    }
+
+    /// How often a ping is sent. The default is the venue's: 20 s at Binance, 60 s at Backpack.
+    /// 0 counts as 1 ms.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.conduct.ping_every = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How long a ping may stay unanswered before the connection is closed. The default is the
+    /// venue's: 60 s at Binance, 120 s at Backpack.
+    #[must_use]
+    pub fn pong_timeout(mut self, timeout: Duration) -> Self {
+        self.conduct.pong_within = timeout;
+        self
+    }
+
+    /// Plays a recording instead of making data up. REST answers are still made up, but for the
+    /// snapshots of the recording.
+    #[must_use]
+    pub fn replay(mut self, replay: Replay) -> Self {
+        self.replay = Some(replay);
+        self
+    }
+
+    /// Starts to listen. Needs a Tokio runtime with I/O and time.
+    ///
+    /// # Errors
+    /// [`SetupError::Listen`] if an address is taken.
+    pub async fn start(self) -> Result<MockExchange, SetupError> {
+        let setup = Arc::new(Setup {
+            venue: self.venue,
+            conduct: self.conduct,
+            market: Market::new(self.instruments, self.seed, self.snapshot_age),
+            replay: self.replay.map(Arc::new),
+            tls: self.tls,
+            faults: Faults::default(),
+            orders: broadcast::Sender::new(ORDERS),
+            ledger: Ledger::default(),
+        });
+        let rest = Server::start(self.rest, {
+            let setup = Arc::clone(&setup);
+            move |stream, peer| rest::serve(Arc::clone(&setup), stream, peer)
+        })
+        .await?;
+        let ws = Server::start(self.ws, {
+            let setup = Arc::clone(&setup);
+            move |stream, peer| ws::serve(Arc::clone(&setup), stream, peer)
+        })
+        .await?;
+        let mut clock = JoinSet::new();
+        clock.spawn({
+            let (setup, tick) = (Arc::clone(&setup), self.tick);
+            async move { setup.market.run(tick).await }
+        });
+        Ok(MockExchange {
+            setup,
+            rest,
+            ws,
+            _clock: clock,
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! Exchanges that misbehave.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::StatusCode;
+
+/// What a [`MockExchange`](crate::MockExchange) does wrong.
+///
+/// Faults add up; one that is given again replaces what is left of the one before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The next so many book changes are not sent, to whichever connection they were due, so
+    /// that a client sees a gap in their ids.
+    DropDepth(u32),
+    /// The next so many book changes are sent twice.
+    DuplicateDepth(u32),
+    /// The next so many REST requests, whatever their path, are answered with this. At Binance a
+    /// 418 or 429 says `Retry-After: 1`.
+    RestStatus {
+        /// The status; one that HTTP cannot express is sent as 500.
+        status: u16,
+        /// The body.
+        body: String,
+        /// How many requests.
+        count: u32,
+    },
+    /// The next so many WebSocket handshakes are answered with this.
+    UpgradeStatus {
+        /// The status; one that HTTP cannot express, and success, is sent as 500.
+        status: u16,
+        /// The body.
+        body: String,
+        /// How many handshakes.
+        count: u32,
+    },
+    /// No events are sent, but pings and answers are. The events are lost.
+    Mute,
+    /// Every WebSocket connection is closed at once, with a close frame of this code (RFC 6455,
+    /// section 7.4).
+    CloseFrame {
+        /// The code.
+        code: u16,
+    },
+}
+
+/// A response that takes the place of the right one.
+#[derive(Debug, Clone)]
+pub(super) struct Substitute {
+    pub(super) status: StatusCode,
+    pub(super) body: String,
+    left: u32,
+}
+
+/// How often to send a book change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Copies {
+    None,
+    One,
+    Two,
+}
+
+/// The faults that are yet to show.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Mutex<Pending>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    drops: u32,
+    duplicates: u32,
+    rest: Option<Substitute>,
+    upgrade: Option<Substitute>,
+    muted: bool,
+}
+
+impl Faults {
+    pub(super) fn drop_depth(&self, count: u32) {
+        self.pending().drops = count;
+    }
+
+    pub(super) fn duplicate_depth(&self, count: u32) {
+        self.pending().duplicates = count;
+    }
+
+    pub(super) fn substitute_rest(&self, status: u16, body: String, count: u32) {
+        self.pending().rest = Some(Substitute::new(status, body, count));
+    }
+
+    pub(super) fn substitute_upgrade(&self, status: u16, body: String, count: u32) {
+        let mut substitute = Substitute::new(status, body, count);
+        if substitute.status.is_success() {
+            substitute.status = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        self.pending().upgrade = Some(substitute);
+    }
+
+    pub(super) fn mute(&self) {
+        self.pending().muted = true;
+    }
+
+    pub(super) fn clear(&self) {
+        *self.pending() = Pending::default();
+    }
+
+    pub(super) fn is_muted(&self) -> bool {
+        self.pending().muted
+    }
+
+    /// What to do with the book change that is due now.
+    pub(super) fn take_depth(&self) -> Copies {
+        let mut pending = self.pending();
+        if pending.drops > 0 {
+            pending.drops -= 1;
+            Copies::None
+        } else if pending.duplicates > 0 {
+            pending.duplicates -= 1;
+            Copies::Two
+        } else {
+            Copies::One
+        }
+    }
+
+    /// What to answer the REST request at hand, if not the right thing.
+    pub(super) fn take_rest(&self) -> Option<Substitute> {
+        Substitute::take(&mut self.pending().rest)
+    }
+
+    /// What to answer the WebSocket handshake at hand, if not the right thing.
+    pub(super) fn take_upgrade(&self) -> Option<Substitute> {
+        Substitute::take(&mut self.pending().upgrade)
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Substitute {
+    fn new(status: u16, body: String, count: u32) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            body,
+            left: count,
+        }
+    }
+
+    fn take(slot: &mut Option<Self>) -> Option<Self> {
+        let substitute = slot.as_mut().filter(|substitute| substitute.left > 0)?;
+        substitute.left -= 1;
+        Some(substitute.clone())
+    }
+
+    /// What the body looks like.
+    pub(super) fn content_type(&self) -> &'static str {
+        match self.body.trim_start().chars().next() {
+            Some('{' | '[') => "application/json",
+            Some('<') => "text/html",
+            _ => "text/plain",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What an open connection is told.
+
+use std::sync::Arc;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::replay::{Frame, Replay};
+use super::update::Update;
+use super::venue::Protocol;
+
+/// How many recorded messages are sent in one go.
+const BATCH: usize = 64;
+
+/// The source of a connection's events.
+#[derive(Debug)]
+pub(super) enum Feed {
+    /// The market that makes itself up.
+    Live(Receiver<Arc<Update>>),
+    /// A recording, from its beginning.
+    Recorded {
+        replay: Arc<Replay>,
+        position: usize,
+        clock: Option<Interval>,
+    },
+}
+
+/// The client takes its messages too slowly to be told everything.
+#[derive(Debug, thiserror::Error)]
+#[error("too slow by {0} updates")]
+pub(super) struct TooSlow(u64);
+
+impl Feed {
+    pub(super) fn live(updates: Receiver<Arc<Update>>) -> Self {
+        Self::Live(updates)
+    }
+
+    pub(super) fn recorded(replay: Arc<Replay>) -> Self {
+        let clock = replay.interval().map(|period| {
+            let mut clock = interval(period);
+            clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            clock
+        });
+        Self::Recorded {
+            replay,
+            position: 0,
+            clock,
+        }
+    }
+
+    /// What to send next. Nothing is lost when the future is dropped before its end.
+    pub(super) async fn next(&mut self, protocol: &dyn Protocol) -> Result<Vec<Frame>, TooSlow> {
+        match self {
+            Self::Live(updates) => match updates.recv().await {
+                Ok(update) => Ok(protocol.frames(&update)),
+                Err(RecvError::Lagged(missed)) => Err(TooSlow(missed)),
+                Err(RecvError::Closed) => std::future::pending().await,
+            },
+            Self::Recorded {
+                replay,
+                position,
+                clock,
+            } => {
+                let frames = replay.frames().get(*position..).unwrap_or_default();
+                if frames.is_empty() || !protocol.is_subscribed(None) {
+                    std::future::pending::<()>().await;
+                }
+                let count = match clock {
+                    Some(clock) => {
+                        clock.tick().await;
+                        1
+                    }
+                    None => BATCH.min(frames.len()),
+                };
+                *position += count;
+                let wanted = |frame: &&Frame| {
+                    frame
+                        .stream
+                        .as_deref()
+                        .is_none_or(|stream| protocol.is_subscribed(Some(stream)))
+                };
+                Ok(frames.iter().take(count).filter(wanted).cloned().collect())
+            }
+        }
+    }
+}

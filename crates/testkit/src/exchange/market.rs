@@ -1,0 +1,97 @@
+//! All instruments of a venue.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::broadcast;
+use tokio::time::MissedTickBehavior;
+
+use super::engine::Engine;
+use super::instrument::Instrument;
+use super::update::{Snapshot, Trade, Update};
+
+/// How many updates a connection may lag behind before it is closed.
+const BACKLOG: usize = 4096;
+
+/// The instruments of a venue, and an engine for each that is open.
+#[derive(Debug)]
+pub(super) struct Market {
+    instruments: Vec<Arc<Instrument>>,
+    engines: Mutex<Vec<Engine>>,
+    updates: broadcast::Sender<Arc<Update>>,
+}
+
+impl Market {
+    pub(super) fn new(instruments: Vec<Instrument>, seed: u64, snapshot_age: usize) -> Self {
+        let instruments: Vec<_> = instruments.into_iter().map(Arc::new).collect();
+        let time = now();
+        let engines = instruments
+            .iter()
+            .filter(|instrument| instrument.open)
+            .zip(seed..)
+            .map(|(instrument, seed)| Engine::new(Arc::clone(instrument), seed, snapshot_age, time))
+            .collect();
+        Self {
+            instruments,
+            engines: Mutex::new(engines),
+            updates: broadcast::Sender::new(BACKLOG),
+        }
+    }
+
+    pub(super) fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.instruments.iter().map(AsRef::as_ref)
+    }
+
+    pub(super) fn find(&self, symbol: &str) -> Option<&Instrument> {
+        self.instruments()
+            .find(|instrument| instrument.symbol == symbol)
+    }
+
+    /// The book of an open instrument.
+    pub(super) fn snapshot(&self, symbol: &str) -> Option<Arc<Snapshot>> {
+        self.engines()
+            .iter()
+            .find(|engine| engine.symbol() == symbol)?
+            .snapshot()
+    }
+
+    /// The latest `count` trades of an open instrument, oldest first.
+    pub(super) fn trades(&self, symbol: &str, count: usize) -> Option<Vec<Trade>> {
+        let engines = self.engines();
+        let engine = engines.iter().find(|engine| engine.symbol() == symbol)?;
+        let trades = engine.trades();
+        let older = trades.len().saturating_sub(count);
+        Some(trades.skip(older).cloned().collect())
+    }
+
+    /// What happens from now on.
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Arc<Update>> {
+        self.updates.subscribe()
+    }
+
+    /// Lets time pass for each instrument once per `interval`.
+    pub(super) async fn run(&self, interval: Duration) {
+        let mut clock = tokio::time::interval(interval);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            clock.tick().await;
+            for engine in self.engines().iter_mut() {
+                // An error says that nobody listens.
+                let _ = self.updates.send(Arc::new(engine.tick(now())));
+            }
+        }
+    }
+
+    fn engines(&self) -> MutexGuard<'_, Vec<Engine>> {
+        self.engines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Microseconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| u64::try_from(since.as_micros()).ok())
+        .unwrap_or_default()
+}

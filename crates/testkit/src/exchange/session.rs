@@ -1,0 +1,212 @@
+//! An open WebSocket connection of an exchange.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::broadcast::Receiver;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use transport::{BoxError, Io};
+
+use super::Setup;
+use super::fault::Copies;
+use super::feed::Feed;
+use super::market::now;
+use super::record::ExchangeConnection;
+use super::replay::Frame;
+use super::venue::Protocol;
+use crate::ledger::{Entry, push_bounded};
+
+/// How long a client has to answer a close frame.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// "Policy violation" (RFC 6455, section 7.4.1).
+const POLICY: u16 = 1008;
+/// "Going away" (RFC 6455, section 7.4.1).
+const AWAY: u16 = 1001;
+
+/// What every connection shall do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Close with this code.
+    Close(u16),
+    /// Say that the server will go away, or close where the venue says nothing.
+    Shutdown,
+}
+
+/// What a connection does next.
+enum Action {
+    Nothing,
+    Send(Vec<Frame>),
+    Ping,
+    Close(u16, &'static str),
+    End,
+}
+
+/// One connection.
+pub(super) struct Session<'a> {
+    setup: &'a Setup,
+    socket: WebSocketStream<Box<dyn Io>>,
+    protocol: Box<dyn Protocol>,
+    entry: Entry<ExchangeConnection>,
+    /// The pings since the last pong that answered one.
+    unanswered: Vec<Bytes>,
+    /// By when the first of them must be answered.
+    deadline: Option<Instant>,
+    /// The second in which messages are counted, by its start, and their number.
+    inbound: (Instant, u32),
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(
+        setup: &'a Setup,
+        socket: WebSocketStream<Box<dyn Io>>,
+        protocol: Box<dyn Protocol>,
+        entry: Entry<ExchangeConnection>,
+    ) -> Self {
+        Self {
+            setup,
+            socket,
+            protocol,
+            entry,
+            unanswered: Vec::new(),
+            deadline: None,
+            inbound: (Instant::now(), 0),
+        }
+    }
+
+    /// Serves the connection until it is closed.
+    pub(super) async fn run(
+        mut self,
+        mut feed: Feed,
+        mut orders: Receiver<Order>,
+    ) -> Result<(), BoxError> {
+        let period = self.setup.conduct.ping_every;
+        let mut pings = interval_at(Instant::now() + period, period);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let overdue = self.deadline;
+            let action = tokio::select! {
+                message = self.socket.next() => match message {
+                    Some(message) => self.receive(message?),
+                    None => Action::End,
+                },
+                frames = feed.next(&*self.protocol) => match frames? {
+                    _ if self.setup.faults.is_muted() => Action::Nothing,
+                    frames => Action::Send(frames),
+                },
+                order = orders.recv() => match order {
+                    Ok(Order::Close(code)) => Action::Close(code, ""),
+                    Ok(Order::Shutdown) => self.shutdown(),
+                    Err(_) => Action::End,
+                },
+                _ = pings.tick() => Action::Ping,
+                () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => {
+                    Action::Close(POLICY, "Pong timeout")
+                }
+            };
+            match action {
+                Action::Nothing => {}
+                Action::Send(frames) => self.send(frames).await?,
+                Action::Ping => self.ping().await?,
+                Action::Close(code, reason) => return self.close(code, reason).await,
+                Action::End => return Ok(()),
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Message) -> Action {
+        let answers_ping = match &message {
+            Message::Pong(payload) => self.unanswered.contains(payload),
+            _ => false,
+        };
+        if answers_ping {
+            self.unanswered.clear();
+            self.deadline = None;
+        } else if self.is_too_much() {
+            return Action::Close(POLICY, "Too many requests");
+        }
+        match message {
+            Message::Text(text) => {
+                let received = text.as_str().to_owned();
+                self.entry.update(|record| {
+                    push_bounded(&mut record.messages_received, received);
+                });
+                let answer = self.protocol.receive(&text);
+                Action::Send(answer.map(Frame::control).into_iter().collect())
+            }
+            _ => Action::Nothing,
+        }
+    }
+
+    /// Counts a message from the client. A pong that answers a ping is not counted, so that a
+    /// mock that pings often can be used.
+    fn is_too_much(&mut self) -> bool {
+        let (start, count) = &mut self.inbound;
+        if start.elapsed() >= Duration::from_secs(1) {
+            *start = Instant::now();
+            *count = 0;
+        }
+        *count += 1;
+        let most = self.setup.conduct.messages_per_second;
+        most.is_some_and(|most| *count > most)
+    }
+
+    fn shutdown(&self) -> Action {
+        match self.protocol.shutdown_notice() {
+            Some(notice) => Action::Send(vec![Frame::control(notice)]),
+            None => Action::Close(AWAY, ""),
+        }
+    }
+
+    async fn send(&mut self, frames: Vec<Frame>) -> Result<(), BoxError> {
+        let mut sent = 0;
+        for frame in frames {
+            let copies = match frame.is_depth {
+                true => self.setup.faults.take_depth(),
+                false => Copies::One,
+            };
+            let copies = match copies {
+                Copies::None => 0,
+                Copies::One => 1,
+                Copies::Two => 2,
+            };
+            for _ in 0..copies {
+                self.socket.feed(Message::text(frame.text.clone())).await?;
+            }
+            sent += copies;
+        }
+        self.socket.flush().await?;
+        if sent > 0 {
+            self.entry.update(|record| record.messages_sent += sent);
+        }
+        Ok(())
+    }
+
+    async fn ping(&mut self) -> Result<(), BoxError> {
+        let payload = Bytes::from((now() / 1000).to_string());
+        if self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + self.setup.conduct.pong_within);
+        }
+        self.unanswered.push(payload.clone());
+        self.socket.send(Message::Ping(payload)).await?;
+        Ok(())
+    }
+
+    async fn close(mut self, code: u16, reason: &'static str) -> Result<(), BoxError> {
+        let frame = CloseFrame {
+            code: code.into(),
+            reason: reason.into(),
+        };
+        self.socket.close(Some(frame)).await?;
+        // Reads on, since a socket that is dropped with unread bytes is reset, and the reset may
+        // overtake the close frame.
+        let silence = async { while let Some(Ok(_)) = self.socket.next().await {} };
+        // An error says that the client did not answer in time.
+        let _ = timeout(FAREWELL, silence).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! What happens in a market between two ticks of the mock's clock.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::book::{Book, Change, Level, Quote, Side};
+use super::instrument::Instrument;
+
+/// The steps of one instrument in one tick, at least one.
+#[derive(Debug)]
+pub(super) struct Update {
+    pub(super) instrument: Arc<Instrument>,
+    /// Microseconds since 1970.
+    pub(super) time: u64,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One change of the book, and what it means to the other streams.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// One more than that of the step before.
+    pub(super) id: u64,
+    pub(super) change: Change,
+    /// The best levels after the change, if it changed them.
+    pub(super) quote: Option<Quote>,
+    /// The trade that caused the change.
+    pub(super) trade: Option<Trade>,
+}
+
+/// A trade.
+#[derive(Debug, Clone)]
+pub(super) struct Trade {
+    /// One more than that of the trade before.
+    pub(super) id: u64,
+    /// Microseconds since 1970.
+    pub(super) time: u64,
+    /// The price in ticks and the quantity in lots.
+    pub(super) level: Level,
+    /// Whether the taker sold.
+    pub(super) buyer_is_maker: bool,
+    pub(super) buyer_order: u64,
+    pub(super) seller_order: u64,
+}
+
+/// A book as it was after the change with the id.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) instrument: Arc<Instrument>,
+    pub(super) id: u64,
+    /// Microseconds since 1970.
+    pub(super) time: u64,
+    pub(super) book: Book,
+}
+
+/// One or more changes in a row, each price named once with its last quantity.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Delta {
+    pub(super) first_id: u64,
+    pub(super) last_id: u64,
+    /// By price, ascending.
+    pub(super) bids: Vec<Level>,
+    /// By price, ascending.
+    pub(super) asks: Vec<Level>,
+}
+
+impl Update {
+    pub(super) fn trades(&self) -> impl Iterator<Item = &Trade> {
+        self.steps.iter().filter_map(|step| step.trade.as_ref())
+    }
+
+    /// The best levels after each change of them, with the id of that change.
+    pub(super) fn quotes(&self) -> impl Iterator<Item = (u64, Quote)> + '_ {
+        self.steps
+            .iter()
+            .filter_map(|step| Some((step.id, step.quote?)))
+    }
+
+    /// Each step by itself.
+    pub(super) fn single_deltas(&self) -> impl Iterator<Item = Delta> + '_ {
+        self.steps
+            .iter()
+            .map(|step| Delta::of(std::slice::from_ref(step)))
+    }
+
+    /// All steps in one.
+    pub(super) fn delta(&self) -> Delta {
+        Delta::of(&self.steps)
+    }
+}
+
+impl Delta {
+    fn of(steps: &[Step]) -> Self {
+        let levels = |side| {
+            let last: BTreeMap<u64, u64> = steps
+                .iter()
+                .filter(|step| step.change.side == side)
+                .map(|step| (step.change.level.price, step.change.level.quantity))
+                .collect();
+            last.into_iter()
+                .map(|(price, quantity)| Level { price, quantity })
+                .collect()
+        };
+        Self {
+            first_id: steps.first().map_or(0, |step| step.id),
+            last_id: steps.last().map_or(0, |step| step.id),
+            bids: levels(Side::Bid),
+            asks: levels(Side::Ask),
+        }
+    }
+}

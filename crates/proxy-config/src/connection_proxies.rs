@@ -1,5 +1,7 @@
 //! What applies to the connections of one exchange, or by default.
 
+use std::fmt;
+
 use serde::{Serialize, Serializer};
 
 use crate::proxy_config::ProxyConfig;
@@ -22,6 +24,16 @@ pub enum ProxyRule {
 impl From<ProxyConfig> for ProxyRule {
     fn from(proxy: ProxyConfig) -> Self {
         Self::Proxy(proxy)
+    }
+}
+
+/// `direct`, or the URL without its credentials.
+impl fmt::Display for ProxyRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str(DIRECT),
+            Self::Proxy(proxy) => proxy.url().fmt(f),
+        }
     }
 }
 

@@ -5,22 +5,38 @@
 //!
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyConfig`], [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
+//! - [`Sources`], [`Loaded`]: environment over file over code, merged field by field.
+//! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
 mod connection_proxies;
 mod credentials;
+mod deserialize;
+mod error;
 mod exchange_id;
+mod node;
 mod proxy_config;
 mod proxy_url;
+mod read;
 mod scheme;
 mod settings;
+mod shape;
+mod sources;
+mod suggestion;
 mod transport;
 
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
+pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
+pub use node::{Node, Table};
 pub use proxy_config::{InvalidTimeout, ProxyConfig};
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;
+pub use sources::{Loaded, Sources};
 pub use transport::Transport;
 pub use url::Host;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -10,7 +10,7 @@ use crate::exchange_id::ExchangeId;
 /// The settings of the whole proxy system.
 ///
 /// The default is a disabled system without proxies. Settings are built by value or loaded with
-/// sources, and do not change afterwards.
+/// [`Sources`](crate::Sources), and do not change afterwards.
 ///
 /// ```
 /// use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings};

@@ -35,3 +35,7 @@ mod resolve;
 
 pub use resolution::{Resolution, Route, RouteSource};
 pub use resolve::resolve;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

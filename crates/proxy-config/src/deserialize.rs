@@ -1,0 +1,163 @@
+//! `Deserialize` for the types of the settings, through the same reader as every other source.
+
+use std::fmt;
+
+use config::{Map, Value, ValueKind};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+use crate::connection_proxies::{ConnectionProxies, ProxyRule};
+use crate::error::Problems;
+use crate::exchange_id::ExchangeId;
+use crate::node::Node;
+use crate::proxy_config::ProxyConfig;
+use crate::proxy_url::ProxyUrl;
+use crate::settings::ProxySettings;
+use crate::{read, shape};
+
+/// Deserializes a value and gives it to `read`.
+fn read<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    read: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<T, D::Error> {
+    let Document(value) = Document::deserialize(deserializer)?;
+    let problems = Problems::default();
+    let result = read(&Node::new("", &value, &problems));
+    let result = problems.or(result).map_err(|errors| {
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        D::Error::custom(errors.join("; "))
+    })?;
+    result.ok_or_else(|| D::Error::custom("expected a value"))
+}
+
+/// Brings a value into its one shape and reads it.
+fn read_shape<T>(
+    node: &Node<'_>,
+    shape: impl FnOnce(&Node<'_>) -> Option<Value>,
+    read: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Option<T> {
+    read(&node.with_value(&shape(node).unwrap_or_default()))
+}
+
+impl<'de> Deserialize<'de> for ProxySettings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| {
+            read_shape(node, shape::settings, |node| {
+                let settings = read::settings(node)?;
+                read::require_rule(&settings, node);
+                Some(settings)
+            })
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectionProxies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| {
+            read_shape(node, shape::block, read::block)
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyRule {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| {
+            read_shape(node, shape::slot, read::slot)
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match ProxyRule::deserialize(deserializer)? {
+            ProxyRule::Proxy(proxy) => Ok(proxy),
+            ProxyRule::Direct => Err(D::Error::custom("expected a proxy, found `direct`")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| node.parse(Self::parse))
+    }
+}
+
+impl<'de> Deserialize<'de> for ExchangeId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| node.parse(Self::new))
+    }
+}
+
+/// Any value, its scalars as texts.
+struct Document(Value);
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DocumentVisitor)
+    }
+}
+
+struct DocumentVisitor;
+
+impl DocumentVisitor {
+    fn scalar<E>(text: impl Into<String>) -> Result<Document, E> {
+        Ok(Document(Value::new(None, text.into())))
+    }
+}
+
+impl<'de> Visitor<'de> for DocumentVisitor {
+    type Value = Document;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a table or a list")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Document, E> {
+        Self::scalar(value.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Document, E> {
+        Self::scalar(value.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Document, E> {
+        Self::scalar(value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Document, E> {
+        Self::scalar(value.to_string())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Document, E> {
+        Self::scalar(value)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Document, E> {
+        Ok(Document(Value::default()))
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Document, E> {
+        self.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Document, D::Error> {
+        Document::deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Document, A::Error> {
+        let mut values = Vec::new();
+        while let Some(Document(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Document(Value::new(None, ValueKind::Array(values))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document, A::Error> {
+        let mut table = Map::new();
+        while let Some((key, Document(value))) = map.next_entry::<String, _>()? {
+            if table.insert(key, value).is_some() {
+                return Err(A::Error::custom("a key is given twice"));
+            }
+        }
+        Ok(Document(Value::new(None, ValueKind::Table(table))))
+    }
+}

@@ -1,0 +1,103 @@
+//! What is wrong with a configuration, all of it at once.
+
+use std::cell::RefCell;
+use std::error::Error;
+use std::fmt;
+
+/// One thing that is wrong with a configuration: where it stands, who said so, and why it is wrong.
+///
+/// The message never shows a configured value, because any value may be a misplaced secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    path: String,
+    origin: Option<String>,
+    problem: String,
+}
+
+impl ConfigError {
+    /// The keys that lead to the value, such as `proxy.default.http.url`. Empty if the source as a
+    /// whole is wrong.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What set the value: the name of a variable, `file:line:column`, or `code`.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.path.as_str(), &self.origin) {
+            ("", None) => {}
+            ("", Some(origin)) => write!(f, "{origin}: ")?,
+            (path, None) => write!(f, "{path}: ")?,
+            (path, Some(origin)) => write!(f, "{path} (from {origin}): ")?,
+        }
+        f.write_str(&self.problem)
+    }
+}
+
+impl Error for ConfigError {}
+
+/// Everything that is wrong with a configuration, at least one thing. Displays one per line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors(Vec<ConfigError>);
+
+impl ConfigErrors {
+    /// The single errors.
+    pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            error.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConfigErrors {}
+
+/// The errors found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(RefCell<Vec<ConfigError>>);
+
+impl Problems {
+    pub(crate) fn report(&self, path: &str, origin: Option<&str>, problem: impl fmt::Display) {
+        self.0.borrow_mut().push(ConfigError {
+            path: path.to_owned(),
+            origin: origin.map(str::to_owned),
+            problem: problem.to_string(),
+        });
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// `value`, if nothing is wrong.
+    pub(crate) fn or<T>(self, value: T) -> Result<T, ConfigErrors> {
+        let errors = self.0.into_inner();
+        if errors.is_empty() {
+            Ok(value)
+        } else {
+            Err(ConfigErrors(errors))
+        }
+    }
+}

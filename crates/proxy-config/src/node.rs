@@ -1,0 +1,250 @@
+//! Reading a configuration: typed values, and errors that say where.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use config::{Map, Value, ValueKind};
+
+use crate::error::Problems;
+use crate::suggestion::unknown_key;
+
+/// One value of a configuration, with the keys that lead to it and what set it.
+///
+/// The methods that expect something of the value return `None` and note an error where it is
+/// something else, so that a reader carries on and finds everything that is wrong.
+#[derive(Clone)]
+pub struct Node<'a> {
+    path: String,
+    value: &'a Value,
+    problems: &'a Problems,
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn new(path: &str, value: &'a Value, problems: &'a Problems) -> Self {
+        Self {
+            path: path.to_owned(),
+            value,
+            problems,
+        }
+    }
+
+    /// The same place with another value.
+    pub(crate) fn with_value<'b>(&self, value: &'b Value) -> Node<'b>
+    where
+        'a: 'b,
+    {
+        Node {
+            path: self.path.clone(),
+            value,
+            problems: self.problems,
+        }
+    }
+
+    pub(crate) fn value(&self) -> &'a Value {
+        self.value
+    }
+
+    /// The keys that lead to the value, such as `feeds.binance.symbols[0]`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What set the value: the name of a variable, `file:line:column`, or `code`. For a table, what
+    /// set its first entry.
+    #[must_use]
+    pub fn origin(&self) -> Option<&'a str> {
+        origin(self.value)
+    }
+
+    /// Notes that something is wrong with the value. `problem` must not show the value.
+    pub fn report(&self, problem: impl fmt::Display) {
+        self.problems.report(&self.path, self.origin(), problem);
+    }
+
+    /// The value as a table with the keys `known`; every other key is an error. Nothing at all is
+    /// an empty table.
+    #[must_use]
+    pub fn table(&self, known: &[&str]) -> Option<Table<'a>> {
+        for (key, node) in self.entries()? {
+            if !known.contains(&key) {
+                node.report(unknown_key(key, known));
+            }
+        }
+        Some(Table(self.clone()))
+    }
+
+    /// The value as a table with any keys, sorted by key. Nothing at all is an empty table.
+    #[must_use]
+    pub fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
+        let table = match &self.value.kind {
+            ValueKind::Table(table) => table,
+            ValueKind::Nil => return Some(Vec::new()),
+            _ => return self.expected("a table"),
+        };
+        let entries = sorted(table).into_iter();
+        Some(
+            entries
+                .map(|(key, value)| (key, self.child(key, value)))
+                .collect(),
+        )
+    }
+
+    /// The value as a list.
+    #[must_use]
+    pub fn list(&self) -> Option<Vec<Self>> {
+        let ValueKind::Array(values) = &self.value.kind else {
+            return self.expected("a list");
+        };
+        let item = |(index, value)| Self {
+            path: format!("{}[{index}]", self.path),
+            value,
+            problems: self.problems,
+        };
+        Some(values.iter().enumerate().map(item).collect())
+    }
+
+    /// The value as a text.
+    #[must_use]
+    pub fn text(&self) -> Option<&'a str> {
+        self.as_text().or_else(|| self.expected("a text"))
+    }
+
+    /// The value, if it is a text. It is no error if it is not.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&'a str> {
+        match &self.value.kind {
+            ValueKind::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value as a text that `parse` accepts. Its errors must not show the text.
+    #[must_use]
+    pub fn parse<T, E: fmt::Display>(
+        &self,
+        parse: impl FnOnce(&'a str) -> Result<T, E>,
+    ) -> Option<T> {
+        parse(self.text()?).map_err(|error| self.report(error)).ok()
+    }
+
+    /// The value as true or false, of which yes and no, on and off, 1 and 0 are other spellings.
+    #[must_use]
+    pub fn boolean(&self) -> Option<bool> {
+        self.parse(|text| match text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err("expected true or false, yes or no, on or off, 1 or 0"),
+        })
+    }
+
+    /// The value as a whole number in `range`.
+    #[must_use]
+    pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        self.parse(|text| {
+            // `u64::from_str` takes a leading plus.
+            let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+            let number = digits.and_then(|digits| digits.parse().ok());
+            number
+                .filter(|number| range.contains(number))
+                .ok_or_else(|| {
+                    let (least, most) = (range.start(), range.end());
+                    format!("expected a whole number from {least} to {most}")
+                })
+        })
+    }
+
+    fn child(&self, key: &str, value: &'a Value) -> Self {
+        Self {
+            path: join(&self.path, key),
+            value,
+            problems: self.problems,
+        }
+    }
+
+    fn expected<T>(&self, what: &str) -> Option<T> {
+        let found = match &self.value.kind {
+            ValueKind::Table(_) => "a table",
+            ValueKind::Array(_) => "a list",
+            ValueKind::Nil => "nothing",
+            _ => "a text",
+        };
+        self.report(format_args!("expected {what}, found {found}"));
+        None
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("path", &self.path)
+            .field("origin", &self.origin())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A table whose keys are known.
+#[derive(Debug, Clone)]
+pub struct Table<'a>(Node<'a>);
+
+impl<'a> Table<'a> {
+    /// The value of `key`, if there is one.
+    #[must_use]
+    pub fn field(&self, key: &str) -> Option<Node<'a>> {
+        let ValueKind::Table(table) = &self.0.value.kind else {
+            return None;
+        };
+        let value = table.get(key)?;
+        (value.kind != ValueKind::Nil).then(|| self.0.child(key, value))
+    }
+
+    /// The value of `key`; it is an error if there is none.
+    #[must_use]
+    pub fn required(&self, key: &str) -> Option<Node<'a>> {
+        let field = self.field(key);
+        if field.is_none() {
+            self.0.report(format_args!("`{key}` is missing"));
+        }
+        field
+    }
+}
+
+/// Appends a key to a path. A key that cannot be one of anybody's keys may be a misplaced URL, so
+/// it is not repeated.
+pub(crate) fn join(path: &str, key: &str) -> String {
+    let key = if is_plain(key) { key } else { "?" };
+    if path.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{path}.{key}")
+    }
+}
+
+/// Whether a key may be shown.
+pub(crate) fn is_plain(key: &str) -> bool {
+    (1..=64).contains(&key.len())
+        && key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+}
+
+pub(crate) fn origin(value: &Value) -> Option<&str> {
+    let children = || match &value.kind {
+        ValueKind::Table(table) => sorted(table)
+            .into_iter()
+            .find_map(|(_, value)| origin(value)),
+        ValueKind::Array(values) => values.iter().find_map(origin),
+        _ => None,
+    };
+    // The tables that merging makes have no origin of their own.
+    value.origin().or_else(children)
+}
+
+fn sorted(table: &Map<String, Value>) -> Vec<(&str, &Value)> {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value)| (key.as_str(), value))
+        .collect();
+    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries
+}

@@ -1,0 +1,72 @@
+//! From a `proxy` section in its one [shape](crate::shape) to the validated types.
+
+use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
+use crate::exchange_id::ExchangeId;
+use crate::node::Node;
+use crate::proxy_config::{ProxyConfig, TIMEOUT_SECONDS};
+use crate::proxy_url::ProxyUrl;
+use crate::settings::ProxySettings;
+use crate::shape::{SETTINGS_KEYS, SLOT_KEYS};
+use crate::transport::Transport;
+
+pub(crate) fn settings(node: &Node<'_>) -> Option<ProxySettings> {
+    let fields = node.table(&SETTINGS_KEYS)?;
+    let is_set = |key| fields.field(key).and_then(|node| node.boolean());
+    let mut settings = ProxySettings::new()
+        .with_enabled(is_set("enabled").unwrap_or_default())
+        .with_strict(is_set("strict").unwrap_or_default());
+    if let Some(node) = fields.field("default") {
+        settings = settings.with_default(block(&node)?);
+    }
+    let exchanges = fields.field("exchanges").and_then(|node| node.entries());
+    for (id, node) in exchanges.unwrap_or_default() {
+        let id = ExchangeId::new(id)
+            .map_err(|error| node.report(error))
+            .ok()?;
+        settings = settings.with_exchange(id, block(&node)?);
+    }
+    Some(settings)
+}
+
+/// Notes an error if the settings are enabled and have no rule: every connection would go direct,
+/// which nobody enables proxies for.
+pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
+    let has_rule = !settings.default_proxies().is_empty()
+        || settings.exchanges().any(|(_, proxies)| !proxies.is_empty());
+    if settings.is_enabled() && !has_rule {
+        node.report("enabled, but no proxy is configured; set `default` or one of `exchanges`");
+    }
+}
+
+pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {
+    let fields = node.table(&[Transport::Http.as_str(), Transport::WebSocket.as_str()])?;
+    let rule = |transport: Transport| {
+        fields
+            .field(transport.as_str())
+            .and_then(|node| slot(&node))
+    };
+    let mut proxies = ConnectionProxies::default();
+    if let Some(rule) = rule(Transport::Http) {
+        proxies = proxies.with_http(rule);
+    }
+    if let Some(rule) = rule(Transport::WebSocket) {
+        proxies = proxies.with_websocket(rule);
+    }
+    Some(proxies)
+}
+
+pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
+    if node.as_text() == Some(DIRECT) {
+        return Some(ProxyRule::Direct);
+    }
+    let fields = node.table(&SLOT_KEYS)?;
+    let timeout = fields
+        .field("timeout_seconds")
+        .map(|node| node.integer(TIMEOUT_SECONDS));
+    let proxy = ProxyConfig::new(fields.required("url")?.parse(ProxyUrl::parse)?);
+    let proxy = match timeout {
+        Some(seconds) => proxy.with_timeout_seconds(seconds?).ok()?,
+        None => proxy,
+    };
+    Some(ProxyRule::Proxy(proxy))
+}

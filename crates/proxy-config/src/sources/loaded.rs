@@ -1,0 +1,106 @@
+//! What was loaded.
+
+use std::fmt;
+
+use config::{Value, ValueKind};
+
+use super::PROXY;
+use crate::error::{ConfigErrors, Problems};
+use crate::exchange_id::ExchangeId;
+use crate::node::{self, Node};
+use crate::settings::ProxySettings;
+use crate::transport::Transport;
+
+/// A configuration: the proxy settings, and the sections of others.
+#[derive(Clone)]
+pub struct Loaded {
+    document: Value,
+    settings: ProxySettings,
+}
+
+impl Loaded {
+    pub(super) fn new(document: Value, settings: ProxySettings) -> Self {
+        Self { document, settings }
+    }
+
+    /// The proxy settings.
+    #[must_use]
+    pub fn settings(&self) -> &ProxySettings {
+        &self.settings
+    }
+
+    /// The proxy settings alone.
+    #[must_use]
+    pub fn into_settings(self) -> ProxySettings {
+        self.settings
+    }
+
+    /// What set the rule of a transport: that of `exchange`, or the default where there is none.
+    /// `None` if there is no such rule.
+    #[must_use]
+    pub fn rule_origin(&self, exchange: Option<&ExchangeId>, transport: Transport) -> Option<&str> {
+        let transport = transport.as_str();
+        let slot = match exchange {
+            Some(id) => self.value(&[PROXY, "exchanges", id.as_str(), transport]),
+            None => self.value(&[PROXY, "default", transport]),
+        }?;
+        node::origin(child(slot, "url").unwrap_or(slot))
+    }
+
+    /// Reads a section, `None` if it is not set.
+    ///
+    /// `read` gets the section as a [`Node`] and reports what is wrong with it there; what it
+    /// returns counts only if it reported nothing.
+    ///
+    /// ```
+    /// use proxy_config::Sources;
+    ///
+    /// let loaded = Sources::new()
+    ///     .with_section("tls")
+    ///     .with_text("cryptofeed.yaml", "tls: {ca_flie: corporate-ca.pem}")
+    ///     .load()?;
+    /// let errors = loaded
+    ///     .read("tls", |tls| tls.table(&["ca_file"])?.field("ca_file")?.text().map(str::to_owned))
+    ///     .unwrap_err();
+    /// assert_eq!(
+    ///     errors.to_string(),
+    ///     "tls.ca_flie (from cryptofeed.yaml:1:16): \
+    ///      unknown key; did you mean `ca_file`? (known keys: ca_file)"
+    /// );
+    /// # Ok::<(), proxy_config::ConfigErrors>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] has everything that `read` reported.
+    pub fn read<T>(
+        &self,
+        section: &str,
+        read: impl FnOnce(&Node<'_>) -> T,
+    ) -> Result<Option<T>, ConfigErrors> {
+        let problems = Problems::default();
+        let value = self.value(&[section]);
+        let value = value.map(|value| read(&Node::new(section, value, &problems)));
+        problems.or(value)
+    }
+
+    fn value(&self, keys: &[&str]) -> Option<&Value> {
+        keys.iter()
+            .try_fold(&self.document, |value, key| child(value, key))
+    }
+}
+
+fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match &value.kind {
+        ValueKind::Table(table) => table.get(key),
+        _ => None,
+    }
+}
+
+/// Shows the settings only: the document holds their secrets.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

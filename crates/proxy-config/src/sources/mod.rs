@@ -1,0 +1,272 @@
+//! Where settings come from, and which of them wins.
+
+mod code;
+mod env;
+mod loaded;
+mod yaml;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+
+use config::{Map, Value, ValueKind};
+
+use crate::error::{ConfigErrors, Problems};
+use crate::node::Node;
+use crate::settings::ProxySettings;
+use crate::{read, shape};
+
+pub use loaded::Loaded;
+
+/// The section of a document that holds the proxy settings.
+const PROXY: &str = "proxy";
+
+/// What the names of all our environment variables begin with.
+const PREFIX: &str = "CRYPTOFEED_";
+
+/// The sources of a configuration. From the weakest to the strongest:
+///
+/// 1. [code](Self::with_code);
+/// 2. [files](Self::with_file) and [texts](Self::with_text), a later one before an earlier one;
+/// 3. [the environment](Self::with_env).
+///
+/// They are merged field by field: a stronger source wins for the fields that it sets, and only for
+/// these. A URL or `direct` in place of a table of fields sets all of them.
+///
+/// ```
+/// use proxy_config::{Sources, Transport};
+///
+/// let loaded = Sources::new()
+///     .with_text("cryptofeed.yaml", "proxy: {enabled: true, default: 'socks5h://proxy:1080'}")
+///     .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL", "http://alice:secret@other:8080")])
+///     .load()?;
+/// let default = loaded.settings().default_proxies();
+/// assert_eq!(default.http().unwrap().to_string(), "http://***@other:8080");
+/// assert_eq!(default.websocket().unwrap().to_string(), "socks5h://proxy:1080");
+/// assert_eq!(
+///     loaded.rule_origin(None, Transport::Http),
+///     Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL"),
+/// );
+/// # Ok::<(), proxy_config::ConfigErrors>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Sources {
+    sections: Vec<String>,
+    code: Option<ProxySettings>,
+    files: Vec<File>,
+    environment: Vec<(String, OsString)>,
+}
+
+#[derive(Clone)]
+enum File {
+    OnDisk(PathBuf),
+    InMemory { name: String, text: String },
+}
+
+impl Sources {
+    /// No sources, from which disabled settings are loaded.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a section that the document may have beside `proxy`, for
+    /// [`Loaded::read`]. A section that nobody added is an error, as it may be a misspelt one.
+    #[must_use]
+    pub fn with_section(mut self, name: impl Into<String>) -> Self {
+        self.sections.push(name.into());
+        self
+    }
+
+    /// Sets the settings that apply where no other source says otherwise.
+    #[must_use]
+    pub fn with_code(mut self, settings: ProxySettings) -> Self {
+        self.code = Some(settings);
+        self
+    }
+
+    /// Adds a YAML or JSON file, told apart by the extension `.yaml`, `.yml` or `.json`. It is read
+    /// by [`load`](Self::load).
+    #[must_use]
+    pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(File::OnDisk(path.into()));
+        self
+    }
+
+    /// Adds the text of a YAML or JSON file. Errors call it `name`.
+    #[must_use]
+    pub fn with_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.files.push(File::InMemory {
+            name: name.into(),
+            text: text.into(),
+        });
+        self
+    }
+
+    /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` and
+    /// the name of a section are looked at; case makes no difference.
+    #[must_use]
+    pub fn with_env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let ours = variables.into_iter().filter_map(|(name, value)| {
+            let name = name.into().into_string().ok()?;
+            let prefix = name.get(..PREFIX.len())?;
+            prefix
+                .eq_ignore_ascii_case(PREFIX)
+                .then(|| (name, value.into()))
+        });
+        self.environment.extend(ours);
+        self
+    }
+
+    /// Adds the environment variables of this process.
+    #[must_use]
+    pub fn with_process_env(self) -> Self {
+        self.with_env(std::env::vars_os())
+    }
+
+    /// Reads the sources, merges them and validates the result.
+    ///
+    /// # Errors
+    /// [`ConfigErrors`] has everything that is wrong: unreadable files, unknown keys and variables,
+    /// and values that are not what they should be.
+    pub fn load(self) -> Result<Loaded, ConfigErrors> {
+        let problems = Problems::default();
+        let sections: Vec<_> = [PROXY]
+            .into_iter()
+            .chain(self.sections.iter().map(String::as_str))
+            .collect();
+        let mut documents: Vec<_> = self.code.iter().map(code::document).collect();
+        documents.extend(
+            self.files
+                .iter()
+                .filter_map(|file| file.document(&problems)),
+        );
+        documents.extend(env::documents(&self.environment, &sections, &problems));
+
+        let mut layers = config::Config::builder();
+        for document in &documents {
+            let layer = Layer::new(&Node::new("", document, &problems), &sections);
+            layers = layers.add_source(layer.unwrap_or_default());
+        }
+        let document = match layers.build() {
+            Ok(config) => config.cache,
+            // Our layers cannot fail to be collected; but were it so, there would be no settings.
+            Err(_) => {
+                problems.report("", None, "the sources could not be merged");
+                Value::default()
+            }
+        };
+        let settings = read_settings(&document, &problems);
+        problems.or(Loaded::new(document, settings))
+    }
+}
+
+fn read_settings(document: &Value, problems: &Problems) -> ProxySettings {
+    let section = match &document.kind {
+        ValueKind::Table(sections) => sections.get(PROXY),
+        _ => None,
+    };
+    let settings = section.and_then(|section| {
+        let node = Node::new(PROXY, section, problems);
+        let settings = read::settings(&node)?;
+        if problems.is_empty() {
+            read::require_rule(&settings, &node);
+        }
+        Some(settings)
+    });
+    settings.unwrap_or_default()
+}
+
+/// Shows names only: values may be secrets.
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variables = self.environment.iter().map(|(name, _)| name);
+        f.debug_struct("Sources")
+            .field("sections", &self.sections)
+            .field("code", &self.code)
+            .field("files", &self.files)
+            .field("environment", &variables.collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl File {
+    fn name(&self) -> String {
+        match self {
+            Self::OnDisk(path) => path.display().to_string(),
+            Self::InMemory { name, .. } => name.clone(),
+        }
+    }
+
+    fn document(&self, problems: &Problems) -> Option<Value> {
+        let name = self.name();
+        let text = match self {
+            Self::OnDisk(path) => {
+                let extension = path.extension().and_then(|extension| extension.to_str());
+                if !matches!(extension, Some("yaml" | "yml" | "json")) {
+                    problems.report("", Some(&name), "expected a .yaml, .yml or .json file");
+                    return None;
+                }
+                fs::read_to_string(path)
+                    .map_err(|error| {
+                        let problem = format_args!("could not be read: {error}");
+                        problems.report("", Some(&name), problem);
+                    })
+                    .ok()?
+            }
+            Self::InMemory { text, .. } => text.clone(),
+        };
+        yaml::parse(&text, |line, column| format!("{name}:{line}:{column}"))
+            .map_err(|fault| {
+                let origin = format!("{name}:{}:{}", fault.line, fault.column);
+                problems.report("", Some(&origin), fault.problem);
+            })
+            .ok()
+    }
+}
+
+/// One source, in the shape in which it can be merged.
+#[derive(Clone, Default)]
+struct Layer(Map<String, Value>);
+
+impl Layer {
+    fn new(document: &Node<'_>, sections: &[&str]) -> Option<Self> {
+        let fields = document.table(sections)?;
+        let shape = |section: &&str| {
+            let node = fields.field(section)?;
+            let value = match *section {
+                PROXY => shape::settings(&node)?,
+                _ => node.value().clone(),
+            };
+            Some(((*section).to_owned(), value))
+        };
+        Some(Self(sections.iter().filter_map(shape).collect()))
+    }
+}
+
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layer").finish_non_exhaustive()
+    }
+}
+
+impl config::Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
+        Ok(self.0.clone())
+    }
+}

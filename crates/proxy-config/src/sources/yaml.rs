@@ -1,0 +1,178 @@
+//! YAML, and JSON as the part of YAML that it is, read so that every scalar keeps its text.
+//!
+//! A password such as `0123` or `1.10` must not become a number, so the parser's events are taken
+//! before anybody gives scalars a type. Only what is plainly nothing (`~`, `null`, no text at all)
+//! is told apart from text.
+
+use std::collections::HashMap;
+
+use config::{Map, Value, ValueKind};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+
+use crate::node::is_plain;
+
+/// How deeply a configuration may nest. Its readers are recursive.
+const DEPTH: usize = 32;
+
+/// How many values a document may have once its aliases are expanded, so that a few lines of
+/// aliases of aliases cannot fill the memory.
+const VALUES: usize = 1_000_000;
+
+/// What makes a text no configuration, and where.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Counted from 1.
+    pub(super) line: usize,
+    /// Counted from 1, in characters.
+    pub(super) column: usize,
+    pub(super) problem: String,
+}
+
+impl Fault {
+    fn new(at: Marker, problem: impl Into<String>) -> Self {
+        Self {
+            line: at.line(),
+            column: at.col() + 1,
+            problem: problem.into(),
+        }
+    }
+}
+
+impl From<ScanError> for Fault {
+    fn from(error: ScanError) -> Self {
+        // Where the message quotes the text, it does so at its end and after a backtick.
+        let (problem, _) = error.info().split_once(": `").unwrap_or((error.info(), ""));
+        Self::new(*error.marker(), problem)
+    }
+}
+
+/// Parses a text of one document. `origin` says what a value at a line and column comes from.
+pub(super) fn parse(text: &str, origin: impl Fn(usize, usize) -> String) -> Result<Value, Fault> {
+    let mut document = Document {
+        parser: Parser::new_from_str(text),
+        origin,
+        anchors: HashMap::new(),
+        values: 0,
+    };
+    document.parse()
+}
+
+struct Document<'a, O> {
+    parser: Parser<'a, StrInput<'a>>,
+    origin: O,
+    anchors: HashMap<usize, Value>,
+    values: usize,
+}
+
+impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
+    fn parse(&mut self) -> Result<Value, Fault> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
+                Event::StreamEnd => break,
+                _ if root.is_some() => {
+                    return Err(Fault::new(span.start, "expected a single document"));
+                }
+                event => root = Some(self.value(event, span, DEPTH)?),
+            }
+        }
+        Ok(root.unwrap_or_default())
+    }
+
+    fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
+        let end = || Ok((Event::StreamEnd, Span::default()));
+        Ok(self.parser.next_event().unwrap_or_else(end)?)
+    }
+
+    fn value(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Value, Fault> {
+        let at = span.start;
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Fault::new(at, "nested too deeply"));
+        };
+        let (anchor, tag, kind) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_nothing = style == ScalarStyle::Plain
+                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let kind = if is_nothing {
+                    ValueKind::Nil
+                } else {
+                    ValueKind::String(text.into_owned())
+                };
+                (anchor, tag, kind)
+            }
+            Event::SequenceStart(anchor, tag) => (anchor, tag, self.sequence(depth)?),
+            Event::MappingStart(anchor, tag) => (anchor, tag, self.mapping(depth)?),
+            Event::Alias(anchor) => {
+                let value = self.anchors.get(&anchor).cloned();
+                let value = value.ok_or_else(|| Fault::new(at, "an alias within its anchor"))?;
+                self.count(&value, at)?;
+                return Ok(value);
+            }
+            _ => return Err(Fault::new(at, "expected a value")),
+        };
+        if tag.is_some() {
+            return Err(Fault::new(at, "tags (!) have no meaning here"));
+        }
+        let origin = (self.origin)(at.line(), at.col() + 1);
+        let value = Value::new(Some(&origin), kind);
+        self.values += 1;
+        if anchor > 0 {
+            self.anchors.insert(anchor, value.clone());
+        }
+        Ok(value)
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<ValueKind, Fault> {
+        let mut values = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(ValueKind::Array(values)),
+                (event, span) => values.push(self.value(event, span, depth)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<ValueKind, Fault> {
+        let mut table = Map::new();
+        loop {
+            let (key, at) = match self.next()? {
+                (Event::MappingEnd, _) => return Ok(ValueKind::Table(table)),
+                (Event::Scalar(key, style, _, None), span) => {
+                    if key == "<<" && style == ScalarStyle::Plain {
+                        return Err(Fault::new(span.start, "merge keys (<<) are not supported"));
+                    }
+                    (key.into_owned(), span.start)
+                }
+                (_, span) => return Err(Fault::new(span.start, "expected a key that is a text")),
+            };
+            let (event, span) = self.next()?;
+            let value = self.value(event, span, depth)?;
+            let shown = if is_plain(&key) {
+                key.clone()
+            } else {
+                "?".to_owned()
+            };
+            if table.insert(key, value).is_some() {
+                return Err(Fault::new(at, format!("the key `{shown}` is given twice")));
+            }
+        }
+    }
+
+    fn count(&mut self, value: &Value, at: Marker) -> Result<(), Fault> {
+        self.values += size(value);
+        if self.values > VALUES {
+            return Err(Fault::new(at, "aliases expand to too many values"));
+        }
+        Ok(())
+    }
+}
+
+fn size(value: &Value) -> usize {
+    1 + match &value.kind {
+        ValueKind::Table(table) => table.values().map(size).sum(),
+        ValueKind::Array(values) => values.iter().map(size).sum(),
+        _ => 0,
+    }
+}

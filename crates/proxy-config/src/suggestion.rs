@@ -1,0 +1,33 @@
+//! What a name that nobody knows was probably meant to be.
+
+use crate::node::is_plain;
+
+/// How alike two names must be for one to be a misspelling of the other. Two letters of three in the
+/// wrong order are enough.
+const LIKENESS: f64 = 0.66;
+
+/// What to say about a key that is not among those `known`.
+pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
+    let known_keys = known.join(", ");
+    match nearest(key, known.iter().copied()).filter(|_| is_plain(key)) {
+        Some(nearest) => {
+            format!("unknown key; did you mean `{nearest}`? (known keys: {known_keys})")
+        }
+        None => format!("unknown key (known keys: {known_keys})"),
+    }
+}
+
+/// The known name most like `name`, if one is like it at all.
+pub(crate) fn nearest<T: AsRef<str>>(name: &str, known: impl Iterator<Item = T>) -> Option<T> {
+    known
+        .map(|known| (likeness(name, known.as_ref()), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, known)| known)
+}
+
+/// From 0 to 1, by the better of two measures: one forgives what is missing at the end, the other
+/// letters in the wrong order.
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
+}

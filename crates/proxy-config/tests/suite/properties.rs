@@ -1,0 +1,180 @@
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use proptest::prelude::*;
+use proxy_config::{Credentials, ProxySettings, ProxyUrl, Sources};
+
+use crate::support::yaml;
+
+fn scheme() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "http", "https", "socks4", "socks4a", "socks5", "socks5h",
+    ])
+}
+
+/// Text that is recognised wherever it turns up, and does not turn up by itself.
+fn secret() -> impl Strategy<Value = String> {
+    "[QZ]{6}[!-~]{0,12}"
+}
+
+fn encode(bytes: &[u8]) -> String {
+    percent_encode(bytes, NON_ALPHANUMERIC).to_string()
+}
+
+/// Whether any six characters of the secret's recognisable start are in the text.
+fn shows(text: &str, secret: &str) -> bool {
+    text.to_uppercase().contains(&secret[..6])
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(input in any::<String>()) {
+        let _ = ProxyUrl::parse(&input);
+        let _ = ProxyUrl::parse(&format!("http://{input}"));
+        let _ = ProxyUrl::parse(&format!("http://{input}@h:1"));
+        let _ = ProxyUrl::parse(&format!("http://u:{input}@[{input}]:{input}/{input}"));
+    }
+
+    #[test]
+    fn reading_a_file_never_panics(input in any::<String>()) {
+        let _ = yaml(&input);
+        let _ = yaml(&format!("proxy: {input}"));
+        let _ = yaml(&format!("proxy: {{exchanges: {{{input}}}}}"));
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_url_no_message_shows_its_secrets(
+        before in "(http://|socks4://|ftp://|http:/|)",
+        user in secret(),
+        password in secret(),
+        after in "(@h:1|@h|@:1|@h:0|@h:1/x|@h:1#|@\\[::1|@a b:1|:h:1|)",
+    ) {
+        let url = format!("{before}{user}:{password}{after}");
+        let shown = match ProxyUrl::parse(&url) {
+            Ok(url) => format!("{url} {url:?} {}", serde_json::to_string(&url).unwrap()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        prop_assert!(!shows(&shown, &user) && !shows(&shown, &password), "{shown}");
+    }
+
+    #[test]
+    fn whatever_is_wrong_with_a_source_no_message_shows_its_secrets(
+        secret in secret(),
+        before in "[a-z:{}\\[\\]\"'|>@`*&!%# \n-]{0,12}",
+        variable in prop::sample::select(vec!["", "_DEFAULT", "_ENABLED", "_DEFAULT__HTTP__URL"]),
+    ) {
+        let value = format!("{before}http://u:{secret}@h");
+        let sources = [
+            Sources::new().with_text("test.yaml", format!("proxy: {value}")),
+            Sources::new().with_text("test.yaml", value.clone()),
+            Sources::new().with_env([(format!("CRYPTOFEED_PROXY{variable}"), value)]),
+        ];
+        for source in sources {
+            let shown = match source.load() {
+                Ok(loaded) => format!("{loaded:?}"),
+                Err(errors) => format!("{errors} {errors:?}"),
+            };
+            prop_assert!(!shows(&shown, &secret), "{shown}");
+        }
+    }
+
+    #[test]
+    fn encoded_credentials_are_parsed_to_the_same_bytes_or_refused_for_their_scheme(
+        scheme in scheme(),
+        username in prop::collection::vec(any::<u8>(), 1..300),
+        password in prop::option::of(prop::collection::vec(any::<u8>(), 0..300)),
+    ) {
+        let password_part = password.as_ref().map(|password| format!(":{}", encode(password)));
+        let url = format!(
+            "{scheme}://{}{}@h:1",
+            encode(&username),
+            password_part.unwrap_or_default(),
+        );
+        let given = Credentials::new(username, password);
+        let bare: ProxyUrl = format!("{scheme}://h:1").parse().unwrap();
+        prop_assert_eq!(ProxyUrl::parse(&url), bare.with_credentials(given));
+    }
+
+    #[test]
+    fn credentials_from_code_survive_being_merged(
+        username in prop::collection::vec(any::<u8>(), 1..=255),
+        password in prop::option::of(prop::collection::vec(any::<u8>(), 0..=255)),
+    ) {
+        let url: ProxyUrl = "socks5://[::1]:1".parse().unwrap();
+        let url = url.with_credentials(Credentials::new(username, password)).unwrap();
+        let proxies = proxy_config::ConnectionProxies::both(proxy_config::ProxyConfig::new(url));
+        let settings = ProxySettings::new().with_enabled(true).with_default(proxies);
+        let loaded = Sources::new().with_code(settings.clone()).load().unwrap();
+        prop_assert_eq!(loaded.into_settings(), settings);
+    }
+}
+
+/// What one source says about one field: nothing, or one of a few values.
+fn said() -> impl Strategy<Value = Option<u8>> {
+    prop::option::of(1..=9_u8)
+}
+
+/// The four fields of the two default slots: URL and timeout of each.
+fn fields() -> impl Strategy<Value = [Option<u8>; 4]> {
+    prop::array::uniform4(said())
+}
+
+fn in_yaml(fields: &[Option<u8>; 4]) -> String {
+    let value = |field: &Option<u8>, before: &str| {
+        field.map_or("~".to_owned(), |number| format!("'{before}{number}'"))
+    };
+    let [http, http_timeout, websocket, websocket_timeout] = fields;
+    format!(
+        "proxy: {{default: {{http: {{url: {}, timeout_seconds: {}}}, \
+         websocket: {{url: {}, timeout_seconds: {}}}}}}}",
+        value(http, "http://h:"),
+        value(http_timeout, ""),
+        value(websocket, "http://h:"),
+        value(websocket_timeout, ""),
+    )
+}
+
+fn in_environment(fields: &[Option<u8>; 4]) -> Vec<(String, String)> {
+    let names = [
+        "HTTP__URL",
+        "HTTP__TIMEOUT_SECONDS",
+        "WEBSOCKET__URL",
+        "WS__TIMEOUT_SECONDS",
+    ];
+    let variable = |(name, field): (&str, &Option<u8>)| {
+        let before = if name.ends_with("URL") {
+            "http://h:"
+        } else {
+            ""
+        };
+        let value = format!("{before}{}", (*field)?);
+        Some((format!("CRYPTOFEED_PROXY_DEFAULT__{name}"), value))
+    };
+    names.into_iter().zip(fields).filter_map(variable).collect()
+}
+
+proptest! {
+    #[test]
+    fn every_field_is_that_of_the_strongest_source_that_sets_it(
+        first in fields(),
+        second in fields(),
+        environment in fields(),
+    ) {
+        let merged: [Option<u8>; 4] =
+            std::array::from_fn(|n| environment[n].or(second[n]).or(first[n]));
+        let expected = yaml(&in_yaml(&merged));
+        let loaded = Sources::new()
+            .with_env(in_environment(&environment))
+            .with_text("first.yaml", in_yaml(&first))
+            .with_text("second.yaml", in_yaml(&second))
+            .load();
+        match (loaded, expected) {
+            (Ok(loaded), Ok(expected)) => prop_assert_eq!(loaded.settings(), &expected),
+            (Err(errors), Err(expected)) => {
+                let problems = |errors: &proxy_config::ConfigErrors| -> Vec<_> {
+                    errors.iter().map(|e| (e.path().to_owned(), e.problem().to_owned())).collect()
+                };
+                prop_assert_eq!(problems(&errors), problems(&expected));
+            }
+            (loaded, expected) => prop_assert!(false, "{loaded:?} instead of {expected:?}"),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+use proxy_config::{ConfigErrors, Loaded, Node, Sources};
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Loaded {
+    Sources::new()
+        .with_section("feeds")
+        .with_text("test.yaml", text)
+        .with_env(variables.iter().copied())
+        .load()
+        .unwrap()
+}
+
+#[derive(Debug, PartialEq)]
+struct Feed {
+    exchange: String,
+    symbols: Vec<String>,
+    depth: Option<u64>,
+    raw: bool,
+}
+
+fn feeds(node: &Node<'_>) -> Option<Vec<Feed>> {
+    let feed = |(exchange, node): (&str, Node<'_>)| {
+        let fields = node.table(&["symbols", "depth", "raw"])?;
+        let symbols = fields.required("symbols")?.list()?;
+        Some(Feed {
+            exchange: exchange.to_owned(),
+            symbols: symbols
+                .iter()
+                .filter_map(|symbol| symbol.text().map(str::to_owned))
+                .collect(),
+            depth: fields
+                .field("depth")
+                .and_then(|depth| depth.integer(1..=5000)),
+            raw: fields
+                .field("raw")
+                .and_then(|raw| raw.boolean())
+                .unwrap_or_default(),
+        })
+    };
+    Some(node.entries()?.into_iter().filter_map(feed).collect())
+}
+
+fn read(loaded: &Loaded) -> Result<Option<Vec<Feed>>, ConfigErrors> {
+    Ok(loaded.read("feeds", feeds)?.flatten())
+}
+
+#[test]
+fn a_section_of_others_is_merged_and_read_like_our_own() {
+    let loaded = load(
+        "feeds: {okx: {symbols: [BTC-USDT], raw: on}, binance: {symbols: [1.10, 007], depth: 5}}",
+        &[
+            ("CRYPTOFEED_FEEDS_BINANCE__DEPTH", "100"),
+            ("CRYPTOFEED_FEEDS_OKX__SYMBOLS", r#"["ETH-USDT"]"#),
+        ],
+    );
+    let feed = |exchange: &str, symbols: &[&str], depth, raw| Feed {
+        exchange: exchange.to_owned(),
+        symbols: symbols.iter().map(ToString::to_string).collect(),
+        depth,
+        raw,
+    };
+    assert_eq!(
+        read(&loaded).unwrap().unwrap(),
+        [
+            feed("binance", &["1.10", "007"], Some(100), false),
+            feed("okx", &["ETH-USDT"], None, true),
+        ]
+    );
+}
+
+#[test]
+fn a_section_that_is_not_set_is_none() {
+    assert_eq!(read(&load("", &[])).unwrap(), None);
+    assert_eq!(read(&load("feeds:", &[])).unwrap(), None);
+    assert_eq!(read(&load("feeds: {}", &[])).unwrap(), Some(Vec::new()));
+}
+
+#[test]
+fn every_error_of_a_section_has_its_path_and_origin() {
+    let loaded = load(
+        "feeds:\n  okx: {symbols: BTC, depht: 1}\n  binance:\n  kraken: {symbols: [[x], ~, y]}\n  \
+         bybit: {symbols: [], raw: 7}\n  backpack: 1",
+        &[("CRYPTOFEED_FEEDS_BYBIT__DEPTH", "5001")],
+    );
+    let errors = read(&loaded).unwrap_err();
+    let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        messages,
+        [
+            "feeds.backpack (from test.yaml:6:13): expected a table, found a text",
+            "feeds.binance (from test.yaml:3:10): `symbols` is missing",
+            "feeds.bybit.depth (from CRYPTOFEED_FEEDS_BYBIT__DEPTH): \
+             expected a whole number from 1 to 5000",
+            "feeds.bybit.raw (from test.yaml:5:29): \
+             expected true or false, yes or no, on or off, 1 or 0",
+            "feeds.kraken.symbols[0] (from test.yaml:4:22): expected a text, found a list",
+            "feeds.kraken.symbols[1] (from test.yaml:4:27): expected a text, found nothing",
+            "feeds.okx.depht (from test.yaml:2:30): unknown key; did you mean `depth`? \
+             (known keys: symbols, depth, raw)",
+            "feeds.okx.symbols (from test.yaml:2:18): expected a list, found a text",
+        ]
+    );
+}
+
+#[test]
+fn a_reader_parses_and_reports_by_itself() {
+    let loaded = load("feeds: {url: 'wss://u:s3cret@h'}", &[]);
+    let errors = loaded
+        .read("feeds", |node| {
+            let url = node.table(&["url"])?.required("url")?;
+            assert_eq!(url.path(), "feeds.url");
+            assert_eq!(url.origin(), Some("test.yaml:1:14"));
+            assert_eq!(url.as_text(), Some("wss://u:s3cret@h"));
+            assert!(!format!("{url:?} {node:?}").contains("s3cret"));
+            node.report("first");
+            url.parse(|_| Err::<(), _>("second"))
+        })
+        .unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "feeds (from test.yaml:1:14): first\nfeeds.url (from test.yaml:1:14): second"
+    );
+}

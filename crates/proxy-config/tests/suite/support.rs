@@ -1,0 +1,58 @@
+use proxy_config::{
+    ConfigErrors, ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Sources, Transport,
+};
+
+pub(crate) fn id(id: &str) -> ExchangeId {
+    ExchangeId::new(id).unwrap()
+}
+
+pub(crate) fn proxy(url: &str) -> ProxyConfig {
+    ProxyConfig::new(url.parse().unwrap())
+}
+
+/// The settings of one YAML file.
+pub(crate) fn yaml(text: &str) -> Result<ProxySettings, ConfigErrors> {
+    let sources = Sources::new().with_text("test.yaml", text);
+    Ok(sources.load()?.into_settings())
+}
+
+/// The settings of environment variables alone, named without their `CRYPTOFEED_PROXY`.
+pub(crate) fn env(variables: &[(&str, &str)]) -> Result<ProxySettings, ConfigErrors> {
+    let sources = Sources::new().with_env(named(variables));
+    Ok(sources.load()?.into_settings())
+}
+
+pub(crate) fn named(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    let name = |(name, value): &(&str, &str)| (format!("CRYPTOFEED_PROXY{name}"), (*value).into());
+    variables.iter().map(name).collect()
+}
+
+/// The rule of a transport, its URL without credentials; `-` if there is none.
+pub(crate) fn rule(proxies: &ConnectionProxies, transport: Transport) -> String {
+    proxies
+        .for_transport(transport)
+        .map_or("-".to_owned(), ToString::to_string)
+}
+
+/// Both rules of the default.
+pub(crate) fn defaults(settings: &ProxySettings) -> [String; 2] {
+    rules(settings.default_proxies())
+}
+
+/// Both rules of an exchange.
+pub(crate) fn of_exchange(settings: &ProxySettings, exchange: &str) -> [String; 2] {
+    rules(settings.exchange(&id(exchange)).unwrap())
+}
+
+fn rules(proxies: &ConnectionProxies) -> [String; 2] {
+    [Transport::Http, Transport::WebSocket].map(|transport| rule(proxies, transport))
+}
+
+/// The messages of everything that is wrong.
+pub(crate) fn messages<T: std::fmt::Debug>(result: Result<T, ConfigErrors>) -> Vec<String> {
+    result
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}

@@ -1,0 +1,219 @@
+//! The whole chain, against settings of every kind.
+
+use proptest::prelude::*;
+use proxy_config::{
+    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+};
+use proxy_resolve::{Resolution, Route, RouteSource, resolve};
+
+/// The rules for REST and WebSocket.
+type Slots = [Option<ProxyRule>; 2];
+
+/// A question to the chain.
+#[derive(Debug, Clone)]
+struct Case {
+    enabled: bool,
+    strict: bool,
+    default: Slots,
+    /// The rules of the exchange `binance`.
+    binance: Slots,
+    /// The rules of another exchange, which must not matter.
+    other: Slots,
+    legacy: Option<ProxyConfig>,
+    /// Whether the connection belongs to `binance`, or to no exchange.
+    has_exchange: bool,
+    transport: Transport,
+}
+
+impl Case {
+    fn settings(&self) -> ProxySettings {
+        ProxySettings::new()
+            .with_enabled(self.enabled)
+            .with_strict(self.strict)
+            .with_default(proxies(&self.default))
+            .with_exchange(id("binance"), proxies(&self.binance))
+            .with_exchange(id("other"), proxies(&self.other))
+    }
+
+    fn resolve<'a>(&'a self, settings: &'a ProxySettings) -> Resolution<'a> {
+        self.resolve_spelt(settings, "binance")
+    }
+
+    fn resolve_spelt<'a>(&'a self, settings: &'a ProxySettings, exchange: &str) -> Resolution<'a> {
+        let exchange = self.has_exchange.then(|| id(exchange));
+        resolve(
+            settings,
+            exchange.as_ref(),
+            self.transport,
+            self.legacy.as_ref(),
+        )
+    }
+
+    fn slot<'a>(&self, slots: &'a Slots) -> Option<&'a ProxyRule> {
+        match self.transport {
+            Transport::Http => slots[0].as_ref(),
+            Transport::WebSocket => slots[1].as_ref(),
+        }
+    }
+
+    /// What must come out, as a table.
+    fn expected(&self) -> (Route<'_>, RouteSource) {
+        let own = self.slot(&self.binance);
+        let default = self.slot(&self.default);
+        match (
+            self.enabled,
+            self.has_exchange,
+            own,
+            default,
+            &self.legacy,
+            self.strict,
+        ) {
+            (false, _, _, _, None, _) => (Route::Direct, RouteSource::Disabled),
+            (false, _, _, _, Some(legacy), _) => (Route::Proxy(legacy), RouteSource::Legacy),
+            (true, true, Some(rule), _, _, _) => (route(rule), RouteSource::Exchange),
+            (true, true, None, Some(rule), _, _) => (route(rule), RouteSource::Default),
+            (true, _, _, _, Some(legacy), _) => (Route::Proxy(legacy), RouteSource::Legacy),
+            (true, _, _, _, None, false) => (Route::Direct, RouteSource::None),
+            (true, _, _, _, None, true) => (Route::Refused, RouteSource::None),
+        }
+    }
+}
+
+fn id(id: &str) -> ExchangeId {
+    ExchangeId::new(id).unwrap()
+}
+
+fn proxies([http, websocket]: &Slots) -> ConnectionProxies {
+    let mut proxies = ConnectionProxies::default();
+    if let Some(rule) = http {
+        proxies = proxies.with_http(rule.clone());
+    }
+    if let Some(rule) = websocket {
+        proxies = proxies.with_websocket(rule.clone());
+    }
+    proxies
+}
+
+fn route(rule: &ProxyRule) -> Route<'_> {
+    match rule {
+        ProxyRule::Direct => Route::Direct,
+        ProxyRule::Proxy(proxy) => Route::Proxy(proxy),
+    }
+}
+
+/// A proxy that is told from all others by its port.
+fn proxy() -> impl Strategy<Value = ProxyConfig> {
+    (1..=u16::MAX).prop_map(|port| {
+        let url = format!("socks5h://user:pass@proxy.example:{port}");
+        ProxyConfig::new(url.parse().unwrap())
+    })
+}
+
+fn slots() -> impl Strategy<Value = Slots> {
+    let rule = || prop_oneof![Just(ProxyRule::Direct), proxy().prop_map(ProxyRule::Proxy)];
+    [prop::option::of(rule()), prop::option::of(rule())]
+}
+
+fn case() -> impl Strategy<Value = Case> {
+    let transport = prop::sample::select(vec![Transport::Http, Transport::WebSocket]);
+    let legacy = prop::option::of(proxy());
+    let flags = any::<[bool; 3]>();
+    (flags, slots(), slots(), slots(), legacy, transport).prop_map(
+        |([enabled, strict, has_exchange], default, binance, other, legacy, transport)| Case {
+            enabled,
+            strict,
+            default,
+            binance,
+            other,
+            legacy,
+            has_exchange,
+            transport,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn every_question_has_the_answer_of_the_table(case in case()) {
+        let settings = case.settings();
+        let resolution = case.resolve(&settings);
+        prop_assert_eq!((resolution.route(), resolution.source()), case.expected());
+    }
+
+    #[test]
+    fn direct_is_only_what_a_rule_says_or_what_nothing_forbids(case in case()) {
+        let settings = case.settings();
+        let resolution = case.resolve(&settings);
+        if resolution.route() == Route::Direct {
+            let said_so = |slots| case.slot(slots) == Some(&ProxyRule::Direct);
+            let is_right = match resolution.source() {
+                RouteSource::Disabled => !case.enabled && case.legacy.is_none(),
+                RouteSource::Exchange => said_so(&case.binance),
+                RouteSource::Default => said_so(&case.default),
+                RouteSource::None => !case.strict && case.legacy.is_none(),
+                RouteSource::Legacy => false,
+            };
+            prop_assert!(is_right);
+        }
+    }
+
+    #[test]
+    fn case_makes_no_difference(case in case(), upper in any::<[bool; 7]>()) {
+        let spelling: String = "binance"
+            .chars()
+            .zip(upper)
+            .map(|(letter, upper)| if upper { letter.to_ascii_uppercase() } else { letter })
+            .collect();
+        let settings = case.settings();
+        prop_assert_eq!(case.resolve_spelt(&settings, &spelling), case.resolve(&settings));
+    }
+
+    #[test]
+    fn the_same_question_has_the_same_answer(case in case()) {
+        let settings = case.settings();
+        let same = settings.clone();
+        prop_assert_eq!(case.resolve(&settings), case.resolve(&settings));
+        prop_assert_eq!(case.resolve(&settings), case.resolve(&same));
+    }
+
+    #[test]
+    fn a_transport_without_rule_is_resolved_as_if_the_exchange_were_unknown(case in case()) {
+        let settings = case.settings();
+        if case.slot(&case.binance).is_none() {
+            let resolution = case.resolve(&settings);
+            prop_assert_eq!(resolution, case.resolve_spelt(&settings, "unknown"));
+        }
+    }
+
+    #[test]
+    fn the_rules_of_another_exchange_or_transport_do_not_matter(
+        case in case(),
+        different in slots(),
+    ) {
+        let mut changed = case.clone();
+        changed.other = different.clone();
+        let [http, websocket] = different;
+        match case.transport {
+            Transport::Http => (changed.default[1], changed.binance[1]) = (websocket, http),
+            Transport::WebSocket => (changed.default[0], changed.binance[0]) = (http, websocket),
+        }
+        let (settings, changed_settings) = (case.settings(), changed.settings());
+        prop_assert_eq!(case.resolve(&settings), changed.resolve(&changed_settings));
+    }
+}
+
+#[test]
+fn sources_are_printed_in_lower_case() {
+    let sources = [
+        (RouteSource::Disabled, "disabled"),
+        (RouteSource::Exchange, "exchange"),
+        (RouteSource::Default, "default"),
+        (RouteSource::Legacy, "legacy"),
+        (RouteSource::None, "none"),
+    ];
+    for (source, name) in sources {
+        assert_eq!(source.to_string(), name);
+    }
+}

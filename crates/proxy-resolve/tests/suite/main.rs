@@ -1,0 +1,6 @@
+//! The crate as its users see it.
+
+#[cfg(test)]
+mod chain;
+#[cfg(test)]
+mod table;

@@ -1,4 +1,47 @@
-//! Mock exchanges, real proxies and recording dialers for tests and the demo.
+//! Mock exchanges, real proxies and recording dialers, for tests and the demo.
+//!
+//! Beside the layers: this crate knows only the seams of `transport`, so that every layer can be
+//! tested with it. Nothing in it panics because of what a peer does, and nothing outlives the
+//! handle it belongs to.
+//!
+//! - [`TestCa`] issues certificates, good and bad ones.
+//! - [`MockExchange`] is Binance spot or Backpack: REST and WebSocket over a generated market or
+//!   a recording, with [`Fault`]s on demand.
+//! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
+//! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
+//!   is the proof that nothing went past the proxy.
+//! - [`RecordingDialer`] and [`PanickingDialer`] watch what a layer dials.
+//!
+//! ```
+//! use testkit::{ExchangeTransport, MockExchange, MockProxy, ProxyKind};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let exchange = MockExchange::binance().start().await?;
+//! let proxy = MockProxy::builder(ProxyKind::Http)
+//!     .egress([127, 0, 0, 2].into())
+//!     .start()
+//!     .await?;
+//!
+//! let target = exchange.rest_addr();
+//! let mut stream = tokio::net::TcpStream::connect(proxy.address()).await?;
+//! let connect = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
+//! let request = "GET /api/v3/ping HTTP/1.1\r\nHost: mock\r\nConnection: close\r\n\r\n";
+//! stream.write_all(connect.as_bytes()).await?;
+//! stream.write_all(request.as_bytes()).await?;
+//! let mut answer = String::new();
+//! stream.read_to_string(&mut answer).await?;
+//! assert!(answer.ends_with("{}"));
+//!
+//! let seen = &exchange.ledger().connections()[0];
+//! assert_eq!(seen.transport, ExchangeTransport::Rest);
+//! assert_eq!(seen.peer.ip().to_string(), "127.0.0.2");
+//! assert_eq!(seen.requests[0].path, "/api/v3/ping");
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 
 mod ca;
 mod dialers;
@@ -20,3 +63,8 @@ pub use proxy::{
     Authentication, MockProxy, MockProxyBuilder, ProxyConnection, ProxyFault, ProxyKind,
     TunnelRequest, TunnelTarget,
 };
+
+/// Runs the code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,8 +1,9 @@
 //! A listener and the tasks of its connections.
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ServerConfig;
@@ -14,8 +15,7 @@ use transport::Io;
 use crate::error::SetupError;
 
 /// Any free port of the IPv4 loopback.
-pub(crate) const ANY_PORT: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// How long to wait after a failed `accept`, as when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -96,7 +96,7 @@ where
     }
 }
 
-fn lock(connections: &Mutex<JoinSet<()>>) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+fn lock(connections: &Mutex<JoinSet<()>>) -> MutexGuard<'_, JoinSet<()>> {
     connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -104,7 +104,7 @@ fn lock(connections: &Mutex<JoinSet<()>>) -> std::sync::MutexGuard<'_, JoinSet<(
 pub(crate) async fn secure(
     stream: TcpStream,
     tls: Option<&Arc<ServerConfig>>,
-) -> std::io::Result<Box<dyn Io>> {
+) -> io::Result<Box<dyn Io>> {
     Ok(match tls {
         Some(config) => Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream).await?),
         None => Box::new(stream),
@@ -113,13 +113,26 @@ pub(crate) async fn secure(
 
 /// How to write an address in a URL: a listener on all addresses is reached on the loopback.
 pub(crate) fn url_authority(address: SocketAddr) -> SocketAddr {
-    match address {
-        SocketAddr::V4(_) if address.ip().is_unspecified() => {
-            (Ipv4Addr::LOCALHOST, address.port()).into()
-        }
-        SocketAddr::V6(_) if address.ip().is_unspecified() => {
-            (std::net::Ipv6Addr::LOCALHOST, address.port()).into()
-        }
-        _ => address,
+    let loopback: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    if address.ip().is_unspecified() {
+        SocketAddr::new(loopback, address.port())
+    } else {
+        address
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_never_names_the_address_that_stands_for_all() {
+        let authority = |address: &str| url_authority(address.parse().unwrap()).to_string();
+        assert_eq!(authority("0.0.0.0:80"), "127.0.0.1:80");
+        assert_eq!(authority("[::]:80"), "[::1]:80");
+        assert_eq!(authority("127.0.0.3:80"), "127.0.0.3:80");
     }
 }

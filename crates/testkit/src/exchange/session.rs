@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -79,11 +80,13 @@ impl<'a> Session<'a> {
     }
 
     /// Serves the connection until it is closed.
-    pub(super) async fn run(
-        mut self,
-        mut feed: Feed,
-        mut orders: Receiver<Order>,
-    ) -> Result<(), BoxError> {
+    pub(super) async fn run(mut self, feed: Feed, orders: Receiver<Order>) -> Result<(), BoxError> {
+        self.talk(feed, orders).await?;
+        self.socket.get_mut().shutdown().await?;
+        Ok(())
+    }
+
+    async fn talk(&mut self, mut feed: Feed, mut orders: Receiver<Order>) -> Result<(), BoxError> {
         let period = self.setup.conduct.ping_every;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -196,7 +199,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn close(mut self, code: u16, reason: &'static str) -> Result<(), BoxError> {
+    async fn close(&mut self, code: u16, reason: &'static str) -> Result<(), BoxError> {
         let frame = CloseFrame {
             code: code.into(),
             reason: reason.into(),

@@ -12,7 +12,7 @@ mod socks4;
 mod socks5;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustls::ServerConfig;
 
@@ -144,7 +144,7 @@ impl MockProxy {
         self.lock_server().take()
     }
 
-    fn lock_server(&self) -> std::sync::MutexGuard<'_, Option<Server>> {
+    fn lock_server(&self) -> MutexGuard<'_, Option<Server>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

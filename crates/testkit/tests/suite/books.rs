@@ -1,0 +1,152 @@
+//! Books built from the wire, the way a client must build them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+use testkit::{MockExchange, MockExchangeBuilder, TestCa};
+
+use crate::exchange_client::{Rest, Ws};
+
+/// How many tickers must agree with the book before a test believes it.
+const ENOUGH: usize = 100;
+
+#[derive(Debug, Default)]
+struct Book {
+    bids: BTreeMap<Decimal, Decimal>,
+    asks: BTreeMap<Decimal, Decimal>,
+}
+
+impl Book {
+    fn apply(&mut self, bids: &Value, asks: &Value) {
+        for (levels, side) in [(bids, &mut self.bids), (asks, &mut self.asks)] {
+            for level in levels.as_array().unwrap() {
+                let (price, quantity) = (decimal(&level[0]), decimal(&level[1]));
+                if quantity.is_zero() {
+                    side.remove(&price);
+                } else {
+                    side.insert(price, quantity);
+                }
+            }
+        }
+    }
+
+    /// Price and quantity of the best bid and the best ask.
+    fn best(&self) -> [Decimal; 4] {
+        let (bid, bid_quantity) = self.bids.last_key_value().unwrap();
+        let (ask, ask_quantity) = self.asks.first_key_value().unwrap();
+        assert!(bid < ask, "crossed: {bid} {ask}");
+        [*bid, *bid_quantity, *ask, *ask_quantity]
+    }
+}
+
+fn decimal(value: &Value) -> Decimal {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+fn ticker(data: &Value) -> [Decimal; 4] {
+    ["b", "B", "a", "A"].map(|key| decimal(&data[key]))
+}
+
+/// Joins stream and snapshot, and compares each ticker with the book of its id.
+async fn check(mut ws: Ws, rest: &mut Rest, snapshot: &str) {
+    let mut first = ws.json().await;
+    while first["data"]["U"].is_null() {
+        first = ws.json().await;
+    }
+    let start = first["data"]["U"].as_u64().unwrap();
+    // A snapshot from before the first event is of no use; another one is asked for.
+    let (body, mut id) = loop {
+        let body = rest.json(snapshot).await;
+        let id = match &body["lastUpdateId"] {
+            Value::String(text) => text.parse::<u64>().unwrap(),
+            number => number.as_u64().unwrap(),
+        };
+        if id + 1 >= start {
+            break (body, id);
+        }
+    };
+    let mut book = Book::default();
+    book.apply(&body["bids"], &body["asks"]);
+    let mut tickers = HashMap::new();
+    let (mut compared, mut applied, mut event) = (0, 0, first);
+    while compared < ENOUGH {
+        let data = &event["data"];
+        let last = data["u"].as_u64().unwrap_or_default();
+        if data["U"].is_null() {
+            if last > id {
+                tickers.insert(last, ticker(data));
+            }
+        } else if last > id {
+            let first = data["U"].as_u64().unwrap();
+            match applied {
+                0 => assert!(first <= id + 1, "gap between snapshot and stream"),
+                _ => assert_eq!(first, id + 1, "gap in the stream"),
+            }
+            book.apply(&data["b"], &data["a"]);
+            (id, applied) = (last, applied + 1);
+            let best = book.best();
+            if let Some(told) = tickers.remove(&id) {
+                assert_eq!(told, best, "ticker and book differ at {id}");
+                compared += 1;
+            }
+        }
+        event = ws.json().await;
+    }
+}
+
+async fn start(builder: MockExchangeBuilder, ca: &TestCa) -> MockExchange {
+    builder
+        .tls(ca.server_config(&[]).unwrap())
+        .tick_interval(std::time::Duration::from_millis(2))
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_binance_book_has_the_best_levels_of_the_ticker_with_the_same_id() {
+    let ca = TestCa::new().unwrap();
+    for age in 0..=3 {
+        let exchange = start(MockExchange::binance().snapshot_age(age), &ca).await;
+        let path = "/stream?streams=ethusdt@depth@100ms/ethusdt@bookTicker";
+        let ws = Ws::try_open(&exchange, Some(&ca), path).await.unwrap();
+        let mut rest = Rest::connect(&exchange, Some(&ca)).await;
+        check(ws, &mut rest, "/api/v3/depth?symbol=ETHUSDT&limit=5000").await;
+    }
+}
+
+#[tokio::test]
+async fn a_backpack_book_has_the_best_levels_of_the_ticker_with_the_same_id() {
+    let ca = TestCa::new().unwrap();
+    for depth in ["depth", "depth.200ms"] {
+        for age in [0, 2] {
+            let exchange = start(MockExchange::backpack().snapshot_age(age), &ca).await;
+            let mut ws = Ws::try_open(&exchange, Some(&ca), "").await.unwrap();
+            ws.say(&format!(
+                r#"{{"method":"SUBSCRIBE","params":["{depth}.SOL_USDC","bookTicker.SOL_USDC"]}}"#
+            ))
+            .await;
+            let mut rest = Rest::connect(&exchange, Some(&ca)).await;
+            check(ws, &mut rest, "/api/v1/depth?symbol=SOL_USDC&limit=1000").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_seed_serves_the_same_book() {
+    let mut books = Vec::new();
+    for seed in [5, 5, 6] {
+        let exchange = MockExchange::binance()
+            .seed(seed)
+            .tick_interval(std::time::Duration::from_secs(3600))
+            .snapshot_age(1)
+            .start()
+            .await
+            .unwrap();
+        let mut rest = Rest::connect(&exchange, None).await;
+        books.push(rest.json("/api/v3/depth?symbol=BTCUSDT").await);
+    }
+    assert_eq!(books[0], books[1]);
+    assert_ne!(books[0], books[2]);
+}

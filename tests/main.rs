@@ -2,3 +2,19 @@
 //!
 //! One binary, one module per behaviour. What the exchange saw counts, not what we claim: each
 //! proxy leaves by a loopback address of its own, and the mock exchanges record who connected.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
+
+mod capture;
+mod every_scheme;
+mod log_lines;
+mod process_wide;
+mod routing;
+mod sessions;
+mod world;

@@ -1,0 +1,179 @@
+//! REST sessions, hooks of WebSocket sessions, and what each side gets to see.
+
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderValue};
+use proxy_config::{ConnectionProxies, ProxySettings};
+use testkit::{ExchangeTransport, MockProxy, ProxyKind};
+use transport::{BoxError, HttpTransport, Message, WsDialer, WsRequest};
+use transport_ws::{Authenticator, FrameObserver};
+
+use crate::world::{BACKPACK, BINANCE, Injected, World, config, egress, request, soon, ws_request};
+
+fn through(world: &World, proxy: &MockProxy) -> Injected {
+    let rules = ConnectionProxies::both(config(proxy));
+    world.injector(ProxySettings::new().with_enabled(true).with_default(rules))
+}
+
+#[tokio::test]
+async fn a_session_uses_one_connection_for_every_method_and_keeps_its_proxy() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
+    let injected = through(&world, &proxy);
+    let session = injected.exchange("binance").http();
+    let uri = format!("{}/echo?key=1", world.rest_url(BINANCE));
+    for method in [Method::GET, Method::POST, Method::PUT, Method::DELETE] {
+        let response = soon(session.send(request(method.clone(), &uri, "body")))
+            .await
+            .unwrap();
+        let echo: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(echo["method"], method.as_str());
+        assert_eq!(echo["body"], "body");
+        assert!(echo["peer"].as_str().unwrap().starts_with("127.0.0.2:"));
+    }
+    let connections = world.connections(BINANCE, ExchangeTransport::Rest);
+    assert_eq!(connections.len(), 1);
+    assert_eq!(connections[0].requests.len(), 4);
+    assert_eq!(proxy.ledger().connections().len(), 1);
+}
+
+#[tokio::test]
+async fn headers_for_the_exchange_never_reach_the_proxy() {
+    let world = World::start().await;
+    let proxy = world
+        .proxy(ProxyKind::Http, 2)
+        .credentials("u", "p")
+        .start()
+        .await
+        .unwrap();
+    let injected = through(&world, &proxy);
+    let secret = HeaderValue::from_static("Bearer exchange-key");
+
+    let uri = format!("{}/echo", world.rest_url(BINANCE));
+    let mut rest = request(Method::GET, &uri, "");
+    rest.headers_mut().insert(AUTHORIZATION, secret.clone());
+    soon(injected.exchange("binance").http().send(rest))
+        .await
+        .unwrap();
+
+    let uri = format!("{}/ws", world.ws_url(BINANCE));
+    let mut stream = ws_request(&uri);
+    stream.headers.insert(AUTHORIZATION, secret.clone());
+    soon(injected.exchange("binance").websocket().dial(stream))
+        .await
+        .unwrap();
+
+    for transport in [ExchangeTransport::Rest, ExchangeTransport::WebSocket] {
+        let seen = &world.connections(BINANCE, transport)[0].requests[0].headers;
+        assert_eq!(seen[AUTHORIZATION], secret);
+        assert!(!seen.contains_key("proxy-authorization"));
+    }
+    for connection in proxy.ledger().connections() {
+        let seen = &connection.requests[0].headers;
+        assert!(!seen.contains_key(AUTHORIZATION));
+        assert!(seen.contains_key("proxy-authorization"));
+    }
+}
+
+/// Leads every connection to a stream of its own, and logs in with a fresh number.
+#[derive(Default)]
+struct FreshLogin(Mutex<u32>);
+
+#[async_trait]
+impl Authenticator for FreshLogin {
+    async fn prepare(&self, request: &mut WsRequest) -> Result<(), BoxError> {
+        let number = {
+            let mut number = self.0.lock().unwrap();
+            *number += 1;
+            *number
+        };
+        let uri = format!("{}?login={number}", request.uri());
+        request.set_uri(uri.parse()?)?;
+        request.headers.insert("x-login", number.into());
+        let login = format!(r#"{{"method":"LIST_SUBSCRIPTIONS","id":{number}}}"#);
+        request.first_messages.push(Message::text(login));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_authentication_hook_runs_before_every_connection() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
+    let injected = through(&world, &proxy);
+    let session = injected
+        .exchange("binance")
+        .websocket()
+        .with_authenticator(Arc::new(FreshLogin::default()));
+    let uri = format!("{}/ws", world.ws_url(BINANCE));
+    let request = ws_request(&uri);
+    for number in 1..=2 {
+        let mut socket = soon(session.dial(request.clone())).await.unwrap();
+        let answer = soon(socket.next()).await.unwrap().unwrap();
+        assert!(
+            answer
+                .as_text()
+                .unwrap()
+                .contains(&format!("\"id\":{number}"))
+        );
+    }
+    let connections = world.connections(BINANCE, ExchangeTransport::WebSocket);
+    assert_eq!(connections.len(), 2);
+    for (connection, number) in connections.iter().zip(1..) {
+        let request = &connection.requests[0];
+        assert_eq!(connection.peer.ip(), egress(2));
+        assert_eq!(request.path, format!("/ws?login={number}"));
+        assert_eq!(request.headers["x-login"], number.to_string());
+        assert_eq!(connection.messages_received.len(), 1);
+    }
+}
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<(Message, SystemTime)>>);
+
+impl FrameObserver for Recorder {
+    fn observe(&self, frame: &Message, received_at: SystemTime) {
+        self.0.lock().unwrap().push((frame.clone(), received_at));
+    }
+}
+
+#[tokio::test]
+async fn the_observer_sees_each_frame_as_it_arrived() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Https, 2).start().await.unwrap();
+    let injected = through(&world, &proxy);
+    let recorder = Arc::new(Recorder::default());
+    let session = injected
+        .exchange("binance")
+        .websocket()
+        .with_observer(recorder.clone());
+    let before = SystemTime::now();
+    let uri = format!("{}/ws/btcusdt@trade", world.ws_url(BINANCE));
+    let mut socket = soon(session.dial(ws_request(&uri))).await.unwrap();
+    for index in 0..3 {
+        let frame = soon(socket.next()).await.unwrap().unwrap();
+        let (seen, received_at) = recorder.0.lock().unwrap()[index].clone();
+        assert_eq!(seen, frame);
+        assert!(before <= received_at && received_at <= SystemTime::now());
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_not_shared_between_exchanges() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Socks5, 2).start().await.unwrap();
+    let injected = through(&world, &proxy);
+    world
+        .echo(&injected.exchange("binance").http(), BINANCE)
+        .await
+        .unwrap();
+    world
+        .echo(&injected.exchange("backpack").http(), BACKPACK)
+        .await
+        .unwrap();
+    assert_eq!(proxy.ledger().connections().len(), 2);
+}

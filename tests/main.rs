@@ -17,4 +17,5 @@ mod log_lines;
 mod process_wide;
 mod routing;
 mod sessions;
+mod streaming;
 mod world;

@@ -1,6 +1,7 @@
 //! Books built from the wire, the way a client must build them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use testkit::{MockExchange, MockExchangeBuilder, TestCa};
 use crate::exchange_client::{Rest, Ws};
 
 /// How many tickers must agree with the book before a test believes it.
-const ENOUGH: usize = 100;
+const ENOUGH: usize = 50;
 
 #[derive(Debug, Default)]
 struct Book {
@@ -98,7 +99,7 @@ async fn check(mut ws: Ws, rest: &mut Rest, snapshot: &str) {
 async fn start(builder: MockExchangeBuilder, ca: &TestCa) -> MockExchange {
     builder
         .tls(ca.server_config(&[]).unwrap())
-        .tick_interval(std::time::Duration::from_millis(2))
+        .tick_interval(Duration::from_millis(2))
         .start()
         .await
         .unwrap()
@@ -139,7 +140,7 @@ async fn the_same_seed_serves_the_same_book() {
     for seed in [5, 5, 6] {
         let exchange = MockExchange::binance()
             .seed(seed)
-            .tick_interval(std::time::Duration::from_secs(3600))
+            .tick_interval(Duration::from_secs(3600))
             .snapshot_age(1)
             .start()
             .await

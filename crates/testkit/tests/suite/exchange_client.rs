@@ -1,6 +1,5 @@
 //! REST and WebSocket clients for the mock exchanges.
 
-use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,13 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use transport::Io;
 
-use crate::raw_client::{connect, tls};
-
-pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(10), future)
-        .await
-        .expect("took too long")
-}
+use crate::raw_client::{connect, in_time, tls};
 
 /// One REST connection.
 pub(crate) struct Rest(SendRequest<Full<Bytes>>);

@@ -1,9 +1,7 @@
 //! Every kind of proxy, over real sockets.
 
-use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
 
 use testkit::{
     Authentication, MockProxy, MockProxyBuilder, ProxyFault, ProxyKind, TestCa, TunnelTarget,
@@ -12,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::raw_client::{connect, read_head, tunnel};
+use crate::raw_client::{connect, in_time, read_head, tunnel};
 
 const EGRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
@@ -56,12 +54,6 @@ fn builder(kind: ProxyKind, ca: &TestCa) -> MockProxyBuilder {
         .tls(ca.server_config(&[]).unwrap())
         .egress(EGRESS)
         .host("mirror.test", Ipv4Addr::LOCALHOST.into())
-}
-
-async fn in_time<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(10), future)
-        .await
-        .expect("took too long")
 }
 
 #[tokio::test]

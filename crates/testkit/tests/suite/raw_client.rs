@@ -1,8 +1,10 @@
 //! A client that speaks to proxies and servers with bare hands.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,6 +17,13 @@ use tokio_rustls::TlsConnector;
 use transport::Io;
 
 pub(crate) type Stream = BufReader<Box<dyn Io>>;
+
+/// What must not take for ever.
+pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(10), future)
+        .await
+        .expect("took too long")
+}
 
 #[expect(clippy::disallowed_methods, reason = "the raw peer of a test")]
 pub(crate) async fn connect(address: SocketAddr) -> io::Result<TcpStream> {

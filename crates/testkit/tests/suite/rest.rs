@@ -6,7 +6,8 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{ExchangeTransport, Fault, MockExchange, Replay, TestCa};
 
-use crate::exchange_client::{Rest, in_time};
+use crate::exchange_client::Rest;
+use crate::raw_client::in_time;
 
 fn keys(value: &Value) -> Vec<&str> {
     value

@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::exchange_client::{Ws, in_time};
+use crate::exchange_client::Ws;
+use crate::raw_client::in_time;
 
 async fn binance() -> MockExchange {
     MockExchange::binance().start().await.unwrap()

@@ -133,6 +133,7 @@ fn depth_of(request: &RestRequest, source: Source<'_>, limit: usize) -> Result<A
     if let Some(recorded) = source.recorded_snapshot(symbol) {
         return ok(recorded);
     }
+    // Assumed for a symbol that is not traded.
     let snapshot = source.market.snapshot(symbol).ok_or_else(invalid_symbol)?;
     let levels = |side| {
         let levels = snapshot.book.best_first(side).take(limit);

@@ -27,12 +27,12 @@ impl From<ProxyConfig> for ProxyRule {
     }
 }
 
-/// `direct`, or the URL without its credentials.
+/// `direct`, or the proxy's URLs without their credentials.
 impl fmt::Display for ProxyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str(DIRECT),
-            Self::Proxy(proxy) => proxy.url().fmt(f),
+            Self::Proxy(proxy) => proxy.fmt(f),
         }
     }
 }

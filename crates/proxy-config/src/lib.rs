@@ -4,7 +4,8 @@
 //! valid, cannot be changed afterwards, and never prints a user name or a password.
 //!
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
-//! - [`ProxyConfig`], [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
+//! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
+//! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
 //! - [`Sources`], [`Loaded`]: environment over file over code, merged field by field.
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
@@ -15,6 +16,7 @@ mod error;
 mod exchange_id;
 mod node;
 mod proxy_config;
+mod proxy_server;
 mod proxy_url;
 mod read;
 mod scheme;
@@ -30,6 +32,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use node::{Node, Table};
 pub use proxy_config::{InvalidTimeout, ProxyConfig};
+pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;

@@ -1,32 +1,57 @@
-//! One proxy and how it is used.
+//! The way through a proxy.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
 /// The seconds a dial through a proxy may take.
 pub(crate) const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=300;
 
-const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
+pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 
-/// One proxy: its URL, and how long a dial through it may take.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+/// The proxy that connections leave from, the proxies on the way to it, and how long a dial through
+/// all of them may take.
+///
+/// ```
+/// use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
+///
+/// let gate: ProxyUrl = "http://gate.example:3128".parse()?;
+/// let proxy = ProxyConfig::new("socks5h://exit.example:1080".parse()?)
+///     .with_via([ProxyServer::new(gate)]);
+/// assert_eq!(proxy.to_string(), "socks5h://exit.example:1080 via http://gate.example:3128");
+/// # Ok::<(), proxy_config::ProxyUrlError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyConfig {
-    url: ProxyUrl,
+    server: ProxyServer,
+    via: Vec<ProxyServer>,
     timeout_seconds: u64,
 }
 
 impl ProxyConfig {
-    /// A proxy with the default timeout of 30 seconds.
+    /// A proxy that is reached directly, with the default timeout of 30 seconds.
     #[must_use]
     pub fn new(url: ProxyUrl) -> Self {
-        Self {
-            url,
-            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
-        }
+        ProxyServer::new(url).into()
+    }
+
+    /// The same way, to another proxy.
+    #[must_use]
+    pub fn with_server(mut self, server: ProxyServer) -> Self {
+        self.server = server;
+        self
+    }
+
+    /// The same proxy behind others that are passed first, the nearest first.
+    #[must_use]
+    pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
+        self.via = via.into_iter().collect();
+        self
     }
 
     /// The same proxy with another timeout, in whole seconds from 1 to 300.
@@ -41,13 +66,25 @@ impl ProxyConfig {
         Ok(self)
     }
 
-    /// Where the proxy is and how to log in.
+    /// The proxy that connections leave from: the one that connects to the target.
     #[must_use]
-    pub fn url(&self) -> &ProxyUrl {
-        &self.url
+    pub fn server(&self) -> &ProxyServer {
+        &self.server
     }
 
-    /// How long a whole dial through the proxy may take.
+    /// The proxies to pass on the way to [`server`](Self::server), the nearest first.
+    #[must_use]
+    pub fn via(&self) -> &[ProxyServer] {
+        &self.via
+    }
+
+    /// Where [`server`](Self::server) is and how to log in.
+    #[must_use]
+    pub fn url(&self) -> &ProxyUrl {
+        self.server.url()
+    }
+
+    /// How long a whole dial, through all proxies, may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)
@@ -57,6 +94,39 @@ impl ProxyConfig {
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
         self.timeout_seconds
+    }
+}
+
+impl From<ProxyServer> for ProxyConfig {
+    fn from(server: ProxyServer) -> Self {
+        Self {
+            server,
+            via: Vec::new(),
+            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        }
+    }
+}
+
+/// The URLs without their credentials, the nearest proxy last.
+impl fmt::Display for ProxyConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.server.fmt(f)?;
+        for server in self.via.iter().rev() {
+            write!(f, " via {server}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for ProxyConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.server.serialize_fields(&mut map)?;
+        if !self.via.is_empty() {
+            map.serialize_entry("via", &self.via)?;
+        }
+        map.serialize_entry("timeout_seconds", &self.timeout_seconds)?;
+        map.end()
     }
 }
 

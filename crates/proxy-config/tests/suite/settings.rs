@@ -1,8 +1,10 @@
+use std::path::Path;
 use std::time::Duration;
 
 use proxy_config::{
-    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxyServer, ProxySettings, Transport,
 };
+use serde_json::json;
 
 use crate::support::{id, of_exchange, proxy, yaml};
 
@@ -30,6 +32,33 @@ fn a_timeout_is_from_1_to_300_seconds() {
             "the timeout must be from 1 to 300 seconds"
         );
     }
+}
+
+#[test]
+fn a_way_through_several_proxies_tells_them_all_and_no_secrets() {
+    let server = |url: &str| ProxyServer::new(url.parse().unwrap());
+    let exit = server("https://u:s3cret@exit:1").with_ca_file("ca.pem");
+    let way = proxy("http://replaced:9")
+        .with_server(exit.clone())
+        .with_via([server("socks5h://u:s3cret@near:1"), server("http://far:2")]);
+    assert_eq!(way.server(), &exit);
+    assert_eq!(way.url(), exit.url());
+    assert_eq!(way.server().ca_file(), Some(Path::new("ca.pem")));
+    assert_eq!(way.via()[1], server("http://far:2"));
+    assert_eq!(
+        way.to_string(),
+        "https://***@exit:1 via http://far:2 via socks5h://***@near:1"
+    );
+    assert_eq!(
+        serde_json::to_value(&way).unwrap(),
+        json!({
+            "url": "https://***@exit:1",
+            "tls": {"ca_file": "ca.pem"},
+            "via": [{"url": "socks5h://***@near:1"}, {"url": "http://far:2"}],
+            "timeout_seconds": 30,
+        })
+    );
+    assert!(!format!("{way:?}").contains("s3cret"));
 }
 
 #[test]

@@ -126,7 +126,7 @@ pub enum DialErrorKind {
     Certificate,
     /// TLS failed for another reason.
     Tls,
-    /// The target cannot be expressed in the proxy's protocol; nothing was sent.
+    /// The target cannot be expressed in the protocol of the phase; nothing of it was sent.
     Unsupported,
     /// The settings allow no route, and direct is not one.
     NoRoute,
@@ -142,13 +142,13 @@ impl fmt::Display for DialErrorKind {
             Self::Refused => "connection refused",
             Self::Unreachable => "unreachable",
             Self::Closed => "connection closed",
-            Self::Authentication => "credentials missing or rejected",
+            Self::Authentication => "authentication failed",
             Self::Rejected => "request rejected",
             Self::Protocol => "protocol violated",
             Self::WrongProtocol => "it speaks another protocol",
             Self::Certificate => "certificate not accepted",
             Self::Tls => "tls failed",
-            Self::Unsupported => "not possible with this kind of proxy",
+            Self::Unsupported => "not possible in this protocol",
             Self::NoRoute => "no route is allowed",
             Self::Io => "i/o error",
         })
@@ -175,7 +175,8 @@ impl From<&io::Error> for DialErrorKind {
 
 /// A failed dial: where, in which phase, why, and what the other side said.
 ///
-/// The message fits behind "failed to"; the cause is in [`source`](Error::source) only.
+/// The message fits behind "failed to"; the cause, or what the other side said, is in
+/// [`source`](Error::source) only. [`chain`] prints all of it.
 #[derive(Debug, Clone)]
 pub struct DialError(Box<Inner>);
 
@@ -222,6 +223,12 @@ impl DialError {
     #[must_use]
     pub fn timeout(hop: Hop, phase: Phase, cause: impl Into<BoxError>) -> Self {
         Self::new(hop, phase, DialErrorKind::Timeout).with_source(cause)
+    }
+
+    /// The failed dial in the chain of `error`, if there is one.
+    #[must_use]
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        causes(error).find_map(|cause| cause.downcast_ref())
     }
 
     /// Adds what the other side answered.
@@ -332,18 +339,39 @@ impl fmt::Display for DialError {
         if let Some(target) = &self.0.towards {
             write!(f, " to {target}")?;
         }
-        write!(f, ": {}", self.0.kind)?;
-        if let Some(reply) = &self.0.reply {
-            write!(f, " ({reply})")?;
-        }
-        Ok(())
+        write!(f, ": {}", self.0.kind)
     }
 }
 
 impl Error for DialError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        match &self.0.source {
+            Some(source) => Some(&**source),
+            None => self.0.reply.as_ref().map(|reply| reply as _),
+        }
     }
+}
+
+/// `error`, its cause, the cause's cause and so on. An [`io::Error`] names as its source not what
+/// it wraps, but the source of that.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        let wrapped = (*error).downcast_ref().and_then(io::Error::get_ref);
+        match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => (*error).source(),
+        }
+    })
+}
+
+/// Displays as `error`, its cause, the cause's cause and so on, joined by colons: one line that
+/// says all that is known.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
+    fmt::from_fn(move |f| {
+        fmt::Display::fmt(error, f)?;
+        std::iter::successors(error.source(), |cause| (*cause).source())
+            .try_for_each(|cause| write!(f, ": {cause}"))
+    })
 }
 
 #[cfg(test)]
@@ -397,8 +425,8 @@ mod tests {
         .pass_through(&second);
         assert_eq!(error.hop(), &Hop::Proxy(first));
         assert_eq!(
-            error.to_string(),
-            "open a tunnel through proxy a:1 to b:2: request rejected (socks5 reply 0x05: connection refused)"
+            chain(&error).to_string(),
+            "open a tunnel through proxy a:1 to b:2: request rejected: socks5 reply 0x05: connection refused"
         );
     }
 
@@ -416,5 +444,10 @@ mod tests {
         );
         assert_eq!(outer.phase(), Phase::ProxyHandshake);
         assert!(!outer.is_retryable());
+        let hidden = io::Error::other(io::Error::other(outer));
+        assert!(hidden.source().is_none());
+        let found = DialError::find(&hidden).unwrap();
+        assert_eq!(found.kind(), DialErrorKind::Authentication);
+        assert!(DialError::find(&io::Error::other("x")).is_none());
     }
 }

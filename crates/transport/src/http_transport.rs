@@ -58,11 +58,11 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
 pub enum HttpErrorKind {
     /// The request cannot be sent: its URI is not absolute, or its scheme is not HTTP's.
     Request,
-    /// There was no connection; [`HttpError::dial_error`] says why.
+    /// There was no connection; [`HttpError::dial_error`] says where and why.
     Dial,
     /// The answer did not arrive in time.
     Timeout,
-    /// The connection broke before the answer was complete.
+    /// The connection broke before the answer was complete, or what arrived is no answer.
     Broken,
     /// The answer is larger than allowed.
     TooLarge,
@@ -70,7 +70,8 @@ pub enum HttpErrorKind {
     Status(StatusCode),
 }
 
-/// A failed REST request. The message fits behind "failed to".
+/// A failed REST request. The message fits behind "failed to"; the cause, or what the exchange
+/// answered, is in [`source`](Error::source) only. [`chain`](crate::chain) prints all of it.
 #[derive(Debug)]
 pub struct HttpError {
     kind: HttpErrorKind,
@@ -125,7 +126,8 @@ impl HttpError {
         self.reply.as_ref()
     }
 
-    /// Why there was no connection, if that was the failure.
+    /// With whom, in which phase and why there was no connection or no complete answer, if that
+    /// was the failure.
     #[must_use]
     pub fn dial_error(&self) -> Option<&DialError> {
         self.source.as_deref()?.downcast_ref()
@@ -135,8 +137,9 @@ impl HttpError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.kind {
-            HttpErrorKind::Dial => self.dial_error().is_some_and(DialError::is_retryable),
-            HttpErrorKind::Timeout | HttpErrorKind::Broken => true,
+            HttpErrorKind::Dial | HttpErrorKind::Timeout | HttpErrorKind::Broken => {
+                self.dial_error().is_none_or(DialError::is_retryable)
+            }
             HttpErrorKind::Status(status) => {
                 status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
             }
@@ -159,27 +162,23 @@ impl From<InvalidTarget> for HttpError {
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            HttpErrorKind::Request => "build a request",
-            HttpErrorKind::Dial => "open a connection",
-            HttpErrorKind::Timeout => "get an answer in time",
-            HttpErrorKind::Broken => "get a complete answer",
-            HttpErrorKind::TooLarge => "accept an answer of this size",
-            HttpErrorKind::Status(_) => "get a successful answer",
-        })?;
-        if let Some(request) = &self.request {
-            write!(f, " for {request}")?;
-        }
-        if let Some(reply) = &self.reply {
-            write!(f, ": {reply}")?;
-        }
-        Ok(())
+        let verb = match self.kind {
+            HttpErrorKind::Request => "build",
+            HttpErrorKind::Dial | HttpErrorKind::Timeout | HttpErrorKind::Broken => "complete",
+            HttpErrorKind::TooLarge => "accept the answer to",
+            HttpErrorKind::Status(_) => "succeed with",
+        };
+        let request = self.request.as_deref().unwrap_or("the request");
+        write!(f, "{verb} {request}")
     }
 }
 
 impl Error for HttpError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        match &self.source {
+            Some(source) => Some(&**source),
+            None => self.reply.as_ref().map(|reply| reply as _),
+        }
     }
 }
 
@@ -200,8 +199,8 @@ mod tests {
         );
         assert!(!error.is_retryable());
         assert_eq!(
-            error.to_string(),
-            "get a successful answer: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+            crate::chain(&error).to_string(),
+            "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
         );
     }
 
@@ -211,8 +210,8 @@ mod tests {
         let error =
             HttpError::new(HttpErrorKind::Timeout, "elapsed").with_request(&Method::GET, &uri);
         assert_eq!(
-            error.to_string(),
-            "get an answer in time for GET h:8443/api"
+            crate::chain(&error).to_string(),
+            "complete GET h:8443/api: elapsed"
         );
     }
 }

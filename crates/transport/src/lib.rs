@@ -33,6 +33,7 @@
 //! # }).unwrap();
 //! ```
 
+mod budget;
 mod connection;
 mod dialer;
 mod error;
@@ -41,9 +42,10 @@ mod reply;
 mod target;
 mod ws;
 
+pub use budget::Overdue;
 pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
-pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase};
+pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
 pub use reply::{Excerpt, Reply};
 pub use target::{Endpoint, InvalidTarget, Target};

@@ -1,8 +1,9 @@
 //! What a proxy or an exchange answered, in a form that is safe to print.
 
+use std::error::Error;
 use std::fmt;
 
-/// The answer that made a dial fail.
+/// The answer that made a dial fail. As the cause of an error, it is the last of its chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
@@ -60,9 +61,9 @@ impl fmt::Display for Reply {
             Self::Socks4(code) => write!(f, "socks4 reply {code:#04x}: {}", socks4_meaning(*code)),
             Self::Socks5(code) => write!(f, "socks5 reply {code:#04x}: {}", socks5_meaning(*code)),
             Self::Socks5NoMethod { offered } => {
-                f.write_str("no acceptable authentication method among")?;
+                f.write_str("no authentication method accepted of those offered")?;
                 for (index, method) in offered.iter().enumerate() {
-                    let separator = if index == 0 { " " } else { ", " };
+                    let separator = if index == 0 { ": " } else { ", " };
                     write!(f, "{separator}{}", socks5_method(*method))?;
                 }
                 Ok(())
@@ -71,6 +72,8 @@ impl fmt::Display for Reply {
         }
     }
 }
+
+impl Error for Reply {}
 
 fn socks4_meaning(code: u8) -> &'static str {
     match code {
@@ -97,7 +100,7 @@ fn socks5_meaning(code: u8) -> &'static str {
 
 fn socks5_method(method: u8) -> &'static str {
     match method {
-        0 => "no authentication",
+        0 => "none",
         2 => "user name and password",
         _ => "unknown",
     }
@@ -187,7 +190,7 @@ mod tests {
                 offered: vec![0, 2]
             }
             .to_string(),
-            "no acceptable authentication method among no authentication, user name and password"
+            "no authentication method accepted of those offered: none, user name and password"
         );
     }
 }

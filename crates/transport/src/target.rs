@@ -4,8 +4,13 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{Instant, error::Elapsed, timeout_at};
+use tokio::time::Instant;
 use url::Host;
+
+use crate::budget::{Budget, Overdue};
+use crate::connection::Connection;
+use crate::dialer::Dialer;
+use crate::error::{DialError, Hop, Phase};
 
 /// A host and a port: `api.binance.com:443`, `[::1]:1080`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,13 +55,6 @@ pub struct Target {
     budget: Option<Budget>,
 }
 
-/// The whole dial ends at `deadline`; no single phase may take longer than `phase`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Budget {
-    deadline: Instant,
-    phase: Duration,
-}
-
 impl Target {
     /// A target without a time limit.
     #[must_use]
@@ -93,30 +91,49 @@ impl Target {
     /// # Errors
     /// [`InvalidTarget`] if the URI has another scheme or no usable host.
     pub fn from_uri(uri: &http::Uri) -> Result<Self, InvalidTarget> {
+        Self::of_scheme(
+            uri,
+            &[("http", 80), ("https", 443), ("ws", 80), ("wss", 443)],
+        )
+    }
+
+    /// As [`from_uri`](Self::from_uri), for `http` and `https` alone.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if the URI has another scheme or no usable host.
+    pub fn from_http_uri(uri: &http::Uri) -> Result<Self, InvalidTarget> {
+        Self::of_scheme(uri, &[("http", 80), ("https", 443)])
+    }
+
+    /// As [`from_uri`](Self::from_uri), for `ws` and `wss` alone.
+    ///
+    /// # Errors
+    /// [`InvalidTarget`] if the URI has another scheme or no usable host.
+    pub fn from_ws_uri(uri: &http::Uri) -> Result<Self, InvalidTarget> {
+        Self::of_scheme(uri, &[("ws", 80), ("wss", 443)])
+    }
+
+    fn of_scheme(uri: &http::Uri, known: &[(&str, u16)]) -> Result<Self, InvalidTarget> {
         let scheme = uri.scheme_str().unwrap_or_default();
-        let default_port = match scheme {
-            "http" | "ws" => 80,
-            "https" | "wss" => 443,
-            _ => {
-                return Err(InvalidTarget(format!(
-                    "scheme {scheme:?} is none of http, https, ws and wss"
-                )));
-            }
+        let Some((_, default_port)) = known.iter().find(|(name, _)| *name == scheme) else {
+            let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+            return Err(InvalidTarget(format!(
+                "scheme {scheme:?} is none of {}",
+                names.join(", ")
+            )));
         };
         let host = uri.host().unwrap_or_default();
-        Self::parse(host, uri.port_u16().unwrap_or(default_port))
+        Self::parse(host, uri.port_u16().unwrap_or(*default_port))
     }
 
     /// The same target, to be reached within `timeout` from now.
     ///
     /// Half of `timeout` is the most that one phase may take, so that a stalled name server or a
-    /// silent proxy is reported as such before the whole budget is gone.
+    /// silent proxy is reported as such before the whole budget is gone. A `timeout` too long for
+    /// the clock, such as [`Duration::MAX`], is no limit.
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {
-        self.budget = Some(Budget {
-            deadline: Instant::now() + timeout,
-            phase: timeout / 2,
-        });
+        self.budget = Budget::begin(timeout);
         self
     }
 
@@ -150,20 +167,42 @@ impl Target {
     /// When the dial must be over, if it has a time limit.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.budget.map(|budget| budget.deadline)
+        self.budget.map(Budget::deadline)
     }
 
     /// Runs one phase of the dial for as long as the budget allows it.
     ///
     /// # Errors
-    /// [`Elapsed`] when the phase's share or the whole budget is used up.
-    pub async fn phase<F: Future>(&self, phase: F) -> Result<F::Output, Elapsed> {
+    /// [`Overdue`] when the phase's share or the whole budget is used up.
+    pub async fn phase<F: Future>(&self, phase: F) -> Result<F::Output, Overdue> {
         match self.budget {
-            Some(budget) => {
-                timeout_at(budget.deadline.min(Instant::now() + budget.phase), phase).await
-            }
+            Some(budget) => budget.phase(phase).await,
             None => Ok(phase.await),
         }
+    }
+
+    /// Runs what is made of several phases for as long as the budget allows it.
+    ///
+    /// # Errors
+    /// [`Overdue`] when the whole budget is used up.
+    pub async fn whole<F: Future>(&self, dial: F) -> Result<F::Output, Overdue> {
+        match self.budget {
+            Some(budget) => budget.whole(dial).await,
+            None => Ok(dial.await),
+        }
+    }
+
+    /// Connects by `dialer`, and ends at the deadline even if `dialer` does not respect it.
+    ///
+    /// # Errors
+    /// What `dialer` returns, or a timeout.
+    pub async fn dial<D: Dialer + ?Sized>(&self, dialer: &D) -> Result<Connection, DialError> {
+        self.whole(dialer.dial(self))
+            .await
+            .unwrap_or_else(|overdue| {
+                let hop = Hop::Target(self.endpoint.clone());
+                Err(DialError::timeout(hop, Phase::Tcp, overdue))
+            })
     }
 }
 
@@ -176,7 +215,7 @@ impl fmt::Display for Target {
 /// Something that cannot be dialed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct InvalidTarget(pub(crate) String);
+pub struct InvalidTarget(String);
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +238,13 @@ mod tests {
     fn an_unknown_scheme_or_a_missing_host_is_no_target() {
         assert!(from_uri("ftp://h:21/").is_err());
         assert!(from_uri("/path").is_err());
+        let [http, ws] = ["http://h/", "ws://h/"].map(http::Uri::from_static);
+        assert!(Target::from_http_uri(&http).is_ok() && Target::from_ws_uri(&ws).is_ok());
+        assert_eq!(
+            Target::from_http_uri(&ws).unwrap_err().to_string(),
+            "scheme \"ws\" is none of http, https"
+        );
+        assert!(Target::from_ws_uri(&http).is_err());
     }
 
     #[test]
@@ -215,6 +261,8 @@ mod tests {
     fn port_zero_and_forbidden_characters_are_refused() {
         assert!(Target::parse("h", 0).is_err());
         assert!(Target::parse("a b", 1).is_err());
+        assert!(Target::parse("h\r\nX-Injected: 1", 1).is_err());
+        assert!(Target::parse("h%0d%0ax", 1).is_err());
         assert!(Target::parse("", 1).is_err());
     }
 
@@ -225,10 +273,42 @@ mod tests {
             .within(Duration::from_secs(10));
         let start = Instant::now();
         let stall = std::future::pending::<()>;
-        assert!(target.phase(stall()).await.is_err());
+        let overdue = target.phase(stall()).await.unwrap_err();
+        assert_eq!(overdue.to_string(), "the limit for one phase is 5s");
         assert_eq!(start.elapsed(), Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert!(target.phase(stall()).await.is_err());
+        let overdue = target.phase(stall()).await.unwrap_err();
+        assert_eq!(
+            overdue.to_string(),
+            "the limit for all phases together is 10s"
+        );
         assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dialer_that_knows_no_limit_is_stopped_at_the_deadline() {
+        struct Deaf;
+
+        #[async_trait::async_trait]
+        impl Dialer for Deaf {
+            async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+                std::future::pending().await
+            }
+        }
+
+        let target = Target::parse("h", 1)
+            .unwrap()
+            .within(Duration::from_secs(10));
+        let start = Instant::now();
+        let error = target.dial(&Deaf).await.unwrap_err();
+        assert_eq!(error.kind(), crate::DialErrorKind::Timeout);
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn an_endless_timeout_is_no_limit() {
+        let target = Target::parse("h", 1).unwrap().within(Duration::MAX);
+        assert_eq!(target.deadline(), None);
+        assert_eq!(target.phase(async { 7 }).await, Ok(7));
     }
 }

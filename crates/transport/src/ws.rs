@@ -50,7 +50,7 @@ impl WsRequest {
     /// [`InvalidTarget`] if the URI has another scheme or no usable host.
     pub fn new(uri: Uri) -> Result<Self, InvalidTarget> {
         Ok(Self {
-            target: target_of(&uri)?,
+            target: Target::from_ws_uri(&uri)?,
             uri,
             headers: HeaderMap::new(),
             first_messages: Vec::new(),
@@ -63,7 +63,7 @@ impl WsRequest {
     /// [`InvalidTarget`] if the URI has another scheme than `ws` or `wss` or no usable host; the
     /// request is unchanged then.
     pub fn set_uri(&mut self, uri: Uri) -> Result<(), InvalidTarget> {
-        self.target = target_of(&uri)?;
+        self.target = Target::from_ws_uri(&uri)?;
         self.uri = uri;
         Ok(())
     }
@@ -84,16 +84,6 @@ impl WsRequest {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.uri.scheme_str() == Some("wss")
-    }
-}
-
-fn target_of(uri: &Uri) -> Result<Target, InvalidTarget> {
-    match uri.scheme_str() {
-        Some("ws" | "wss") => Target::from_uri(uri),
-        other => Err(InvalidTarget(format!(
-            "scheme {:?} is neither ws nor wss",
-            other.unwrap_or_default()
-        ))),
     }
 }
 

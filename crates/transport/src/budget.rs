@@ -1,0 +1,54 @@
+//! How long a dial may take.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// The whole dial ends at `deadline`; no single phase may take longer than half of `whole`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Budget {
+    deadline: Instant,
+    whole: Duration,
+}
+
+impl Budget {
+    /// A budget that begins now. There is none for a time that no clock can count to.
+    pub(crate) fn begin(whole: Duration) -> Option<Self> {
+        let deadline = Instant::now().checked_add(whole)?;
+        Some(Self { deadline, whole })
+    }
+
+    pub(crate) fn deadline(self) -> Instant {
+        self.deadline
+    }
+
+    pub(crate) async fn phase<F: Future>(self, phase: F) -> Result<F::Output, Overdue> {
+        let share = self.whole / 2;
+        let end = Instant::now() + share;
+        if end >= self.deadline {
+            return self.whole(phase).await;
+        }
+        timeout_at(end, phase)
+            .await
+            .map_err(|_| Overdue::Phase(share))
+    }
+
+    pub(crate) async fn whole<F: Future>(self, dial: F) -> Result<F::Output, Overdue> {
+        timeout_at(self.deadline, dial)
+            .await
+            .map_err(|_| Overdue::Whole(self.whole))
+    }
+}
+
+/// Something that was not over in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Overdue {
+    /// One phase took longer than its share.
+    #[error("the limit for one phase is {0:?}")]
+    Phase(Duration),
+    /// All phases together took longer than they may.
+    #[error("the limit for all phases together is {0:?}")]
+    Whole(Duration),
+}

@@ -7,24 +7,21 @@ use bytes::{Buf, BytesMut};
 use proxy_config::ProxyUrl;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
-use transport::{Connection, DialError, Dialer, Endpoint, Hop, Phase, Target};
+use transport::{
+    Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Overdue, Phase, Target,
+};
 
 use crate::codec::{Handshake, HandshakeError, Step};
 use crate::prefixed::Prefixed;
 
 const READ_CHUNK: usize = 4096;
 
-/// How long the text of a refusal is waited for once its head has said that there will be one.
+/// How long the text of a refusal is waited for once its head has arrived.
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 
 /// The endpoint of a configured proxy.
 pub(crate) fn endpoint(proxy: &ProxyUrl) -> Endpoint {
     Endpoint::new(proxy.host().clone(), proxy.port())
-}
-
-/// A target that the proxy's protocol cannot express; nothing has been sent.
-pub(crate) fn unsupported(proxy: &Endpoint, target: &Target, error: HandshakeError) -> DialError {
-    tunnel_error(proxy, target, error)
 }
 
 /// Connects to `proxy` by `inner` and asks it for a tunnel to `target`.
@@ -34,37 +31,39 @@ pub(crate) async fn open_tunnel<D: Dialer>(
     target: &Target,
     mut handshake: impl Handshake,
 ) -> Result<Connection, DialError> {
-    let mut connection = inner
-        .dial(&target.via(proxy.clone()))
+    let hop = || Hop::Proxy(proxy.clone());
+    let mut connection = target
+        .via(proxy.clone())
+        .dial(inner)
         .await
         .map_err(|error| error.pass_through(proxy))?;
     let start = Instant::now();
-    let surplus = target
-        .phase(run(&mut connection, &mut handshake))
+    let mut input = BytesMut::with_capacity(READ_CHUNK);
+    target
+        .phase(run(&mut connection, &mut handshake, &mut input))
         .await
-        .map_err(|elapsed| {
-            let hop = Hop::Proxy(proxy.clone());
-            DialError::timeout(hop, Phase::ProxyHandshake, elapsed)
-                .with_towards(target.endpoint().clone())
-        })?
+        .unwrap_or_else(|overdue| {
+            Err(if handshake.is_refused() {
+                handshake.finish(&input).into()
+            } else {
+                Failure::Overdue(overdue)
+            })
+        })
         .map_err(|failure| match failure {
             Failure::Handshake(error) => tunnel_error(proxy, target, error),
-            Failure::Io(error) => {
-                DialError::io(Hop::Proxy(proxy.clone()), Phase::ProxyHandshake, error)
-                    .with_towards(target.endpoint().clone())
-            }
+            Failure::Io(error) => DialError::io(hop(), Phase::ProxyHandshake, error)
+                .with_towards(target.endpoint().clone()),
+            Failure::Overdue(overdue) => DialError::timeout(hop(), Phase::ProxyHandshake, overdue)
+                .with_towards(target.endpoint().clone()),
         })?;
     let info = connection.info_mut();
     info.pass_through(proxy);
-    info.record(
-        Hop::Proxy(proxy.clone()),
-        Phase::ProxyHandshake,
-        start.elapsed(),
-    );
-    Ok(Prefixed::put_back(surplus, connection))
+    info.record(hop(), Phase::ProxyHandshake, start.elapsed());
+    Ok(Prefixed::put_back(input, connection))
 }
 
-fn tunnel_error(proxy: &Endpoint, target: &Target, error: HandshakeError) -> DialError {
+/// What the codec found, as the failure of a dial.
+pub(crate) fn tunnel_error(proxy: &Endpoint, target: &Target, error: HandshakeError) -> DialError {
     let failure = DialError::new(
         Hop::Proxy(proxy.clone()),
         Phase::ProxyHandshake,
@@ -82,6 +81,7 @@ fn tunnel_error(proxy: &Endpoint, target: &Target, error: HandshakeError) -> Dia
 enum Failure {
     Handshake(HandshakeError),
     Io(io::Error),
+    Overdue(Overdue),
 }
 
 impl From<io::Error> for Failure {
@@ -96,23 +96,30 @@ impl From<HandshakeError> for Failure {
     }
 }
 
-/// Returns what was read beyond the handshake's end.
+/// Leaves in `input` what was read beyond the handshake's end.
 async fn run(
     connection: &mut Connection,
     handshake: &mut impl Handshake,
-) -> Result<BytesMut, Failure> {
+    input: &mut BytesMut,
+) -> Result<(), Failure> {
     send(connection, &handshake.opening()).await?;
-    let mut input = BytesMut::with_capacity(READ_CHUNK);
     loop {
-        match handshake.advance(&input)? {
-            Step::Read => read(connection, handshake, &mut input).await?,
+        match handshake.advance(input)? {
+            Step::Read if handshake.is_refused() => {
+                return Err(refusal(connection, handshake, input).await.into());
+            }
+            Step::Read => {
+                if read(connection, input).await? == 0 {
+                    return Err(handshake.finish(input).into());
+                }
+            }
             Step::Write { consumed, output } => {
                 input.advance(consumed);
                 send(connection, &output).await?;
             }
             Step::Done { consumed } => {
                 input.advance(consumed);
-                return Ok(input);
+                return Ok(());
             }
         }
     }
@@ -123,27 +130,36 @@ async fn send(connection: &mut Connection, output: &[u8]) -> io::Result<()> {
     if output.is_empty() {
         return Ok(());
     }
-    connection.write_all(output).await?;
-    connection.flush().await
+    let sent = async {
+        connection.write_all(output).await?;
+        connection.flush().await
+    };
+    match sent.await {
+        // Whoever closes without having read everything may have said why before.
+        Err(error) if DialErrorKind::from(&error) == DialErrorKind::Closed => Ok(()),
+        outcome => outcome,
+    }
 }
 
-async fn read(
+async fn read(connection: &mut Connection, input: &mut BytesMut) -> io::Result<usize> {
+    input.reserve(READ_CHUNK);
+    connection.read_buf(input).await
+}
+
+/// The proxy has refused; its reasons follow. Neither their delay nor a reset hides the refusal.
+async fn refusal(
     connection: &mut Connection,
     handshake: &mut impl Handshake,
     input: &mut BytesMut,
-) -> Result<(), Failure> {
-    input.reserve(READ_CHUNK);
-    let read = connection.read_buf(input);
-    let outcome = if handshake.is_refused() {
-        timeout(REFUSAL_BODY_WAIT, read).await.unwrap_or(Ok(0))
-    } else {
-        read.await
+) -> HandshakeError {
+    let complete = async {
+        while read(connection, input).await.is_ok_and(|len| len > 0) {
+            handshake.advance(input)?;
+        }
+        Ok::<(), HandshakeError>(())
     };
-    match outcome {
-        Ok(0) => Err(handshake.finish(input).into()),
-        // A reset instead of a close does not hide a refusal that has already arrived.
-        Err(_) if handshake.is_refused() => Err(handshake.finish(input).into()),
-        Ok(_) => Ok(()),
-        Err(error) => Err(error.into()),
+    match timeout(REFUSAL_BODY_WAIT, complete).await {
+        Ok(Err(refusal)) => refusal,
+        Ok(Ok(())) | Err(_) => handshake.finish(input),
     }
 }

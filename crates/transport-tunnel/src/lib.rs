@@ -45,5 +45,5 @@ pub use route::RouteDialer;
 pub use socks4::Socks4Tunnel;
 pub use socks5::Socks5Tunnel;
 pub use tcp::TcpDialer;
-pub use tls::{TlsDialer, tls_error};
+pub use tls::{TlsDialer, http1_only, server_name, tls_error};
 pub use trust::{TlsTrust, TrustError};

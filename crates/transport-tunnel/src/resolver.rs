@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use transport::{Connection, DialError, DialErrorKind, Hop, Phase, Target};
+use transport::{Connection, DialError, DialErrorKind, Endpoint, Hop, Phase, Target};
 
 /// Turns names into addresses.
 #[async_trait]
@@ -46,8 +46,8 @@ pub(crate) async fn local_addresses(
     target
         .phase(resolver.resolve(name))
         .await
-        .map_err(|elapsed| {
-            DialError::timeout(Hop::Target(target.endpoint().clone()), Phase::Dns, elapsed)
+        .map_err(|overdue| {
+            DialError::timeout(Hop::Target(target.endpoint().clone()), Phase::Dns, overdue)
         })?
         .map_err(|error| unresolved(target, error))
 }
@@ -62,9 +62,10 @@ fn unresolved(target: &Target, error: io::Error) -> DialError {
     DialError::new(hop, Phase::Dns, DialErrorKind::NameResolution).with_source(error)
 }
 
-/// Opens a tunnel to the first address that the proxy can reach, or fails as the first attempt did.
+/// Opens a tunnel to the first address that `proxy` can reach, or fails as the first attempt did.
 /// Only a proxy that declines one address is asked for the next.
 pub(crate) async fn try_each<A, F>(
+    proxy: &Endpoint,
     addresses: impl IntoIterator<Item = A>,
     open: impl Fn(A) -> F,
     no_address: impl FnOnce() -> DialError,
@@ -75,7 +76,9 @@ where
     let mut declined = None;
     for address in addresses {
         match open(address).await {
-            Err(error) if error.kind() == DialErrorKind::Rejected => {
+            Err(error)
+                if error.kind() == DialErrorKind::Rejected && error.hop().endpoint() == proxy =>
+            {
                 declined.get_or_insert(error);
             }
             outcome => return outcome,

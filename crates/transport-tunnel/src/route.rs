@@ -73,8 +73,8 @@ impl std::fmt::Debug for RouteDialer {
 impl Dialer for RouteDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         match target.deadline() {
-            Some(_) => self.stack.dial(target).await,
-            None => self.stack.dial(&target.clone().within(self.timeout)).await,
+            Some(_) => target.dial(&self.stack).await,
+            None => target.clone().within(self.timeout).dial(&self.stack).await,
         }
     }
 }

@@ -38,12 +38,12 @@ impl<D: Dialer, R: Resolver> Socks4Tunnel<D, R> {
 
     async fn open(&self, target: &Target, address: Socks4Address) -> Result<Connection, DialError> {
         let handshake = Socks4::new(&address, target.port(), self.credentials.as_ref())
-            .map_err(|error| drive::unsupported(&self.proxy, target, error))?;
+            .map_err(|error| drive::tunnel_error(&self.proxy, target, error))?;
         drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
     }
 
     fn no_ipv4(&self, target: &Target) -> DialError {
-        drive::unsupported(
+        drive::tunnel_error(
             &self.proxy,
             target,
             HandshakeError::Unsupported("socks4 reaches ipv4 addresses only"),
@@ -67,7 +67,7 @@ impl<D: Dialer, R: Resolver> Dialer for Socks4Tunnel<D, R> {
                     IpAddr::V6(_) => None,
                 });
                 let open = |ip| self.open(target, Socks4Address::Ip(ip));
-                try_each(ipv4, open, || self.no_ipv4(target)).await
+                try_each(&self.proxy, ipv4, open, || self.no_ipv4(target)).await
             }
         }
     }

@@ -39,7 +39,7 @@ impl<D: Dialer, R: Resolver> Socks5Tunnel<D, R> {
 
     async fn open(&self, target: &Target, asked_for: Endpoint) -> Result<Connection, DialError> {
         let handshake = Socks5::new(&asked_for, self.credentials.as_ref())
-            .map_err(|error| drive::unsupported(&self.proxy, target, error))?;
+            .map_err(|error| drive::tunnel_error(&self.proxy, target, error))?;
         drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
     }
 }
@@ -51,7 +51,7 @@ impl<D: Dialer, R: Resolver> Dialer for Socks5Tunnel<D, R> {
             (Host::Domain(name), DnsSide::Local) => {
                 let addresses = local_addresses(&self.resolver, name, target).await?;
                 let open = |ip: IpAddr| self.open(target, Endpoint::new(host(ip), target.port()));
-                try_each(addresses, open, || no_address(target)).await
+                try_each(&self.proxy, addresses, open, || no_address(target)).await
             }
             _ => self.open(target, target.endpoint().clone()).await,
         }

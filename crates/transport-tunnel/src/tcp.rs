@@ -20,6 +20,7 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_retries(3);
 
 /// As long as keep-alive takes, unacknowledged data may stay unacknowledged (RFC 5482).
+#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive.
@@ -65,7 +66,7 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
         let (stream, mut info) = target
             .phase(race(addresses, connect))
             .await
-            .map_err(|elapsed| DialError::timeout(hop(), Phase::Tcp, elapsed))?
+            .map_err(|overdue| DialError::timeout(hop(), Phase::Tcp, overdue))?
             .map_err(|failure| match failure {
                 Some(error) => DialError::io(hop(), Phase::Tcp, error),
                 None => no_address(target),
@@ -95,4 +96,27 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, ConnectionInfo)>
     let stream = socket.connect(address).await?;
     let info = ConnectionInfo::of_socket(stream.local_addr()?, stream.peer_addr()?);
     Ok((stream, info))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dead_peer_is_noticed_in_bounded_time_and_small_messages_leave_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (stream, _info) = connect(listener.local_addr().unwrap()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        let options = SockRef::from(&stream);
+        assert!(options.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(options.tcp_keepalive_time().unwrap().as_secs(), 20);
+            assert_eq!(options.tcp_keepalive_interval().unwrap().as_secs(), 10);
+            assert_eq!(options.tcp_keepalive_retries().unwrap(), 3);
+            assert_eq!(options.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+        }
+    }
 }

@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Host, Phase, Target};
 
+const HTTP1: &[u8] = b"http/1.1";
+
 /// Puts TLS on the connections of the dialer inside it.
 ///
 /// The certificate must be valid for the host of the target: for a proxy's dialer that is the
@@ -44,20 +46,34 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = || Hop::Target(target.endpoint().clone());
         let name = server_name(target.endpoint())?;
-        let (io, mut info) = self.inner.dial(target).await?.into_parts();
+        let (io, mut info) = target.dial(&self.inner).await?.into_parts();
         let start = Instant::now();
         let stream = target
             .phase(self.connector.connect(name, io))
             .await
-            .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
+            .map_err(|overdue| DialError::timeout(hop(), Phase::TargetTls, overdue))?
             .map_err(|error| tls_error(hop(), error))?;
         info.record(hop(), Phase::TargetTls, start.elapsed());
         Ok(Connection::new(stream).with_info(info))
     }
 }
 
-/// RFC 6066, section 3: a name goes into SNI, an address only into the check of the certificate.
-fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
+/// `config`, offering HTTP/1.1 alone in ALPN. A WebSocket upgrade fails where HTTP/2 was agreed on.
+#[must_use]
+pub fn http1_only(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    if config.alpn_protocols != [HTTP1] {
+        Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1.to_vec()];
+    }
+    config
+}
+
+/// What the certificate of `endpoint` must be valid for. RFC 6066, section 3: a name goes into SNI
+/// as well, an address does not.
+///
+/// # Errors
+/// [`DialErrorKind::Unsupported`] for a name that no certificate can hold, such as one with a label
+/// of more than 63 bytes.
+pub fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     Ok(match endpoint.host() {
         Host::Ipv4(ip) => ServerName::from(std::net::IpAddr::V4(*ip)),
         Host::Ipv6(ip) => ServerName::from(std::net::IpAddr::V6(*ip)),

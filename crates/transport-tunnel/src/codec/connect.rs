@@ -1,11 +1,13 @@
 //! HTTP `CONNECT` (RFC 9110, section 9.3.6) with Basic authentication (RFC 7617).
 
+use std::fmt;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proxy_config::Credentials;
 use transport::{Endpoint, Excerpt, Reply};
 
-use super::{Handshake, HandshakeError, Step};
+use super::{Handshake, HandshakeError, Step, hint};
 
 /// The most bytes that all response heads together may have.
 const MAX_HEAD: usize = 16 * 1024;
@@ -13,20 +15,20 @@ const MAX_HEADERS: usize = 128;
 const MAGIC: &[u8] = b"HTTP/";
 
 /// The client's side of one HTTP `CONNECT`.
-#[derive(Debug)]
 pub struct Connect {
     request: Vec<u8>,
+    has_credentials: bool,
     seen: usize,
     refusal: Option<Refusal>,
 }
 
 /// A final status other than 2xx. Its body, as far as it is wanted, may still be on its way.
-#[derive(Debug)]
 struct Refusal {
     status: u16,
     reason: Excerpt,
     accepts: Vec<String>,
-    body_wanted: usize,
+    /// `None` if it ends with the connection or in chunks (RFC 9112, section 6.3).
+    body_length: Option<usize>,
 }
 
 impl Connect {
@@ -42,6 +44,7 @@ impl Connect {
         request.extend(b"\r\n");
         Self {
             request,
+            has_credentials: credentials.is_some(),
             seen: 0,
             refusal: None,
         }
@@ -69,6 +72,7 @@ impl Connect {
         match response.code.unwrap_or_default() {
             200..=299 => return Ok(Step::Done { consumed: head }),
             100..=199 => {}
+            ..100 => return Err(malformed(httparse::Error::Status)),
             status => self.refusal = Some(Refusal::new(status, &response)),
         }
         Ok(Step::Write {
@@ -87,10 +91,8 @@ impl Refusal {
                 .filter(move |header| header.name.eq_ignore_ascii_case(name))
                 .filter_map(|header| std::str::from_utf8(header.value).ok())
         };
-        let has_body = header("transfer-encoding").next().is_some();
-        let length = header("content-length")
-            .next()
-            .and_then(|len| len.parse().ok());
+        let is_encoded = header("transfer-encoding").next().is_some();
+        let length = header("content-length").find_map(|length| length.parse().ok());
         Self {
             status,
             reason: Excerpt::of(response.reason.unwrap_or_default().as_bytes()),
@@ -98,15 +100,20 @@ impl Refusal {
                 .filter_map(|value| value.split_ascii_whitespace().next())
                 .map(|scheme| Excerpt::of(scheme.as_bytes()).to_string())
                 .collect(),
-            body_wanted: if has_body {
-                Excerpt::MAX
-            } else {
-                length.unwrap_or(0).min(Excerpt::MAX)
-            },
+            body_length: length.filter(|_| !is_encoded),
         }
     }
 
-    fn with_body(self, body: &[u8]) -> HandshakeError {
+    /// Whether `body` holds all of the body that will be shown.
+    fn is_complete(&self, body: &[u8]) -> bool {
+        body.len() >= self.body_length.unwrap_or(Excerpt::MAX).min(Excerpt::MAX)
+    }
+
+    fn into_error(self, body: &[u8], configured: bool) -> HandshakeError {
+        let body = self
+            .body_length
+            .and_then(|length| body.get(..length))
+            .unwrap_or(body);
         let reply = Reply::Http {
             status: self.status,
             reason: self.reason,
@@ -115,12 +122,22 @@ impl Refusal {
         // 401 is what tinyproxy answers to a wrong password.
         if matches!(self.status, 401 | 407) {
             HandshakeError::Authentication {
-                reply,
+                configured,
                 accepts: self.accepts,
+                reply,
             }
         } else {
             HandshakeError::Rejected { reply }
         }
+    }
+}
+
+/// Does not show the request, which may hold credentials.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("has_credentials", &self.has_credentials)
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,10 +151,7 @@ fn check_magic(input: &[u8]) -> Result<(), HandshakeError> {
     match input.first() {
         Some(first) if input.get(..len) != MAGIC.get(..len) => Err(HandshakeError::WrongProtocol {
             expected: "an http proxy",
-            hint: match first {
-                b'<' => "it sends a page without a status line",
-                _ => super::socks5::hint(*first),
-            },
+            hint: hint(*first),
         }),
         _ => Ok(()),
     }
@@ -158,11 +172,8 @@ impl Handshake for Connect {
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
-        match self
-            .refusal
-            .take_if(|refusal| input.len() >= refusal.body_wanted)
-        {
-            Some(refusal) => Err(refusal.with_body(input)),
+        match self.refusal.take_if(|refusal| refusal.is_complete(input)) {
+            Some(refusal) => Err(refusal.into_error(input, self.has_credentials)),
             None if self.refusal.is_some() => Ok(Step::Read),
             None => self.read_head(input),
         }
@@ -174,7 +185,7 @@ impl Handshake for Connect {
 
     fn finish(&mut self, input: &[u8]) -> HandshakeError {
         match self.refusal.take() {
-            Some(refusal) => refusal.with_body(input),
+            Some(refusal) => refusal.into_error(input, self.has_credentials),
             None => HandshakeError::Closed {
                 received: self.seen + input.len(),
             },
@@ -284,11 +295,45 @@ mod tests {
     }
 
     #[test]
+    fn a_body_ends_where_its_length_says_or_with_the_connection() {
+        let input = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nnoHTTP/1.1 200 OK\r\n\r\n";
+        assert_eq!(
+            reply(input).to_string(),
+            "status 403 Forbidden, body \"no\""
+        );
+        let mut codec = codec();
+        let head = b"HTTP/1.0 403 Forbidden\r\n\r\n";
+        assert!(matches!(codec.advance(head), Ok(Step::Write { .. })));
+        assert_eq!(codec.advance(b""), Ok(Step::Read));
+        assert_eq!(codec.advance(b"not yet all"), Ok(Step::Read));
+        let body = [b'x'; Excerpt::MAX];
+        assert!(codec.advance(&body).is_err());
+    }
+
+    #[test]
+    fn no_length_of_the_body_is_beyond_the_parser() {
+        for length in [
+            "18446744073709551615",
+            "99999999999999999999",
+            "-1",
+            "",
+            "1, 1",
+        ] {
+            let input = format!("HTTP/1.1 502 Bad\r\nContent-Length: {length}\r\n\r\nbody");
+            assert_eq!(
+                reply(input.as_bytes()).to_string(),
+                "status 502 Bad, body \"body\"",
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
     fn a_demand_for_credentials_names_the_schemes() {
         let input = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Digest realm=\"x\"\r\nproxy-authenticate: Basic\r\n\r\n";
         assert_eq!(
             run(input).unwrap_err().to_string(),
-            "the proxy wants credentials or rejects those it got; it asks for Digest, Basic"
+            "the proxy wants credentials and none are configured; it asks for Digest, Basic"
         );
         let old = run(b"HTTP/1.0 407 No\r\n\r\n").unwrap_err();
         assert_eq!(old.kind(), transport::DialErrorKind::Authentication);
@@ -316,6 +361,11 @@ mod tests {
         for input in [
             &b"HTTP/1.1 2000 OK\r\n\r\n"[..],
             b"HTTP/1.1 0503\r\n\r\n",
+            b"HTTP/1.1 099 Low\r\n\r\n",
+            b"HTTP/2 200 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nX\x01: a\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nX: \x1b[31m\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
         ] {
             assert_eq!(

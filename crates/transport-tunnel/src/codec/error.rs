@@ -7,21 +7,24 @@ use transport::{DialErrorKind, Reply};
 #[non_exhaustive]
 pub enum HandshakeError {
     /// The proxy wants credentials, or rejected those it got.
-    #[error("the proxy wants credentials or rejects those it got{}", schemes(.accepts))]
+    #[error("{}{}", credentials(.configured), schemes(.accepts))]
     Authentication {
-        /// What the proxy answered.
-        reply: Reply,
+        /// Whether there were credentials for the proxy.
+        configured: bool,
         /// The authentication schemes it asked for, if it named any.
         accepts: Vec<String>,
+        /// What the proxy answered.
+        #[source]
+        reply: Reply,
     },
     /// The proxy declined to connect to the target.
-    #[error("the proxy declined the request")]
+    #[error("{reply}")]
     Rejected {
         /// What the proxy answered.
         reply: Reply,
     },
     /// The proxy closed the connection before its reply was complete.
-    #[error("the proxy closed the connection {}", when_closed(.received))]
+    #[error("{}", when_closed(.received))]
     Closed {
         /// How many bytes of the reply had arrived.
         received: usize,
@@ -72,6 +75,14 @@ impl HandshakeError {
     }
 }
 
+fn credentials(configured: &bool) -> &'static str {
+    if *configured {
+        "the proxy does not accept the configured credentials"
+    } else {
+        "the proxy wants credentials and none are configured"
+    }
+}
+
 fn schemes(accepts: &[String]) -> String {
     if accepts.is_empty() {
         String::new()
@@ -82,7 +93,7 @@ fn schemes(accepts: &[String]) -> String {
 
 fn when_closed(received: &usize) -> String {
     match received {
-        0 => "without an answer".to_owned(),
-        n => format!("in the middle of its reply, after {n} bytes"),
+        0 => "the proxy sent no answer".to_owned(),
+        n => format!("the proxy's reply ended after {n} bytes"),
     }
 }

@@ -8,13 +8,15 @@ mod error;
 mod socks4;
 mod socks5;
 
+use std::fmt;
+
 pub use connect::Connect;
 pub use error::HandshakeError;
 pub use socks4::{Socks4, Socks4Address};
 pub use socks5::Socks5;
 
-/// What a handshake wants next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a handshake wants next. `Debug` does not show what to send, for it may hold credentials.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Step {
     /// More input is needed; nothing of what was shown is consumed.
     Read,
@@ -30,6 +32,32 @@ pub enum Step {
         /// How many bytes of the input belonged to the handshake.
         consumed: usize,
     },
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read => f.write_str("Read"),
+            Self::Write { consumed, output } => f
+                .debug_struct("Write")
+                .field("consumed", consumed)
+                .field("output", &format_args!("{} bytes", output.len()))
+                .finish(),
+            Self::Done { consumed } => f.debug_struct("Done").field("consumed", consumed).finish(),
+        }
+    }
+}
+
+/// What seems to listen where the first byte of an answer is `first`.
+fn hint(first: u8) -> &'static str {
+    match first {
+        b'H' => "it answers in http; is the scheme http?",
+        b'<' => "it sends a page without a status line",
+        0 | 4 => "it answers in socks4; is the scheme socks4?",
+        5 => "it answers in socks5; is the scheme socks5?",
+        0x15 | 0x16 => "it answers in tls; is the scheme https?",
+        _ => "its answer is in no known protocol",
+    }
 }
 
 /// A client's side of a proxy handshake.

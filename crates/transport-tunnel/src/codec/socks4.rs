@@ -3,19 +3,20 @@
 //! There is no RFC: "SOCKS: A protocol for TCP proxy across firewalls" (Ying-Da Lee) defines
 //! version 4, "SOCKS 4A: A Simple Extension to SOCKS 4 Protocol" adds names.
 
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use proxy_config::Credentials;
 use transport::Reply;
 
-use super::{Handshake, HandshakeError, Step};
+use super::{Handshake, HandshakeError, Step, hint};
 
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
 const REPLY_VERSION: u8 = 0;
 const GRANTED: u8 = 0x5A;
 const REPLY_LEN: usize = 8;
-const MAX_NAME: usize = 255;
+const MAX_FIELD: usize = 255;
 
 /// What a SOCKS4 request can ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,16 +28,17 @@ pub enum Socks4Address {
 }
 
 /// The client's side of one SOCKS4 or SOCKS4a `CONNECT`.
-#[derive(Debug)]
 pub struct Socks4 {
     request: Vec<u8>,
+    has_user_id: bool,
 }
 
 impl Socks4 {
     /// A request for `address` and `port`; the user name is sent as USERID.
     ///
     /// # Errors
-    /// [`HandshakeError::Unsupported`] if the name is empty, longer than 255 bytes or holds a NUL.
+    /// [`HandshakeError::Unsupported`] if the name is empty, or the name or the user name is longer
+    /// than 255 bytes or holds a NUL, which would end it.
     pub fn new(
         address: &Socks4Address,
         port: u16,
@@ -48,10 +50,16 @@ impl Socks4 {
             Socks4Address::Ip(ip) => ip.octets(),
             Socks4Address::Name(_) => [0, 0, 0, 1],
         });
-        request.extend(credentials.map_or(&[][..], Credentials::username));
+        let user_id = credentials.map_or(&[][..], Credentials::username);
+        if !is_field(user_id) {
+            return Err(HandshakeError::Unsupported(
+                "socks4 carries user names of at most 255 bytes",
+            ));
+        }
+        request.extend(user_id);
         request.push(0);
         if let Socks4Address::Name(name) = address {
-            if name.is_empty() || name.len() > MAX_NAME || name.contains('\0') {
+            if name.is_empty() || !is_field(name.as_bytes()) {
                 return Err(HandshakeError::Unsupported(
                     "socks4a carries names of 1 to 255 bytes",
                 ));
@@ -59,7 +67,22 @@ impl Socks4 {
             request.extend(name.as_bytes());
             request.push(0);
         }
-        Ok(Self { request })
+        Ok(Self {
+            request,
+            has_user_id: credentials.is_some(),
+        })
+    }
+}
+
+/// Whether `bytes` can stand before the NUL that ends a field.
+fn is_field(bytes: &[u8]) -> bool {
+    bytes.len() <= MAX_FIELD && !bytes.contains(&0)
+}
+
+/// Does not show the request, which holds the user name.
+impl fmt::Debug for Socks4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socks4").finish_non_exhaustive()
     }
 }
 
@@ -76,15 +99,17 @@ impl Handshake for Socks4 {
                 consumed: REPLY_LEN,
             }),
             [REPLY_VERSION, code @ (0x5C | 0x5D), ..] => Err(HandshakeError::Authentication {
-                reply: Reply::Socks4(code),
+                configured: self.has_user_id,
                 accepts: Vec::new(),
+                reply: Reply::Socks4(code),
             }),
             [REPLY_VERSION, code, ..] => Err(HandshakeError::Rejected {
                 reply: Reply::Socks4(code),
             }),
+            [VERSION, ..] => Err(HandshakeError::Malformed("its version is not 0")),
             [first, ..] => Err(HandshakeError::WrongProtocol {
                 expected: "a socks4 proxy",
-                hint: super::socks5::hint(first),
+                hint: hint(first),
             }),
         }
     }
@@ -124,6 +149,17 @@ mod tests {
     }
 
     #[test]
+    fn a_user_name_of_255_bytes_fits_and_one_of_256_or_with_a_nul_does_not() {
+        let user = |name: Vec<u8>| {
+            let credentials = Credentials::new(name, None::<&str>);
+            Socks4::new(&ip(), 1, Some(&credentials))
+        };
+        assert!(user(vec![b'u'; 255]).is_ok());
+        assert!(user(vec![b'u'; 256]).is_err());
+        assert!(user(b"alice\0h.example".to_vec()).is_err());
+    }
+
+    #[test]
     fn all_eight_bytes_of_a_grant_are_consumed_and_no_more() {
         let mut codec = Socks4::new(&ip(), 1, None).unwrap();
         let reply = b"\0\x5A\x01\x02\x03\x04\x05\x06tunnel";
@@ -140,6 +176,13 @@ mod tests {
             let error = codec.advance(&[0, code]).unwrap_err();
             assert_eq!(error.reply(), Some(&Reply::Socks4(code)));
         }
+    }
+
+    #[test]
+    fn a_reply_of_version_4_is_malformed() {
+        let mut codec = Socks4::new(&ip(), 1, None).unwrap();
+        let error = codec.advance(&[4, GRANTED]).unwrap_err();
+        assert_eq!(error.kind(), transport::DialErrorKind::Protocol);
     }
 
     #[test]

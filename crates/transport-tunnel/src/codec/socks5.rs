@@ -3,7 +3,7 @@
 use proxy_config::Credentials;
 use transport::{Endpoint, Host, Reply};
 
-use super::{Handshake, HandshakeError, Step};
+use super::{Handshake, HandshakeError, Step, hint};
 
 const VERSION: u8 = 5;
 const CONNECT: u8 = 1;
@@ -15,7 +15,6 @@ const ATYP_IPV4: u8 = 1;
 const ATYP_NAME: u8 = 3;
 const ATYP_IPV6: u8 = 4;
 const SUCCEEDED: u8 = 0;
-const EXPECTED: &str = "a socks5 proxy";
 
 /// The client's side of one SOCKS5 `CONNECT`.
 #[derive(Debug)]
@@ -86,10 +85,11 @@ impl Socks5 {
                 Ok(output)
             }
             (NO_ACCEPTABLE_METHOD, _) => Err(HandshakeError::Authentication {
+                configured: self.credentials.is_some(),
+                accepts: Vec::new(),
                 reply: Reply::Socks5NoMethod {
                     offered: self.offered().to_vec(),
                 },
-                accepts: Vec::new(),
             }),
             _ => Err(HandshakeError::Malformed(
                 "it selects an authentication method that was not offered",
@@ -138,17 +138,6 @@ fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
     Ok(Some(HEAD + address + PORT))
 }
 
-/// What seems to listen where the first byte of an answer is `first`.
-pub(super) fn hint(first: u8) -> &'static str {
-    match first {
-        b'H' | b'<' => "it answers in http; is the scheme http?",
-        0 | 4 => "it answers in socks4; is the scheme socks4?",
-        5 => "it answers in socks5; is the scheme socks5?",
-        0x15 | 0x16 => "it answers in tls",
-        _ => "its answer is in no known protocol",
-    }
-}
-
 impl Handshake for Socks5 {
     fn opening(&mut self) -> Vec<u8> {
         let methods = self.offered();
@@ -159,9 +148,9 @@ impl Handshake for Socks5 {
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
         match (self.state, input) {
-            (State::Method | State::Reply, [first, ..]) if *first != VERSION => {
+            (State::Method, [first, ..]) if *first != VERSION => {
                 Err(HandshakeError::WrongProtocol {
-                    expected: EXPECTED,
+                    expected: "a socks5 proxy",
                     hint: hint(*first),
                 })
             }
@@ -175,9 +164,13 @@ impl Handshake for Socks5 {
                 output: self.send_request(),
             }),
             (State::Auth, [_, status, ..]) => Err(HandshakeError::Authentication {
-                reply: Reply::Socks5Auth(*status),
+                configured: true,
                 accepts: Vec::new(),
+                reply: Reply::Socks5Auth(*status),
             }),
+            (State::Reply, [first, ..]) if *first != VERSION => {
+                Err(HandshakeError::Malformed("its version is not 5"))
+            }
             // A refusal counts from its second byte on: some servers send no address behind it.
             (State::Reply, [_, code, ..]) if *code != SUCCEEDED => Err(HandshakeError::Rejected {
                 reply: Reply::Socks5(*code),
@@ -300,6 +293,36 @@ mod tests {
             }
             assert_eq!(codec.advance(&reply), Ok(Step::Done { consumed: len }));
         }
+    }
+
+    #[test]
+    fn a_reply_of_another_version_after_the_negotiation_is_malformed() {
+        let mut codec = anonymous("h");
+        codec.advance(&[5, 0]).unwrap();
+        let error = codec.advance(&[4, 0]).unwrap_err();
+        assert_eq!(error.kind(), transport::DialErrorKind::Protocol);
+    }
+
+    #[test]
+    fn the_status_of_the_credentials_counts_whatever_its_version_says() {
+        let login = |reply: [u8; 2]| {
+            let mut codec = Socks5::new(&target("h"), Some(&alice())).unwrap();
+            codec.advance(&[5, 2]).unwrap();
+            codec.advance(&reply)
+        };
+        for version in [0, 1, 5, 0xFF] {
+            assert!(login([version, 0]).is_ok());
+            let error = login([version, 7]).unwrap_err();
+            assert_eq!(error.reply(), Some(&Reply::Socks5Auth(7)));
+        }
+    }
+
+    #[test]
+    fn a_bound_address_of_an_unknown_type_is_malformed() {
+        let mut codec = anonymous("h");
+        codec.advance(&[5, 0]).unwrap();
+        let error = codec.advance(&[5, 0, 0, 2]).unwrap_err();
+        assert_eq!(error.kind(), transport::DialErrorKind::Protocol);
     }
 
     #[test]

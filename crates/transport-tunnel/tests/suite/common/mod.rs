@@ -1,0 +1,5 @@
+//! Peers to dial, and clients to dial with.
+
+mod scripted;
+
+pub(crate) use scripted::Scripted;

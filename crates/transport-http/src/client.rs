@@ -1,6 +1,5 @@
 //! A REST client for one route.
 
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +8,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{HeaderValue, USER_AGENT};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use tokio::time::timeout;
-use transport::{BoxError, DialError, Dialer, HttpError, HttpErrorKind, HttpTransport, Target};
+use tokio::time::sleep;
+use transport::{
+    DialError, Dialer, Hop, HttpError, HttpErrorKind, HttpTransport, Overdue, Phase, Target,
+};
 
 use crate::connector::DialerConnector;
+use crate::failure::{no_body, no_response};
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Binance's list of all symbols is about 16 MB.
@@ -30,13 +33,13 @@ const AGENT: HeaderValue =
 /// clients, and then never share a connection.
 pub struct HttpClient<D> {
     client: Client<DialerConnector<D>, Full<Bytes>>,
-    request_timeout: Duration,
+    response_timeout: Duration,
     max_response: usize,
 }
 
 impl<D: Dialer + 'static> HttpClient<D> {
-    /// A client that connects by `dialer`, with TLS by `tls`, within `connect_timeout`; an answer
-    /// may take 30 s more and have 64 MiB.
+    /// A client that connects by `dialer`, with TLS by `tls`, within `connect_timeout`; from then
+    /// on, an answer may take 30 s and have 64 MiB. In ALPN, it offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, connect_timeout: Duration) -> Self {
         let connector = DialerConnector::new(dialer, tls, connect_timeout);
         let client = Client::builder(TokioExecutor::new())
@@ -44,15 +47,15 @@ impl<D: Dialer + 'static> HttpClient<D> {
             .build(connector);
         Self {
             client,
-            request_timeout: connect_timeout + RESPONSE_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
             max_response: MAX_RESPONSE,
         }
     }
 
-    /// Bounds a whole request: connecting, if that is needed, and the complete answer.
+    /// Bounds the time from the connection, new or kept, to the end of the answer.
     #[must_use]
-    pub fn with_request_timeout(mut self, timeout: Duration) -> Self {
-        self.request_timeout = timeout;
+    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout;
         self
     }
 
@@ -64,24 +67,38 @@ impl<D: Dialer + 'static> HttpClient<D> {
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        Target::from_uri(request.uri())?;
-        let (mut parts, body) = request.into_parts();
-        parts.headers.entry(USER_AGENT).or_insert(AGENT);
-        let request = Request::from_parts(parts, Full::new(body));
-        let response = self.client.request(request).await.map_err(request_error)?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, self.max_response)
-            .collect()
-            .await
-            .map_err(body_error)?;
-        Ok(Response::from_parts(parts, body.to_bytes()))
+        let target = Target::from_http_uri(request.uri())?;
+        let exchange = || Hop::Target(target.endpoint().clone());
+        let mut request = request.map(Full::new);
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        let mut connection = capture_connection(&mut request);
+        let answer = async {
+            let response = self.client.request(request).await;
+            let (parts, body) = response
+                .map_err(|error| no_response(exchange(), &error))?
+                .into_parts();
+            let body = Limited::new(body, self.max_response).collect().await;
+            let body = body.map_err(|error| no_body(exchange(), self.max_response, &error))?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
+        };
+        let overdue = async {
+            connection.wait_for_connection_metadata().await;
+            sleep(self.response_timeout).await;
+            let overdue = Overdue::Phase(self.response_timeout);
+            DialError::timeout(exchange(), Phase::Response, overdue)
+        };
+        tokio::select! {
+            biased;
+            answer = answer => answer,
+            overdue = overdue => Err(HttpError::new(HttpErrorKind::Timeout, overdue)),
+        }
     }
 }
 
 impl<D> fmt::Debug for HttpClient<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")
-            .field("request_timeout", &self.request_timeout)
+            .field("response_timeout", &self.response_timeout)
             .field("max_response", &self.max_response)
             .finish_non_exhaustive()
     }
@@ -91,31 +108,8 @@ impl<D> fmt::Debug for HttpClient<D> {
 impl<D: Dialer + 'static> HttpTransport for HttpClient<D> {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        timeout(self.request_timeout, self.exchange(request))
+        self.exchange(request)
             .await
-            .unwrap_or_else(|elapsed| Err(HttpError::new(HttpErrorKind::Timeout, elapsed)))
             .map_err(|error| error.with_request(&method, &uri))
     }
-}
-
-/// The pool wraps what the connector said; the dial's own failure is what counts.
-fn request_error(error: hyper_util::client::legacy::Error) -> HttpError {
-    match dial_error(&error) {
-        Some(dial) => dial.clone().into(),
-        None => HttpError::new(HttpErrorKind::Broken, error),
-    }
-}
-
-fn dial_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a DialError> {
-    std::iter::successors(Some(error), |error| (*error).source())
-        .find_map(|error| error.downcast_ref())
-}
-
-fn body_error(error: BoxError) -> HttpError {
-    let kind = if error.is::<LengthLimitError>() {
-        HttpErrorKind::TooLarge
-    } else {
-        HttpErrorKind::Broken
-    };
-    HttpError::new(kind, error)
 }

@@ -8,16 +8,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use tower_service::Service;
 use transport::{BoxError, Connection, DialError, Dialer, Hop, Phase, Target};
-use transport_tunnel::tls_error;
+use transport_tunnel::{http1_only, server_name, tls_error};
 
 use crate::io::HyperConnection;
 
 /// A connector for hyper clients over any [`Dialer`]: `https` URIs get TLS inside whatever the
-/// dialer makes, `http` URIs do not. Its error is always a [`DialError`].
+/// dialer makes, `http` URIs do not. Its error is a [`DialError`], or an
+/// [`InvalidTarget`](transport::InvalidTarget) for any other URI.
 #[derive(Debug)]
 pub struct DialerConnector<D> {
     dialer: Arc<D>,
@@ -26,11 +28,12 @@ pub struct DialerConnector<D> {
 }
 
 impl<D: Dialer> DialerConnector<D> {
-    /// Connects by `dialer`, with TLS by `tls`, within `timeout` for both together.
+    /// Connects by `dialer`, with TLS by `tls`, within `timeout` for both together. In ALPN, it
+    /// offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         Self {
             dialer: Arc::new(dialer),
-            tls,
+            tls: http1_only(tls),
             timeout,
         }
     }
@@ -52,8 +55,8 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
             timeout,
         } = self.clone();
         Box::pin(async move {
-            let target = Target::from_uri(&uri)?.within(timeout);
-            let connection = dialer.dial(&target).await?;
+            let target = Target::from_http_uri(&uri)?.within(timeout);
+            let connection = target.dial(&dialer).await?;
             Ok(secure(connection, tls, uri, &target).await?)
         })
     }
@@ -77,12 +80,20 @@ async fn secure(
     target: &Target,
 ) -> Result<MaybeHttpsStream<HyperConnection>, DialError> {
     let hop = || Hop::Target(target.endpoint().clone());
-    let mut https = HttpsConnector::from((Opened(Some(connection)), tls));
-    target
+    let name = FixedServerNameResolver::new(server_name(target.endpoint())?);
+    let mut https = HttpsConnector::new(Opened(Some(connection)), tls, false, Arc::new(name));
+    let start = Instant::now();
+    let mut stream = target
         .phase(https.call(uri))
         .await
-        .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
-        .map_err(|error| tls_error(hop(), io::Error::other(error)))
+        .map_err(|overdue| DialError::timeout(hop(), Phase::TargetTls, overdue))?
+        .map_err(|error| tls_error(hop(), io::Error::other(error)))?;
+    if let MaybeHttpsStream::Https(tls) = &mut stream {
+        let (connection, _session) = tls.inner_mut().get_mut();
+        let info = connection.inner_mut().info_mut();
+        info.record(hop(), Phase::TargetTls, start.elapsed());
+    }
+    Ok(stream)
 }
 
 /// A connector for one use: hands out the connection that it was given.

@@ -5,6 +5,8 @@
 //! HTTP/1.1, follows no redirects and bounds both the time and the size of an answer.
 //!
 //! ```no_run
+//! use std::time::Duration;
+//!
 //! use bytes::Bytes;
 //! use http::Request;
 //! use transport::HttpTransport;
@@ -13,7 +15,7 @@
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tls = TlsTrust::platform().client_config(&[b"http/1.1"]);
-//! let client = HttpClient::new(TcpDialer::new(), tls);
+//! let client = HttpClient::new(TcpDialer::new(), tls, Duration::from_secs(30));
 //! let request = Request::get("https://api.binance.com/api/v3/time").body(Bytes::new())?;
 //! let response = client.send(request).await?;
 //! # let _ = response;
@@ -23,6 +25,7 @@
 
 mod client;
 mod connector;
+mod failure;
 mod io;
 
 pub use client::HttpClient;

@@ -8,8 +8,10 @@ use async_trait::async_trait;
 use futures_util::SinkExt;
 use rustls::ClientConfig;
 use tokio::time::Instant;
-use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, WebSocket, WsDialer, WsRequest};
-use transport_tunnel::TlsDialer;
+use transport::{
+    BoxError, DialError, DialErrorKind, Dialer, Hop, Phase, Target, WebSocket, WsDialer, WsRequest,
+};
+use transport_tunnel::{TlsDialer, http1_only};
 
 use crate::hooks::{Authenticator, FrameObserver};
 use crate::stream::Frames;
@@ -25,12 +27,13 @@ pub struct WsClient<D> {
 }
 
 impl<D: Dialer> WsClient<D> {
-    /// A client that connects by `dialer`, with TLS by `tls` for `wss`, and upgrades, all within
-    /// `timeout`.
+    /// A client that lets a request be prepared, connects by `dialer`, with TLS by `tls` for `wss`,
+    /// upgrades and sends the first messages, all within `timeout`. In ALPN, it offers HTTP/1.1
+    /// alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         let dialer = Arc::new(dialer);
         Self {
-            tls: TlsDialer::new(Arc::clone(&dialer), tls),
+            tls: TlsDialer::new(Arc::clone(&dialer), http1_only(tls)),
             dialer,
             timeout,
             authenticator: None,
@@ -52,26 +55,25 @@ impl<D: Dialer> WsClient<D> {
         self
     }
 
-    async fn open(&self, request: &WsRequest) -> Result<WebSocket, DialError> {
-        let target = request.target().clone().within(self.timeout);
+    async fn open(&self, request: &WsRequest, target: &Target) -> Result<WebSocket, DialError> {
         let mut connection = if request.is_secure() {
-            self.tls.dial(&target).await?
+            target.dial(&self.tls).await?
         } else {
-            self.dialer.dial(&target).await?
+            target.dial(&self.dialer).await?
         };
+        let hop = || Hop::Target(target.endpoint().clone());
         let mut info = std::mem::take(connection.info_mut());
         let start = Instant::now();
-        let stream = upgrade(request, connection, &target).await?;
-        info.record(hop(request), Phase::Upgrade, start.elapsed());
+        let stream = upgrade(request, connection, target).await?;
+        info.record(hop(), Phase::Upgrade, start.elapsed());
         let mut frames = Frames::new(stream, self.observer.clone());
         for message in &request.first_messages {
             target
                 .phase(frames.send(message.clone()))
                 .await
-                .map_err(|elapsed| DialError::timeout(hop(request), Phase::Upgrade, elapsed))?
+                .map_err(|overdue| DialError::timeout(hop(), Phase::Upgrade, overdue))?
                 .map_err(|error| {
-                    DialError::new(hop(request), Phase::Upgrade, DialErrorKind::Closed)
-                        .with_source(error)
+                    DialError::new(hop(), Phase::Upgrade, DialErrorKind::Closed).with_source(error)
                 })?;
         }
         Ok(WebSocket::new(frames, info))
@@ -89,17 +91,26 @@ impl<D> fmt::Debug for WsClient<D> {
 #[async_trait]
 impl<D: Dialer> WsDialer for WsClient<D> {
     async fn dial(&self, mut request: WsRequest) -> Result<WebSocket, DialError> {
+        let budget = request.target().clone().within(self.timeout);
         if let Some(authenticator) = &self.authenticator {
-            let prepared = authenticator.prepare(&mut request).await;
-            prepared.map_err(|error| {
-                DialError::new(hop(&request), Phase::Upgrade, DialErrorKind::Authentication)
-                    .with_source(error)
-            })?;
+            let hop = Hop::Target(budget.endpoint().clone());
+            match budget.phase(authenticator.prepare(&mut request)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Err(unprepared(hop, error)),
+                Err(overdue) => return Err(DialError::timeout(hop, Phase::Upgrade, overdue)),
+            }
         }
-        self.open(&request).await
+        let target = budget.via(request.target().endpoint().clone());
+        self.open(&request, &target).await
     }
 }
 
-fn hop(request: &WsRequest) -> Hop {
-    Hop::Target(request.target().endpoint().clone())
+/// A login that could not even be asked for is a failed dial; every other reason is the login's.
+fn unprepared(hop: Hop, error: BoxError) -> DialError {
+    match DialError::find(&*error) {
+        Some(dial) => dial.clone(),
+        None => {
+            DialError::new(hop, Phase::Upgrade, DialErrorKind::Authentication).with_source(error)
+        }
+    }
 }

@@ -12,7 +12,8 @@ pub trait Authenticator: Send + Sync {
     /// key or a signed login.
     ///
     /// # Errors
-    /// Any error keeps the connection from being made.
+    /// Any error keeps the connection from being made. A [`DialError`](transport::DialError) in its
+    /// chain, such as that of a REST call, is passed on; any other is a failed authentication.
     async fn prepare(&self, request: &mut WsRequest) -> Result<(), BoxError>;
 }
 

@@ -6,8 +6,9 @@
 //! sees every frame as it arrived.
 //!
 //! ```no_run
-//! use futures_util::StreamExt;
 //! use std::time::Duration;
+//!
+//! use futures_util::StreamExt;
 //! use transport::{WsDialer, WsRequest};
 //! use transport_tunnel::{TcpDialer, TlsTrust};
 //! use transport_ws::WsClient;
@@ -16,7 +17,7 @@
 //! let tls = TlsTrust::platform().client_config(&[b"http/1.1"]);
 //! let client = WsClient::new(TcpDialer::new(), tls, Duration::from_secs(30));
 //! let uri = "wss://stream.binance.com:9443/ws/btcusdt@trade".parse()?;
-//! let mut stream = client.dial(WsRequest::new(uri)).await?;
+//! let mut stream = client.dial(WsRequest::new(uri)?).await?;
 //! while let Some(message) = stream.next().await {
 //!     println!("{:?}", message?.as_text());
 //! }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame};
 use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
@@ -102,9 +103,12 @@ fn utf8(bytes: Bytes) -> Result<Utf8Bytes, WsError> {
     Utf8Bytes::try_from(bytes).map_err(|error| WsError::new(WsErrorKind::Protocol, error))
 }
 
-pub(crate) fn ws_error(error: Error) -> WsError {
+fn ws_error(error: Error) -> WsError {
     let kind = match &error {
         Error::Capacity(_) => WsErrorKind::TooLarge,
+        Error::Protocol(
+            ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing,
+        ) => WsErrorKind::Broken,
         Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt => WsErrorKind::Protocol,
         _ => WsErrorKind::Broken,
     };

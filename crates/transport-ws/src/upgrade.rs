@@ -35,11 +35,11 @@ pub(crate) async fn upgrade(
     target
         .phase(client_async_with_config(request, connection, Some(config)))
         .await
-        .map_err(|elapsed| {
+        .map_err(|overdue| {
             DialError::timeout(
                 Hop::Target(target.endpoint().clone()),
                 Phase::Upgrade,
-                elapsed,
+                overdue,
             )
         })?
         .map(|(stream, _response)| stream)

@@ -12,6 +12,7 @@
 )]
 
 mod capture;
+mod chains;
 mod every_scheme;
 mod log_lines;
 mod process_wide;

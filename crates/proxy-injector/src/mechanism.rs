@@ -7,7 +7,9 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use rustls::ClientConfig;
 use transport::Dialer;
-use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust, TrustError};
+
+use crate::refused::Refused;
 
 /// How long a dial without a proxy may take.
 const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,33 +48,37 @@ impl Default for Mechanism {
 }
 
 impl Mechanism {
-    /// The lane through `proxy`, or that of direct connections.
+    /// The lane through `proxy`, or that of direct connections. One that cannot be built refuses
+    /// every dial, and is tried again the next time.
     pub(crate) fn lane(&self, proxy: Option<&ProxyConfig>) -> Lane {
-        self.lanes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(proxy.cloned())
-            .or_insert_with(|| self.build(proxy))
-            .clone()
-    }
-
-    fn build(&self, proxy: Option<&ProxyConfig>) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(&proxy.cloned()) {
+            return lane.clone();
+        }
         let trust = self.trust.get_or_init(TlsTrust::platform);
-        let timeout = proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout);
-        let dialer = match (&self.stack, proxy) {
-            (Some(stack), _) => stack(proxy),
-            (None, None) => Arc::new(RouteDialer::direct(Arc::clone(&self.tcp), timeout)),
-            (None, Some(proxy)) => Arc::new(RouteDialer::through(
-                proxy,
-                Arc::clone(&self.tcp),
-                Arc::clone(&self.resolver),
-                trust,
-            )),
-        };
-        Lane {
+        let with = |dialer| Lane {
             dialer,
             tls: trust.client_config(&[b"http/1.1"]),
-            timeout,
+            timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
+        };
+        match self.dialer(proxy, trust) {
+            Ok(dialer) => lanes.entry(proxy.cloned()).or_insert(with(dialer)).clone(),
+            Err(error) => with(Arc::new(Refused::Trust(Arc::new(error)))),
         }
+    }
+
+    fn dialer(
+        &self,
+        proxy: Option<&ProxyConfig>,
+        trust: &TlsTrust,
+    ) -> Result<Arc<dyn Dialer>, TrustError> {
+        if let Some(stack) = &self.stack {
+            return Ok(stack(proxy));
+        }
+        let tcp = Arc::clone(&self.tcp);
+        Ok(Arc::new(match proxy {
+            None => RouteDialer::direct(tcp, DIRECT_TIMEOUT),
+            Some(proxy) => RouteDialer::through(proxy, tcp, &self.resolver, trust)?,
+        }))
     }
 }

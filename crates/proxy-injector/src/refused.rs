@@ -1,19 +1,24 @@
 //! The way that leads nowhere.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Hop, Phase, Target};
+use transport_tunnel::TrustError;
 
-/// Fails every dial: the settings are strict, and no rule of theirs applies.
-pub(crate) struct Refused;
-
-#[derive(Debug, thiserror::Error)]
-#[error("no proxy is configured for it, and `strict` forbids to connect directly")]
-struct NoRule;
+/// Fails every dial, for this reason.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("no proxy is configured for it, and `strict` forbids to connect directly")]
+    NoRule,
+    #[error("it is unknown whom to trust as its proxy")]
+    Trust(#[source] Arc<TrustError>),
+}
 
 #[async_trait]
 impl Dialer for Refused {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = Hop::Target(target.endpoint().clone());
-        Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(NoRule))
+        Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(self.clone()))
     }
 }

@@ -73,7 +73,7 @@ impl Scope {
         };
         let lane = self.injector.mechanism().lane(proxy);
         let dialer: Arc<dyn Dialer> = match resolution.route() {
-            Route::Refused => Arc::new(Refused),
+            Route::Refused => Arc::new(Refused::NoRule),
             Route::Direct | Route::Proxy(_) => Arc::new(Opened {
                 inner: lane.dialer,
                 transport,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use proxy_config::{ProxyConfig, ProxyUrl, Scheme};
+use proxy_config::{ProxyConfig, ProxyServer, Scheme};
 use transport::{Connection, DialError, Dialer, Target};
 
 use crate::resolver::Resolver;
-use crate::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel, TlsDialer, TlsTrust};
+use crate::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel, TlsDialer, TlsTrust, TrustError};
 
-/// Dials along one route: directly, or through the proxy of a [`ProxyConfig`].
+/// Dials along one route: directly, or through the proxy of a [`ProxyConfig`] and those on the way
+/// to it.
 ///
 /// A target that has no time budget of its own gets the route's: the proxy's `timeout_seconds`.
 #[derive(Clone)]
@@ -28,37 +29,50 @@ impl RouteDialer {
         }
     }
 
-    /// Dials through `proxy`, which `tcp` connects to; `resolver` looks up the target's name for
-    /// the schemes that leave it to this side, `trust` decides about an `https` proxy's
-    /// certificate.
+    /// Dials through `proxy` and the proxies on the way to it; `tcp` connects to the nearest.
+    ///
+    /// `resolver` looks up names for the schemes that leave it to this side. `trust`, and what a
+    /// proxy's own `ca_file` adds to it, decides about the certificates of `https` proxies.
+    ///
+    /// # Errors
+    /// [`TrustError`] if a proxy's `ca_file` cannot be used.
     pub fn through(
         proxy: &ProxyConfig,
         tcp: Arc<dyn Dialer>,
-        resolver: Arc<dyn Resolver>,
+        resolver: &Arc<dyn Resolver>,
         trust: &TlsTrust,
-    ) -> Self {
-        Self {
-            stack: tunnel(proxy.url(), tcp, resolver, trust),
-            timeout: proxy.timeout(),
+    ) -> Result<Self, TrustError> {
+        let mut stack = tcp;
+        for server in proxy.via().iter().chain([proxy.server()]) {
+            stack = tunnel(server, stack, Arc::clone(resolver), trust)?;
         }
+        Ok(Self {
+            stack,
+            timeout: proxy.timeout(),
+        })
     }
 }
 
 fn tunnel(
-    proxy: &ProxyUrl,
+    server: &ProxyServer,
     inner: Arc<dyn Dialer>,
     resolver: Arc<dyn Resolver>,
     trust: &TlsTrust,
-) -> Arc<dyn Dialer> {
-    match proxy.scheme() {
-        Scheme::Http => Arc::new(ConnectTunnel::new(proxy, inner)),
+) -> Result<Arc<dyn Dialer>, TrustError> {
+    let url = server.url();
+    Ok(match url.scheme() {
+        Scheme::Http => Arc::new(ConnectTunnel::new(url, inner)),
         Scheme::Https => {
+            let trust = match server.ca_file() {
+                Some(path) => &trust.clone().with_ca_file(path)?,
+                None => trust,
+            };
             let tls = TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]));
-            Arc::new(ConnectTunnel::new(proxy, tls))
+            Arc::new(ConnectTunnel::new(url, tls))
         }
-        Scheme::Socks4 | Scheme::Socks4a => Arc::new(Socks4Tunnel::new(proxy, resolver, inner)),
-        Scheme::Socks5 | Scheme::Socks5h => Arc::new(Socks5Tunnel::new(proxy, resolver, inner)),
-    }
+        Scheme::Socks4 | Scheme::Socks4a => Arc::new(Socks4Tunnel::new(url, resolver, inner)),
+        Scheme::Socks5 | Scheme::Socks5h => Arc::new(Socks5Tunnel::new(url, resolver, inner)),
+    })
 }
 
 impl std::fmt::Debug for RouteDialer {

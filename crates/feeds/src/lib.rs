@@ -1,1 +1,62 @@
-//! Market-data feeds for Binance spot and Backpack over any transport.
+//! Market data of Binance spot and Backpack, over any transport.
+//!
+//! Layer 5: this crate knows the traits of [`transport`] and nothing of proxies or sockets. What it
+//! is given decides which way every request and every stream goes.
+//!
+//! - An [`Exchange`] is the codec of a venue: it makes requests and reads messages, without any
+//!   input, output or clock. [`Binance`] and [`Backpack`] are two; a third is one file.
+//! - A [`Feed`] runs a codec over an [`HttpTransport`](transport::HttpTransport) and a
+//!   [`WsDialer`](transport::WsDialer) and delivers [`FeedEvent`]s: data, and what one must know to
+//!   trust it.
+//! - An [`OrderBook`] is built from the events; [`BookSync`] is how a feed makes sure that they
+//!   follow one another without a gap.
+//!
+//! Prices and sizes are decimals that keep every digit, never floats. Times are integer nanoseconds
+//! since 1970, UTC.
+//!
+//! ```
+//! use feeds::{Binance, Exchange, Side, VenueMessage};
+//!
+//! let binance = Binance::default();
+//! let instruments = binance.parse_metadata(
+//!     br#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT"}]}"#,
+//! )?;
+//! let text = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT",
+//!     "t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
+//!
+//! let VenueMessage::Trade(trade) = binance.decode(text, &instruments, 1_723_161_255_400_000_000)? else {
+//!     unreachable!("the message is a trade");
+//! };
+//! assert_eq!(trade.symbol.as_str(), "BTC-USDT");
+//! assert_eq!(trade.side, Side::Sell); // the buyer was the maker
+//! assert_eq!(trade.price.to_string(), "61837.63000000");
+//! assert_eq!(trade.timestamp_ns, 1_723_161_255_342_000_000);
+//! # Ok::<(), feeds::Malformed>(())
+//! ```
+
+mod book;
+mod channel;
+mod event;
+mod exchange;
+mod feed;
+mod instruments;
+mod level;
+mod subscription;
+mod symbol;
+mod sync;
+
+pub use book::OrderBook;
+pub use channel::{Channel, UnknownChannel};
+pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
+pub use exchange::{Backpack, Binance, Exchange, InvalidUrl, Malformed, VenueMessage};
+pub use feed::Feed;
+pub use instruments::{Instrument, Instruments, UnknownSymbol};
+pub use level::Level;
+pub use subscription::{EmptySubscription, Subscription};
+pub use symbol::{InvalidSymbol, Symbol};
+pub use sync::{BookAction, BookSync};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

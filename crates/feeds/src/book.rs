@@ -1,0 +1,169 @@
+//! The order book of one symbol.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+
+use crate::event::{L2Delta, L2Snapshot};
+use crate::level::Level;
+
+/// Bids and asks by price. Prices are numbers: `100.7` and `100.70` are the same level.
+///
+/// A book that applies every [`L2Snapshot`] and [`L2Delta`] of a feed's symbol, in their order, is
+/// the venue's book as deep as the snapshot was.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderBook {
+    bids: BTreeMap<Decimal, Decimal>,
+    asks: BTreeMap<Decimal, Decimal>,
+}
+
+impl OrderBook {
+    /// An empty book.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Replaces everything by the snapshot.
+    pub fn apply_snapshot(&mut self, snapshot: &L2Snapshot) {
+        self.bids.clear();
+        self.asks.clear();
+        apply(&mut self.bids, &snapshot.bids);
+        apply(&mut self.asks, &snapshot.asks);
+    }
+
+    /// Sets the sizes that the delta names and removes the levels whose size is zero.
+    ///
+    /// That a removed level was not there is normal: it lay deeper than the snapshot.
+    pub fn apply_delta(&mut self, delta: &L2Delta) {
+        apply(&mut self.bids, &delta.bids);
+        apply(&mut self.asks, &delta.asks);
+    }
+
+    /// The highest bid.
+    #[must_use]
+    pub fn best_bid(&self) -> Option<Level> {
+        self.bids().next()
+    }
+
+    /// The lowest ask.
+    #[must_use]
+    pub fn best_ask(&self) -> Option<Level> {
+        self.asks().next()
+    }
+
+    /// The bids, highest price first.
+    pub fn bids(&self) -> impl ExactSizeIterator<Item = Level> + DoubleEndedIterator {
+        self.bids.iter().rev().map(to_level)
+    }
+
+    /// The asks, lowest price first.
+    pub fn asks(&self) -> impl ExactSizeIterator<Item = Level> + DoubleEndedIterator {
+        self.asks.iter().map(to_level)
+    }
+
+    /// The highest bid and the lowest ask if they meet, which a true book never shows.
+    #[must_use]
+    pub fn crossed(&self) -> Option<(Level, Level)> {
+        let (bid, ask) = (self.best_bid()?, self.best_ask()?);
+        (bid.price >= ask.price).then_some((bid, ask))
+    }
+}
+
+fn apply(side: &mut BTreeMap<Decimal, Decimal>, levels: &[Level]) {
+    for level in levels {
+        if level.size.is_zero() {
+            side.remove(&level.price);
+        } else {
+            side.insert(level.price, level.size);
+        }
+    }
+}
+
+fn to_level((price, size): (&Decimal, &Decimal)) -> Level {
+    Level {
+        price: *price,
+        size: *size,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(price: &str, size: &str) -> Level {
+        Level {
+            price: Decimal::from_str_exact(price).unwrap(),
+            size: Decimal::from_str_exact(size).unwrap(),
+        }
+    }
+
+    fn snapshot() -> L2Snapshot {
+        L2Snapshot {
+            exchange: "backpack",
+            symbol: "SOL-USDC".parse().unwrap(),
+            last_id: 1,
+            bids: vec![level("100.6", "1"), level("100.5", "2")],
+            asks: vec![level("100.7", "3"), level("100.8", "4")],
+            timestamp_ns: None,
+            received_ns: 0,
+        }
+    }
+
+    fn delta(bids: &[Level], asks: &[Level]) -> L2Delta {
+        L2Delta {
+            exchange: "backpack",
+            symbol: "SOL-USDC".parse().unwrap(),
+            first_id: 2,
+            last_id: 2,
+            bids: bids.to_vec(),
+            asks: asks.to_vec(),
+            timestamp_ns: 0,
+            received_ns: 0,
+        }
+    }
+
+    #[test]
+    fn levels_are_found_by_number_not_by_spelling() {
+        let mut book = OrderBook::new();
+        book.apply_snapshot(&snapshot());
+        book.apply_delta(&delta(&[level("100.50", "9")], &[level("100.70", "0.000")]));
+        assert_eq!(
+            book.bids().collect::<Vec<_>>(),
+            [level("100.6", "1"), level("100.5", "9")]
+        );
+        assert_eq!(book.asks().collect::<Vec<_>>(), [level("100.8", "4")]);
+        assert_eq!(book.best_bid(), Some(level("100.6", "1")));
+        assert_eq!(book.best_ask(), Some(level("100.8", "4")));
+    }
+
+    #[test]
+    fn removing_an_unknown_level_changes_nothing() {
+        let mut book = OrderBook::new();
+        book.apply_snapshot(&snapshot());
+        let before = book.clone();
+        book.apply_delta(&delta(&[level("1", "0")], &[]));
+        assert_eq!(book, before);
+    }
+
+    #[test]
+    fn a_snapshot_replaces_everything() {
+        let mut book = OrderBook::new();
+        book.apply_delta(&delta(&[level("7", "7")], &[]));
+        book.apply_snapshot(&snapshot());
+        assert_eq!(book.bids().len() + book.asks().len(), 4);
+    }
+
+    #[test]
+    fn a_book_is_crossed_when_its_best_prices_meet() {
+        let mut book = OrderBook::new();
+        assert_eq!(book.crossed(), None);
+        book.apply_snapshot(&snapshot());
+        assert_eq!(book.crossed(), None);
+        book.apply_delta(&delta(&[level("100.70", "1")], &[]));
+        assert_eq!(
+            book.crossed(),
+            Some((level("100.70", "1"), level("100.7", "3")))
+        );
+    }
+}

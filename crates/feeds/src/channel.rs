@@ -1,0 +1,69 @@
+//! What kind of data a feed delivers.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A kind of market data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Channel {
+    /// Every trade: `trades`.
+    Trades,
+    /// The best bid and ask: `ticker`.
+    Ticker,
+    /// The order book by price, as one snapshot and then changes: `l2_book`.
+    L2Book,
+}
+
+impl Channel {
+    /// All channels.
+    pub const ALL: [Self; 3] = [Self::Trades, Self::Ticker, Self::L2Book];
+
+    /// The name under which the channel is configured.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trades => "trades",
+            Self::Ticker => "ticker",
+            Self::L2Book => "l2_book",
+        }
+    }
+}
+
+impl FromStr for Channel {
+    type Err = UnknownChannel;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|channel| channel.as_str() == text)
+            .ok_or_else(|| UnknownChannel(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Text that names no [`Channel`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown channel {0:?}: expected trades, ticker or l2_book")]
+pub struct UnknownChannel(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_parsed_by_the_name_they_print() {
+        for channel in Channel::ALL {
+            assert_eq!(channel.to_string().parse(), Ok(channel));
+        }
+        let error = "candles".parse::<Channel>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "unknown channel \"candles\": expected trades, ticker or l2_book"
+        );
+    }
+}

@@ -1,0 +1,344 @@
+//! What a feed delivers.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::{Serialize, Serializer};
+
+use crate::level::Level;
+use crate::symbol::Symbol;
+
+/// A trade.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Trade {
+    /// The venue, such as `binance`.
+    pub exchange: &'static str,
+    /// What was traded.
+    pub symbol: Symbol,
+    /// The venue's number of the trade; it grows per symbol.
+    pub id: u64,
+    /// The taker's side.
+    pub side: Side,
+    /// The price of one unit of the base asset, in the quote asset.
+    pub price: Decimal,
+    /// The size in the base asset.
+    pub amount: Decimal,
+    /// When the venue matched the trade: nanoseconds since 1970, UTC.
+    pub timestamp_ns: i64,
+    /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
+    pub received_ns: i64,
+}
+
+/// Which side took the liquidity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The taker bought.
+    Buy,
+    /// The taker sold.
+    Sell,
+}
+
+/// The best bid and ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ticker {
+    /// The venue, such as `binance`.
+    pub exchange: &'static str,
+    /// What is quoted.
+    pub symbol: Symbol,
+    /// The highest bid; `None` if nobody bids.
+    pub bid: Option<Decimal>,
+    /// The size of the highest bid, in the base asset.
+    pub bid_size: Option<Decimal>,
+    /// The lowest ask; `None` if nobody asks.
+    pub ask: Option<Decimal>,
+    /// The size of the lowest ask, in the base asset.
+    pub ask_size: Option<Decimal>,
+    /// The id of the book's state that is quoted, in the number space of [`L2Delta::last_id`].
+    pub last_id: u64,
+    /// When the venue's book came to this state: nanoseconds since 1970, UTC. `None` where the
+    /// venue does not tell (Binance).
+    pub timestamp_ns: Option<i64>,
+    /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
+    pub received_ns: i64,
+}
+
+/// The whole order book, as deep as the venue tells it, best prices first.
+///
+/// It replaces whatever was known of the book.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct L2Snapshot {
+    /// The venue, such as `binance`.
+    pub exchange: &'static str,
+    /// Whose book it is.
+    pub symbol: Symbol,
+    /// The id of the last change that the snapshot holds.
+    pub last_id: u64,
+    /// The bids, highest price first.
+    pub bids: Vec<Level>,
+    /// The asks, lowest price first.
+    pub asks: Vec<Level>,
+    /// The venue's time of the snapshot: nanoseconds since 1970, UTC. `None` where the venue does
+    /// not tell (Binance).
+    pub timestamp_ns: Option<i64>,
+    /// When the snapshot was received: nanoseconds since 1970, UTC, by this machine's clock.
+    pub received_ns: i64,
+}
+
+/// Changes of an order book since the snapshot or delta before: new sizes, of which zero removes
+/// the price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct L2Delta {
+    /// The venue, such as `binance`.
+    pub exchange: &'static str,
+    /// Whose book it is.
+    pub symbol: Symbol,
+    /// The id of the first change. At most one more than the `last_id` before.
+    pub first_id: u64,
+    /// The id of the last change. Not less than `first_id`.
+    pub last_id: u64,
+    /// The changed bids.
+    pub bids: Vec<Level>,
+    /// The changed asks.
+    pub asks: Vec<Level>,
+    /// The venue's time: nanoseconds since 1970, UTC. The matching engine's where the venue tells
+    /// it (Backpack), else that of sending (Binance).
+    pub timestamp_ns: i64,
+    /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
+    pub received_ns: i64,
+}
+
+/// Why what is known of an order book must not be used any longer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum InvalidReason {
+    /// Changes are missing.
+    Gap {
+        /// The id that the next change should have had.
+        expected: u64,
+        /// The id that it had.
+        received: u64,
+    },
+    /// The highest bid reached the lowest ask.
+    Crossed {
+        /// The highest bid.
+        bid: Decimal,
+        /// The lowest ask.
+        ask: Decimal,
+    },
+    /// The connection ended.
+    Disconnected,
+}
+
+/// What a feed delivers: market data, and everything one must know to trust it.
+///
+/// In JSON the variant stands in `type`, in snake case: `{"type":"trade", …}`. Prices and sizes
+/// are strings, times integers. A time by the venue's clock may be ahead of `received_ns`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FeedEvent {
+    /// A trade. No trade of a symbol comes twice, not even over a reconnect.
+    Trade(Trade),
+    /// The best bid and ask changed.
+    Ticker(Ticker),
+    /// The whole book. It comes before any delta, and again after every `BookInvalid`.
+    L2Snapshot(L2Snapshot),
+    /// Changes that follow seamlessly to the snapshot or delta before.
+    L2Delta(L2Delta),
+    /// What is known of a book is void until the next snapshot.
+    BookInvalid {
+        /// The venue.
+        exchange: &'static str,
+        /// Whose book it is.
+        symbol: Symbol,
+        /// Why.
+        reason: InvalidReason,
+        /// When it was noticed: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// A snapshot could not be fetched; the book is void until a later try succeeds.
+    SnapshotFailed {
+        /// The venue.
+        exchange: &'static str,
+        /// Whose book it is.
+        symbol: Symbol,
+        /// Why.
+        reason: String,
+        /// How long until the next try.
+        #[serde(rename = "retry_in_ms", serialize_with = "milliseconds")]
+        retry_in: Duration,
+        /// When it failed: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// A WebSocket is open and everything is asked for.
+    Connected {
+        /// The venue.
+        exchange: &'static str,
+        /// The proxies that the connection passes, as `host:port`, nearest first.
+        proxies: Vec<String>,
+        /// When it was opened: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// The metadata could not be loaded, or the WebSocket could not be opened or came to its end.
+    Disconnected {
+        /// The venue.
+        exchange: &'static str,
+        /// Why.
+        reason: String,
+        /// How long until the next try.
+        #[serde(rename = "retry_in_ms", serialize_with = "milliseconds")]
+        retry_in: Duration,
+        /// How many tries have failed in a row, with this one.
+        attempt: u32,
+        /// When it happened: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// The venue says that it is about to close the connection.
+    ShutdownAnnounced {
+        /// The venue.
+        exchange: &'static str,
+        /// When the message was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// The venue declined something that it was asked over the WebSocket.
+    Rejected {
+        /// The venue.
+        exchange: &'static str,
+        /// The venue's error code.
+        code: i64,
+        /// The venue's words.
+        message: String,
+        /// When the message was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// A well-formed message of a kind that is not known or was not asked for.
+    Unknown {
+        /// The venue.
+        exchange: &'static str,
+        /// What it says it is.
+        kind: String,
+        /// Its beginning, escaped.
+        excerpt: String,
+        /// When it was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// A message that cannot be understood.
+    Malformed {
+        /// The venue.
+        exchange: &'static str,
+        /// What is wrong with it.
+        reason: String,
+        /// Its beginning, escaped.
+        excerpt: String,
+        /// When it was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+}
+
+impl FeedEvent {
+    /// The venue.
+    #[must_use]
+    pub fn exchange(&self) -> &'static str {
+        match self {
+            Self::Trade(Trade { exchange, .. })
+            | Self::Ticker(Ticker { exchange, .. })
+            | Self::L2Snapshot(L2Snapshot { exchange, .. })
+            | Self::L2Delta(L2Delta { exchange, .. })
+            | Self::BookInvalid { exchange, .. }
+            | Self::SnapshotFailed { exchange, .. }
+            | Self::Connected { exchange, .. }
+            | Self::Disconnected { exchange, .. }
+            | Self::ShutdownAnnounced { exchange, .. }
+            | Self::Rejected { exchange, .. }
+            | Self::Unknown { exchange, .. }
+            | Self::Malformed { exchange, .. } => exchange,
+        }
+    }
+
+    /// Whose data it is, where it is about one symbol.
+    #[must_use]
+    pub fn symbol(&self) -> Option<&Symbol> {
+        match self {
+            Self::Trade(Trade { symbol, .. })
+            | Self::Ticker(Ticker { symbol, .. })
+            | Self::L2Snapshot(L2Snapshot { symbol, .. })
+            | Self::L2Delta(L2Delta { symbol, .. })
+            | Self::BookInvalid { symbol, .. }
+            | Self::SnapshotFailed { symbol, .. } => Some(symbol),
+            _ => None,
+        }
+    }
+
+    /// How long after the venue's time the message arrived, in nanoseconds, where the venue tells
+    /// its time. Negative if the venue's clock is ahead of this machine's.
+    #[must_use]
+    pub fn latency_ns(&self) -> Option<i64> {
+        let (received_ns, timestamp_ns) = match self {
+            Self::Trade(trade) => (trade.received_ns, trade.timestamp_ns),
+            Self::Ticker(ticker) => (ticker.received_ns, ticker.timestamp_ns?),
+            Self::L2Snapshot(snapshot) => (snapshot.received_ns, snapshot.timestamp_ns?),
+            Self::L2Delta(delta) => (delta.received_ns, delta.timestamp_ns),
+            _ => return None,
+        };
+        Some(received_ns.saturating_sub(timestamp_ns))
+    }
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_neat_json_with_exact_numbers() {
+        let trade = FeedEvent::Trade(Trade {
+            exchange: "binance",
+            symbol: "BTC-USDT".parse().unwrap(),
+            id: 7,
+            side: Side::Sell,
+            price: Decimal::from_str_exact("61837.63000000").unwrap(),
+            amount: Decimal::from_str_exact("0.02").unwrap(),
+            timestamp_ns: 1_723_161_255_342_000_000,
+            received_ns: 1_723_161_254_024_619_568,
+        });
+        assert_eq!(
+            serde_json::to_string(&trade).unwrap(),
+            r#"{"type":"trade","exchange":"binance","symbol":"BTC-USDT","id":7,"side":"sell","price":"61837.63000000","amount":"0.02","timestamp_ns":1723161255342000000,"received_ns":1723161254024619568}"#
+        );
+        assert_eq!(trade.latency_ns(), Some(-1_317_380_432));
+        let invalid = FeedEvent::BookInvalid {
+            exchange: "backpack",
+            symbol: "SOL-USDC".parse().unwrap(),
+            reason: InvalidReason::Gap {
+                expected: 5,
+                received: 9,
+            },
+            received_ns: 1,
+        };
+        assert_eq!(
+            serde_json::to_string(&invalid).unwrap(),
+            r#"{"type":"book_invalid","exchange":"backpack","symbol":"SOL-USDC","reason":{"kind":"gap","expected":5,"received":9},"received_ns":1}"#
+        );
+        let delta = FeedEvent::L2Delta(L2Delta {
+            exchange: "backpack",
+            symbol: "SOL-USDC".parse().unwrap(),
+            first_id: 5,
+            last_id: 5,
+            bids: vec![Level {
+                price: Decimal::ONE,
+                size: Decimal::ZERO,
+            }],
+            asks: vec![],
+            timestamp_ns: 1,
+            received_ns: 2,
+        });
+        let json = serde_json::to_string(&delta).unwrap();
+        assert!(json.starts_with(r#"{"type":"l2_delta","#), "{json}");
+        assert!(json.contains(r#""bids":[["1","0"]],"asks":[]"#), "{json}");
+    }
+}

@@ -1,0 +1,181 @@
+//! Backpack.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde::Deserialize;
+use serde_json::json;
+use transport::{Message, WsRequest};
+
+use super::base_url::{BaseUrl, Purpose, escaped};
+use super::dialect::{self, Dialect};
+use super::wire::{MICROS, Text};
+use super::{Exchange, InvalidUrl, Malformed, VenueMessage};
+use crate::channel::Channel;
+use crate::event::L2Snapshot;
+use crate::instruments::{Instrument, Instruments};
+use crate::symbol::Symbol;
+
+/// The deepest snapshot of a book that can be asked for.
+const SNAPSHOT_LEVELS: u16 = 1000;
+
+/// The most streams in one `SUBSCRIBE`. No limit is documented; this keeps messages near 2 KB.
+const STREAMS_PER_MESSAGE: usize = 64;
+
+/// Backpack: `SOL_USDC` is `SOL-USDC`, its perpetual future `SOL-USDC-PERP`; only markets whose
+/// book is `Open` are listed. The spelling of other kinds of markets is the venue's, with `-` for
+/// `_`.
+///
+/// The venue does not acknowledge a subscription, and says nothing at all on one to a market that
+/// it does not know.
+#[derive(Debug, Clone)]
+pub struct Backpack {
+    rest: BaseUrl,
+    ws: BaseUrl,
+}
+
+impl Backpack {
+    /// Backpack at other addresses, such as those of a mock.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if one of them is not a URL of the right scheme, or has more than host, port
+    /// and path.
+    pub fn new(rest_url: &str, ws_url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            rest: BaseUrl::parse(Purpose::Rest, rest_url)?,
+            ws: BaseUrl::parse(Purpose::WebSocket, ws_url)?,
+        })
+    }
+}
+
+/// `https://api.backpack.exchange` and `wss://ws.backpack.exchange`.
+impl Default for Backpack {
+    fn default() -> Self {
+        Self {
+            rest: BaseUrl::known(Purpose::Rest, "https://api.backpack.exchange"),
+            ws: BaseUrl::known(Purpose::WebSocket, "wss://ws.backpack.exchange"),
+        }
+    }
+}
+
+impl Exchange for Backpack {
+    fn id(&self) -> &'static str {
+        "backpack"
+    }
+
+    /// No limit is documented; this is Binance's.
+    fn max_streams(&self) -> usize {
+        1024
+    }
+
+    /// Backpack pings every 60 seconds.
+    fn silence_limit(&self) -> Duration {
+        Duration::from_secs(150)
+    }
+
+    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        self.rest.get(format_args!("/api/v1/markets"))
+    }
+
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
+        let markets: Vec<Market<'_>> = dialect::parse_body(body)?;
+        Ok(markets.iter().filter_map(Market::instrument).collect())
+    }
+
+    fn stream_request(
+        &self,
+        instruments: &[Instrument],
+        channels: &BTreeSet<Channel>,
+    ) -> Result<WsRequest, InvalidUrl> {
+        let streams: Vec<_> = instruments
+            .iter()
+            .flat_map(|instrument| {
+                let symbol = instrument.venue_symbol();
+                let name = move |channel: &Channel| format!("{}.{symbol}", stream(*channel));
+                channels.iter().map(name)
+            })
+            .collect();
+        let mut request = self.ws.ws_request(format_args!(""))?;
+        request.first_messages = streams
+            .chunks(STREAMS_PER_MESSAGE)
+            .map(|params| json!({"method": "SUBSCRIBE", "params": params}))
+            .map(|subscribe| Message::text(subscribe.to_string()))
+            .collect();
+        Ok(request)
+    }
+
+    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
+        let symbol = escaped(instrument.venue_symbol());
+        let path = format_args!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
+        self.rest.get(path)
+    }
+
+    fn parse_snapshot(
+        &self,
+        symbol: &Symbol,
+        body: &[u8],
+        received_ns: i64,
+    ) -> Result<L2Snapshot, Malformed> {
+        dialect::parse_snapshot::<MICROS>(self.id(), symbol, body, received_ns)
+    }
+
+    fn decode(
+        &self,
+        text: &str,
+        instruments: &Instruments,
+        received_ns: i64,
+    ) -> Result<VenueMessage, Malformed> {
+        Dialect::<MICROS> {
+            exchange: self.id(),
+            kind_of,
+            instruments,
+            received_ns,
+        }
+        .decode(text)
+    }
+}
+
+fn stream(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Trades => "trade",
+        Channel::Ticker => "bookTicker",
+        Channel::L2Book => "depth",
+    }
+}
+
+/// `depth.200ms.AAPL.US_USDC_PERP` tells its kind before the first dot.
+fn kind_of(stream: &str) -> &str {
+    stream.split_once('.').map_or(stream, |(kind, _)| kind)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Market<'a> {
+    #[serde(borrow)]
+    symbol: Text<'a>,
+    #[serde(borrow)]
+    base_symbol: Text<'a>,
+    #[serde(borrow)]
+    quote_symbol: Text<'a>,
+    #[serde(borrow)]
+    market_type: Text<'a>,
+    #[serde(borrow)]
+    order_book_state: Text<'a>,
+}
+
+impl Market<'_> {
+    fn instrument(&self) -> Option<Instrument> {
+        if &*self.order_book_state != "Open" {
+            return None;
+        }
+        let (base, quote) = (&*self.base_symbol, &*self.quote_symbol);
+        let symbol = match &*self.market_type {
+            "SPOT" => format!("{base}-{quote}"),
+            "PERP" => format!("{base}-{quote}-PERP"),
+            _ => self.symbol.replace('_', "-"),
+        };
+        Some(Instrument::new(Symbol::parse(&symbol).ok()?, &self.symbol))
+    }
+}

@@ -1,0 +1,176 @@
+//! Binance spot.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use serde::Deserialize;
+use transport::WsRequest;
+
+use super::base_url::{BaseUrl, Purpose, escaped};
+use super::dialect::{self, Dialect};
+use super::wire::{MILLIS, Text};
+use super::{Exchange, InvalidUrl, Malformed, VenueMessage};
+use crate::channel::Channel;
+use crate::event::L2Snapshot;
+use crate::instruments::{Instrument, Instruments};
+use crate::symbol::Symbol;
+
+/// How deep a snapshot of a book is; of the four prices that Binance asks for a snapshot, the third.
+const SNAPSHOT_LEVELS: u16 = 1000;
+
+/// Binance spot: `BTCUSDT` is `BTC-USDT`; only symbols with the status `TRADING` are listed.
+///
+/// All streams stand in the URL of the connection, so nothing needs to be said there and the limit
+/// of five messages per second is out of reach.
+#[derive(Debug, Clone)]
+pub struct Binance {
+    rest: BaseUrl,
+    ws: BaseUrl,
+}
+
+impl Binance {
+    /// Binance at other addresses, such as `https://data-api.binance.vision` and
+    /// `wss://data-stream.binance.vision`, or at those of a mock.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if one of them is not a URL of the right scheme, or has more than host, port
+    /// and path.
+    pub fn new(rest_url: &str, ws_url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            rest: BaseUrl::parse(Purpose::Rest, rest_url)?,
+            ws: BaseUrl::parse(Purpose::WebSocket, ws_url)?,
+        })
+    }
+}
+
+/// `https://api.binance.com` and `wss://stream.binance.com:9443`.
+impl Default for Binance {
+    fn default() -> Self {
+        Self {
+            rest: BaseUrl::known(Purpose::Rest, "https://api.binance.com"),
+            ws: BaseUrl::known(Purpose::WebSocket, "wss://stream.binance.com:9443"),
+        }
+    }
+}
+
+impl Exchange for Binance {
+    fn id(&self) -> &'static str {
+        "binance"
+    }
+
+    fn max_streams(&self) -> usize {
+        1024
+    }
+
+    /// Binance pings every 20 seconds.
+    fn silence_limit(&self) -> Duration {
+        Duration::from_secs(90)
+    }
+
+    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        let path =
+            format_args!("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false");
+        self.rest.get(path)
+    }
+
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
+        let ExchangeInfo { symbols } = dialect::parse_body(body)?;
+        Ok(symbols.iter().filter_map(Row::instrument).collect())
+    }
+
+    fn stream_request(
+        &self,
+        instruments: &[Instrument],
+        channels: &BTreeSet<Channel>,
+    ) -> Result<WsRequest, InvalidUrl> {
+        let streams: Vec<_> = instruments
+            .iter()
+            .flat_map(|instrument| {
+                let symbol = instrument.venue_symbol().to_lowercase();
+                let symbol = escaped(&symbol).to_string();
+                let name = move |channel: &Channel| format!("{symbol}@{}", stream(*channel));
+                channels.iter().map(name)
+            })
+            .collect();
+        let path = format_args!("/stream?streams={}", streams.join("/"));
+        self.ws.ws_request(path)
+    }
+
+    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
+        let symbol = escaped(instrument.venue_symbol());
+        let path = format_args!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
+        self.rest.get(path)
+    }
+
+    fn parse_snapshot(
+        &self,
+        symbol: &Symbol,
+        body: &[u8],
+        received_ns: i64,
+    ) -> Result<L2Snapshot, Malformed> {
+        dialect::parse_snapshot::<MILLIS>(self.id(), symbol, body, received_ns)
+    }
+
+    fn decode(
+        &self,
+        text: &str,
+        instruments: &Instruments,
+        received_ns: i64,
+    ) -> Result<VenueMessage, Malformed> {
+        Dialect::<MILLIS> {
+            exchange: self.id(),
+            kind_of,
+            instruments,
+            received_ns,
+        }
+        .decode(text)
+    }
+}
+
+fn stream(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Trades => "trade",
+        Channel::Ticker => "bookTicker",
+        Channel::L2Book => "depth@100ms",
+    }
+}
+
+/// `btcusdt@depth@100ms` and `!serverShutdown` tell their kind after the first sign.
+fn kind_of(stream: &str) -> &str {
+    let kind = match stream.strip_prefix('!') {
+        Some(of_all_symbols) => of_all_symbols,
+        None => stream.split_once('@').map_or(stream, |(_, kind)| kind),
+    };
+    kind.split('@').next().unwrap_or(kind)
+}
+
+#[derive(Deserialize)]
+struct ExchangeInfo<'a> {
+    #[serde(borrow)]
+    symbols: Vec<Row<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(borrow)]
+    symbol: Text<'a>,
+    #[serde(borrow)]
+    status: Text<'a>,
+    #[serde(borrow)]
+    base_asset: Text<'a>,
+    #[serde(borrow)]
+    quote_asset: Text<'a>,
+}
+
+impl Row<'_> {
+    fn instrument(&self) -> Option<Instrument> {
+        if &*self.status != "TRADING" {
+            return None;
+        }
+        let symbol = format!("{}-{}", &*self.base_asset, &*self.quote_asset);
+        Some(Instrument::new(Symbol::parse(&symbol).ok()?, &self.symbol))
+    }
+}

@@ -1,0 +1,316 @@
+//! The JSON that Binance and Backpack have in common: Backpack's streams are modelled on Binance's.
+//!
+//! Events come in an envelope `{"stream": …, "data": …}` with its keys in any order; Binance also
+//! knows them bare. Replies to what the client says are never in an envelope. What differs between
+//! the two, the unit of time and how streams are named, is the caller's.
+
+use std::cmp::Reverse;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
+use serde_json::value::RawValue;
+
+use super::wire::{Exact, Id, Text, Time, levels};
+use super::{Malformed, VenueMessage};
+use crate::event::{L2Delta, L2Snapshot, Side, Ticker, Trade};
+use crate::instruments::Instruments;
+use crate::level::Level;
+use crate::symbol::Symbol;
+
+/// Reads JSON as a `T`.
+pub(super) fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
+    serde_json::from_str(json).map_err(|error| Malformed::new(error.to_string()))
+}
+
+/// Reads the body of an answer as a `T`.
+pub(super) fn parse_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
+    let json = std::str::from_utf8(body);
+    parse(json.map_err(|error| Malformed::new(error.to_string()))?)
+}
+
+/// Reads messages of one venue, whose times are in units of `UNIT` nanoseconds.
+#[derive(Debug)]
+pub(super) struct Dialect<'a, const UNIT: i64> {
+    pub(super) exchange: &'static str,
+    /// Tells the kind of event from the name of its stream.
+    pub(super) kind_of: fn(&str) -> &str,
+    pub(super) instruments: &'a Instruments,
+    pub(super) received_ns: i64,
+}
+
+impl<const UNIT: i64> Dialect<'_, UNIT> {
+    /// Reads one text message.
+    pub(super) fn decode(&self, text: &str) -> Result<VenueMessage, Malformed> {
+        if !is_object(text) {
+            let _: IgnoredAny = parse(text)?;
+            return Ok(unknown("not an object"));
+        }
+        match parse(text)? {
+            Frame {
+                stream: Some(stream),
+                data: Some(data),
+                ..
+            } => self.event((self.kind_of)(&stream), data.get()),
+            Frame {
+                error: Some(refusal),
+                ..
+            } => Ok(refusal.into()),
+            Frame {
+                code: Some(code),
+                msg: Some(msg),
+                ..
+            } => Ok(Refusal { code, msg }.into()),
+            Frame { result, .. } if result.0 => Ok(VenueMessage::Acknowledged),
+            Frame {
+                stream: Some(_), ..
+            } => Err(Malformed::new("stream without data")),
+            Frame { data: Some(_), .. } => Err(Malformed::new("data without stream")),
+            Frame { e: Some(kind), .. } => self.event(&kind, text),
+            // Only the best prices come without a type.
+            Frame { .. } => self
+                .event("bookTicker", text)
+                .or_else(|_| Ok(unknown("no type"))),
+        }
+    }
+
+    fn event(&self, kind: &str, json: &str) -> Result<VenueMessage, Malformed> {
+        if !is_object(json) {
+            return Ok(unknown(kind));
+        }
+        let message = match kind {
+            "trade" => self.trade(json),
+            "bookTicker" => self.ticker(json),
+            "depth" | "depthUpdate" => self.depth(json),
+            "serverShutdown" => Ok(VenueMessage::ShutdownAnnounced),
+            _ => Ok(unknown(kind)),
+        };
+        message.or_else(|malformed| match parse(json) {
+            // A new type of event in a known stream.
+            Ok(Header { e: Some(e) }) if !is_known(&e) => Ok(unknown(&e)),
+            _ => Err(malformed),
+        })
+    }
+
+    fn trade(&self, json: &str) -> Result<VenueMessage, Malformed> {
+        let event: TradeEvent<'_, UNIT> = parse(json)?;
+        let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
+            return Ok(unlisted("trade", &event.symbol));
+        };
+        Ok(VenueMessage::Trade(Trade {
+            exchange: self.exchange,
+            symbol: symbol.clone(),
+            id: event.id.0,
+            side: if event.is_buyer_maker {
+                Side::Sell
+            } else {
+                Side::Buy
+            },
+            price: event.price.0,
+            amount: event.amount.0,
+            timestamp_ns: event.matched.0,
+            received_ns: self.received_ns,
+        }))
+    }
+
+    fn ticker(&self, json: &str) -> Result<VenueMessage, Malformed> {
+        let event: TickerEvent<'_, UNIT> = parse(json)?;
+        let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
+            return Ok(unlisted("bookTicker", &event.symbol));
+        };
+        Ok(VenueMessage::Ticker(Ticker {
+            exchange: self.exchange,
+            symbol: symbol.clone(),
+            bid: event.bid.map(|Exact(bid)| bid),
+            bid_size: event.bid_size.map(|Exact(size)| size),
+            ask: event.ask.map(|Exact(ask)| ask),
+            ask_size: event.ask_size.map(|Exact(size)| size),
+            last_id: event.last_id.0,
+            timestamp_ns: event.matched.map(|Time(time)| time),
+            received_ns: self.received_ns,
+        }))
+    }
+
+    fn depth(&self, json: &str) -> Result<VenueMessage, Malformed> {
+        let event: DepthEvent<'_, UNIT> = parse(json)?;
+        let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
+            return Ok(unlisted("depth", &event.symbol));
+        };
+        let (Id(first_id), Id(last_id)) = (event.first_id, event.last_id);
+        if first_id > last_id {
+            return Err(Malformed::new(format!(
+                "first id {first_id} after last id {last_id}"
+            )));
+        }
+        Ok(VenueMessage::Depth(L2Delta {
+            exchange: self.exchange,
+            symbol: symbol.clone(),
+            first_id,
+            last_id,
+            bids: event.bids,
+            asks: event.asks,
+            timestamp_ns: event.matched.unwrap_or(event.sent).0,
+            received_ns: self.received_ns,
+        }))
+    }
+}
+
+/// Reads a snapshot of a book, whose time is in units of `UNIT` nanoseconds if it has one. The
+/// levels are put in order, since Backpack lists bids from the lowest to the highest.
+pub(super) fn parse_snapshot<const UNIT: i64>(
+    exchange: &'static str,
+    symbol: &Symbol,
+    body: &[u8],
+    received_ns: i64,
+) -> Result<L2Snapshot, Malformed> {
+    let Depth::<UNIT> {
+        last_id,
+        mut bids,
+        mut asks,
+        timestamp,
+    } = parse_body(body)?;
+    bids.sort_by_key(|level| Reverse(level.price));
+    asks.sort_by_key(|level| level.price);
+    Ok(L2Snapshot {
+        exchange,
+        symbol: symbol.clone(),
+        last_id: last_id.0,
+        bids,
+        asks,
+        timestamp_ns: timestamp.map(|Time(time)| time),
+        received_ns,
+    })
+}
+
+/// Serde takes an array for a struct, too; no venue does.
+fn is_object(json: &str) -> bool {
+    json.trim_start().starts_with('{')
+}
+
+fn is_known(event_type: &str) -> bool {
+    matches!(event_type, "trade" | "bookTicker" | "depth" | "depthUpdate")
+}
+
+fn unknown(kind: &str) -> VenueMessage {
+    VenueMessage::Unknown {
+        kind: kind.to_owned(),
+    }
+}
+
+fn unlisted(kind: &str, venue_symbol: &str) -> VenueMessage {
+    VenueMessage::Unknown {
+        kind: format!("{kind} of {venue_symbol}"),
+    }
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    stream: Option<Text<'a>>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<Refusal<'a>>,
+    code: Option<i64>,
+    #[serde(borrow, alias = "message")]
+    msg: Option<Text<'a>>,
+    #[serde(default)]
+    result: Present,
+    #[serde(borrow)]
+    e: Option<Text<'a>>,
+}
+
+/// Whether a key is there, even if it holds null.
+#[derive(Default)]
+struct Present(bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+    }
+}
+
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    code: i64,
+    #[serde(borrow, alias = "message")]
+    msg: Text<'a>,
+}
+
+impl From<Refusal<'_>> for VenueMessage {
+    fn from(refusal: Refusal<'_>) -> Self {
+        Self::Rejected {
+            code: refusal.code,
+            message: refusal.msg.0.into_owned(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    e: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct TradeEvent<'a, const UNIT: i64> {
+    #[serde(rename = "s", borrow)]
+    symbol: Text<'a>,
+    #[serde(rename = "t")]
+    id: Id,
+    #[serde(rename = "p")]
+    price: Exact,
+    #[serde(rename = "q")]
+    amount: Exact,
+    #[serde(rename = "T")]
+    matched: Time<UNIT>,
+    #[serde(rename = "m")]
+    is_buyer_maker: bool,
+}
+
+/// Prices and sizes may be null, but not absent.
+#[derive(Deserialize)]
+struct TickerEvent<'a, const UNIT: i64> {
+    #[serde(rename = "s", borrow)]
+    symbol: Text<'a>,
+    #[serde(rename = "u")]
+    last_id: Id,
+    #[serde(rename = "b", deserialize_with = "Option::deserialize")]
+    bid: Option<Exact>,
+    #[serde(rename = "B", deserialize_with = "Option::deserialize")]
+    bid_size: Option<Exact>,
+    #[serde(rename = "a", deserialize_with = "Option::deserialize")]
+    ask: Option<Exact>,
+    #[serde(rename = "A", deserialize_with = "Option::deserialize")]
+    ask_size: Option<Exact>,
+    #[serde(rename = "T")]
+    matched: Option<Time<UNIT>>,
+}
+
+#[derive(Deserialize)]
+struct DepthEvent<'a, const UNIT: i64> {
+    #[serde(rename = "s", borrow)]
+    symbol: Text<'a>,
+    #[serde(rename = "U")]
+    first_id: Id,
+    #[serde(rename = "u")]
+    last_id: Id,
+    #[serde(rename = "b", deserialize_with = "levels")]
+    bids: Vec<Level>,
+    #[serde(rename = "a", deserialize_with = "levels")]
+    asks: Vec<Level>,
+    #[serde(rename = "E")]
+    sent: Time<UNIT>,
+    #[serde(rename = "T")]
+    matched: Option<Time<UNIT>>,
+}
+
+#[derive(Deserialize)]
+struct Depth<const UNIT: i64> {
+    #[serde(rename = "lastUpdateId")]
+    last_id: Id,
+    #[serde(deserialize_with = "levels")]
+    bids: Vec<Level>,
+    #[serde(deserialize_with = "levels")]
+    asks: Vec<Level>,
+    timestamp: Option<Time<UNIT>>,
+}

@@ -1,0 +1,139 @@
+//! What a venue speaks, without any input, output or clock.
+
+mod backpack;
+mod base_url;
+mod binance;
+mod dialect;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use transport::WsRequest;
+
+pub use backpack::Backpack;
+pub use base_url::InvalidUrl;
+pub use binance::Binance;
+
+use crate::channel::Channel;
+use crate::event::{L2Delta, L2Snapshot, Ticker, Trade};
+use crate::instruments::{Instrument, Instruments};
+use crate::symbol::Symbol;
+
+/// The codec of a venue: what to ask, and what the answers mean.
+///
+/// It does no input or output and looks at no clock; a [`Feed`](crate::Feed) does that for it.
+pub trait Exchange: fmt::Debug + Send + Sync {
+    /// The venue's name in lower case: `binance`.
+    fn id(&self) -> &'static str;
+
+    /// How many streams one WebSocket connection may carry: one per symbol and channel.
+    fn max_streams(&self) -> usize;
+
+    /// How long a connection may be silent, without even a ping, until it counts as lost.
+    fn silence_limit(&self) -> Duration;
+
+    /// The request for the list of instruments.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl>;
+
+    /// Reads the answer to [`metadata_request`](Self::metadata_request): what can be traded.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the answer has another form.
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed>;
+
+    /// The WebSocket to open, and what to say there, for `channels` of `instruments`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    fn stream_request(
+        &self,
+        instruments: &[Instrument],
+        channels: &BTreeSet<Channel>,
+    ) -> Result<WsRequest, InvalidUrl>;
+
+    /// The request for a snapshot of an order book.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl>;
+
+    /// Reads the answer to [`snapshot_request`](Self::snapshot_request), received at `received_ns`.
+    ///
+    /// # Errors
+    /// [`Malformed`] if the answer has another form.
+    fn parse_snapshot(
+        &self,
+        symbol: &Symbol,
+        body: &[u8],
+        received_ns: i64,
+    ) -> Result<L2Snapshot, Malformed>;
+
+    /// Reads one text message of the WebSocket, received at `received_ns`.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it cannot be understood. A well-formed message of an unknown kind, or about
+    /// something that is not among `instruments`, is a [`VenueMessage::Unknown`].
+    fn decode(
+        &self,
+        text: &str,
+        instruments: &Instruments,
+        received_ns: i64,
+    ) -> Result<VenueMessage, Malformed>;
+}
+
+/// One message of a venue's WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VenueMessage {
+    /// A trade.
+    Trade(Trade),
+    /// The best bid and ask.
+    Ticker(Ticker),
+    /// Changes of a book.
+    Depth(L2Delta),
+    /// The venue did what it was asked.
+    Acknowledged,
+    /// The venue declined what it was asked. The connection stays usable.
+    Rejected {
+        /// The venue's error code.
+        code: i64,
+        /// The venue's words.
+        message: String,
+    },
+    /// The venue is about to close the connection.
+    ShutdownAnnounced,
+    /// A well-formed message that is of no use here.
+    Unknown {
+        /// What it says it is.
+        kind: String,
+    },
+}
+
+/// A message or an answer that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("understand the message: {reason}")]
+pub struct Malformed {
+    reason: String,
+}
+
+impl Malformed {
+    /// A message with something wrong.
+    #[must_use]
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}

@@ -1,0 +1,108 @@
+//! How long to wait before the next try.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use super::failure::{Failure, Pace};
+
+/// The most that is waited, unless the other side asks for more.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Delays that double from 1 second on, each lengthened by a random share of itself: 1 to 2
+/// seconds, 2 to 4, and so on up to 30 to 60.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    delays: ExponentialBackoff,
+    attempt: u32,
+}
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        let delays = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_secs(1))
+            .with_max_delay(LONGEST / 2)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        Self { delays, attempt: 0 }
+    }
+
+    /// How many tries have failed since the last reset.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Counts a failed try and tells how long to wait until the next one.
+    pub(super) fn delay_after(&mut self, failure: &Failure) -> Duration {
+        self.attempt = self.attempt.saturating_add(1);
+        let delay = match failure.pace {
+            // Only once: a venue that keeps announcing its end shall not be dialed in a loop.
+            Pace::AtOnce if self.attempt == 1 => Duration::ZERO,
+            Pace::AtOnce | Pace::Growing => self.growing(),
+            Pace::Slowest => LONGEST,
+        };
+        delay.max(failure.retry_after.unwrap_or_default())
+    }
+
+    /// The next of the growing delays.
+    pub(super) fn growing(&mut self) -> Duration {
+        self.delays.next().unwrap_or(LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_with_jitter_up_to_a_minute() {
+        let mut backoff = Backoff::new();
+        for attempt in 1..=12 {
+            let delay = backoff.delay_after(&Failure::new("x")).as_secs_f64();
+            let base = f64::from(1 << (attempt - 1).min(5)).min(30.0);
+            assert!((base..=2.0 * base).contains(&delay), "{attempt}: {delay}");
+            assert_eq!(backoff.attempt(), attempt);
+        }
+        backoff.reset();
+        assert!(backoff.delay_after(&Failure::new("x")) <= Duration::from_secs(2));
+    }
+
+    #[test]
+    fn two_backoffs_differ() {
+        let delays = || {
+            let mut backoff = Backoff::new();
+            [(); 5].map(|()| backoff.growing())
+        };
+        assert_ne!(delays(), delays());
+    }
+
+    #[test]
+    fn what_the_other_side_asks_for_is_the_least() {
+        let mut backoff = Backoff::new();
+        let wait = Duration::from_secs(120);
+        let asked = Failure::new("x").with_retry_after(Some(wait));
+        assert_eq!(backoff.delay_after(&asked), wait);
+        let absurd = Failure::new("x").with_retry_after(Some(Duration::MAX));
+        let three_days = Duration::from_secs(3 * 24 * 60 * 60);
+        assert_eq!(backoff.delay_after(&absurd), three_days);
+    }
+
+    #[test]
+    fn an_announced_end_is_followed_at_once_but_only_once() {
+        let mut backoff = Backoff::new();
+        let announced = Failure::new("x").with_pace(Pace::AtOnce);
+        assert_eq!(backoff.delay_after(&announced), Duration::ZERO);
+        assert!(backoff.delay_after(&announced) >= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_cannot_succeed_by_itself_waits_longest() {
+        let hopeless = Failure::new("x").with_pace(Pace::Slowest);
+        assert_eq!(Backoff::new().delay_after(&hopeless), LONGEST);
+    }
+}

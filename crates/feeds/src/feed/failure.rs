@@ -1,0 +1,90 @@
+//! Why a try ended, in words, and how soon the next one makes sense.
+
+use std::error::Error;
+use std::time::Duration;
+
+use transport::{DialError, HttpError, WsError, chain};
+
+use crate::exchange::{InvalidUrl, Malformed};
+
+/// The most that the other side may ask to wait: the longest ban that Binance knows.
+const LONGEST_WAIT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
+/// A try that came to its end.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: String,
+    pub(super) pace: Pace,
+    /// How long the other side asked to wait; at most [`LONGEST_WAIT`].
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// How soon to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// Now: the end was announced and the venue wants the next connection.
+    AtOnce,
+    /// After a delay that grows from try to try.
+    Growing,
+    /// After the longest delay: without somebody changing something, the next try fails as well.
+    Slowest,
+}
+
+impl Failure {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            pace: Pace::Growing,
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn with_pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.retry_after = wait.map(|wait| wait.min(LONGEST_WAIT));
+        self
+    }
+
+    fn caused_by(error: &(dyn Error + 'static), is_retryable: bool) -> Self {
+        Self::new(format!("failed to {}", chain(error))).with_pace(if is_retryable {
+            Pace::Growing
+        } else {
+            Pace::Slowest
+        })
+    }
+}
+
+impl From<DialError> for Failure {
+    fn from(error: DialError) -> Self {
+        Self::caused_by(&error, error.is_retryable()).with_retry_after(error.retry_after())
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Self {
+        let retry_after = error.dial_error().and_then(DialError::retry_after);
+        Self::caused_by(&error, error.is_retryable()).with_retry_after(retry_after)
+    }
+}
+
+impl From<WsError> for Failure {
+    fn from(error: WsError) -> Self {
+        Self::caused_by(&error, true)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::caused_by(&error, true)
+    }
+}
+
+impl From<InvalidUrl> for Failure {
+    fn from(error: InvalidUrl) -> Self {
+        Self::new(error.to_string()).with_pace(Pace::Slowest)
+    }
+}

@@ -1,0 +1,174 @@
+//! Runs a codec over the transports.
+
+mod backoff;
+mod books;
+mod failure;
+mod outbox;
+mod rest;
+mod session;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use transport::{HttpTransport, WsDialer};
+
+use self::backoff::Backoff;
+use self::books::Books;
+use self::failure::Failure;
+use self::outbox::{Outbox, Stopped, now_ns};
+use self::rest::Rest;
+use self::session::Session;
+use crate::channel::Channel;
+use crate::event::FeedEvent;
+use crate::exchange::Exchange;
+use crate::instruments::{Instrument, Instruments, UnknownSymbol};
+use crate::subscription::Subscription;
+
+/// How long a connection or a book must last for what failed before it to be forgotten.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// The market data of one venue: what is subscribed to, and the transports to use.
+///
+/// Everything goes through the two transports: the list of instruments and the snapshots of books
+/// through the one, the streams through the other. For every connection and every reconnect the
+/// [`WsDialer`] is asked anew, so it decides about the route each time.
+pub struct Feed {
+    exchange: Arc<dyn Exchange>,
+    subscription: Subscription,
+    rest: Arc<Rest>,
+    ws: Arc<dyn WsDialer>,
+    silence_limit: Duration,
+}
+
+impl Feed {
+    /// A feed of `subscription` from `exchange`.
+    #[must_use]
+    pub fn new(
+        exchange: impl Exchange + 'static,
+        subscription: Subscription,
+        http: Arc<dyn HttpTransport>,
+        ws: Arc<dyn WsDialer>,
+    ) -> Self {
+        Self {
+            silence_limit: exchange.silence_limit(),
+            exchange: Arc::new(exchange),
+            subscription,
+            rest: Arc::new(Rest::new(http)),
+            ws,
+        }
+    }
+
+    /// The same feed, with another limit for how long a connection may be silent, without even a
+    /// ping, until it counts as lost. The default is the venue's
+    /// [`silence_limit`](Exchange::silence_limit).
+    #[must_use]
+    pub fn with_silence_limit(mut self, limit: Duration) -> Self {
+        self.silence_limit = limit;
+        self
+    }
+
+    /// Streams into `events` until the receiver is dropped, or this future is.
+    ///
+    /// Whatever fails is tried again, with a growing delay, and told as an event; venues that close
+    /// connections from time to time are no reason to end. A subscription of more streams than one
+    /// connection may carry is spread over several.
+    ///
+    /// Memory is bounded: a subscriber that is behind holds up the reading of the socket, and so
+    /// the venue. One that is behind for too long is disconnected by the venue, which shows as an
+    /// event, as does the new beginning after it.
+    ///
+    /// # Errors
+    /// [`UnknownSymbol`] if something is subscribed to that the venue does not list as trading when
+    /// the feed starts. Nothing has been streamed then.
+    pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), UnknownSymbol> {
+        let outbox = Outbox::new(events.clone());
+        tokio::select! {
+            outcome = self.drive(outbox) => outcome,
+            () = events.closed() => Ok(()),
+        }
+    }
+
+    async fn drive(self, outbox: Outbox) -> Result<(), UnknownSymbol> {
+        let Ok(listed) = self.load_instruments(&outbox).await else {
+            return Ok(());
+        };
+        let chosen = listed.select(self.subscription.symbols())?;
+        drop(listed);
+        let channels = self.subscription.channels().len();
+        let symbols_per_connection = (self.exchange.max_streams() / channels).max(1);
+        let sessions = chosen
+            .chunks(symbols_per_connection)
+            .map(|chosen| self.session(chosen, &outbox).run());
+        join_all(sessions).await;
+        Ok(())
+    }
+
+    async fn load_instruments(&self, outbox: &Outbox) -> Result<Instruments, Stopped> {
+        let mut backoff = Backoff::new();
+        loop {
+            let failure = match self.try_load_instruments().await {
+                Ok(instruments) => return Ok(instruments),
+                Err(failure) => failure,
+            };
+            let retry_in = backoff.delay_after(&failure);
+            outbox
+                .send(FeedEvent::Disconnected {
+                    exchange: self.exchange.id(),
+                    reason: format!("no list of instruments: {}", failure.reason),
+                    retry_in,
+                    attempt: backoff.attempt(),
+                    received_ns: now_ns(),
+                })
+                .await?;
+            sleep(retry_in).await;
+        }
+    }
+
+    async fn try_load_instruments(&self) -> Result<Instruments, Failure> {
+        let request = self.exchange.metadata_request()?;
+        let body = self.rest.fetch(request).await?;
+        let instruments = self.exchange.parse_metadata(&body)?;
+        if instruments.is_empty() {
+            // Maintenance, not a mistake in the subscription.
+            return Err(Failure::new("nothing is trading"));
+        }
+        Ok(instruments)
+    }
+
+    fn session(&self, chosen: &[Instrument], outbox: &Outbox) -> Session {
+        let channels = self.subscription.channels();
+        let with_books = if channels.contains(&Channel::L2Book) {
+            chosen
+        } else {
+            &[]
+        };
+        let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
+        Session {
+            exchange: Arc::clone(&self.exchange),
+            ws: Arc::clone(&self.ws),
+            outbox: outbox.clone(),
+            silence_limit: self.silence_limit,
+            chosen: chosen.to_vec(),
+            channels: channels.clone(),
+            instruments: chosen.iter().cloned().collect(),
+            books: Books::new(exchange, rest, outbox.clone(), with_books),
+            last_trades: HashMap::new(),
+            backoff: Backoff::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Feed")
+            .field("exchange", &self.exchange)
+            .field("subscription", &self.subscription)
+            .field("silence_limit", &self.silence_limit)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,226 @@
+//! One WebSocket connection and all that follow it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep};
+use transport::{Excerpt, Message, WebSocket, WsDialer, WsError};
+
+use super::HEALTHY_AFTER;
+use super::backoff::Backoff;
+use super::books::Books;
+use super::failure::{Failure, Pace};
+use super::outbox::{Outbox, Stopped, now_ns};
+use crate::channel::Channel;
+use crate::event::{FeedEvent, Trade};
+use crate::exchange::{Exchange, Malformed, VenueMessage};
+use crate::instruments::{Instrument, Instruments};
+use crate::symbol::Symbol;
+
+/// Streams the channels of some instruments over one connection at a time.
+pub(super) struct Session {
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) ws: Arc<dyn WsDialer>,
+    pub(super) outbox: Outbox,
+    pub(super) silence_limit: Duration,
+    pub(super) chosen: Vec<Instrument>,
+    pub(super) channels: BTreeSet<Channel>,
+    /// What messages may be about: `chosen`, by name.
+    pub(super) instruments: Instruments,
+    pub(super) books: Books,
+    pub(super) last_trades: HashMap<Symbol, u64>,
+    pub(super) backoff: Backoff,
+}
+
+impl Session {
+    /// Connects, streams, and connects again, until the subscriber is gone.
+    pub(super) async fn run(mut self) -> Stopped {
+        loop {
+            if let Err(stopped) = self.connect_once().await {
+                return stopped;
+            }
+        }
+    }
+
+    /// Streams over one connection until it ends, and waits until the time for the next has come.
+    async fn connect_once(&mut self) -> Result<(), Stopped> {
+        let failure = match self.dial().await {
+            Ok(socket) => self.stream(socket).await?,
+            Err(failure) => failure,
+        };
+        let retry_in = self.backoff.delay_after(&failure);
+        let attempt = self.backoff.attempt();
+        self.outbox
+            .send(FeedEvent::Disconnected {
+                exchange: self.exchange.id(),
+                reason: failure.reason,
+                retry_in,
+                attempt,
+                received_ns: now_ns(),
+            })
+            .await?;
+        self.books.restart().await?;
+        sleep(retry_in).await;
+        Ok(())
+    }
+
+    async fn dial(&mut self) -> Result<WebSocket, Failure> {
+        let request = self.exchange.stream_request(&self.chosen, &self.channels)?;
+        Ok(self.ws.dial(request).await?)
+    }
+
+    /// Streams until the connection ends, and tells why it did.
+    async fn stream(&mut self, mut socket: WebSocket) -> Result<Failure, Stopped> {
+        let proxies = socket.info().hops().iter().map(ToString::to_string);
+        self.outbox
+            .send(FeedEvent::Connected {
+                exchange: self.exchange.id(),
+                proxies: proxies.collect(),
+                received_ns: now_ns(),
+            })
+            .await?;
+        let opened_at = Instant::now();
+        let mut heard_at = opened_at;
+        let mut silence = pin!(sleep(self.silence_limit));
+        loop {
+            tokio::select! {
+                // In this order, a venue that is busy cannot starve the few snapshots, and what it
+                // has sent counts before its silence.
+                biased;
+                Some(fetched) = self.books.next() => {
+                    let began_at = Instant::now();
+                    self.books.fetched(fetched).await?;
+                    // Time in which nobody read is not the venue's silence.
+                    heard_at += began_at.elapsed();
+                }
+                message = socket.next() => {
+                    if let Some(end) = self.receive(message, opened_at).await? {
+                        return Ok(end);
+                    }
+                    heard_at = Instant::now();
+                }
+                () = &mut silence => {
+                    if heard_at.elapsed() >= self.silence_limit {
+                        let limit = self.silence_limit;
+                        return Ok(Failure::new(format!("nothing received for {limit:?}")));
+                    }
+                    silence.as_mut().reset(heard_at + self.silence_limit);
+                }
+            }
+        }
+    }
+
+    /// Takes what the socket yields. Tells why the connection ended, if it did.
+    async fn receive(
+        &mut self,
+        message: Option<Result<Message, WsError>>,
+        opened_at: Instant,
+    ) -> Result<Option<Failure>, Stopped> {
+        let message = match message {
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
+            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame))),
+            Some(Ok(message)) => message,
+            Some(Err(error)) => return Ok(Some(error.into())),
+            None => {
+                return Ok(Some(Failure::new(
+                    "the connection ended without a close frame",
+                )));
+            }
+        };
+        let received_ns = now_ns();
+        let decoded = self.decode(&message, received_ns);
+        if let Ok(VenueMessage::Trade(_) | VenueMessage::Ticker(_) | VenueMessage::Depth(_)) =
+            decoded
+        {
+            self.note_data(opened_at);
+        }
+        let exchange = self.exchange.id();
+        let event = match decoded {
+            Ok(VenueMessage::Depth(delta)) => {
+                self.books.update(delta).await?;
+                return Ok(None);
+            }
+            Ok(VenueMessage::Trade(trade)) if self.is_repeated(&trade) => return Ok(None),
+            Ok(VenueMessage::Trade(trade)) => FeedEvent::Trade(trade),
+            Ok(VenueMessage::Ticker(ticker)) => FeedEvent::Ticker(ticker),
+            Ok(VenueMessage::Acknowledged) => return Ok(None),
+            Ok(VenueMessage::ShutdownAnnounced) => {
+                let announced = FeedEvent::ShutdownAnnounced {
+                    exchange,
+                    received_ns,
+                };
+                self.outbox.send(announced).await?;
+                let end = Failure::new("the venue announced a shutdown").with_pace(Pace::AtOnce);
+                return Ok(Some(end));
+            }
+            Ok(VenueMessage::Rejected { code, message }) => FeedEvent::Rejected {
+                exchange,
+                code,
+                message,
+                received_ns,
+            },
+            Ok(VenueMessage::Unknown { kind }) => FeedEvent::Unknown {
+                exchange,
+                kind,
+                excerpt: excerpt(&message),
+                received_ns,
+            },
+            Err(malformed) => FeedEvent::Malformed {
+                exchange,
+                reason: malformed.reason().to_owned(),
+                excerpt: excerpt(&message),
+                received_ns,
+            },
+        };
+        self.outbox.send(event).await?;
+        Ok(None)
+    }
+
+    fn decode(&self, message: &Message, received_ns: i64) -> Result<VenueMessage, Malformed> {
+        let Message::Text(_) = message else {
+            return Err(Malformed::new("binary, not text"));
+        };
+        let text = message
+            .as_text()
+            .ok_or_else(|| Malformed::new("not utf-8"))?;
+        self.exchange.decode(text, &self.instruments, received_ns)
+    }
+
+    /// Whether the trade has been seen before, perhaps over an earlier connection.
+    fn is_repeated(&mut self, trade: &Trade) -> bool {
+        match self.last_trades.get_mut(&trade.symbol) {
+            Some(last_id) if trade.id <= *last_id => return true,
+            Some(last_id) => *last_id = trade.id,
+            None => drop(self.last_trades.insert(trade.symbol.clone(), trade.id)),
+        }
+        false
+    }
+
+    /// Data on a connection that has lasted for a while ends a series of failures.
+    fn note_data(&mut self, opened_at: Instant) {
+        if self.backoff.attempt() > 0 && opened_at.elapsed() >= HEALTHY_AFTER {
+            self.backoff.reset();
+        }
+    }
+}
+
+fn closed(frame: Option<(u16, String)>) -> Failure {
+    Failure::new(match frame {
+        Some((code, reason)) if reason.is_empty() => format!("closed by the venue: {code}"),
+        Some((code, reason)) => {
+            let reason = Excerpt::of(reason.as_bytes());
+            format!("closed by the venue: {code} {reason}")
+        }
+        None => "closed by the venue without a code".to_owned(),
+    })
+}
+
+fn excerpt(message: &Message) -> String {
+    match message {
+        Message::Text(bytes) | Message::Binary(bytes) => Excerpt::of(bytes).to_string(),
+        _ => String::new(),
+    }
+}

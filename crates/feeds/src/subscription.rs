@@ -1,0 +1,84 @@
+//! What a feed shall deliver.
+
+use std::collections::BTreeSet;
+
+use crate::channel::Channel;
+use crate::symbol::Symbol;
+
+/// Which channels of which symbols a feed shall deliver: at least one of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    symbols: Vec<Symbol>,
+    channels: BTreeSet<Channel>,
+}
+
+impl Subscription {
+    /// Every one of `channels` for every one of `symbols`. What is named twice counts once.
+    ///
+    /// # Errors
+    /// [`EmptySubscription`] if there is no symbol or no channel.
+    pub fn new(
+        symbols: impl IntoIterator<Item = Symbol>,
+        channels: impl IntoIterator<Item = Channel>,
+    ) -> Result<Self, EmptySubscription> {
+        let mut seen = BTreeSet::new();
+        let symbols: Vec<_> = symbols
+            .into_iter()
+            .filter(|symbol| seen.insert(symbol.clone()))
+            .collect();
+        let channels: BTreeSet<_> = channels.into_iter().collect();
+        if symbols.is_empty() {
+            return Err(EmptySubscription("symbol"));
+        }
+        if channels.is_empty() {
+            return Err(EmptySubscription("channel"));
+        }
+        Ok(Self { symbols, channels })
+    }
+
+    /// The symbols, in the order in which they were given.
+    #[must_use]
+    pub fn symbols(&self) -> &[Symbol] {
+        &self.symbols
+    }
+
+    /// The channels.
+    #[must_use]
+    pub fn channels(&self) -> &BTreeSet<Channel> {
+        &self.channels
+    }
+}
+
+/// A subscription to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a subscription needs at least one {0}")]
+pub struct EmptySubscription(&'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn symbol(text: &str) -> Symbol {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_named_twice_counts_once_and_order_is_kept() {
+        let subscription = Subscription::new(
+            [symbol("ETH-USDT"), symbol("BTC-USDT"), symbol("ETH-USDT")],
+            [Channel::Ticker, Channel::Trades, Channel::Ticker],
+        )
+        .unwrap();
+        assert_eq!(
+            subscription.symbols(),
+            [symbol("ETH-USDT"), symbol("BTC-USDT")]
+        );
+        assert_eq!(subscription.channels().len(), 2);
+    }
+
+    #[test]
+    fn a_subscription_to_nothing_is_refused() {
+        assert!(Subscription::new([], Channel::ALL).is_err());
+        assert!(Subscription::new([symbol("A-B")], []).is_err());
+    }
+}

@@ -1,0 +1,103 @@
+//! The venue-neutral name of what is traded.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+/// A venue-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
+///
+/// Cheap to clone. Case matters, because venues list names such as `kPEPE`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Symbol(Arc<str>);
+
+impl Symbol {
+    /// Parses a symbol: two or more parts, joined by `-`, without white space.
+    ///
+    /// # Errors
+    /// [`InvalidSymbol`] if `text` has another form.
+    pub fn parse(text: &str) -> Result<Self, InvalidSymbol> {
+        let is_part = |part: &str| {
+            !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control())
+        };
+        if text.contains('-') && text.split('-').all(is_part) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidSymbol(text.to_owned()))
+        }
+    }
+
+    /// The symbol as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Symbol {
+    type Err = InvalidSymbol;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text)
+    }
+}
+
+impl Borrow<str> for Symbol {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+impl Serialize for Symbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// Text that is not a [`Symbol`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid symbol {0:?}: expected a form like BTC-USDT or SOL-USDC-PERP")]
+pub struct InvalidSymbol(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_has_two_or_more_parts() {
+        for text in [
+            "BTC-USDT",
+            "SOL-USDC-PERP",
+            "kPEPE-USDC-PERP",
+            "AAPL.US-USDC-PERP",
+        ] {
+            assert_eq!(Symbol::parse(text).unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "BTCUSDT",
+            "BTC/USDT",
+            "BTC-",
+            "-USDT",
+            "BTC--USDT",
+            "BTC -USDT",
+            "BTC-\u{1}",
+        ] {
+            assert!(Symbol::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! From the list of instruments to the open connection.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use feeds::{Backpack, Binance, Channel, FeedEvent};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+
+use crate::fake::{Dial, Events, LISTED, Rig, ok, status, trade};
+use crate::fixtures::{read, symbol};
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_instruments_comes_before_the_first_dial() {
+    let rig = Rig::new([ok(LISTED).after(5)], [Dial::Open(vec![trade(1)])]);
+    let start = Instant::now();
+    let mut events = rig.start(Channel::Trades);
+    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    let FeedEvent::Trade(trade) = events.next().await else {
+        panic!("not a trade");
+    };
+    assert_eq!(
+        (trade.exchange, trade.symbol),
+        ("binance", symbol("BTC-USDT"))
+    );
+    assert!(trade.received_ns > 1_700_000_000_000_000_000);
+    assert_eq!(rig.dial_times(), [start + Duration::from_secs(5)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_list_of_instruments_is_told_and_loaded_again() {
+    let rig = Rig::new(
+        [
+            status(
+                451,
+                "{\n  \"code\": 0,\n  \"msg\": \"restricted location\"\n}",
+            ),
+            status(503, r#"{"code":-1008,"msg":"overloaded"}"#),
+            ok("<html>"),
+            ok(r#"{"symbols":[]}"#),
+            ok(LISTED),
+        ],
+        [Dial::Open(vec![])],
+    );
+    let mut events = rig.start(Channel::Trades);
+
+    let (reason, retry_in, attempt) = events.disconnected().await;
+    assert!(
+        reason.contains("status 451") && reason.contains("restricted location"),
+        "{reason}"
+    );
+    assert_eq!((retry_in, attempt), (Duration::from_secs(60), 1));
+
+    let (reason, retry_in, attempt) = events.disconnected().await;
+    assert!(reason.contains("status 503"), "{reason}");
+    assert!(retry_in <= Duration::from_secs(2));
+    assert_eq!(attempt, 2);
+
+    let (reason, _, attempt) = events.disconnected().await;
+    assert!(
+        reason.contains("failed to understand the message"),
+        "{reason}"
+    );
+    assert_eq!(attempt, 3);
+
+    let (reason, ..) = events.disconnected().await;
+    assert_eq!(reason, "no list of instruments: nothing is trading");
+
+    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_recorded_refusal_of_a_venue_is_told_with_status_and_words() {
+    for path in ["binance/rest_errors.json", "backpack/rest_errors.json"] {
+        let refusals: Vec<serde_json::Value> = serde_json::from_str(&read(path)).unwrap();
+        assert_eq!(refusals.len(), 7);
+        for refusal in refusals {
+            let code = refusal["status"].as_u64().unwrap();
+            let mut answer = status(code.try_into().unwrap(), refusal["body"].as_str().unwrap());
+            let retry_after = refusal["headers"]["Retry-After"].as_str();
+            if let Some(seconds) = retry_after {
+                answer = answer.with_retry_after(seconds);
+            }
+            let rig = Rig::new([answer], []);
+            let (reason, retry_in, _) = rig.start(Channel::Trades).disconnected().await;
+            assert!(reason.contains(&format!("status {code}")), "{reason}");
+            assert!(reason.contains("body \""), "{reason}");
+            let is_refusal_for_good = code < 500 && code != 429;
+            let least =
+                retry_after.map_or(u64::from(is_refusal_for_good) * 60, |s| s.parse().unwrap());
+            assert!(
+                retry_in >= Duration::from_secs(least),
+                "{code}: {retry_in:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_symbol_that_is_not_listed_ends_the_feed_before_any_dial() {
+    let rig = Rig::new([ok(LISTED)], []);
+    let feed = rig.feed(
+        Binance::default(),
+        &["BTC-USDT", "ETH-USTD"],
+        &[Channel::Trades],
+    );
+    let (sender, mut events) = mpsc::channel(1);
+    let error = feed.run(sender).await.unwrap_err();
+    assert_eq!(error.symbol(), &symbol("ETH-USTD"));
+    assert_eq!(error.nearest(), Some(&symbol("ETH-USDT")));
+    assert!(rig.dial_times().is_empty());
+    assert!(events.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_ends_when_its_subscriber_is_gone() {
+    let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![trade(1)])]);
+    let feed = rig.feed(Binance::default(), &["BTC-USDT"], &[Channel::Trades]);
+    let (sender, mut events) = mpsc::channel(8);
+    let running = tokio::spawn(feed.run(sender));
+    events.recv().await.unwrap();
+    drop(events);
+    let ended = timeout(Duration::from_secs(1), running).await;
+    assert_eq!(ended.unwrap().unwrap(), Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_connection_carries_more_streams_than_the_venue_allows() {
+    let row = |index: u32| {
+        format!(
+            r#"{{"symbol":"A{index}U","status":"TRADING","baseAsset":"A{index}","quoteAsset":"U"}}"#
+        )
+    };
+    let rows: Vec<_> = (0..700).map(row).collect();
+    let listed = format!(r#"{{"symbols":[{}]}}"#, rows.join(","));
+    let rig = Rig::new([ok(listed)], []);
+    let names: Vec<_> = (0..700).map(|index| format!("A{index}-U")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let feed = rig.feed(Binance::default(), &names, &Channel::ALL);
+    assert!(Events::of(feed, 1).are_over_for(1).await);
+
+    let dials = rig.ws.dials.lock().unwrap();
+    let streams: Vec<Vec<_>> = dials
+        .iter()
+        .map(|(_, request)| {
+            let query = request.uri().query().unwrap();
+            query.trim_start_matches("streams=").split('/').collect()
+        })
+        .collect();
+    assert_eq!(streams.len(), 3);
+    assert!(streams.iter().all(|streams| streams.len() <= 1024));
+    assert_eq!(streams.concat().iter().collect::<HashSet<_>>().len(), 2100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn backpack_is_told_what_to_send_when_it_is_dialed() {
+    let listed = read("backpack/rest_markets_trimmed.json");
+    let rig = Rig::new([ok(listed)], [Dial::Open(vec![])]);
+    let feed = rig.feed(Backpack::default(), &["SOL-USDC-PERP"], &[Channel::Ticker]);
+    let mut events = Events::of(feed, 8);
+    assert!(matches!(
+        events.next().await,
+        FeedEvent::Connected {
+            exchange: "backpack",
+            ..
+        }
+    ));
+    let dials = rig.ws.dials.lock().unwrap();
+    assert_eq!(
+        dials[0].1.first_messages[0].as_text().unwrap(),
+        r#"{"method":"SUBSCRIBE","params":["bookTicker.SOL_USDC_PERP"]}"#
+    );
+}

@@ -1,0 +1,344 @@
+//! Transports that follow a script, in memory.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use feeds::{Channel, Exchange, Feed, FeedEvent, Subscription};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{Sink, Stream, StreamExt};
+use http::{Request, Response};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+use transport::{
+    ConnectionInfo, DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, HttpTransport,
+    Message, Phase, Target, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest,
+};
+
+use crate::fixtures::symbol;
+
+/// What a scripted connection does next. After its last step it is silent.
+pub(crate) enum Step {
+    Send(Message),
+    Wait(u64),
+    Break,
+    End,
+}
+
+pub(crate) fn say(text: impl Into<String>) -> Step {
+    Step::Send(Message::text(text))
+}
+
+/// What comes of a dial.
+pub(crate) enum Dial {
+    Open(Vec<Step>),
+    Fail(DialError),
+}
+
+pub(crate) fn dial_error(kind: DialErrorKind) -> DialError {
+    let target = Target::parse("exchange.example", 443).unwrap();
+    DialError::new(Hop::Target(target.endpoint().clone()), Phase::Tcp, kind)
+}
+
+/// Dials as scripted; when the script is over, a dial hangs.
+#[derive(Default)]
+pub(crate) struct FakeWs {
+    script: Mutex<VecDeque<Dial>>,
+    pub(crate) dials: Mutex<Vec<(Instant, WsRequest)>>,
+    /// How many messages were taken from all connections.
+    pub(crate) taken: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl WsDialer for FakeWs {
+    async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
+        self.dials.lock().unwrap().push((Instant::now(), request));
+        let next = self.script.lock().unwrap().pop_front();
+        match next {
+            Some(Dial::Open(steps)) => {
+                let frames = play(steps.into(), Arc::clone(&self.taken));
+                Ok(WebSocket::new(Frames(frames), ConnectionInfo::default()))
+            }
+            Some(Dial::Fail(error)) => Err(error),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+type Frame = Result<Message, WsError>;
+
+fn play(steps: VecDeque<Step>, taken: Arc<AtomicUsize>) -> BoxStream<'static, Frame> {
+    stream::unfold((steps, taken), async |(mut steps, taken)| {
+        loop {
+            let frame = match steps.pop_front() {
+                Some(Step::Wait(seconds)) => {
+                    sleep(Duration::from_secs(seconds)).await;
+                    continue;
+                }
+                Some(Step::Send(message)) => Ok(message),
+                Some(Step::Break) => Err(WsError::new(WsErrorKind::Broken, "reset by peer")),
+                Some(Step::End) => return None,
+                None => std::future::pending().await,
+            };
+            taken.fetch_add(1, Ordering::Relaxed);
+            return Some((frame, (steps, taken)));
+        }
+    })
+    .boxed()
+}
+
+struct Frames(BoxStream<'static, Frame>);
+
+impl Stream for Frames {
+    type Item = Frame;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+/// A feed says everything when it dials and nothing after.
+impl Sink<Message> for Frames {
+    type Error = WsError;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        panic!("the feed spoke")
+    }
+
+    fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), WsError> {
+        panic!("the feed spoke")
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// An answer to a REST request, and how long it takes.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    status: u16,
+    retry_after: Option<String>,
+    body: String,
+    seconds: u64,
+}
+
+pub(crate) fn ok(body: impl Into<String>) -> Answer {
+    status(200, body)
+}
+
+pub(crate) fn status(status: u16, body: impl Into<String>) -> Answer {
+    Answer {
+        status,
+        retry_after: None,
+        body: body.into(),
+        seconds: 0,
+    }
+}
+
+impl Answer {
+    pub(crate) fn with_retry_after(mut self, value: &str) -> Self {
+        self.retry_after = Some(value.to_owned());
+        self
+    }
+
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.seconds = seconds;
+        self
+    }
+}
+
+/// Answers requests for the list of instruments and for snapshots, each from its own queue. The
+/// last answer of a queue is given again and again; an empty queue means a broken connection.
+#[derive(Default)]
+pub(crate) struct FakeHttp {
+    metadata: Mutex<VecDeque<Answer>>,
+    depth: Mutex<VecDeque<Answer>>,
+    pub(crate) requests: Mutex<Vec<(Instant, String)>>,
+    under_way: AtomicUsize,
+    pub(crate) most_under_way: AtomicUsize,
+}
+
+#[async_trait]
+impl HttpTransport for FakeHttp {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let uri = request.uri().to_string();
+        let queue = if uri.contains("/depth") {
+            &self.depth
+        } else {
+            &self.metadata
+        };
+        self.requests.lock().unwrap().push((Instant::now(), uri));
+        let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most_under_way.fetch_max(under_way, Ordering::Relaxed);
+        let answer = {
+            let mut queue = queue.lock().unwrap();
+            let is_last = queue.len() <= 1;
+            if is_last {
+                queue.front().cloned()
+            } else {
+                queue.pop_front()
+            }
+        };
+        sleep(Duration::from_secs(
+            answer.as_ref().map_or(0, |answer| answer.seconds),
+        ))
+        .await;
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        let Some(answer) = answer else {
+            return Err(HttpError::new(HttpErrorKind::Broken, "reset by peer"));
+        };
+        let mut response = Response::builder().status(answer.status);
+        if let Some(value) = answer.retry_after {
+            response = response.header("Retry-After", value);
+        }
+        Ok(response.body(Bytes::from(answer.body)).unwrap())
+    }
+}
+
+/// Everything around a feed.
+pub(crate) struct Rig {
+    pub(crate) http: Arc<FakeHttp>,
+    pub(crate) ws: Arc<FakeWs>,
+    silence_limit: Option<Duration>,
+}
+
+impl Rig {
+    pub(crate) fn new(
+        metadata: impl Into<VecDeque<Answer>>,
+        dials: impl Into<VecDeque<Dial>>,
+    ) -> Self {
+        let http = FakeHttp {
+            metadata: Mutex::new(metadata.into()),
+            ..FakeHttp::default()
+        };
+        let ws = FakeWs {
+            script: Mutex::new(dials.into()),
+            ..FakeWs::default()
+        };
+        Self {
+            http: Arc::new(http),
+            ws: Arc::new(ws),
+            silence_limit: None,
+        }
+    }
+
+    pub(crate) fn with_snapshots(self, answers: impl Into<VecDeque<Answer>>) -> Self {
+        *self.http.depth.lock().unwrap() = answers.into();
+        self
+    }
+
+    pub(crate) fn with_silence_limit(mut self, limit: Duration) -> Self {
+        self.silence_limit = Some(limit);
+        self
+    }
+
+    pub(crate) fn feed(
+        &self,
+        exchange: impl Exchange + 'static,
+        symbols: &[&str],
+        channels: &[Channel],
+    ) -> Feed {
+        let symbols = symbols.iter().map(|text| symbol(text));
+        let subscription = Subscription::new(symbols, channels.iter().copied()).unwrap();
+        let feed = Feed::new(exchange, subscription, self.http.clone(), self.ws.clone());
+        match self.silence_limit {
+            Some(limit) => feed.with_silence_limit(limit),
+            None => feed,
+        }
+    }
+
+    /// Starts a feed of BTC-USDT.
+    pub(crate) fn start(&self, channel: Channel) -> Events {
+        let feed = self.feed(feeds::Binance::default(), &["BTC-USDT"], &[channel]);
+        Events::of(feed, 1024)
+    }
+
+    pub(crate) fn dial_times(&self) -> Vec<Instant> {
+        let dials = self.ws.dials.lock().unwrap();
+        dials.iter().map(|(at, _)| *at).collect()
+    }
+
+    pub(crate) fn request_times(&self) -> Vec<Instant> {
+        let requests = self.http.requests.lock().unwrap();
+        requests.iter().map(|(at, _)| *at).collect()
+    }
+}
+
+/// The events of a running feed.
+pub(crate) struct Events(mpsc::Receiver<FeedEvent>);
+
+impl Events {
+    pub(crate) fn of(feed: Feed, capacity: usize) -> Self {
+        let (sender, receiver) = mpsc::channel(capacity);
+        tokio::spawn(feed.run(sender));
+        Self(receiver)
+    }
+
+    pub(crate) async fn next(&mut self) -> FeedEvent {
+        let next = timeout(Duration::from_secs(100_000), self.0.recv()).await;
+        next.expect("no event within a day")
+            .expect("the feed has ended")
+    }
+
+    /// The next event that `wanted` takes; the others are skipped.
+    pub(crate) async fn find<T>(&mut self, wanted: impl Fn(FeedEvent) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = wanted(self.next().await) {
+                return found;
+            }
+        }
+    }
+
+    /// Whether nothing more comes within `seconds`.
+    pub(crate) async fn are_over_for(&mut self, seconds: u64) -> bool {
+        let next = timeout(Duration::from_secs(seconds), self.0.recv()).await;
+        next.is_err()
+    }
+
+    /// The next disconnection: reason, delay and attempt.
+    pub(crate) async fn disconnected(&mut self) -> (String, Duration, u32) {
+        self.find(|event| match event {
+            FeedEvent::Disconnected {
+                reason,
+                retry_in,
+                attempt,
+                ..
+            } => Some((reason, retry_in, attempt)),
+            _ => None,
+        })
+        .await
+    }
+}
+
+pub(crate) const LISTED: &str = r#"{"symbols":[
+    {"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT"},
+    {"symbol":"ETHUSDT","status":"TRADING","baseAsset":"ETH","quoteAsset":"USDT"}]}"#;
+
+pub(crate) fn trade(id: u64) -> Step {
+    say(format!(
+        r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":2,"s":"BTCUSDT","t":{id},"p":"1.5","q":"2","T":1,"m":true,"M":true}}}}"#
+    ))
+}
+
+/// A change of the book: the bid of `bid` gets the size `last_id`.
+pub(crate) fn depth(first_id: u64, last_id: u64, bid: &str) -> Step {
+    say(format!(
+        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":2,"s":"BTCUSDT","U":{first_id},"u":{last_id},"b":[["{bid}","{last_id}"]],"a":[]}}}}"#
+    ))
+}
+
+pub(crate) fn snapshot(last_id: u64) -> Answer {
+    ok(format!(
+        r#"{{"lastUpdateId":{last_id},"bids":[["9.0","1"]],"asks":[["10.0","1"]]}}"#
+    ))
+}

@@ -1,0 +1,73 @@
+//! The recorded messages, and small ones made for a test.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use feeds::{Backpack, Binance, Exchange, Instruments, Level, Malformed, Symbol, VenueMessage};
+
+pub(crate) fn read(path: &str) -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+    fs::read_to_string(format!("{root}/{path}")).unwrap()
+}
+
+pub(crate) fn lines(path: &str) -> Vec<String> {
+    read(path).lines().map(str::to_owned).collect()
+}
+
+pub(crate) fn binance() -> Instruments {
+    let listed = read("binance/rest_exchangeInfo_2021_trimmed.json");
+    Binance::default()
+        .parse_metadata(listed.as_bytes())
+        .unwrap()
+}
+
+pub(crate) fn backpack() -> Instruments {
+    let listed = read("backpack/rest_markets_trimmed.json");
+    Backpack::default()
+        .parse_metadata(listed.as_bytes())
+        .unwrap()
+}
+
+pub(crate) fn symbol(text: &str) -> Symbol {
+    text.parse().unwrap()
+}
+
+pub(crate) fn level(price: &str, size: &str) -> Level {
+    Level {
+        price: price.parse().unwrap(),
+        size: size.parse().unwrap(),
+    }
+}
+
+/// What a message turned out to be, in a word or two.
+pub(crate) fn outcome(decoded: &Result<VenueMessage, Malformed>) -> String {
+    match decoded {
+        Ok(VenueMessage::Trade(trade)) => format!("trade {}", trade.symbol),
+        Ok(VenueMessage::Ticker(ticker)) => format!("ticker {}", ticker.symbol),
+        Ok(VenueMessage::Depth(delta)) => format!("depth {}", delta.symbol),
+        Ok(VenueMessage::Acknowledged) => "acknowledged".to_owned(),
+        Ok(VenueMessage::Rejected { code, message }) => format!("rejected {code} {message}"),
+        Ok(VenueMessage::ShutdownAnnounced) => "shutdown".to_owned(),
+        Ok(VenueMessage::Unknown { kind }) => format!("unknown {kind}"),
+        Err(malformed) => format!("malformed {}", malformed.reason()),
+    }
+}
+
+/// How many messages of a file had which outcome.
+pub(crate) fn tally(
+    exchange: &dyn Exchange,
+    instruments: &Instruments,
+    path: &str,
+) -> BTreeMap<String, usize> {
+    let mut tally = BTreeMap::new();
+    for line in lines(path) {
+        let decoded = exchange.decode(&line, instruments, 0);
+        *tally.entry(outcome(&decoded)).or_default() += 1;
+    }
+    tally
+}
+
+pub(crate) fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<String, usize> {
+    let owned = |(outcome, count): (&str, usize)| (outcome.to_owned(), count);
+    expected.into_iter().map(owned).collect()
+}

@@ -1,0 +1,24 @@
+//! Recorded messages, generated ones, and sessions over scripted transports.
+
+#[cfg(test)]
+mod backpack;
+#[cfg(test)]
+mod binance;
+#[cfg(test)]
+mod book_sync;
+#[cfg(test)]
+mod books;
+#[cfg(test)]
+mod connect;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod reconnect;
+#[cfg(test)]
+mod replay;

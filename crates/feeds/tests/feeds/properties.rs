@@ -1,0 +1,273 @@
+//! What holds for every message and every sequence of updates.
+
+use std::collections::BTreeMap;
+
+use feeds::{
+    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, InvalidReason, L2Delta,
+    L2Snapshot, Level, OrderBook,
+};
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
+use proptest::sample::{Index, select};
+use rust_decimal::Decimal;
+
+use crate::fixtures::{self, lines, symbol};
+
+fn recorded() -> impl Strategy<Value = String> {
+    let mut messages = Vec::new();
+    for path in [
+        "binance/ws_misc_real_2021_2022.jsonl",
+        "binance/ws_doc_examples.jsonl",
+        "binance/ws_errors_real.jsonl",
+        "backpack/ws_misc_real.jsonl",
+        "backpack/ws_doc_examples.jsonl",
+        "backpack/ws_errors_real.jsonl",
+    ] {
+        messages.extend(lines(path));
+    }
+    let recording = lines("binance/ws_combined_btcusdt_ethusdt_10s.jsonl");
+    messages.extend(recording.into_iter().take(20));
+    select(messages)
+}
+
+/// Every way in which a venue's bytes reach a codec.
+fn decode_all(bytes: &[u8]) {
+    let (binance, backpack) = (Binance::default(), Backpack::default());
+    let symbol = symbol("BTC-USDT");
+    let text = String::from_utf8_lossy(bytes);
+    let _ = binance.decode(&text, &fixtures::binance(), 0);
+    let _ = backpack.decode(&text, &fixtures::backpack(), 0);
+    let _ = binance.parse_metadata(bytes);
+    let _ = backpack.parse_metadata(bytes);
+    let _ = binance.parse_snapshot(&symbol, bytes, 0);
+    let _ = backpack.parse_snapshot(&symbol, bytes, 0);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_codec_panic(bytes in vec(any::<u8>(), 0..300)) {
+        decode_all(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_recorded_message_makes_a_codec_panic(
+        message in recorded(),
+        changes in vec((any::<Index>(), any::<u8>()), 0..6),
+        cut in any::<Option<Index>>(),
+    ) {
+        let mut bytes = message.into_bytes();
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        decode_all(&bytes);
+    }
+
+    #[test]
+    fn whatever_the_interleaving_the_book_becomes_the_venues(
+        venue in venue(),
+        starts_at in any::<Index>(),
+        snapshot_at in vec((any::<Index>(), any::<Index>()), 1..4),
+        repeated in vec(any::<Index>(), 0..4),
+    ) {
+        // The stream is joined somewhere, and a delta may come again at any later time.
+        let (last, deltas) = venue.deltas.split_last().expect("many deltas");
+        let starts_at = starts_at.index(deltas.len());
+        let mut stream: Vec<&L2Delta> = deltas[starts_at..].iter().collect();
+        for again in repeated {
+            let at = again.index(stream.len());
+            stream.push(stream[at]);
+        }
+        // Snapshots of any state before the last one arrive at any time.
+        let states = venue.states.len() - 1;
+        let mut snapshots: Vec<_> = snapshot_at
+            .into_iter()
+            .map(|(when, state)| (when.index(stream.len()), state.index(states)))
+            .collect();
+        snapshots.sort_unstable();
+
+        let mut consumer = Consumer::default();
+        let mut sync = BookSync::new("binance", symbol("A-B"));
+        let mut due = snapshots.into_iter().peekable();
+        for (index, delta) in stream.iter().enumerate() {
+            sync.update((*delta).clone());
+            consumer.take(&mut sync);
+            while let Some((_, state)) = due.next_if(|(when, _)| *when == index) {
+                sync.snapshot(venue.snapshot(state));
+                consumer.take(&mut sync);
+            }
+        }
+        prop_assert!(consumer.invalid.is_empty());
+        // If none of them did, this one joins.
+        sync.snapshot(venue.snapshot(last.first_id as usize - 1));
+        sync.update(last.clone());
+        consumer.take(&mut sync);
+        let (book, last_id) = sync.book().expect("joined");
+        prop_assert_eq!(last_id as usize, venue.states.len() - 1);
+        prop_assert_eq!(book, &venue.book(venue.states.len() - 1));
+        prop_assert_eq!(book, &consumer.book);
+    }
+
+    #[test]
+    fn a_lost_delta_always_makes_the_book_invalid(venue in venue(), lost in any::<Index>()) {
+        // Neither the first nor the last one: nothing would be missing yet.
+        let inner = venue.deltas.len() - 2;
+        let lost = 1 + lost.index(inner);
+        let mut consumer = Consumer::default();
+        let mut sync = BookSync::new("binance", symbol("A-B"));
+        sync.snapshot(venue.snapshot(0));
+        for (index, delta) in venue.deltas.iter().enumerate() {
+            if index != lost {
+                sync.update(delta.clone());
+            }
+            consumer.take(&mut sync);
+        }
+        let missing = InvalidReason::Gap {
+            expected: venue.deltas[lost].first_id,
+            received: venue.deltas[lost + 1].first_id,
+        };
+        prop_assert_eq!(&consumer.invalid, &[missing]);
+        prop_assert!(sync.book().is_none());
+    }
+}
+
+/// Builds a book from the events alone and checks that they follow one another.
+#[derive(Default)]
+struct Consumer {
+    book: OrderBook,
+    last_id: Option<u64>,
+    invalid: Vec<InvalidReason>,
+}
+
+impl Consumer {
+    fn take(&mut self, sync: &mut BookSync) {
+        while let Some(action) = sync.next_action() {
+            match action {
+                BookAction::NeedSnapshot => {}
+                BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
+                    self.book.apply_snapshot(&snapshot);
+                    self.last_id = Some(snapshot.last_id);
+                }
+                BookAction::Emit(FeedEvent::L2Delta(delta)) => {
+                    let last_id = self.last_id.expect("a snapshot comes first");
+                    assert!(delta.first_id <= last_id + 1 && delta.last_id > last_id);
+                    self.book.apply_delta(&delta);
+                    self.last_id = Some(delta.last_id);
+                }
+                BookAction::Emit(FeedEvent::BookInvalid { reason, .. }) => {
+                    self.last_id = None;
+                    self.invalid.push(reason);
+                }
+                BookAction::Emit(other) => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// What a venue did: its book after each change, and the deltas in which it told the changes.
+#[derive(Debug, Clone)]
+struct Venue {
+    /// Size by price and side (bids are below 50); the index is the id.
+    states: Vec<BTreeMap<u8, u32>>,
+    deltas: Vec<L2Delta>,
+}
+
+impl Venue {
+    fn of(changes: &[(u8, u32)], lengths: &[usize]) -> Self {
+        let mut state = BTreeMap::new();
+        let mut states = vec![state.clone()];
+        for (price, size) in changes {
+            if *size == 0 {
+                state.remove(price);
+            } else {
+                state.insert(*price, *size);
+            }
+            states.push(state.clone());
+        }
+        let mut deltas = Vec::new();
+        let mut lengths = lengths.iter().cycle();
+        let mut first = 1;
+        while first < states.len() {
+            let length = lengths.next().expect("endless");
+            let last = (first + length - 1).min(states.len() - 1);
+            deltas.push(Self::delta(
+                first,
+                last,
+                &changes[first - 1..last],
+                &states[last],
+            ));
+            first = last + 1;
+        }
+        Self { states, deltas }
+    }
+
+    fn delta(
+        first: usize,
+        last: usize,
+        changes: &[(u8, u32)],
+        state: &BTreeMap<u8, u32>,
+    ) -> L2Delta {
+        let changed = |is_bid: bool| {
+            let prices = changes.iter().map(|(price, _)| *price);
+            let prices = prices.filter(|price| (*price < 50) == is_bid);
+            let mut levels = BTreeMap::new();
+            for price in prices {
+                levels.insert(price, state.get(&price).copied().unwrap_or(0));
+            }
+            levels.into_iter().map(level).collect()
+        };
+        L2Delta {
+            exchange: "binance",
+            symbol: symbol("A-B"),
+            first_id: first as u64,
+            last_id: last as u64,
+            bids: changed(true),
+            asks: changed(false),
+            timestamp_ns: 0,
+            received_ns: 0,
+        }
+    }
+
+    fn snapshot(&self, id: usize) -> L2Snapshot {
+        let side = |is_bid: bool| {
+            let levels = self.states[id].iter().map(|(price, size)| (*price, *size));
+            levels
+                .filter(|(price, _)| (*price < 50) == is_bid)
+                .map(level)
+                .collect()
+        };
+        L2Snapshot {
+            exchange: "binance",
+            symbol: symbol("A-B"),
+            last_id: id as u64,
+            bids: side(true),
+            asks: side(false),
+            timestamp_ns: None,
+            received_ns: 0,
+        }
+    }
+
+    fn book(&self, id: usize) -> OrderBook {
+        let mut book = OrderBook::new();
+        book.apply_snapshot(&self.snapshot(id));
+        book
+    }
+}
+
+fn level((price, size): (u8, u32)) -> Level {
+    Level {
+        price: Decimal::from(price),
+        size: Decimal::from(size),
+    }
+}
+
+fn venue() -> impl Strategy<Value = Venue> {
+    let price = 45..55_u8;
+    let size = prop::strategy::Union::new([Just(0).boxed(), (1..100_u32).boxed()]);
+    let changes = vec((price, size), 20..80);
+    let lengths = vec(1..5_usize, 5);
+    (changes, lengths).prop_map(|(changes, lengths)| Venue::of(&changes, &lengths))
+}

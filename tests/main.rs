@@ -17,6 +17,7 @@ mod every_scheme;
 mod log_lines;
 mod process_wide;
 mod routing;
+mod secrets;
 mod sessions;
 mod streaming;
 mod world;

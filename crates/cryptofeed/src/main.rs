@@ -1,2 +1,35 @@
-//! The cryptofeed command.
-fn main() {}
+//! The `cryptofeed` command: market data of crypto exchanges, every connection through the proxy
+//! that is configured for it.
+//!
+//! Layer 6. It joins the configuration (`proxy-config`), the connections (`proxy-injector`) and the
+//! feeds (`feeds`); `demo` and `mock` bring their own exchanges and proxies (`testkit`).
+
+mod check;
+mod cli;
+mod configuration;
+mod demo;
+mod duration;
+mod failure;
+mod interrupt;
+mod logging;
+mod mock;
+mod notice;
+mod run;
+mod stage;
+mod stdout;
+mod streams;
+mod table;
+mod tally;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().execute() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

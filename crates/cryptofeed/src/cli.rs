@@ -1,0 +1,70 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use indicatif::MultiProgress;
+use tokio::runtime::Runtime;
+
+use crate::check::Check;
+use crate::demo::Demo;
+use crate::failure::Failure;
+use crate::logging;
+use crate::mock::Mock;
+use crate::run::Run;
+
+/// Market data of crypto exchanges, every connection through the proxy configured for it
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 ok, 1 failed while running, 2 bad configuration or usage."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log on standard error: a level, or targets with levels [default: info]
+    ///
+    /// Examples: `debug`, `warn,proxy_injector=info`, `off`.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "CRYPTOFEED_LOG",
+        hide_env_values = true,
+        display_order = 100
+    )]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(Demo),
+    Run(Run),
+    Check(Check),
+    Mock(Mock),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        let progress = MultiProgress::new();
+        let given = self.log.filter(|filter| !filter.is_empty());
+        let default = match self.command {
+            // The demo tells by itself what happens, and needs no authority of the platform.
+            Command::Demo(_) => "warn,transport_tunnel=error",
+            _ => logging::OURS,
+        };
+        logging::init(given.as_deref().unwrap_or(default), &progress)?;
+        let runtime =
+            Runtime::new().map_err(|error| Failure::runtime("start the runtime", error))?;
+        let outcome = runtime.block_on(async {
+            match self.command {
+                Command::Demo(demo) => demo.execute(&progress).await,
+                Command::Run(run) => run.execute().await,
+                Command::Check(check) => check.execute(),
+                Command::Mock(mock) => mock.execute().await,
+            }
+        });
+        // A write to a pipe that nobody empties would otherwise be waited for.
+        runtime.shutdown_background();
+        outcome
+    }
+}

@@ -1,0 +1,142 @@
+//! The section `feeds`.
+
+use std::sync::Arc;
+
+use feeds::{Backpack, Binance, Channel, Exchange, Feed, InvalidUrl, Subscription, Symbol};
+use proxy_config::{ExchangeId, Node, Table};
+use proxy_injector::ProxyInjector;
+
+pub(super) const SECTION: &str = "feeds";
+
+/// Stands in for the other address of a venue while one is looked at.
+const ANY_REST: &str = "https://localhost";
+const ANY_WS: &str = "wss://localhost";
+
+/// A feed to run.
+#[derive(Debug)]
+pub(crate) struct ConfiguredFeed {
+    pub(crate) id: ExchangeId,
+    pub(crate) venue: Venue,
+    pub(crate) subscription: Subscription,
+}
+
+/// A venue that there is a codec for, at the addresses to use.
+#[derive(Debug)]
+pub(crate) enum Venue {
+    Binance(Binance),
+    Backpack(Backpack),
+}
+
+impl Venue {
+    /// The name that the venue's events have.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Binance(venue) => venue.id(),
+            Self::Backpack(venue) => venue.id(),
+        }
+    }
+}
+
+impl ConfiguredFeed {
+    /// The feed over the transports that `injector` has for it.
+    pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>) -> Feed {
+        let scope = injector.exchange(self.id);
+        let (http, ws) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
+        match self.venue {
+            Venue::Binance(venue) => Feed::new(venue, self.subscription, http, ws),
+            Venue::Backpack(venue) => Feed::new(venue, self.subscription, http, ws),
+        }
+    }
+}
+
+pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
+    let venues = section.table(&["binance", "backpack"])?;
+    let feeds = [
+        venues
+            .field("binance")
+            .map(|node| feed(&node, "binance", Binance::new, Venue::Binance)),
+        venues
+            .field("backpack")
+            .map(|node| feed(&node, "backpack", Backpack::new, Venue::Backpack)),
+    ];
+    feeds.into_iter().flatten().collect()
+}
+
+fn feed<V: Default>(
+    node: &Node<'_>,
+    name: &str,
+    new: fn(&str, &str) -> Result<V, InvalidUrl>,
+    wrap: fn(V) -> Venue,
+) -> Option<ConfiguredFeed> {
+    let fields = node.table(&["symbols", "channels", "rest_url", "ws_url"])?;
+    let symbols = fields.required("symbols").and_then(|node| {
+        let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP";
+        items(&node, expected, |text| Symbol::parse(text).ok())
+    });
+    let channels = match fields.field("channels") {
+        Some(node) => items(&node, "expected trades, ticker or l2_book", |text| {
+            text.parse().ok()
+        }),
+        None => Some(Channel::ALL.to_vec()),
+    };
+    let venue = venue(&fields, node, new);
+    let id = ExchangeId::new(name)
+        .map_err(|error| node.report(error))
+        .ok();
+    let subscription = Subscription::new(symbols?, channels?)
+        .map_err(|error| node.report(error))
+        .ok();
+    Some(ConfiguredFeed {
+        id: id?,
+        venue: wrap(venue?),
+        subscription: subscription?,
+    })
+}
+
+/// The venue at its usual addresses, or at two others: its REST and the streams of somebody else
+/// would make one book of two markets.
+fn venue<V: Default>(
+    fields: &Table<'_>,
+    node: &Node<'_>,
+    new: fn(&str, &str) -> Result<V, InvalidUrl>,
+) -> Option<V> {
+    match (fields.field("rest_url"), fields.field("ws_url")) {
+        (None, None) => Some(V::default()),
+        (Some(rest), Some(ws)) => {
+            let rest_url = rest.parse(|url| new(url, ANY_WS).map(|_| url));
+            let ws_url = ws.parse(|url| new(ANY_REST, url).map(|_| url));
+            new(rest_url?, ws_url?)
+                .map_err(|error| node.report(error))
+                .ok()
+        }
+        (Some(_), None) | (None, Some(_)) => {
+            node.report("`rest_url` and `ws_url` belong together; set both or none");
+            None
+        }
+    }
+}
+
+/// The items of a list, or of a text with commas, as a variable has them. At least one.
+fn items<T>(node: &Node<'_>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let parse_at = |node: &Node<'_>, text: &str| {
+        let item = parse(text.trim());
+        if item.is_none() {
+            node.report(expected);
+        }
+        item
+    };
+    let items: Vec<_> = match node.as_text() {
+        Some(text) => text.split(',').map(|text| parse_at(node, text)).collect(),
+        None => {
+            let list = node.list()?;
+            list.iter()
+                .map(|item| parse_at(item, item.text()?))
+                .collect()
+        }
+    };
+    if items.is_empty() {
+        node.report(expected);
+        return None;
+    }
+    items.into_iter().collect()
+}

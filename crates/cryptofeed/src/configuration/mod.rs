@@ -1,0 +1,112 @@
+//! What the user configured: the proxies, the feeds and the certificate authorities.
+
+mod feeds;
+mod tls;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use proxy_config::{ConfigErrors, Loaded, Sources};
+use proxy_injector::ProxyInjector;
+use transport_tunnel::TlsTrust;
+
+pub(crate) use self::feeds::{ConfiguredFeed, Venue};
+use crate::failure::Failure;
+
+/// The file that is read if none is named.
+const DEFAULT_FILE: &str = "cryptofeed.yaml";
+
+/// Which file to read.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigurationArgs {
+    /// Configuration file, YAML, TOML or JSON [default: ./cryptofeed.yaml if there is one]
+    ///
+    /// Environment variables such as CRYPTOFEED_PROXY_DEFAULT__HTTP__URL and
+    /// CRYPTOFEED_FEEDS_BINANCE__SYMBOLS take precedence over the file, field by field, and do
+    /// without it.
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "CRYPTOFEED_CONFIG",
+        hide_env_values = true,
+        verbatim_doc_comment
+    )]
+    config: Option<PathBuf>,
+}
+
+impl ConfigurationArgs {
+    /// Reads the file and the environment.
+    pub(crate) fn load(self) -> Result<Configuration, Failure> {
+        // In a container, an empty variable is the usual way to set none.
+        let named = self.config.filter(|path| !path.as_os_str().is_empty());
+        let file = named.or_else(default_file);
+        let mut sources = Sources::new()
+            .with_section(feeds::SECTION)
+            .with_section(tls::SECTION);
+        if let Some(file) = &file {
+            tracing::info!(file = %file.display(), "configuration file");
+            sources = sources.with_file(file);
+        }
+        let loaded = sources.with_process_env().load()?;
+        Configuration::new(loaded, file.as_deref())
+    }
+}
+
+fn default_file() -> Option<PathBuf> {
+    match fs::metadata(DEFAULT_FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        // A file that cannot be read is reported by who reads it.
+        _ => Some(DEFAULT_FILE.into()),
+    }
+}
+
+/// A valid configuration.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    loaded: Loaded,
+    feeds: Vec<ConfiguredFeed>,
+    trust: Option<TlsTrust>,
+}
+
+impl Configuration {
+    fn new(loaded: Loaded, file: Option<&Path>) -> Result<Self, Failure> {
+        let feeds = loaded.read(feeds::SECTION, feeds::read);
+        let trust = loaded.read(tls::SECTION, |node| tls::read(node, file));
+        match (feeds, trust) {
+            (Ok(feeds), Ok(trust)) => Ok(Self {
+                feeds: feeds.flatten().unwrap_or_default(),
+                trust: trust.flatten(),
+                loaded,
+            }),
+            (feeds, trust) => {
+                let errors = [feeds.err(), trust.err()];
+                let errors = errors.iter().flatten().flat_map(ConfigErrors::iter);
+                Err(Failure::Configuration(
+                    errors.map(ToString::to_string).collect(),
+                ))
+            }
+        }
+    }
+
+    /// The proxies, and what set them.
+    pub(crate) fn proxies(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    /// The feeds; there may be none.
+    pub(crate) fn feeds(&self) -> &[ConfiguredFeed] {
+        &self.feeds
+    }
+
+    /// Takes the configuration apart into what makes the connections and what to connect to.
+    pub(crate) fn into_parts(self) -> (Arc<ProxyInjector>, Vec<ConfiguredFeed>) {
+        let mut injector = ProxyInjector::new(self.loaded.into_settings());
+        if let Some(trust) = self.trust {
+            injector = injector.with_trust(trust);
+        }
+        (Arc::new(injector), self.feeds)
+    }
+}

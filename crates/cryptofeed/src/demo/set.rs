@@ -1,0 +1,125 @@
+//! The exchanges and proxies of the demo.
+
+use std::sync::Arc;
+
+use feeds::{Backpack, Binance, Channel, Subscription, Symbol};
+use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
+use proxy_injector::ProxyInjector;
+use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
+use transport::BoxError;
+use transport_tunnel::TlsTrust;
+
+use crate::configuration::{ConfiguredFeed, Venue};
+use crate::failure::Failure;
+use crate::stage::{self, Exchanges, Login, Ports, Proxy};
+
+/// With signs that a URL cannot hold as they are.
+const LOGIN: Login<'static> = Login {
+    user: "demo@example",
+    password: "s3cret: with/all?sorts#of@signs",
+};
+
+/// Everything that the demo needs, up and running.
+#[derive(Debug)]
+pub(super) struct Set {
+    ca: TestCa,
+    exchanges: Exchanges,
+    lanes: Vec<Lane>,
+}
+
+/// One exchange's connections of one transport, and the proxy that they have to take.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) exchange: &'static str,
+    pub(super) transport: Transport,
+    pub(super) proxy: Proxy,
+    pub(super) url: ProxyUrl,
+    /// What the exchange remembers, of both transports.
+    pub(super) ledger: Ledger<ExchangeConnection>,
+}
+
+impl Set {
+    pub(super) async fn start() -> Result<Self, Failure> {
+        let ca = TestCa::new().map_err(stage::failure)?;
+        let exchanges = Exchanges::start(&ca, &mut Ports::Any).await?;
+        let Exchanges { binance, backpack } = &exchanges;
+        let plan = [
+            ("binance", binance, Transport::Http, ProxyKind::Http),
+            ("binance", binance, Transport::WebSocket, ProxyKind::Socks5h),
+            ("backpack", backpack, Transport::Http, ProxyKind::Socks5),
+            ("backpack", backpack, Transport::WebSocket, ProxyKind::Https),
+        ];
+        let mut lanes = Vec::new();
+        for ((exchange, mock, transport, kind), number) in plan.into_iter().zip(2..) {
+            let proxy = Proxy::start(kind, number, LOGIN, &ca, &mut Ports::Any).await?;
+            lanes.push(Lane {
+                exchange,
+                transport,
+                url: ProxyUrl::parse(&proxy.mock.url()).map_err(configure)?,
+                proxy,
+                ledger: mock.ledger(),
+            });
+        }
+        Ok(Self {
+            ca,
+            exchanges,
+            lanes,
+        })
+    }
+
+    pub(super) fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// Sends each lane's connections through its proxy, and no other anywhere.
+    pub(super) fn injector(&self) -> Result<Arc<ProxyInjector>, Failure> {
+        let trust = TlsTrust::platform()
+            .with_ca_pem(self.ca.pem().as_bytes())
+            .map_err(configure)?;
+        let settings = self.settings().map_err(configure)?;
+        Ok(Arc::new(ProxyInjector::new(settings).with_trust(trust)))
+    }
+
+    fn settings(&self) -> Result<ProxySettings, BoxError> {
+        let mut settings = ProxySettings::new().with_enabled(true).with_strict(true);
+        for lane in &self.lanes {
+            let exchange = ExchangeId::new(lane.exchange)?;
+            let rules = settings.exchange(&exchange).cloned().unwrap_or_default();
+            let proxy = ProxyConfig::new(lane.url.clone());
+            let rules = match lane.transport {
+                Transport::Http => rules.with_http(proxy),
+                Transport::WebSocket => rules.with_websocket(proxy),
+            };
+            settings = settings.with_exchange(exchange, rules);
+        }
+        Ok(settings)
+    }
+
+    /// All channels of two symbols of each exchange.
+    pub(super) fn feeds(&self) -> Result<Vec<ConfiguredFeed>, Failure> {
+        self.try_feeds().map_err(configure)
+    }
+
+    fn try_feeds(&self) -> Result<Vec<ConfiguredFeed>, BoxError> {
+        let Exchanges { binance, backpack } = &self.exchanges;
+        let binance = Binance::new(&binance.rest_url(), &binance.ws_url())?;
+        let backpack = Backpack::new(&backpack.rest_url(), &backpack.ws_url())?;
+        Ok(vec![
+            feed(Venue::Binance(binance), ["BTC-USDT", "ETH-USDT"])?,
+            feed(Venue::Backpack(backpack), ["SOL-USDC", "BTC-USDC"])?,
+        ])
+    }
+}
+
+fn feed(venue: Venue, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
+    let [first, second] = symbols.map(Symbol::parse);
+    Ok(ConfiguredFeed {
+        id: ExchangeId::new(venue.name())?,
+        subscription: Subscription::new([first?, second?], Channel::ALL)?,
+        venue,
+    })
+}
+
+fn configure(error: impl Into<BoxError>) -> Failure {
+    Failure::runtime("configure the demo", error)
+}

@@ -1,0 +1,93 @@
+//! Why a command failed, and the exit code of that.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use proxy_config::ConfigErrors;
+use transport::BoxError;
+
+/// What ended a command before its time.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration cannot be used.
+    Configuration(Vec<String>),
+    /// Something failed while the command ran; the message fits behind "failed to".
+    Runtime { doing: String, cause: BoxError },
+    /// The demo did not show what it has to.
+    Demo(Vec<String>),
+    /// Nobody reads standard output any longer, which is no failure of ours.
+    Closed,
+}
+
+impl Failure {
+    /// `cause` made it impossible to do what `doing` says.
+    pub(crate) fn runtime(doing: impl Into<String>, cause: impl Into<BoxError>) -> Self {
+        Self::Runtime {
+            doing: doing.into(),
+            cause: cause.into(),
+        }
+    }
+
+    /// Standard output could not be written.
+    pub(crate) fn output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::runtime("write to standard output", error),
+        }
+    }
+
+    /// Tells the user, and what to exit with.
+    pub(crate) fn report(&self) -> ExitCode {
+        let mut message = String::new();
+        let code = match self {
+            Self::Closed => return ExitCode::SUCCESS,
+            Self::Configuration(problems) => {
+                lines(
+                    &mut message,
+                    "error: the configuration cannot be used",
+                    problems,
+                );
+                ExitCode::from(2)
+            }
+            Self::Demo(problems) => {
+                lines(&mut message, "error: the demo failed", problems);
+                ExitCode::FAILURE
+            }
+            Self::Runtime { doing, cause } => {
+                message = format!("error: failed to {doing}: {}\n", chain(&**cause));
+                ExitCode::FAILURE
+            }
+        };
+        // Where standard error is closed, the exit code alone has to tell.
+        let _ = io::stderr().write_all(message.as_bytes());
+        code
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Configuration(errors.iter().map(ToString::to_string).collect())
+    }
+}
+
+/// An error with its causes: `open a tunnel: connection refused`.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn lines(message: &mut String, title: &str, problems: &[String]) {
+    message.push_str(title);
+    message.push('\n');
+    for problem in problems {
+        let _ = writeln!(message, "  {}", problem.replace('\n', "\n  "));
+    }
+}

@@ -1,0 +1,53 @@
+//! Being asked to stop.
+
+use std::io;
+
+use crate::failure::Failure;
+
+/// Listens for SIGINT and SIGTERM from when it is made.
+#[derive(Debug)]
+pub(crate) struct Interrupt {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Interrupt {
+    /// Begins to listen: from now on, the signals no longer end the process by themselves.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Self::new().map_err(|error| Failure::runtime("listen for signals", error))
+    }
+
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            signals: [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            ],
+        })
+    }
+
+    /// Returns when one of the signals has arrived.
+    #[cfg(unix)]
+    pub(crate) async fn received(&mut self) {
+        let [interrupt, terminate] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Returns when Ctrl-C was pressed.
+    #[cfg(not(unix))]
+    pub(crate) async fn received(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `cryptofeed mock`.
+
+mod ca_file;
+mod listing;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use testkit::{ProxyKind, TestCa};
+
+use self::ca_file::CaFile;
+use self::listing::Listing;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::stage::{self, Exchanges, Login, Ports, Proxy};
+use crate::stdout;
+
+const DETAILS: &str = "\
+Ports, with --port N:
+  Binance REST N, Binance WebSocket N+1, Backpack REST N+2, Backpack WebSocket N+3, then the
+  proxies: http N+4, https N+5, socks4 N+6, socks4a N+7, socks5 N+8, socks5h N+9.
+  With --only proxies the proxies begin at N.
+
+Certificate authority:
+  Each process has its own, which signs for the exchanges and for the https proxy and is gone when
+  the process ends. After a restart, programs have to load the file anew if they are to trust them.
+  The http and socks proxies need none.
+
+Example, in two terminals:
+  cryptofeed mock --print-config > mock.yaml
+  cryptofeed run --config mock.yaml
+
+Exchanges and proxies by themselves, to stop and restart the proxies under a running feed:
+  cryptofeed mock --only exchanges --print-config > exchanges.yaml
+  cryptofeed mock --only proxies --port 9100 --print-config > proxies.yaml
+  cat exchanges.yaml proxies.yaml > both.yaml; cryptofeed run --config both.yaml";
+
+/// Serve mock exchanges and real proxies on this machine, for tests
+///
+/// Binance and Backpack with REST and WebSocket over TLS, with made-up but consistent data, and
+/// proxies of all six kinds, each of which reaches the exchanges from a loopback address of its own
+/// (its egress). It prints one line of JSON with their addresses, credentials included (they are
+/// for tests only), and serves until SIGINT or SIGTERM. The proxies relay to this machine only.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = DETAILS)]
+pub(crate) struct Mock {
+    /// Serve only one half
+    #[arg(long, value_enum, value_name = "HALF")]
+    only: Option<Half>,
+    /// Listen on this port and those after it [default: any free ports]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
+    port: Option<u16>,
+    /// Where to write the authority's certificate [default: a temporary file, removed at the end]
+    ///
+    /// A file that exists is added to, so that several mocks can have one file.
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+    /// The user name that the proxies ask for
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    user: String,
+    /// The password that the proxies ask for, except socks4 and socks4a, which have none
+    #[arg(long, value_name = "TEXT", default_value = "demo")]
+    password: String,
+    /// Print a configuration for `cryptofeed run` (YAML) instead of the line of JSON
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    Exchanges,
+    Proxies,
+}
+
+impl Mock {
+    pub(crate) async fn execute(self) -> Result<(), Failure> {
+        let mut interrupt = Interrupt::listen()?;
+        let ca = TestCa::new().map_err(stage::failure)?;
+        let ca_file = CaFile::write(&ca, self.ca_file.clone())?;
+        let mut ports = self.port.map_or(Ports::Any, Ports::From);
+        let exchanges = match self.only {
+            Some(Half::Proxies) => None,
+            _ => Some(Exchanges::start(&ca, &mut ports).await?),
+        };
+        let proxies = match self.only {
+            Some(Half::Exchanges) => None,
+            _ => Some(self.start_proxies(&ca, &mut ports).await?),
+        };
+        let listing = Listing {
+            ca_file: ca_file.path(),
+            exchanges: exchanges.as_ref(),
+            proxies: proxies.as_deref(),
+        };
+        if self.print_config {
+            stdout::print(&listing.yaml())?;
+        } else {
+            stdout::print_json(&listing.json())?;
+        }
+        interrupt.received().await;
+        Ok(())
+    }
+
+    async fn start_proxies(&self, ca: &TestCa, ports: &mut Ports) -> Result<Vec<Proxy>, Failure> {
+        let login = Login {
+            user: &self.user,
+            password: &self.password,
+        };
+        let mut proxies = Vec::new();
+        for (kind, number) in ProxyKind::ALL.into_iter().zip(2..) {
+            proxies.push(Proxy::start(kind, number, login, ca, ports).await?);
+        }
+        Ok(proxies)
+    }
+}

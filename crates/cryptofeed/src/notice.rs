@@ -1,0 +1,69 @@
+//! Events that are no market data, in the log.
+
+use feeds::{FeedEvent, InvalidReason};
+
+/// Logs `event`, unless it is market data.
+pub(crate) fn log(event: &FeedEvent) {
+    match event {
+        FeedEvent::Trade(_)
+        | FeedEvent::Ticker(_)
+        | FeedEvent::L2Snapshot(_)
+        | FeedEvent::L2Delta(_) => {}
+        FeedEvent::Connected {
+            exchange, proxies, ..
+        } => {
+            let via = if proxies.is_empty() {
+                "no proxy".to_owned()
+            } else {
+                proxies.join(", ")
+            };
+            tracing::info!(exchange, via, "connected");
+        }
+        FeedEvent::Disconnected {
+            exchange,
+            reason,
+            retry_in,
+            attempt,
+            ..
+        } => tracing::warn!(exchange, reason, ?retry_in, attempt, "disconnected"),
+        FeedEvent::BookInvalid {
+            exchange,
+            symbol,
+            reason,
+            ..
+        } => match reason {
+            // The disconnect itself has been logged.
+            InvalidReason::Disconnected => tracing::debug!(exchange, %symbol, "book invalid"),
+            _ => tracing::warn!(exchange, %symbol, ?reason, "book invalid"),
+        },
+        FeedEvent::SnapshotFailed {
+            exchange,
+            symbol,
+            reason,
+            retry_in,
+            ..
+        } => tracing::warn!(exchange, %symbol, reason, ?retry_in, "snapshot failed"),
+        FeedEvent::ShutdownAnnounced { exchange, .. } => {
+            tracing::info!(exchange, "shutdown announced");
+        }
+        FeedEvent::Rejected {
+            exchange,
+            code,
+            message,
+            ..
+        } => tracing::warn!(exchange, code, message, "request rejected"),
+        FeedEvent::Unknown {
+            exchange,
+            kind,
+            excerpt,
+            ..
+        } => tracing::warn!(exchange, kind, excerpt, "unknown message"),
+        FeedEvent::Malformed {
+            exchange,
+            reason,
+            excerpt,
+            ..
+        } => tracing::warn!(exchange, reason, excerpt, "malformed message"),
+        other => tracing::warn!(exchange = other.exchange(), event = ?other, "unexpected event"),
+    }
+}

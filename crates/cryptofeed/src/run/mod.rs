@@ -1,0 +1,155 @@
+//! `cryptofeed run`.
+
+mod format;
+mod text;
+
+use std::io::{self, Write as _};
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use clap::Args;
+use feeds::FeedEvent;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use self::format::Format;
+use crate::configuration::ConfigurationArgs;
+use crate::duration;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::notice;
+use crate::stdout::Stdout;
+use crate::streams::Streams;
+use crate::tally::{Tallies, Tally};
+
+/// How long to wait at the end for a reader of standard output that does not read.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+const EXAMPLES: &str = "\
+Examples:
+  cryptofeed run --config cryptofeed.yaml
+  cryptofeed run --duration 1m --format jsonl | gzip > events.jsonl.gz
+  CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT,ETH-USDT \\
+    CRYPTOFEED_PROXY=socks5h://proxy.example:1080 cryptofeed run --count 100";
+
+/// What to write in the absence of any feed.
+const MINIMAL: &str = "\
+no feed is configured; a minimal cryptofeed.yaml is
+  feeds:
+    binance: {symbols: [BTC-USDT]}
+  proxy: socks5h://user:password@proxy.example:1080
+and the same in the environment
+  CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT
+  CRYPTOFEED_PROXY=socks5h://user:password@proxy.example:1080";
+
+/// Stream the configured feeds to standard output
+///
+/// It ends at SIGINT or SIGTERM, after --duration, after --count events, or when nobody reads its
+/// output any longer; all of these are exit code 0. Connections that fail are made again, through
+/// the same proxy, for as long as it runs.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = EXAMPLES)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    configuration: ConfigurationArgs,
+    /// How to write events [default: text on a terminal, else jsonl]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
+    /// Stop after this time: 500ms, 10s, 5m, 2h, or seconds
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// Stop after so many events
+    #[arg(long, value_name = "N")]
+    count: Option<NonZeroU64>,
+}
+
+impl Run {
+    pub(crate) async fn execute(self) -> Result<(), Failure> {
+        let (injector, feeds) = self.configuration.load()?.into_parts();
+        if feeds.is_empty() {
+            return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
+        }
+        let mut interrupt = Interrupt::listen()?;
+        let end = self.duration.map(|duration| Instant::now() + duration);
+        let tallies = feeds
+            .iter()
+            .map(|feed| (feed.venue.name(), Tally::default()));
+        let mut writer = Writer {
+            tallies: tallies.collect(),
+            streams: Streams::start(&injector, feeds),
+            stdout: Stdout::new(),
+            format: self.format.unwrap_or_else(Format::for_stdout),
+            left: self.count.map(NonZeroU64::get),
+        };
+        let outcome = tokio::select! {
+            outcome = writer.copy() => outcome,
+            () = interrupt.received() => Ok(()),
+            () = at(end) => Ok(()),
+        };
+        let flushed = timeout(FAREWELL, writer.stdout.flush()).await;
+        summarise(&writer.tallies);
+        outcome.and(flushed.unwrap_or(Ok(())))
+    }
+}
+
+/// Carries events from the feeds to standard output.
+struct Writer {
+    streams: Streams,
+    stdout: Stdout,
+    format: Format,
+    /// How many events are still to be written, if that is limited.
+    left: Option<u64>,
+    tallies: Tallies,
+}
+
+impl Writer {
+    async fn copy(&mut self) -> Result<(), Failure> {
+        loop {
+            for event in self.streams.next().await? {
+                self.write(&event)?;
+                if self.left == Some(0) {
+                    return Ok(());
+                }
+            }
+            if self.streams.is_idle() || self.stdout.is_full() {
+                self.stdout.flush().await?;
+            }
+        }
+    }
+
+    fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
+        notice::log(event);
+        self.tallies.entry(event.exchange()).or_default().add(event);
+        let is_written = self
+            .format
+            .write(event, self.stdout.line())
+            .map_err(Failure::output)?;
+        if let Some(left) = &mut self.left
+            && is_written
+        {
+            *left -= 1;
+        }
+        Ok(())
+    }
+}
+
+/// Returns at that time, or never.
+async fn at(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn summarise(tallies: &Tallies) {
+    let mut stderr = io::stderr().lock();
+    for (exchange, tally) in tallies {
+        let Tally {
+            events, reconnects, ..
+        } = tally;
+        // Where standard error is closed, nobody wants to know.
+        let _ = writeln!(
+            stderr,
+            "{exchange}: {events} events, reconnects: {reconnects}"
+        );
+    }
+}

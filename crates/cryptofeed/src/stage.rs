@@ -1,0 +1,104 @@
+//! Exchanges and proxies of our own, on this machine.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, SetupError, TestCa};
+
+use crate::failure::Failure;
+
+/// Where the servers listen, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ports {
+    /// On any free port of the loopback.
+    Any,
+    /// On this port of the loopback, and the next on the one after it.
+    From(u16),
+}
+
+impl Ports {
+    fn next(&mut self) -> SocketAddr {
+        let port = match self {
+            Self::Any => 0,
+            Self::From(next) => {
+                let port = *next;
+                *next = next.saturating_add(1);
+                port
+            }
+        };
+        (Ipv4Addr::LOCALHOST, port).into()
+    }
+}
+
+/// Who may use the proxies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Login<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+}
+
+/// The mock of each venue.
+#[derive(Debug)]
+pub(crate) struct Exchanges {
+    pub(crate) binance: MockExchange,
+    pub(crate) backpack: MockExchange,
+}
+
+impl Exchanges {
+    /// Starts both: Binance's REST and WebSocket, then Backpack's.
+    pub(crate) async fn start(ca: &TestCa, ports: &mut Ports) -> Result<Self, Failure> {
+        Ok(Self {
+            binance: exchange(MockExchange::binance(), ca, ports)
+                .await
+                .map_err(failure)?,
+            backpack: exchange(MockExchange::backpack(), ca, ports)
+                .await
+                .map_err(failure)?,
+        })
+    }
+}
+
+async fn exchange(
+    builder: MockExchangeBuilder,
+    ca: &TestCa,
+    ports: &mut Ports,
+) -> Result<MockExchange, SetupError> {
+    builder
+        .tls(ca.server_config(&[])?)
+        .rest_address(ports.next())
+        .ws_address(ports.next())
+        .start()
+        .await
+}
+
+/// A proxy, and the address by which exchanges tell it from the others.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) mock: MockProxy,
+    pub(crate) egress: IpAddr,
+}
+
+impl Proxy {
+    /// Starts a proxy that reaches exchanges from `127.0.0.<number>`.
+    pub(crate) async fn start(
+        kind: ProxyKind,
+        number: u8,
+        login: Login<'_>,
+        ca: &TestCa,
+        ports: &mut Ports,
+    ) -> Result<Self, Failure> {
+        let egress = Ipv4Addr::new(127, 0, 0, number).into();
+        let mock = MockProxy::builder(kind)
+            .address(ports.next())
+            .tls(ca.server_config(&[]).map_err(failure)?)
+            .credentials(login.user, login.password)
+            .egress(egress)
+            .start()
+            .await
+            .map_err(failure)?;
+        Ok(Self { mock, egress })
+    }
+}
+
+pub(crate) fn failure(error: SetupError) -> Failure {
+    Failure::runtime("set up the mocks", error)
+}

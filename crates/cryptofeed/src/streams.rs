@@ -1,0 +1,67 @@
+//! Feeds that run, and what they deliver.
+
+use std::sync::Arc;
+
+use feeds::{FeedEvent, UnknownSymbol};
+use proxy_config::ExchangeId;
+use proxy_injector::ProxyInjector;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::configuration::ConfiguredFeed;
+use crate::failure::Failure;
+
+/// How many events may wait. A feed that finds no room stops to read its socket.
+const WAITING: usize = 4096;
+
+/// The most events of one batch.
+const BATCH: usize = 256;
+
+/// Feeds that run until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    events: mpsc::Receiver<FeedEvent>,
+    feeds: JoinSet<Result<(), (ExchangeId, UnknownSymbol)>>,
+}
+
+impl Streams {
+    /// Starts `feeds` over the transports of `injector`.
+    pub(crate) fn start(injector: &Arc<ProxyInjector>, feeds: Vec<ConfiguredFeed>) -> Self {
+        let (sender, events) = mpsc::channel(WAITING);
+        let mut running = JoinSet::new();
+        for feed in feeds {
+            let (id, sender) = (feed.id.clone(), sender.clone());
+            let feed = feed.into_feed(injector);
+            running.spawn(async move { feed.run(sender).await.map_err(|error| (id, error)) });
+        }
+        Self {
+            events,
+            feeds: running,
+        }
+    }
+
+    /// Waits for the next events and takes all that are there, up to some hundreds.
+    pub(crate) async fn next(&mut self) -> Result<Vec<FeedEvent>, Failure> {
+        let mut batch = Vec::new();
+        tokio::select! {
+            _ = self.events.recv_many(&mut batch, BATCH) => Ok(batch),
+            Some(ended) = self.feeds.join_next() => Err(failure(ended)),
+        }
+    }
+
+    /// Whether no event waits to be taken.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
+/// Why a feed is not running any longer: as long as somebody takes its events, it has to.
+fn failure(ended: Result<Result<(), (ExchangeId, UnknownSymbol)>, JoinError>) -> Failure {
+    match ended {
+        Ok(Err((id, unknown))) => {
+            Failure::Configuration(vec![format!("feeds.{id}.symbols: {unknown}")])
+        }
+        Ok(Ok(())) => Failure::runtime("keep the feeds running", "one ended by itself"),
+        Err(error) => Failure::runtime("keep the feeds running", error),
+    }
+}

@@ -1,0 +1,94 @@
+//! Counting what feeds deliver.
+
+use std::collections::BTreeMap;
+
+use feeds::FeedEvent;
+
+/// The counts of all feeds, by exchange.
+pub(crate) type Tallies = BTreeMap<&'static str, Tally>;
+
+/// The counts of one feed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// All events.
+    pub(crate) events: u64,
+    /// Those that are market data.
+    pub(crate) market_data: u64,
+    /// How often a book became invalid.
+    pub(crate) invalid_books: u64,
+    /// How often a connection was made again after it had been lost.
+    pub(crate) reconnects: u64,
+    open: u64,
+    lost: u64,
+}
+
+impl Tally {
+    /// Counts `event`.
+    pub(crate) fn add(&mut self, event: &FeedEvent) {
+        self.events += 1;
+        match event {
+            FeedEvent::Trade(_)
+            | FeedEvent::Ticker(_)
+            | FeedEvent::L2Snapshot(_)
+            | FeedEvent::L2Delta(_) => self.market_data += 1,
+            FeedEvent::BookInvalid { .. } => self.invalid_books += 1,
+            FeedEvent::Connected { .. } => {
+                self.open += 1;
+                if self.lost > 0 {
+                    self.lost -= 1;
+                    self.reconnects += 1;
+                }
+            }
+            // The first failure of a row is the loss, the others are vain tries to mend it.
+            FeedEvent::Disconnected { attempt: 1, .. } if self.open > 0 => {
+                self.open -= 1;
+                self.lost += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn connected() -> FeedEvent {
+        FeedEvent::Connected {
+            exchange: "binance",
+            proxies: vec![],
+            received_ns: 0,
+        }
+    }
+
+    fn disconnected(attempt: u32) -> FeedEvent {
+        FeedEvent::Disconnected {
+            exchange: "binance",
+            reason: String::new(),
+            retry_in: Duration::ZERO,
+            attempt,
+            received_ns: 0,
+        }
+    }
+
+    fn reconnects(events: &[FeedEvent]) -> u64 {
+        let mut tally = Tally::default();
+        for event in events {
+            tally.add(event);
+        }
+        tally.reconnects
+    }
+
+    #[test]
+    fn a_lost_connection_that_is_made_again_is_one_reconnect_however_many_tries_it_took() {
+        let events = [connected(), disconnected(1), disconnected(2), connected()];
+        assert_eq!(reconnects(&events), 1);
+    }
+
+    #[test]
+    fn first_connections_are_no_reconnects() {
+        assert_eq!(reconnects(&[disconnected(1), connected(), connected()]), 0);
+    }
+}

@@ -1,0 +1,131 @@
+//! A command while it runs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything may take that has to happen.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A command that is killed when this is dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = mpsc::channel();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut stderr = child.stderr.take().unwrap();
+        let stderr = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self {
+            child,
+            lines,
+            stderr: Some(stderr),
+        }
+    }
+
+    /// The next line of standard output.
+    pub(crate) fn line(&self) -> String {
+        self.lines.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Reads JSON Lines up to the first that `is_wanted`, and returns that one.
+    pub(crate) fn find(&self, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            let line = serde_json::from_str(&self.line()).unwrap();
+            if is_wanted(&line) {
+                return line;
+            }
+        }
+        panic!("the line did not come");
+    }
+
+    /// Reads no further; soon after, standard output is closed on this side.
+    pub(crate) fn hang_up(&mut self) {
+        self.lines = mpsc::channel().1;
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        terminate(&self.child);
+    }
+
+    /// Waits for the end, and returns the exit code and standard error.
+    pub(crate) fn finish(mut self) -> (Option<i32>, String) {
+        let code = wait(&mut self.child);
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        (code, stderr)
+    }
+}
+
+/// A command whose standard output nobody reads. It is killed when this is dropped.
+pub(crate) struct Stalled(Child);
+
+impl Stalled {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        terminate(&self.0);
+    }
+
+    /// Waits for the end, and returns the exit code.
+    pub(crate) fn finish(mut self) -> Option<i32> {
+        wait(&mut self.0)
+    }
+}
+
+fn terminate(child: &Child) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn wait(child: &mut Child) -> Option<i32> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(Instant::now() < end, "it does not end");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Stalled {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,10 @@
+//! The built command, run as its users run it.
+#![cfg(test)]
+
+mod check;
+mod child;
+mod demo;
+mod mock;
+mod run;
+mod workspace;
+mod world;

@@ -1,0 +1,183 @@
+//! `cryptofeed mock`.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, TcpListener};
+use std::path::Path;
+
+use serde_json::Value;
+use testkit::ExchangeTransport;
+
+use crate::child::Running;
+use crate::workspace::Workspace;
+use crate::world::{World, peers};
+
+#[test]
+fn the_first_line_is_json_with_everything_there_is() {
+    let workspace = Workspace::new();
+    let mock = workspace.start(&["mock", "--user", "u@x", "--password", "p:/"], &[]);
+    let listing: Value = serde_json::from_str(&mock.line()).unwrap();
+    for exchange in ["binance", "backpack"] {
+        let urls = &listing["exchanges"][exchange];
+        assert!(
+            urls["rest_url"]
+                .as_str()
+                .unwrap()
+                .starts_with("https://127.0.0.1:")
+        );
+        assert!(
+            urls["ws_url"]
+                .as_str()
+                .unwrap()
+                .starts_with("wss://127.0.0.1:")
+        );
+    }
+    let proxies = listing["proxies"].as_object().unwrap();
+    assert_eq!(proxies.len(), 6);
+    for (kind, proxy) in proxies {
+        let password = if kind.starts_with("socks4") {
+            ""
+        } else {
+            ":p%3A%2F"
+        };
+        let start = format!("{kind}://u%40x{password}@127.0.0.1:");
+        assert!(
+            proxy["url"].as_str().unwrap().starts_with(&start),
+            "{proxy}"
+        );
+    }
+    let egress: BTreeSet<_> = proxies
+        .values()
+        .map(|proxy| proxy["egress"].as_str())
+        .collect();
+    assert_eq!(egress.len(), 6);
+    let ca_file = Path::new(listing["ca_file"].as_str().unwrap()).to_owned();
+    assert!(ca_file.exists());
+
+    mock.terminate();
+    let (code, stderr) = mock.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!ca_file.exists());
+}
+
+#[test]
+fn the_printed_configuration_is_ready_for_run() {
+    let workspace = Workspace::new();
+    let mock = workspace.start(&["mock", "--print-config"], &[]);
+    workspace.file("mock.yaml", &printed_configuration(&mock));
+    let arguments = [
+        "run",
+        "--config",
+        "mock.yaml",
+        "--count",
+        "1000",
+        "--duration",
+        "30s",
+    ];
+    let run = workspace.output(&arguments, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 1000, "{}", run.stderr);
+    let exchanges: BTreeSet<_> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["exchange"].to_string())
+        .collect();
+    assert_eq!(exchanges.len(), 2);
+    assert!(!run.stderr.contains("direct"), "{}", run.stderr);
+}
+
+#[test]
+fn two_mocks_can_share_a_certificate_file() {
+    let workspace = Workspace::new();
+    let half = |half| {
+        let arguments = ["mock", "--only", half, "--ca-file", "both.pem"];
+        let mock = workspace.start(&arguments, &[]);
+        let listing: Value = serde_json::from_str(&mock.line()).unwrap();
+        (mock, listing)
+    };
+    let (_exchanges, exchanges) = half("exchanges");
+    let (_proxies, proxies) = half("proxies");
+    assert_eq!(exchanges["ca_file"], proxies["ca_file"]);
+    assert_eq!(exchanges.get("proxies"), None);
+    assert_eq!(proxies.get("exchanges"), None);
+    let urls = &exchanges["exchanges"]["binance"];
+    let variables = [
+        ("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USDT"),
+        (
+            "CRYPTOFEED_FEEDS_BINANCE__REST_URL",
+            urls["rest_url"].as_str().unwrap(),
+        ),
+        (
+            "CRYPTOFEED_FEEDS_BINANCE__WS_URL",
+            urls["ws_url"].as_str().unwrap(),
+        ),
+        (
+            "CRYPTOFEED_PROXY",
+            proxies["proxies"]["https"]["url"].as_str().unwrap(),
+        ),
+        ("CRYPTOFEED_TLS_CA_FILE", "both.pem"),
+    ];
+    let run = workspace.output(&["run", "--count", "20", "--duration", "30s"], &variables);
+    assert_eq!(run.stdout.lines().count(), 20, "{}", run.stderr);
+}
+
+/// What `mock --print-config` prints; the last line is a rule for Backpack.
+fn printed_configuration(mock: &Running) -> String {
+    let mut yaml = String::new();
+    while !yaml.contains("backpack: {http") {
+        yaml += &mock.line();
+        yaml.push('\n');
+    }
+    yaml
+}
+
+/// The first of six free ports in a row.
+fn free_ports() -> u16 {
+    let mut first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    loop {
+        let listeners = (first..first + 6).map(|port| TcpListener::bind(("127.0.0.1", port)));
+        if listeners.collect::<Result<Vec<_>, _>>().is_ok() {
+            return first;
+        }
+        first += 6;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxies_that_are_restarted_are_used_again_and_never_passed_by() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let port = free_ports().to_string();
+    let arguments = [
+        "mock",
+        "--only",
+        "proxies",
+        "--port",
+        &port,
+        "--print-config",
+    ];
+    let proxies = workspace.start(&arguments, &[]);
+    let printed = printed_configuration(&proxies);
+    let yaml = format!("{printed}tls: {{ca_file: ca.pem}}\n{}", world.feeds());
+    workspace.file("cryptofeed.yaml", &yaml);
+
+    let run = workspace.start(&["run"], &[]);
+    let connected = |line: &Value| line["type"] == "connected" && line["exchange"] == "binance";
+    let first = run.find(connected);
+    drop(proxies);
+    run.find(|line| line["type"] == "disconnected" && line["exchange"] == "binance");
+    let _proxies = workspace.start(&arguments, &[]);
+    let second = run.find(connected);
+    assert_eq!(second["proxies"], first["proxies"]);
+    run.find(|line| line["type"] == "l2_snapshot" && line["exchange"] == "binance");
+    run.terminate();
+    let (code, stderr) = run.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains(" events, reconnects: 1"), "{stderr}");
+
+    for exchange in [&world.binance, &world.backpack] {
+        for transport in [ExchangeTransport::Rest, ExchangeTransport::WebSocket] {
+            let peers = peers(exchange, transport);
+            assert!(!peers.contains(&IpAddr::from([127, 0, 0, 1])), "{peers:?}");
+        }
+    }
+}

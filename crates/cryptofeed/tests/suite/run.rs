@@ -1,0 +1,245 @@
+//! `cryptofeed run`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use serde_json::Value;
+use testkit::{ExchangeConnection, ExchangeTransport, MockProxy, ProxyKind};
+
+use crate::workspace::Workspace;
+use crate::world::{World, peers};
+
+const MARKET_DATA: [&str; 4] = ["l2_delta", "l2_snapshot", "ticker", "trade"];
+
+/// The kinds of market data that lines hold of an exchange.
+fn kinds<'a>(lines: &'a [Value], exchange: &str) -> BTreeSet<&'a str> {
+    let lines = lines.iter().filter(|line| line["exchange"] == exchange);
+    lines
+        .filter_map(|line| line["type"].as_str())
+        .filter(|kind| MARKET_DATA.contains(kind))
+        .collect()
+}
+
+fn parse(lines: &str) -> Vec<Value> {
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn from(number: u8) -> BTreeSet<IpAddr> {
+    BTreeSet::from([[127, 0, 0, number].into()])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_makes_both_exchanges_stream_all_channels_through_their_proxies() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxies = [
+        world.proxy(ProxyKind::Http, 2).await,
+        world.proxy(ProxyKind::Socks5h, 3).await,
+        world.proxy(ProxyKind::Https, 4).await,
+    ];
+    let [http, socks, https] = proxies.each_ref().map(MockProxy::url);
+    // The path is relative to the file, which is not in the working directory.
+    std::fs::create_dir(workspace.path("etc")).unwrap();
+    std::fs::rename(&world.ca_file, workspace.path("etc/ca.pem")).unwrap();
+    let yaml = format!(
+        "tls: {{ca_file: ca.pem}}\n\
+         proxy:\n\
+         \x20 enabled: true\n\
+         \x20 strict: true\n\
+         \x20 default: {{http: '{http}', websocket: '{socks}'}}\n\
+         \x20 exchanges: {{backpack: {{websocket: '{https}'}}}}\n\
+         {}",
+        world.feeds()
+    );
+    workspace.file("etc/feeds.yml", &yaml);
+
+    let arguments = [
+        "run",
+        "--config",
+        "etc/feeds.yml",
+        "--count",
+        "1500",
+        "--duration",
+        "30s",
+    ];
+    let run = workspace.output(&arguments, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let lines = parse(&run.stdout);
+    assert_eq!(lines.len(), 1500, "{}", run.stderr);
+    for exchange in ["binance", "backpack"] {
+        assert_eq!(
+            kinds(&lines, exchange),
+            BTreeSet::from(MARKET_DATA),
+            "{exchange}"
+        );
+        assert!(
+            run.stderr.contains(&format!("{exchange}: ")),
+            "{}",
+            run.stderr
+        );
+        let connected = |line: &&Value| line["type"] == "connected" && line["exchange"] == exchange;
+        assert_eq!(lines.iter().filter(connected).count(), 1);
+    }
+    assert_eq!(peers(&world.binance, ExchangeTransport::Rest), from(2));
+    assert_eq!(peers(&world.backpack, ExchangeTransport::Rest), from(2));
+    assert_eq!(peers(&world.binance, ExchangeTransport::WebSocket), from(3));
+    assert_eq!(
+        peers(&world.backpack, ExchangeTransport::WebSocket),
+        from(4)
+    );
+    assert!(!(run.stdout + &run.stderr).contains("s3cret"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_environment_alone_is_enough() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Socks5, 2).await;
+    let (rest_url, ws_url, proxy_url) = (
+        world.binance.rest_url(),
+        world.binance.ws_url(),
+        proxy.url(),
+    );
+    let variables = [
+        ("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USDT, ETH-USDT"),
+        ("CRYPTOFEED_FEEDS_BINANCE__CHANNELS", r#"["ticker"]"#),
+        ("CRYPTOFEED_FEEDS_BINANCE__REST_URL", &rest_url),
+        ("CRYPTOFEED_FEEDS_BINANCE__WS_URL", &ws_url),
+        ("CRYPTOFEED_TLS_CA_FILE", "ca.pem"),
+        ("CRYPTOFEED_PROXY_ENABLED", "true"),
+        ("CRYPTOFEED_PROXY_DEFAULT", &proxy_url),
+    ];
+    let run = workspace.output(&["run", "--count", "50", "--duration", "30s"], &variables);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let lines = parse(&run.stdout);
+    assert_eq!(kinds(&lines, "binance"), BTreeSet::from(["ticker"]));
+    let symbols: BTreeSet<_> = lines
+        .iter()
+        .filter_map(|line| line["symbol"].as_str())
+        .collect();
+    assert_eq!(symbols, BTreeSet::from(["BTC-USDT", "ETH-USDT"]));
+    assert_eq!(peers(&world.binance, ExchangeTransport::Rest), from(2));
+    assert_eq!(peers(&world.binance, ExchangeTransport::WebSocket), from(2));
+}
+
+/// A configuration without proxies, which is enough where routes are not the subject.
+async fn direct(workspace: &Workspace) -> World {
+    let world = World::start(workspace).await;
+    let yaml = format!("tls: {{ca_file: ca.pem}}\n{}", world.feeds());
+    workspace.file("cryptofeed.yaml", &yaml);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_it_with_0_and_a_summary() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let run = workspace.start(&["run"], &[]);
+    run.find(|line| line["type"] == "trade");
+    run.terminate();
+    let (code, stderr) = run.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    for exchange in ["binance", "backpack"] {
+        let summary = stderr
+            .lines()
+            .find(|line| line.starts_with(exchange))
+            .unwrap();
+        assert!(summary.ends_with(" events, reconnects: 0"), "{summary}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_ends_it_even_if_nobody_reads_its_output() {
+    let workspace = Workspace::new();
+    let world = direct(&workspace).await;
+    let mut command = workspace.cryptofeed(&["run"], &[]);
+    let run = crate::child::Stalled::start(&mut command);
+    // More than any pipe holds has been sent by then, so the command waits for its reader.
+    let messages = |connections: &[ExchangeConnection]| {
+        connections
+            .iter()
+            .map(|connection| connection.messages_sent)
+            .sum::<u64>()
+    };
+    world
+        .backpack
+        .ledger()
+        .wait_for(|connections| messages(connections) > 1000)
+        .await;
+    run.terminate();
+    assert_eq!(run.finish(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_goes_away_ends_it_with_0() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let mut run = workspace.start(&["run"], &[]);
+    run.line();
+    run.hang_up();
+    let (code, stderr) = run.finish();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(!stderr.contains("panicked"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_has_a_line_per_event_and_only_market_data() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let arguments = [
+        "run",
+        "--format",
+        "text",
+        "--count",
+        "200",
+        "--duration",
+        "30s",
+    ];
+    let run = workspace.output(&arguments, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 200);
+    for line in run.stdout.lines() {
+        let kind = line.split_whitespace().nth(3).unwrap();
+        assert!(
+            ["trade", "ticker", "book", "change"].contains(&kind),
+            "{line}"
+        );
+    }
+    assert!(
+        run.stderr.contains("connected exchange=\"binance\""),
+        "{}",
+        run.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_symbol_that_is_not_listed_is_a_configuration_error() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let variables = [("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USTD")];
+    let run = workspace.output(&["run", "--duration", "30s"], &variables);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    let message = "feeds.binance.symbols: symbol BTC-USTD is unknown or not trading; the nearest known is BTC-USDT";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+}
+
+#[test]
+fn without_a_feed_a_minimal_configuration_is_shown() {
+    let run = Workspace::new().output(&["run"], &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr.contains("binance: {symbols: [BTC-USDT]}"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn a_log_filter_that_is_not_understood_is_a_usage_error() {
+    let run = Workspace::new().output(&["run"], &[("CRYPTOFEED_LOG", "a=b=c")]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("log filter"), "{}", run.stderr);
+}

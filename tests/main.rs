@@ -14,7 +14,9 @@
 mod capture;
 mod chains;
 mod every_scheme;
+mod interop;
 mod log_lines;
+mod no_leak;
 mod process_wide;
 mod routing;
 mod secrets;

@@ -1,0 +1,48 @@
+//! stunnel: TLS in front of a tinyproxy, which makes an `https` proxy of it.
+
+use super::certificate::Certificate;
+use super::door::{Door, HTTPS};
+use super::server::{Server, installed};
+use super::tinyproxy::{self, GUARD};
+use super::visit::visit_trusting;
+
+#[tokio::test]
+async fn stunnel_in_front_of_tinyproxy_carries_both_exchanges() {
+    let (Some(stunnel), Some(tinyproxy)) = (installed("stunnel4"), installed("tinyproxy")) else {
+        return;
+    };
+    let mut server = Server::new(7);
+    let [back, front] = server.free_addresses();
+    let door = |address, schemes| Door {
+        address,
+        egress: Some(server.egress()),
+        schemes,
+        guard: Some(GUARD),
+    };
+    let (back, front) = (door(back, &[]), door(front, HTTPS));
+    let certificate = Certificate::issue(&server, front.address.ip());
+
+    let arguments = tinyproxy::arguments(&server, back.address, true);
+    server
+        .start(&tinyproxy, arguments, std::slice::from_ref(&back))
+        .await;
+
+    let configuration = format!(
+        "foreground = yes\n\
+         pid =\n\
+         [tls]\n\
+         accept = {}\n\
+         connect = {}\n\
+         cert = {}\n\
+         key = {}\n",
+        front.address,
+        back.address,
+        certificate.certificate_file.display(),
+        certificate.key_file.display(),
+    );
+    let configuration = server.write("stunnel.conf", &configuration);
+    server
+        .start(&stunnel, [configuration], std::slice::from_ref(&front))
+        .await;
+    visit_trusting(&[front], &certificate.pem).await;
+}

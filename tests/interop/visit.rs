@@ -1,0 +1,216 @@
+//! REST and WebSocket of both exchanges through every door of a server.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use http::{Method, StatusCode};
+use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Scheme};
+use proxy_injector::{ProxyInjector, Scope};
+use testkit::MockExchange;
+use transport::{
+    Connection, ConnectionInfo, DialError, Dialer, HttpTransport, Message, Phase, Target, WsDialer,
+};
+use transport_tunnel::{TcpDialer, TlsTrust};
+
+use super::door::{Door, PASSWORD, Rejection, USER};
+use crate::world::{TestNames, World, request, soon, ws_request};
+
+/// An exchange, and how to subscribe to its changes of a book.
+#[derive(Clone, Copy)]
+struct Venue<'a> {
+    exchange: &'a MockExchange,
+    path: &'static str,
+    subscribe: &'static str,
+}
+
+/// Goes through every door by every scheme, with and without a login, and with a wrong one.
+pub(super) async fn visit(doors: &[Door]) {
+    let world = World::start().await;
+    let trust = world.trust();
+    visit_with(&world, &trust, doors).await;
+}
+
+/// The same for doors with a certificate, given as PEM.
+pub(super) async fn visit_trusting(doors: &[Door], certificate: &str) {
+    let world = World::start().await;
+    let trust = world.trust().with_ca_pem(certificate.as_bytes()).unwrap();
+    visit_with(&world, &trust, doors).await;
+}
+
+async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
+    let visit = |door, scheme, userinfo| Visit {
+        venues: [
+            Venue {
+                exchange: &world.binance,
+                path: "/ws",
+                subscribe: r#"{"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":1}"#,
+            },
+            Venue {
+                exchange: &world.backpack,
+                path: "/",
+                subscribe: r#"{"method":"SUBSCRIBE","params":["depth.SOL_USDC"]}"#,
+            },
+        ],
+        trust,
+        door,
+        scheme,
+        userinfo,
+    };
+    for door in doors {
+        for &scheme in door.schemes {
+            let login = |password| match scheme {
+                Scheme::Socks4 | Scheme::Socks4a => format!("{USER}@"),
+                _ => format!("{USER}:{password}@"),
+            };
+            visit(door, scheme, login(PASSWORD)).passes().await;
+            let nobody = visit(door, scheme, String::new());
+            let stranger = visit(door, scheme, login("open-barley"));
+            match door.guard {
+                None => nobody.passes().await,
+                Some(guard) => {
+                    nobody.fails(guard.without_login).await;
+                    stranger.fails(guard.wrong_password).await;
+                }
+            }
+        }
+    }
+}
+
+struct Visit<'a> {
+    venues: [Venue<'a>; 2],
+    trust: &'a TlsTrust,
+    door: &'a Door,
+    scheme: Scheme,
+    userinfo: String,
+}
+
+impl Visit<'_> {
+    /// Both transports of both exchanges work, and the exchanges see the proxy alone.
+    async fn passes(&self) {
+        let (scope, sockets) = self.client();
+        for venue in self.venues {
+            let known = venue.exchange.ledger().connections().len();
+            for outcome in [rest(&scope, venue).await, stream(&scope, venue).await] {
+                outcome.unwrap_or_else(|error| panic!("{}: {error:?}", self.url()));
+            }
+            let seen = venue.exchange.ledger().connections().split_off(known);
+            assert_eq!(seen.len(), 2, "{}: {seen:?}", self.url());
+            let opened = sockets.opened();
+            for connection in &seen {
+                let peer = connection.peer;
+                let ours = opened
+                    .iter()
+                    .any(|socket| socket.local_addr() == Some(peer));
+                let egress = self.door.egress.unwrap_or(peer.ip());
+                assert!(
+                    !ours && peer.ip() == egress,
+                    "{}: {connection:?}",
+                    self.url()
+                );
+            }
+        }
+        for socket in sockets.opened() {
+            assert_eq!(
+                socket.peer_addr(),
+                Some(self.door.address),
+                "{}",
+                self.url()
+            );
+        }
+    }
+
+    /// Neither transport of any exchange works, the error is the proxy's word, and no exchange
+    /// sees anybody.
+    async fn fails(&self, rejection: Rejection) {
+        let (scope, _) = self.client();
+        for venue in self.venues {
+            let known = venue.exchange.ledger().connections().len();
+            for outcome in [rest(&scope, venue).await, stream(&scope, venue).await] {
+                let error = outcome.expect_err(&self.url());
+                assert!(
+                    error.hop().is_proxy()
+                        && error.phase() == Phase::ProxyHandshake
+                        && rejection.is_told_by(&error),
+                    "{}: {error:?} is no {rejection:?}",
+                    self.url()
+                );
+            }
+            assert_eq!(
+                venue.exchange.ledger().connections().len(),
+                known,
+                "{}",
+                self.url()
+            );
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.userinfo, self.door.address)
+    }
+
+    /// Whose every connection shall take this door, and the sockets that it opens.
+    fn client(&self) -> (Scope, Arc<Sockets>) {
+        let sockets = Arc::new(Sockets::default());
+        let proxy = ProxyConfig::new(self.url().parse().unwrap());
+        let settings = ProxySettings::new()
+            .with_enabled(true)
+            .with_default(ConnectionProxies::both(proxy));
+        let injector = ProxyInjector::new(settings)
+            .with_tcp_dialer(Arc::clone(&sockets) as _)
+            .with_resolver(Arc::new(TestNames))
+            .with_trust(self.trust.clone());
+        let scope = Arc::new(injector).exchange(ExchangeId::new("any").unwrap());
+        (scope, sockets)
+    }
+}
+
+async fn rest(scope: &Scope, venue: Venue<'_>) -> Result<(), DialError> {
+    let uri = format!(
+        "https://localhost:{}/echo",
+        venue.exchange.rest_addr().port()
+    );
+    match soon(scope.http().send(request(Method::GET, &uri, ""))).await {
+        Ok(response) => {
+            assert_eq!(response.status(), StatusCode::OK);
+            Ok(())
+        }
+        Err(error) => Err(error
+            .dial_error()
+            .unwrap_or_else(|| panic!("{error:?}"))
+            .clone()),
+    }
+}
+
+/// Opens a stream and waits for its first event.
+async fn stream(scope: &Scope, venue: Venue<'_>) -> Result<(), DialError> {
+    let url = format!("wss://localhost:{}", venue.exchange.ws_addr().port());
+    let mut request = ws_request(&format!("{url}{}", venue.path));
+    request.first_messages.push(Message::text(venue.subscribe));
+    let mut socket = soon(scope.websocket().dial(request)).await?;
+    let event = soon(socket.next()).await.unwrap().unwrap();
+    assert!(event.as_text().is_some(), "{event:?}");
+    Ok(())
+}
+
+/// Opens sockets and remembers them.
+#[derive(Debug, Default)]
+struct Sockets {
+    inner: TcpDialer,
+    opened: Mutex<Vec<ConnectionInfo>>,
+}
+
+impl Sockets {
+    fn opened(&self) -> Vec<ConnectionInfo> {
+        self.opened.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Dialer for Sockets {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let connection = self.inner.dial(target).await?;
+        self.opened.lock().unwrap().push(connection.info().clone());
+        Ok(connection)
+    }
+}

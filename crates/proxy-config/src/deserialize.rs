@@ -1,4 +1,5 @@
 //! `Deserialize` for the types of the settings, through the same reader as every other source.
+//! Relative paths start from the working directory.
 
 use std::fmt;
 
@@ -6,13 +7,15 @@ use config::{Map, Value, ValueKind};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
-use crate::error::Problems;
 use crate::exchange_id::ExchangeId;
-use crate::node::Node;
+use crate::keys::Content;
+use crate::node::{Node, Reading};
 use crate::proxy_config::ProxyConfig;
+use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
+use crate::read_server::server;
 use crate::settings::ProxySettings;
-use crate::{read, shape};
+use crate::{read, shape::shape};
 
 /// Deserializes a value and gives it to `read`.
 fn read<'de, D: Deserializer<'de>, T>(
@@ -20,9 +23,9 @@ fn read<'de, D: Deserializer<'de>, T>(
     read: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Result<T, D::Error> {
     let Document(value) = Document::deserialize(deserializer)?;
-    let problems = Problems::default();
-    let result = read(&Node::new("", &value, &problems));
-    let result = problems.or(result).map_err(|errors| {
+    let reading = Reading::default();
+    let result = read(&Node::new("", &value, &reading));
+    let result = reading.problems.or(result).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         D::Error::custom(errors.join("; "))
     })?;
@@ -32,16 +35,16 @@ fn read<'de, D: Deserializer<'de>, T>(
 /// Brings a value into its one shape and reads it.
 fn read_shape<T>(
     node: &Node<'_>,
-    shape: impl FnOnce(&Node<'_>) -> Option<Value>,
+    content: &Content,
     read: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Option<T> {
-    read(&node.with_value(&shape(node).unwrap_or_default()))
+    read(&node.with_value(&shape(node, content).unwrap_or_default()))
 }
 
 impl<'de> Deserialize<'de> for ProxySettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
-            read_shape(node, shape::settings, |node| {
+            read_shape(node, &Content::Settings, |node| {
                 let settings = read::settings(node)?;
                 read::require_rule(&settings, node);
                 Some(settings)
@@ -53,7 +56,7 @@ impl<'de> Deserialize<'de> for ProxySettings {
 impl<'de> Deserialize<'de> for ConnectionProxies {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
-            read_shape(node, shape::block, read::block)
+            read_shape(node, &Content::Block, read::block)
         })
     }
 }
@@ -61,7 +64,7 @@ impl<'de> Deserialize<'de> for ConnectionProxies {
 impl<'de> Deserialize<'de> for ProxyRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
-            read_shape(node, shape::slot, read::slot)
+            read_shape(node, &Content::Slot, read::slot)
         })
     }
 }
@@ -72,6 +75,16 @@ impl<'de> Deserialize<'de> for ProxyConfig {
             ProxyRule::Proxy(proxy) => Ok(proxy),
             ProxyRule::Direct => Err(D::Error::custom("expected a proxy, found `direct`")),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyServer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| {
+            read_shape(node, &Content::Server, |node| {
+                server(&node.table(&Content::Server.names())?)
+            })
+        })
     }
 }
 
@@ -123,8 +136,10 @@ impl<'de> Visitor<'de> for DocumentVisitor {
         Self::scalar(value.to_string())
     }
 
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Document, E> {
-        Self::scalar(value.to_string())
+    fn visit_f64<E: Error>(self, _value: f64) -> Result<Document, E> {
+        Err(E::custom(
+            "a number with a fraction or of that size must be in quotes, or its text is lost",
+        ))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Document, E> {

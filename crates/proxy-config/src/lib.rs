@@ -7,6 +7,7 @@
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
 //! - [`Sources`], [`Loaded`]: environment over file over code, merged field by field.
+//! - [`json_schema`]: the same for editors.
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
 mod connection_proxies;
@@ -14,11 +15,15 @@ mod credentials;
 mod deserialize;
 mod error;
 mod exchange_id;
+mod files;
+mod json_schema;
+mod keys;
 mod node;
 mod proxy_config;
 mod proxy_server;
 mod proxy_url;
 mod read;
+mod read_server;
 mod scheme;
 mod settings;
 mod shape;
@@ -30,6 +35,7 @@ pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
+pub use json_schema::json_schema;
 pub use node::{Node, Table};
 pub use proxy_config::{InvalidTimeout, ProxyConfig};
 pub use proxy_server::ProxyServer;

@@ -1,12 +1,23 @@
 //! Reading a configuration: typed values, and errors that say where.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use config::{Map, Value, ValueKind};
 
 use crate::error::Problems;
+use crate::keys::index;
 use crate::suggestion::unknown_key;
+
+/// What all the values of a configuration have in common while they are read.
+#[derive(Default)]
+pub(crate) struct Reading {
+    pub(crate) problems: Problems,
+    /// The folders that the files are in, by what origins call the files.
+    pub(crate) folders: BTreeMap<String, PathBuf>,
+}
 
 /// One value of a configuration, with the keys that lead to it and what set it.
 ///
@@ -16,15 +27,15 @@ use crate::suggestion::unknown_key;
 pub struct Node<'a> {
     path: String,
     value: &'a Value,
-    problems: &'a Problems,
+    reading: &'a Reading,
 }
 
 impl<'a> Node<'a> {
-    pub(crate) fn new(path: &str, value: &'a Value, problems: &'a Problems) -> Self {
+    pub(crate) fn new(path: &str, value: &'a Value, reading: &'a Reading) -> Self {
         Self {
             path: path.to_owned(),
             value,
-            problems,
+            reading,
         }
     }
 
@@ -36,7 +47,7 @@ impl<'a> Node<'a> {
         Node {
             path: self.path.clone(),
             value,
-            problems: self.problems,
+            reading: self.reading,
         }
     }
 
@@ -59,7 +70,9 @@ impl<'a> Node<'a> {
 
     /// Notes that something is wrong with the value. `problem` must not show the value.
     pub fn report(&self, problem: impl fmt::Display) {
-        self.problems.report(&self.path, self.origin(), problem);
+        self.reading
+            .problems
+            .report(&self.path, self.origin(), problem);
     }
 
     /// The value as a table with the keys `known`; every other key is an error. Nothing at all is
@@ -90,18 +103,37 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The value as a list.
+    /// The value as a list. A table with the keys `0`, `1` and so on is one too: variables have
+    /// the places of items in their names.
     #[must_use]
     pub fn list(&self) -> Option<Vec<Self>> {
-        let ValueKind::Array(values) = &self.value.kind else {
-            return self.expected("a list");
+        let values: Vec<_> = match &self.value.kind {
+            ValueKind::Array(values) => values.iter().collect(),
+            ValueKind::Table(table) if self.is_indexed() => {
+                let places = 0..table.len();
+                let value = |place: usize| table.get(&place.to_string());
+                match places.map(value).collect() {
+                    Some(values) => values,
+                    None => {
+                        self.report("the items of a list are counted from 0, without gaps");
+                        return None;
+                    }
+                }
+            }
+            _ => return self.expected("a list"),
         };
         let item = |(index, value)| Self {
             path: format!("{}[{index}]", self.path),
             value,
-            problems: self.problems,
+            reading: self.reading,
         };
-        Some(values.iter().enumerate().map(item).collect())
+        Some(values.into_iter().enumerate().map(item).collect())
+    }
+
+    /// Whether the value is a table of the items of a list by their places, as variables make it.
+    pub(crate) fn is_indexed(&self) -> bool {
+        matches!(&self.value.kind, ValueKind::Table(table)
+            if !table.is_empty() && table.keys().all(|key| index(key).is_some()))
     }
 
     /// The value as a text.
@@ -154,11 +186,34 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// The value as the path of a file. A relative path that stands in a file starts from that
+    /// file's folder; any other starts from the working directory.
+    #[must_use]
+    pub fn file_path(&self) -> Option<PathBuf> {
+        let text = self.text()?;
+        if text.is_empty() {
+            self.report("expected the path of a file");
+            return None;
+        }
+        Some(
+            self.folder()
+                .map_or_else(|| text.into(), |folder| folder.join(text)),
+        )
+    }
+
+    /// The folder of the file that the value stands in.
+    pub(crate) fn folder(&self) -> Option<&'a Path> {
+        // The name of a file, a line and a column.
+        let (line, _) = self.origin()?.rsplit_once(':')?;
+        let (name, _) = line.rsplit_once(':')?;
+        self.reading.folders.get(name).map(PathBuf::as_path)
+    }
+
     fn child(&self, key: &str, value: &'a Value) -> Self {
         Self {
             path: join(&self.path, key),
             value,
-            problems: self.problems,
+            reading: self.reading,
         }
     }
 

@@ -1,16 +1,20 @@
 //! From a `proxy` section in its one [shape](crate::shape) to the validated types.
 
+use url::Host;
+
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::exchange_id::ExchangeId;
-use crate::node::Node;
+use crate::keys::Content;
+use crate::node::{Node, Table};
 use crate::proxy_config::{ProxyConfig, TIMEOUT_SECONDS};
-use crate::proxy_url::ProxyUrl;
+use crate::proxy_server::ProxyServer;
+use crate::read_server::server;
+use crate::scheme::Scheme;
 use crate::settings::ProxySettings;
-use crate::shape::{SETTINGS_KEYS, SLOT_KEYS};
 use crate::transport::Transport;
 
 pub(crate) fn settings(node: &Node<'_>) -> Option<ProxySettings> {
-    let fields = node.table(&SETTINGS_KEYS)?;
+    let fields = node.table(&Content::Settings.names())?;
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
     let mut settings = ProxySettings::new()
         .with_enabled(is_set("enabled").unwrap_or_default())
@@ -39,7 +43,7 @@ pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
 }
 
 pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {
-    let fields = node.table(&[Transport::Http.as_str(), Transport::WebSocket.as_str()])?;
+    let fields = node.table(&Content::Block.names())?;
     let rule = |transport: Transport| {
         fields
             .field(transport.as_str())
@@ -59,14 +63,39 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     if node.as_text() == Some(DIRECT) {
         return Some(ProxyRule::Direct);
     }
-    let fields = node.table(&SLOT_KEYS)?;
+    let fields = node.table(&Content::Slot.names())?;
     let timeout = fields
         .field("timeout_seconds")
         .map(|node| node.integer(TIMEOUT_SECONDS));
-    let proxy = ProxyConfig::new(fields.required("url")?.parse(ProxyUrl::parse)?);
+    let (exit, via) = chain(&fields)?;
+    let proxy = ProxyConfig::from(exit).with_via(via);
     let proxy = match timeout {
         Some(seconds) => proxy.with_timeout_seconds(seconds?).ok()?,
         None => proxy,
     };
     Some(ProxyRule::Proxy(proxy))
+}
+
+/// A proxy and those on the way to it.
+fn chain(fields: &Table<'_>) -> Option<(ProxyServer, Vec<ProxyServer>)> {
+    let exit = server(fields);
+    let nodes = match fields.field("via") {
+        Some(via) => via.list()?,
+        None => Vec::new(),
+    };
+    let read = |node: &Node<'_>| server(&node.table(&Content::Server.names())?);
+    let via: Vec<_> = nodes.iter().map(read).collect();
+    let (exit, via) = (exit?, via.into_iter().collect::<Option<Vec<_>>>()?);
+    let after = via.iter().skip(1).chain([&exit]);
+    for ((node, hop), next) in nodes.iter().zip(&via).zip(after) {
+        let scheme = hop.url().scheme();
+        if matches!(scheme, Scheme::Socks4 | Scheme::Socks4a)
+            && matches!(next.url().host(), Host::Ipv6(_))
+        {
+            node.report(format_args!(
+                "a {scheme} proxy cannot reach the next one, whose address is IPv6"
+            ));
+        }
+    }
+    Some((exit, via))
 }

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! where a slot is `direct` or a table. A URL that stands for a slot sets the table's other fields
-//! to nothing, and so takes the place of all that a weaker source says about the slot. What is
-//! empty is left out: it sets nothing.
+//! to nothing, and so takes the place of all that a weaker source says about the slot; `password`
+//! and `password_file` take each other's place in the same way. What is empty is left out: it sets
+//! nothing.
 
 use std::collections::HashSet;
 
@@ -21,89 +22,38 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
+use crate::keys::Content;
 use crate::node::Node;
 use crate::proxy_url::ProxyUrl;
-use crate::transport::Transport;
 
-pub(crate) const SETTINGS_KEYS: [&str; 4] = ["enabled", "strict", "default", "exchanges"];
-pub(crate) const SLOT_KEYS: [&str; 2] = ["url", "timeout_seconds"];
-const BLOCK_KEYS: [&str; 4] = ["http", "websocket", "rest", "ws"];
+/// Fields that say the same thing in two ways, so that only one of them can be set.
+pub(crate) const EXCLUSIVE: [&str; 2] = ["password", "password_file"];
 
-/// The shape of a whole `proxy` section.
-pub(crate) fn settings(node: &Node<'_>) -> Option<Value> {
-    if node.as_text().is_some() {
-        return table([
-            ("enabled", Some(scalar(node, "true"))),
-            ("default", block(node)),
-        ]);
+/// The shape of what stands where `content` is expected.
+pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
+    match content {
+        Content::Settings => settings(node),
+        Content::Exchanges => exchanges(node),
+        Content::Block => block(node),
+        Content::Slot => slot(node),
+        Content::Servers => servers(node),
+        Content::Server => server(node, content),
+        Content::Tls => into_value(table(node, content)?),
+        Content::Boolean
+        | Content::Integer { .. }
+        | Content::Text
+        | Content::File
+        | Content::Url => Some(node.value().clone()),
     }
-    let fields = node.table(&SETTINGS_KEYS)?;
-    let field = |key, shape: fn(&Node<'_>) -> Option<Value>| {
-        (key, fields.field(key).and_then(|node| shape(&node)))
-    };
-    table([
-        field("enabled", as_is),
-        field("strict", as_is),
-        field("default", block),
-        field("exchanges", exchanges),
-    ])
 }
 
-/// The shape of the slots of one exchange, or of the default.
-pub(crate) fn block(node: &Node<'_>) -> Option<Value> {
-    if let Some(text) = node.as_text() {
-        if !is_direct(text) {
-            // Both slots would be wrong in the same way; this says it once.
-            node.parse(ProxyUrl::parse)?;
-        }
-        let slot = slot(node)?;
-        return table([
-            (Transport::Http.as_str(), Some(slot.clone())),
-            (Transport::WebSocket.as_str(), Some(slot)),
-        ]);
+fn settings(node: &Node<'_>) -> Option<Value> {
+    if node.as_text().is_none() {
+        return into_value(table(node, &Content::Settings)?);
     }
-    let fields = node.table(&BLOCK_KEYS)?;
-    let slots = [Transport::Http, Transport::WebSocket].map(|transport| {
-        let field = match (
-            fields.field(transport.as_str()),
-            fields.field(alias(transport)),
-        ) {
-            (Some(field), None) | (None, Some(field)) => Some(field),
-            (Some(field), Some(other)) => {
-                other.report(format_args!(
-                    "`{transport}` is given as well and means the same"
-                ));
-                Some(field)
-            }
-            (None, None) => None,
-        };
-        (transport.as_str(), field.and_then(|field| slot(&field)))
-    });
-    table(slots)
-}
-
-/// The shape of what applies to one transport.
-pub(crate) fn slot(node: &Node<'_>) -> Option<Value> {
-    let fields = match node.as_text() {
-        Some(text) if is_direct(text) => return Some(scalar(node, DIRECT)),
-        Some(_) => SLOT_KEYS.map(|key| match key {
-            "url" => (key, as_is(node)),
-            _ => (key, Some(scalar(node, ValueKind::Nil))),
-        }),
-        None => {
-            let fields = node.table(&SLOT_KEYS)?;
-            SLOT_KEYS.map(|key| (key, fields.field(key).as_ref().and_then(as_is)))
-        }
-    };
-    table(fields)
-}
-
-/// The other name that users have for the slot of `transport`.
-pub(crate) fn alias(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Http => "rest",
-        Transport::WebSocket => "ws",
-    }
+    let mut fields = Map::from([("enabled".to_owned(), scalar(node, "true"))]);
+    fields.extend(block(node).map(|block| ("default".to_owned(), block)));
+    into_value(fields)
 }
 
 fn exchanges(node: &Node<'_>) -> Option<Value> {
@@ -121,23 +71,105 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
     Some(Value::new(None, shape))
 }
 
-fn is_direct(text: &str) -> bool {
-    text.eq_ignore_ascii_case(DIRECT)
+fn block(node: &Node<'_>) -> Option<Value> {
+    let Some(text) = node.as_text() else {
+        return into_value(table(node, &Content::Block)?);
+    };
+    if !is_direct(text) {
+        // Both slots would be wrong in the same way; this says it once.
+        node.parse(ProxyUrl::parse)?;
+    }
+    let slot = slot(node)?;
+    let slots = Content::Block.keys().iter();
+    into_value(
+        slots
+            .map(|key| (key.name.to_owned(), slot.clone()))
+            .collect(),
+    )
 }
 
-fn as_is(node: &Node<'_>) -> Option<Value> {
-    Some(node.value().clone())
+fn slot(node: &Node<'_>) -> Option<Value> {
+    match node.as_text() {
+        Some(text) if is_direct(text) => Some(scalar(node, DIRECT)),
+        _ => server(node, &Content::Slot),
+    }
+}
+
+/// The shape of a proxy as a URL or a table.
+fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
+    if node.as_text().is_some() {
+        let fields = content.keys().iter().map(|key| {
+            let value = match key.content {
+                Content::Url => node.value().clone(),
+                _ => scalar(node, ValueKind::Nil),
+            };
+            (key.name.to_owned(), value)
+        });
+        return into_value(fields.collect());
+    }
+    let mut fields = table(node, content)?;
+    let set = EXCLUSIVE.map(|key| fields.contains_key(key));
+    if let ([true, false] | [false, true], [first, second]) = (set, EXCLUSIVE) {
+        let unset = if set == [true, false] { second } else { first };
+        fields.insert(unset.to_owned(), scalar(node, ValueKind::Nil));
+    }
+    into_value(fields)
+}
+
+/// The shape of proxies as a URL, a list, or a table by place in the list.
+fn servers(node: &Node<'_>) -> Option<Value> {
+    // What is no proxy stays in its place, for the reader to say so.
+    let server = |node: &Node<'_>| {
+        let shape = match node.value().kind {
+            ValueKind::Array(_) => None,
+            _ => server(node, &Content::Server),
+        };
+        shape.unwrap_or_else(|| node.value().clone())
+    };
+    if node.as_text().is_some() {
+        return Some(Value::new(None, vec![server(node)]));
+    }
+    if node.is_indexed() {
+        let entries = node.entries()?.into_iter();
+        return into_value(
+            entries
+                .map(|(key, node)| (key.to_owned(), server(&node)))
+                .collect(),
+        );
+    }
+    let list: Vec<_> = node.list()?.iter().map(server).collect();
+    Some(scalar(node, list))
+}
+
+/// The shapes of the fields that a table has, by their first names.
+fn table(node: &Node<'_>, content: &Content) -> Option<Map<String, Value>> {
+    let fields = node.table(&content.names())?;
+    let mut shapes = Map::new();
+    for key in content.keys() {
+        let alias = key.alias.and_then(|alias| fields.field(alias));
+        let field = match (fields.field(key.name), alias) {
+            (Some(field), Some(alias)) => {
+                let name = key.name;
+                alias.report(format_args!("`{name}` is given as well and means the same"));
+                Some(field)
+            }
+            (field, alias) => field.or(alias),
+        };
+        let shape = field.and_then(|field| shape(&field, &key.content));
+        shapes.extend(shape.map(|shape| (key.name.to_owned(), shape)));
+    }
+    Some(shapes)
+}
+
+fn is_direct(text: &str) -> bool {
+    text.eq_ignore_ascii_case(DIRECT)
 }
 
 fn scalar(node: &Node<'_>, kind: impl Into<ValueKind>) -> Value {
     Value::new(node.origin().map(str::to_owned).as_ref(), kind)
 }
 
-/// A table of the fields that have a value, if any has.
-fn table<const N: usize>(fields: [(&str, Option<Value>); N]) -> Option<Value> {
-    let fields: Map<_, _> = fields
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
-        .collect();
+/// A table, if it has any fields.
+fn into_value(fields: Map<String, Value>) -> Option<Value> {
     (!fields.is_empty()).then(|| Value::new(None, fields))
 }

@@ -16,7 +16,7 @@ pub enum Transport {
 impl Transport {
     /// The transport's key in the settings.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::WebSocket => "websocket",

@@ -4,6 +4,7 @@ use config::{Map, Value};
 
 use super::PROXY;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
+use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
@@ -37,16 +38,27 @@ fn block(proxies: &ConnectionProxies) -> Value {
 }
 
 fn slot(rule: &ProxyRule) -> Value {
-    match rule {
-        ProxyRule::Direct => value(DIRECT),
-        ProxyRule::Proxy(proxy) => value(Map::from([
-            ("url".to_owned(), value(proxy.url().reveal())),
-            (
-                "timeout_seconds".to_owned(),
-                value(proxy.timeout_seconds().to_string()),
-            ),
-        ])),
+    let proxy = match rule {
+        ProxyRule::Direct => return value(DIRECT),
+        ProxyRule::Proxy(proxy) => proxy,
+    };
+    let mut fields = server(proxy.server());
+    let timeout = value(proxy.timeout_seconds().to_string());
+    fields.insert("timeout_seconds".to_owned(), timeout);
+    let via = proxy.via().iter().map(|hop| value(server(hop)));
+    fields.insert("via".to_owned(), value(via.collect::<Vec<_>>()));
+    value(fields)
+}
+
+fn server(server: &ProxyServer) -> Map<String, Value> {
+    let mut fields = Map::from([("url".to_owned(), value(server.url().reveal()))]);
+    if let Some(path) = server.ca_file() {
+        // A path that is no text becomes one that is not there, which is an error.
+        let path = value(path.to_string_lossy().as_ref());
+        let tls = Map::from([("ca_file".to_owned(), path)]);
+        fields.insert("tls".to_owned(), value(tls));
     }
+    fields
 }
 
 fn value(kind: impl Into<config::ValueKind>) -> Value {

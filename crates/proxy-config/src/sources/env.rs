@@ -3,7 +3,8 @@
 //! `CRYPTOFEED_<SECTION>` sets a section, `CRYPTOFEED_<SECTION>_<PATH>` a value within it, where
 //! `__` separates the keys of the path. Of two variables for the same value the one with the longer
 //! path wins, as it is the more specific: `CRYPTOFEED_PROXY_DEFAULT` sets what
-//! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not.
+//! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not. An item of a list is named by its place, counted
+//! from 0. Where a table or a list may stand, a value that begins like JSON is JSON.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -11,19 +12,20 @@ use std::fmt;
 
 use config::{Map, Value};
 
-use super::yaml::{self, Fault};
-use super::{PREFIX, PROXY};
+use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
+use crate::keys::Content;
 use crate::node::join;
-use crate::shape::{SETTINGS_KEYS, SLOT_KEYS, alias};
+use crate::shape::EXCLUSIVE;
 use crate::suggestion::nearest;
-use crate::transport::Transport;
 
 /// A variable that sets something.
 struct Variable<'a> {
     name: &'a str,
     section: &'a str,
     keys: Vec<String>,
+    /// What may stand there, if that is known.
+    content: Option<&'static Content>,
     value: &'a OsString,
 }
 
@@ -41,14 +43,11 @@ pub(super) fn documents(
     let mut seen = HashMap::new();
     let mut documents = Vec::new();
     for variable in &variables {
-        let path = (variable.section, &variable.keys);
-        if let Some(other) = seen.insert(path, variable.name) {
-            variable.report(
-                problems,
-                format_args!("{other} is set as well and means the same"),
-            );
-        } else if let Some(key) = variable.unknown_key() {
-            variable.report(problems, unknown_variable(key));
+        if let Some(other) = seen.insert(variable.subject(), variable) {
+            variable.report(problems, variable.conflict(other));
+        } else if variable.is_unknown() {
+            let path = variable.keys.join("__");
+            variable.report(problems, unknown_variable(&path));
         } else {
             documents.extend(variable.document(problems));
         }
@@ -62,24 +61,54 @@ impl<'a> Variable<'a> {
         let rest = upper.strip_prefix(PREFIX)?;
         sections.iter().find_map(|section| {
             let rest = rest.strip_prefix(&section.to_ascii_uppercase())?;
-            let keys = match rest.strip_prefix('_') {
-                Some(path) => canonical_keys(section, path),
-                None if rest.is_empty() => Vec::new(),
+            let path = match rest.strip_prefix('_') {
+                Some(path) => Some(path.to_ascii_lowercase()),
+                None if rest.is_empty() => None,
                 None => return None,
             };
+            let mut content = Some(&Content::Settings).filter(|_| *section == PROXY);
+            let mut known_name = |key: &str| {
+                let known = content.and_then(|content| content.child(key));
+                content = known.map(|(_, content)| content);
+                known.map_or(key, |(name, _)| name).to_owned()
+            };
+            let keys = path.iter().flat_map(|path| path.split("__"));
+            let keys = keys.map(&mut known_name).collect();
             Some(Self {
                 name,
                 section,
                 keys,
+                content,
                 value,
             })
         })
     }
 
-    /// The first key, if it is none that the proxy section has.
-    fn unknown_key(&self) -> Option<&str> {
-        let key = self.keys.first().filter(|_| self.section == PROXY)?;
-        (!SETTINGS_KEYS.contains(&key.as_str())).then_some(key)
+    /// What the variable is about. No two may be about the same.
+    fn subject(&self) -> (&'a str, Vec<&str>) {
+        let mut keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
+        let is_exclusive = |key: &&mut &str| EXCLUSIVE.contains(&**key);
+        if self.content.is_some_and(Content::is_scalar)
+            && let Some(key) = keys.last_mut().filter(is_exclusive)
+        {
+            [*key, _] = EXCLUSIVE;
+        }
+        (self.section, keys)
+    }
+
+    fn conflict(&self, other: &Variable<'_>) -> String {
+        let name = other.name;
+        if other.keys == self.keys {
+            format!("{name} is set as well and means the same")
+        } else {
+            format!("{name} is set as well; only one of them can be")
+        }
+    }
+
+    /// Whether the proxy section has no such key.
+    fn is_unknown(&self) -> bool {
+        let first = self.keys.first().filter(|_| self.section == PROXY);
+        first.is_some_and(|key| Content::Settings.child(key).is_none())
     }
 
     fn document(&self, problems: &Problems) -> Option<Value> {
@@ -88,11 +117,12 @@ impl<'a> Variable<'a> {
             self.report(problems, "the value is not valid UTF-8");
             return None;
         };
-        let value = if text.starts_with(['{', '[']) {
-            let report =
-                |fault: Fault| self.report(problems, format!("malformed JSON: {}", fault.problem));
-            yaml::parse(text, |_, _| origin.clone())
-                .map_err(report)
+        let may_be_json = !self.content.is_some_and(Content::is_scalar);
+        let value = if may_be_json && text.starts_with(['{', '[']) {
+            json::parse(text, |_| origin.clone())
+                .map_err(|fault| {
+                    self.report(problems, format_args!("malformed JSON: {}", fault.problem));
+                })
                 .ok()?
         } else {
             Value::new(Some(&origin), text)
@@ -114,45 +144,33 @@ impl<'a> Variable<'a> {
     }
 }
 
-/// The keys of a path, each value under one name only.
-fn canonical_keys(section: &str, path: &str) -> Vec<String> {
-    let path = path.to_ascii_lowercase();
-    let mut keys: Vec<_> = path.split("__").map(str::to_owned).collect();
-    let slot = match keys.first().map(String::as_str) {
-        Some("default") if section == PROXY => 1,
-        Some("exchanges") if section == PROXY => 2,
-        _ => return keys,
-    };
-    if let Some(key) = keys.get_mut(slot) {
-        for transport in [Transport::Http, Transport::WebSocket] {
-            if key == alias(transport) {
-                transport.as_str().clone_into(key);
-            }
-        }
-    }
-    keys
-}
-
-fn unknown_variable(key: &str) -> String {
-    match nearest(&key.to_ascii_uppercase(), known_paths().into_iter()) {
+/// What to say about a variable of the proxy section that is not known.
+fn unknown_variable(path: &str) -> String {
+    let mut known = Vec::new();
+    add_paths(&mut known, "", &Content::Settings);
+    match nearest(&path.to_ascii_uppercase(), known.into_iter()) {
         Some(path) => format!("unknown variable; did you mean {PREFIX}PROXY_{path}?"),
         None => {
-            let keys = SETTINGS_KEYS.map(str::to_ascii_uppercase).join(", ");
+            let keys = Content::Settings.names().join(", ").to_ascii_uppercase();
             format!("unknown variable; what follows {PREFIX}PROXY_ must begin with one of {keys}")
         }
     }
 }
 
-/// What may follow `CRYPTOFEED_PROXY_`.
-fn known_paths() -> Vec<String> {
-    let mut paths = vec!["ENABLED".to_owned(), "STRICT".to_owned()];
-    for block in ["DEFAULT", "EXCHANGES__<ID>"] {
-        paths.push(block.to_owned());
-        for transport in [Transport::Http, Transport::WebSocket] {
-            let slot = format!("{block}__{}", transport.as_str().to_ascii_uppercase());
-            paths.extend(SLOT_KEYS.map(|key| format!("{slot}__{}", key.to_ascii_uppercase())));
-            paths.push(slot);
+/// Adds what may follow `before` in the name of a variable.
+fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
+    let mut add = |key: &str, content: &Content| {
+        let path = format!("{before}{key}");
+        add_paths(paths, &format!("{path}__"), content);
+        paths.push(path);
+    };
+    match content {
+        Content::Exchanges => add("<ID>", &Content::Block),
+        Content::Servers => add("0", &Content::Server),
+        _ => {
+            for key in content.keys() {
+                add(&key.name.to_ascii_uppercase(), &key.content);
+            }
         }
     }
-    paths
 }

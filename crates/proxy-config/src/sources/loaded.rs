@@ -1,13 +1,15 @@
 //! What was loaded.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use config::{Value, ValueKind};
 
 use super::PROXY;
-use crate::error::{ConfigErrors, Problems};
+use crate::error::ConfigErrors;
 use crate::exchange_id::ExchangeId;
-use crate::node::{self, Node};
+use crate::node::{self, Node, Reading};
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
@@ -15,12 +17,22 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub struct Loaded {
     document: Value,
+    /// The folders that the files are in.
+    folders: BTreeMap<String, PathBuf>,
     settings: ProxySettings,
 }
 
 impl Loaded {
-    pub(super) fn new(document: Value, settings: ProxySettings) -> Self {
-        Self { document, settings }
+    pub(super) fn new(
+        document: Value,
+        folders: BTreeMap<String, PathBuf>,
+        settings: ProxySettings,
+    ) -> Self {
+        Self {
+            document,
+            folders,
+            settings,
+        }
     }
 
     /// The proxy settings.
@@ -77,10 +89,13 @@ impl Loaded {
         section: &str,
         read: impl FnOnce(&Node<'_>) -> T,
     ) -> Result<Option<T>, ConfigErrors> {
-        let problems = Problems::default();
+        let reading = Reading {
+            folders: self.folders.clone(),
+            ..Reading::default()
+        };
         let value = self.value(&[section]);
-        let value = value.map(|value| read(&Node::new(section, value, &problems)));
-        problems.or(value)
+        let value = value.map(|value| read(&Node::new(section, value, &reading)));
+        reading.problems.or(value)
     }
 
     fn value(&self, keys: &[&str]) -> Option<&Value> {

@@ -2,22 +2,30 @@
 
 mod code;
 mod env;
+mod fault;
+mod file;
+mod json;
+mod lines;
 mod loaded;
+mod merge;
+mod toml;
 mod yaml;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
 
 use config::{Map, Value, ValueKind};
 
-use crate::error::{ConfigErrors, Problems};
-use crate::node::Node;
+use self::file::File;
+use self::merge::merge;
+use crate::error::ConfigErrors;
+use crate::keys::Content;
+use crate::node::{Node, Reading};
 use crate::settings::ProxySettings;
-use crate::{read, shape};
+use crate::{read, shape::shape};
 
-pub use loaded::Loaded;
+pub use self::loaded::Loaded;
 
 /// The section of a document that holds the proxy settings.
 const PROXY: &str = "proxy";
@@ -58,12 +66,6 @@ pub struct Sources {
     environment: Vec<(String, OsString)>,
 }
 
-#[derive(Clone)]
-enum File {
-    OnDisk(PathBuf),
-    InMemory { name: String, text: String },
-}
-
 impl Sources {
     /// No sources, from which disabled settings are loaded.
     #[must_use]
@@ -86,15 +88,17 @@ impl Sources {
         self
     }
 
-    /// Adds a YAML or JSON file, told apart by the extension `.yaml`, `.yml` or `.json`. It is read
-    /// by [`load`](Self::load).
+    /// Adds a YAML, TOML or JSON file, told apart by the extension `.yaml`, `.yml`, `.toml` or
+    /// `.json`. It is read by [`load`](Self::load). Relative paths in it start from its folder.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.push(File::OnDisk(path.into()));
         self
     }
 
-    /// Adds the text of a YAML or JSON file. Errors call it `name`.
+    /// Adds the text of a file. Errors call it `name`, and the extension of its name tells the
+    /// format; it is YAML if there is none of those. Relative paths in it start from the working
+    /// directory.
     #[must_use]
     pub fn with_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.files.push(File::InMemory {
@@ -135,46 +139,54 @@ impl Sources {
     /// [`ConfigErrors`] has everything that is wrong: unreadable files, unknown keys and variables,
     /// and values that are not what they should be.
     pub fn load(self) -> Result<Loaded, ConfigErrors> {
-        let problems = Problems::default();
+        let reading = Reading {
+            folders: self.files.iter().filter_map(File::folder).collect(),
+            ..Reading::default()
+        };
         let sections: Vec<_> = [PROXY]
             .into_iter()
             .chain(self.sections.iter().map(String::as_str))
             .collect();
         let mut documents: Vec<_> = self.code.iter().map(code::document).collect();
-        documents.extend(
-            self.files
-                .iter()
-                .filter_map(|file| file.document(&problems)),
-        );
-        documents.extend(env::documents(&self.environment, &sections, &problems));
+        documents.extend(self.files.iter().filter_map(|file| file.document(&reading)));
+        documents.extend(env::documents(
+            &self.environment,
+            &sections,
+            &reading.problems,
+        ));
 
         let mut layers = config::Config::builder();
         for document in &documents {
-            let layer = Layer::new(&Node::new("", document, &problems), &sections);
+            let layer = Layer::new(&Node::new("", document, &reading), &sections);
             layers = layers.add_source(layer.unwrap_or_default());
         }
         let document = match layers.build() {
             Ok(config) => config.cache,
             // Our layers cannot fail to be collected; but were it so, there would be no settings.
             Err(_) => {
-                problems.report("", None, "the sources could not be merged");
+                reading
+                    .problems
+                    .report("", None, "the sources could not be merged");
                 Value::default()
             }
         };
-        let settings = read_settings(&document, &problems);
-        problems.or(Loaded::new(document, settings))
+        let settings = read_settings(&document, &reading);
+        let folders = reading.folders;
+        reading
+            .problems
+            .or(Loaded::new(document, folders, settings))
     }
 }
 
-fn read_settings(document: &Value, problems: &Problems) -> ProxySettings {
+fn read_settings(document: &Value, reading: &Reading) -> ProxySettings {
     let section = match &document.kind {
         ValueKind::Table(sections) => sections.get(PROXY),
         _ => None,
     };
     let settings = section.and_then(|section| {
-        let node = Node::new(PROXY, section, problems);
+        let node = Node::new(PROXY, section, reading);
         let settings = read::settings(&node)?;
-        if problems.is_empty() {
+        if reading.problems.is_empty() {
             read::require_rule(&settings, &node);
         }
         Some(settings)
@@ -195,47 +207,6 @@ impl fmt::Debug for Sources {
     }
 }
 
-impl fmt::Debug for File {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name())
-    }
-}
-
-impl File {
-    fn name(&self) -> String {
-        match self {
-            Self::OnDisk(path) => path.display().to_string(),
-            Self::InMemory { name, .. } => name.clone(),
-        }
-    }
-
-    fn document(&self, problems: &Problems) -> Option<Value> {
-        let name = self.name();
-        let text = match self {
-            Self::OnDisk(path) => {
-                let extension = path.extension().and_then(|extension| extension.to_str());
-                if !matches!(extension, Some("yaml" | "yml" | "json")) {
-                    problems.report("", Some(&name), "expected a .yaml, .yml or .json file");
-                    return None;
-                }
-                fs::read_to_string(path)
-                    .map_err(|error| {
-                        let problem = format_args!("could not be read: {error}");
-                        problems.report("", Some(&name), problem);
-                    })
-                    .ok()?
-            }
-            Self::InMemory { text, .. } => text.clone(),
-        };
-        yaml::parse(&text, |line, column| format!("{name}:{line}:{column}"))
-            .map_err(|fault| {
-                let origin = format!("{name}:{}:{}", fault.line, fault.column);
-                problems.report("", Some(&origin), fault.problem);
-            })
-            .ok()
-    }
-}
-
 /// One source, in the shape in which it can be merged.
 #[derive(Clone, Default)]
 struct Layer(Map<String, Value>);
@@ -246,7 +217,7 @@ impl Layer {
         let shape = |section: &&str| {
             let node = fields.field(section)?;
             let value = match *section {
-                PROXY => shape::settings(&node)?,
+                PROXY => shape(&node, &Content::Settings)?,
                 _ => node.value().clone(),
             };
             Some(((*section).to_owned(), value))
@@ -268,5 +239,11 @@ impl config::Source for Layer {
 
     fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
         Ok(self.0.clone())
+    }
+
+    /// Unlike the crate's own merging, ours knows lists that variables set item by item.
+    fn collect_to(&self, document: &mut Value) -> Result<(), config::ConfigError> {
+        merge(document, Value::new(None, self.collect()?));
+        Ok(())
     }
 }

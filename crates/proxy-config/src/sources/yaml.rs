@@ -1,4 +1,4 @@
-//! YAML, and JSON as the part of YAML that it is, read so that every scalar keeps its text.
+//! YAML, read so that every scalar keeps its text.
 //!
 //! A password such as `0123` or `1.10` must not become a number, so the parser's events are taken
 //! before anybody gives scalars a type. Only what is plainly nothing (`~`, `null`, no text at all)
@@ -9,45 +9,26 @@ use std::collections::HashMap;
 use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use crate::node::is_plain;
-
-/// How deeply a configuration may nest. Its readers are recursive.
-const DEPTH: usize = 32;
+use super::fault::{DEPTH, Fault, Place, given_twice};
 
 /// How many values a document may have once its aliases are expanded, so that a few lines of
 /// aliases of aliases cannot fill the memory.
 const VALUES: usize = 1_000_000;
 
-/// What makes a text no configuration, and where.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// Counted from 1.
-    pub(super) line: usize,
-    /// Counted from 1, in characters.
-    pub(super) column: usize,
-    pub(super) problem: String,
-}
-
-impl Fault {
-    fn new(at: Marker, problem: impl Into<String>) -> Self {
-        Self {
-            line: at.line(),
-            column: at.col() + 1,
-            problem: problem.into(),
-        }
-    }
-}
-
 impl From<ScanError> for Fault {
     fn from(error: ScanError) -> Self {
         // Where the message quotes the text, it does so at its end and after a backtick.
         let (problem, _) = error.info().split_once(": `").unwrap_or((error.info(), ""));
-        Self::new(*error.marker(), problem)
+        Self::new(place(*error.marker()), problem)
     }
 }
 
-/// Parses a text of one document. `origin` says what a value at a line and column comes from.
-pub(super) fn parse(text: &str, origin: impl Fn(usize, usize) -> String) -> Result<Value, Fault> {
+fn place(marker: Marker) -> Place {
+    (marker.line(), marker.col() + 1)
+}
+
+/// Parses a text of one document. `origin` says what a value at a place comes from.
+pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let mut document = Document {
         parser: Parser::new_from_str(text),
         origin,
@@ -64,7 +45,7 @@ struct Document<'a, O> {
     values: usize,
 }
 
-impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
+impl<'a, O: Fn(Place) -> String> Document<'a, O> {
     fn parse(&mut self) -> Result<Value, Fault> {
         let mut root = None;
         loop {
@@ -73,7 +54,7 @@ impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
                 Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
                 Event::StreamEnd => break,
                 _ if root.is_some() => {
-                    return Err(Fault::new(span.start, "expected a single document"));
+                    return Err(Fault::new(place(span.start), "expected a single document"));
                 }
                 event => root = Some(self.value(event, span, DEPTH)?),
             }
@@ -87,7 +68,7 @@ impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
     }
 
     fn value(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Value, Fault> {
-        let at = span.start;
+        let at = place(span.start);
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Fault::new(at, "nested too deeply"));
         };
@@ -115,7 +96,7 @@ impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
         if tag.is_some() {
             return Err(Fault::new(at, "tags (!) have no meaning here"));
         }
-        let origin = (self.origin)(at.line(), at.col() + 1);
+        let origin = (self.origin)(at);
         let value = Value::new(Some(&origin), kind);
         self.values += 1;
         if anchor > 0 {
@@ -141,26 +122,30 @@ impl<'a, O: Fn(usize, usize) -> String> Document<'a, O> {
                 (Event::MappingEnd, _) => return Ok(ValueKind::Table(table)),
                 (Event::Scalar(key, style, _, None), span) => {
                     if key == "<<" && style == ScalarStyle::Plain {
-                        return Err(Fault::new(span.start, "merge keys (<<) are not supported"));
+                        return Err(Fault::new(
+                            place(span.start),
+                            "merge keys (<<) are not supported",
+                        ));
                     }
-                    (key.into_owned(), span.start)
+                    (key.into_owned(), place(span.start))
                 }
-                (_, span) => return Err(Fault::new(span.start, "expected a key that is a text")),
+                (_, span) => {
+                    return Err(Fault::new(
+                        place(span.start),
+                        "expected a key that is a text",
+                    ));
+                }
             };
             let (event, span) = self.next()?;
             let value = self.value(event, span, depth)?;
-            let shown = if is_plain(&key) {
-                key.clone()
-            } else {
-                "?".to_owned()
-            };
-            if table.insert(key, value).is_some() {
-                return Err(Fault::new(at, format!("the key `{shown}` is given twice")));
+            if table.contains_key(&key) {
+                return Err(Fault::new(at, given_twice(&key)));
             }
+            table.insert(key, value);
         }
     }
 
-    fn count(&mut self, value: &Value, at: Marker) -> Result<(), Fault> {
+    fn count(&mut self, value: &Value, at: Place) -> Result<(), Fault> {
         self.values += size(value);
         if self.values > VALUES {
             return Err(Fault::new(at, "aliases expand to too many values"));

@@ -196,7 +196,8 @@ fn an_unknown_nested_key_is_refused() {
         messages(env(&[("_DEFAULT__HTTP__ULR", "http://u:s3cret@h:1")])),
         [
             "proxy.default.http.ulr (from CRYPTOFEED_PROXY_DEFAULT__HTTP__ULR): \
-             unknown key; did you mean `url`? (known keys: url, timeout_seconds)"
+             unknown key; did you mean `url`? (known keys: url, timeout_seconds, \
+             username, password, password_file, tls, via)"
         ]
     );
 }

@@ -1,8 +1,6 @@
-use std::fs;
-
 use proxy_config::Sources;
 
-use crate::support::{defaults, messages, of_exchange, proxy, yaml};
+use crate::support::{Folder, defaults, messages, of_exchange, proxy, yaml};
 
 #[test]
 fn a_file_of_every_accepted_form_is_loaded() {
@@ -56,40 +54,32 @@ fn a_url_for_the_whole_section_enables_it() {
 }
 
 #[test]
-fn json_is_read_tabs_and_escapes_included() {
-    let json = "{\n\t\"proxy\": {\n\t\t\"enabled\": true,\n\t\t\"default\": \
-                \"http:\\/\\/h\\u006f:1\"\n\t}\n}\n";
-    let loaded = Sources::new().with_text("test.json", json).load().unwrap();
-    assert_eq!(defaults(loaded.settings()), ["http://ho:1"; 2]);
-}
-
-#[test]
 fn files_are_read_when_loading_by_extension() {
-    let folder = std::env::temp_dir().join(format!("proxy-config-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    let load = |name: &str, text: &[u8]| {
-        let path = folder.join(name);
-        fs::write(&path, text).unwrap();
-        Sources::new().with_file(path).load()
-    };
+    let folder = Folder::new();
+    let load = |name: &str, text: &[u8]| Sources::new().with_file(folder.write(name, text)).load();
     let yaml = b"\xEF\xBB\xBFproxy: http://h:1\r\n";
-    let json = br#"{"proxy": "http://h:1"}"#;
-    for (name, text) in [("a.yaml", &yaml[..]), ("a.yml", yaml), ("a.json", json)] {
+    let json = b"\xEF\xBB\xBF{\"proxy\": \"http://h:1\"}";
+    let toml = b"\xEF\xBB\xBFproxy = 'http://h:1'\r\n";
+    for (name, text) in [
+        ("a.yaml", &yaml[..]),
+        ("a.yml", yaml),
+        ("a.json", json),
+        ("a.toml", toml),
+    ] {
         let loaded = load(name, text).unwrap();
-        assert_eq!(defaults(loaded.settings()), ["http://h:1"; 2]);
+        assert_eq!(defaults(loaded.settings()), ["http://h:1"; 2], "{name}");
     }
-    for (name, text) in [("a.toml", &b"x"[..]), ("a", b"x"), ("b.yaml", b"\xFF")] {
-        let path = folder.join(name).display().to_string();
+    for (name, text) in [("a.ini", &b"x"[..]), ("a", b"x"), ("b.yaml", b"\xFF")] {
+        let path = folder.path(name).display().to_string();
         let messages = messages(load(name, text));
         assert!(
             messages[0].starts_with(&format!("{path}: ")),
             "{messages:?}"
         );
     }
-    fs::remove_dir_all(&folder).unwrap();
-    let missing = messages(Sources::new().with_file(folder.join("a.yaml")).load());
+    let missing = messages(Sources::new().with_file(folder.path("none.yaml")).load());
     assert!(
-        missing[0].contains("a.yaml: could not be read: "),
+        missing[0].contains("none.yaml: could not be read: "),
         "{missing:?}"
     );
 }

@@ -1,11 +1,23 @@
 //! The crate as its users see it.
 
 #[cfg(test)]
+mod canaries;
+#[cfg(test)]
+mod chains;
+#[cfg(test)]
 mod environment;
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod files;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod json;
+#[cfg(test)]
+mod json_schema;
+#[cfg(test)]
+mod logins;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]
@@ -20,3 +32,7 @@ mod serde_forms;
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod toml;
+#[cfg(test)]
+mod trust;

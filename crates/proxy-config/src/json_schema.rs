@@ -1,0 +1,125 @@
+//! The JSON Schema of a configuration.
+
+use serde_json::{Map, Value, json};
+
+use crate::connection_proxies::DIRECT;
+use crate::keys::{Content, Key};
+use crate::scheme::Scheme;
+
+/// The JSON Schema, draft 2020-12, of a whole configuration file: what may stand in its `proxy`
+/// section, and the schemas of the other `sections` by their names.
+///
+/// Editors complete and check with it what people write. It accepts every file that is valid by
+/// itself or together with environment variables, and so some that are incomplete.
+///
+/// ```
+/// use proxy_config::json_schema;
+/// use serde_json::json;
+///
+/// let schema = json_schema([("feeds", json!({"type": "object"}))]);
+/// let timeout = &schema["$defs"]["slot"]["anyOf"][2]["properties"]["timeout_seconds"];
+/// assert_eq!(timeout["maximum"], 300);
+/// assert_eq!(timeout["default"], 30);
+/// ```
+#[must_use]
+pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    let mut properties = Map::from_iter([("proxy".to_owned(), of(&Content::Settings))]);
+    let sections = sections.into_iter();
+    properties.extend(sections.map(|(name, schema)| (name.to_owned(), schema)));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "cryptofeed configuration",
+        "type": ["object", "null"],
+        "properties": properties,
+        "additionalProperties": false,
+        "$defs": {
+            "url": url(),
+            "block": any_of([direct(), url_ref(), table(&Content::Block)]),
+            "slot": any_of([direct(), url_ref(), table(&Content::Slot)]),
+            "server": any_of([url_ref(), table(&Content::Server)]),
+        },
+    })
+}
+
+/// The schema of what stands where `content` is expected.
+fn of(content: &Content) -> Value {
+    match content {
+        Content::Settings => any_of([url_ref(), table(content)]),
+        Content::Boolean => json!({
+            "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0, null],
+            "default": false,
+        }),
+        Content::Integer { range, default } => json!({
+            "type": ["integer", "string", "null"],
+            "pattern": "^[0-9]+$",
+            "minimum": range.start(),
+            "maximum": range.end(),
+            "default": default,
+        }),
+        Content::Text => json!({"type": ["string", "number", "boolean", "null"]}),
+        Content::File => json!({
+            "type": ["string", "number", "boolean", "null"],
+            "minLength": 1,
+        }),
+        Content::Url => url_ref(),
+        Content::Exchanges => json!({
+            "type": ["object", "null"],
+            "propertyNames": {"pattern": "^[A-Za-z0-9_.-]{1,64}$"},
+            "additionalProperties": {"$ref": "#/$defs/block"},
+        }),
+        Content::Block => json!({"$ref": "#/$defs/block"}),
+        Content::Slot => json!({"$ref": "#/$defs/slot"}),
+        Content::Servers => any_of([
+            url_ref(),
+            json!({"type": "array", "items": {"$ref": "#/$defs/server"}}),
+        ]),
+        Content::Server => json!({"$ref": "#/$defs/server"}),
+        Content::Tls => table(content),
+    }
+}
+
+fn table(content: &Content) -> Value {
+    let mut properties = Map::new();
+    for key in content.keys() {
+        let schema = described(key, key.about.to_owned());
+        properties.insert(key.name.to_owned(), schema);
+        if let Some(alias) = key.alias {
+            let schema = described(key, format!("Another name for `{}`.", key.name));
+            properties.insert(alias.to_owned(), schema);
+        }
+    }
+    json!({
+        "type": ["object", "null"],
+        "properties": properties,
+        "additionalProperties": false,
+    })
+}
+
+fn described(key: &Key, about: String) -> Value {
+    let mut schema = of(&key.content);
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("description".to_owned(), about.into());
+    }
+    schema
+}
+
+fn url() -> Value {
+    let schemes = Scheme::ALL.map(Scheme::as_str);
+    json!({
+        "type": ["string", "null"],
+        "pattern": format!("^({})://\\S+:[0-9]+/?$", schemes.join("|")),
+        "examples": schemes.map(|scheme| format!("{scheme}://proxy.example:1080")),
+    })
+}
+
+fn url_ref() -> Value {
+    json!({"$ref": "#/$defs/url"})
+}
+
+fn direct() -> Value {
+    json!({"const": DIRECT, "description": "Without a proxy, whatever the default is."})
+}
+
+fn any_of<const N: usize>(schemas: [Value; N]) -> Value {
+    json!({"anyOf": Value::Array(schemas.into())})
+}

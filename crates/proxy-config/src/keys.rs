@@ -1,0 +1,214 @@
+//! The keys of the `proxy` section. The readers of files and of variables and the JSON Schema are
+//! all made from this one description.
+
+use std::ops::RangeInclusive;
+
+use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
+use crate::transport::Transport;
+
+/// A key, and what it is for.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Another name that users have for it.
+    pub(crate) alias: Option<&'static str>,
+    pub(crate) content: Content,
+    /// For whoever writes a configuration, in one or two sentences.
+    pub(crate) about: &'static str,
+}
+
+/// What may stand somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// The whole section; a text is the URL of the proxy for everything.
+    Settings,
+    /// False unless set.
+    Boolean,
+    /// A whole number.
+    Integer {
+        range: RangeInclusive<u64>,
+        default: u64,
+    },
+    /// A text that is taken as it is.
+    Text,
+    /// The path of a file.
+    File,
+    /// The URL of a proxy.
+    Url,
+    /// [`Block`](Self::Block)s by the ids of exchanges.
+    Exchanges,
+    /// What applies to both transports; a text is a slot for both.
+    Block,
+    /// What applies to one transport: `direct`, a URL, or a table.
+    Slot,
+    /// Proxies: one URL, or a list.
+    Servers,
+    /// One proxy: a URL, or a table.
+    Server,
+    /// Whom to trust.
+    Tls,
+}
+
+impl Content {
+    /// The keys that a table has here.
+    pub(crate) fn keys(&self) -> &'static [Key] {
+        match self {
+            Self::Settings => &SETTINGS,
+            Self::Block => &BLOCK,
+            Self::Slot => &SLOT,
+            Self::Server => &SERVER,
+            Self::Tls => &TLS,
+            Self::Boolean
+            | Self::Integer { .. }
+            | Self::Text
+            | Self::File
+            | Self::Url
+            | Self::Exchanges
+            | Self::Servers => &[],
+        }
+    }
+
+    /// The names of [`keys`](Self::keys), other names included.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let names = |key: &Key| [Some(key.name), key.alias];
+        self.keys().iter().flat_map(names).flatten().collect()
+    }
+
+    /// What stands under `key` here, and the name by which we know the key.
+    pub(crate) fn child<'a>(&self, key: &'a str) -> Option<(&'a str, &'static Self)> {
+        match self {
+            Self::Exchanges => Some((key, &Self::Block)),
+            Self::Servers => index(key).map(|_| (key, &Self::Server)),
+            _ => {
+                let is_named = |known: &&Key| known.name == key || known.alias == Some(key);
+                let known = self.keys().iter().find(is_named)?;
+                Some((known.name, &known.content))
+            }
+        }
+    }
+
+    /// Whether only a single text can stand here.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(
+            self,
+            Self::Boolean | Self::Integer { .. } | Self::Text | Self::File | Self::Url
+        )
+    }
+}
+
+/// The place in a list that `key` names, counted from 0.
+pub(crate) fn index(key: &str) -> Option<usize> {
+    let is_canonical = key == "0" || !key.starts_with(['0', '+']);
+    key.parse().ok().filter(|_| is_canonical)
+}
+
+static SETTINGS: [Key; 4] = [
+    Key {
+        name: "enabled",
+        alias: None,
+        content: Content::Boolean,
+        about: "Whether proxies are used at all.",
+    },
+    Key {
+        name: "strict",
+        alias: None,
+        content: Content::Boolean,
+        about: "Whether a connection that no rule applies to is refused instead of made directly.",
+    },
+    Key {
+        name: "default",
+        alias: None,
+        content: Content::Block,
+        about: "What applies where an exchange has no rule of its own.",
+    },
+    Key {
+        name: "exchanges",
+        alias: None,
+        content: Content::Exchanges,
+        about: "Rules of single exchanges, by exchange id. Case makes no difference.",
+    },
+];
+
+static BLOCK: [Key; 2] = [
+    Key {
+        name: Transport::Http.as_str(),
+        alias: Some("rest"),
+        content: Content::Slot,
+        about: "The rule for REST requests.",
+    },
+    Key {
+        name: Transport::WebSocket.as_str(),
+        alias: Some("ws"),
+        content: Content::Slot,
+        about: "The rule for WebSocket streams.",
+    },
+];
+
+static SLOT: [Key; 7] = [
+    URL,
+    Key {
+        name: "timeout_seconds",
+        alias: None,
+        content: Content::Integer {
+            range: TIMEOUT_SECONDS,
+            default: DEFAULT_TIMEOUT_SECONDS,
+        },
+        about: "How long a whole dial through the proxy may take.",
+    },
+    USERNAME,
+    PASSWORD,
+    PASSWORD_FILE,
+    TRUST,
+    Key {
+        name: "via",
+        alias: None,
+        content: Content::Servers,
+        about: "Proxies to pass on the way to this one, the nearest first.",
+    },
+];
+
+static SERVER: [Key; 5] = [URL, USERNAME, PASSWORD, PASSWORD_FILE, TRUST];
+
+static TLS: [Key; 1] = [Key {
+    name: "ca_file",
+    alias: None,
+    content: Content::File,
+    about: "PEM file of certificate authorities that may vouch for this proxy, beside those that \
+            are trusted anyway. A relative path starts from the folder of the file that has it.",
+}];
+
+const URL: Key = Key {
+    name: "url",
+    alias: None,
+    content: Content::Url,
+    about: "Where the proxy is: scheme://host:port, or scheme://user:password@host:port with the \
+            user name and the password percent-encoded.",
+};
+
+const USERNAME: Key = Key {
+    name: "username",
+    alias: None,
+    content: Content::Text,
+    about: "The user name for the proxy as it is, instead of one in the URL.",
+};
+
+const PASSWORD: Key = Key {
+    name: "password",
+    alias: None,
+    content: Content::Text,
+    about: "The password that goes with `username`, as it is.",
+};
+
+const PASSWORD_FILE: Key = Key {
+    name: "password_file",
+    alias: None,
+    content: Content::File,
+    about: "File that holds the password that goes with `username`; newlines at its end do not \
+            count. A relative path starts from the folder of the file that has it.",
+};
+
+const TRUST: Key = Key {
+    name: "tls",
+    alias: None,
+    content: Content::Tls,
+    about: "Whom to trust that an https proxy is the right one.",
+};

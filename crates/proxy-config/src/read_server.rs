@@ -1,0 +1,101 @@
+//! Reading one proxy: where it is, how to log in, whom to trust.
+
+use std::path::PathBuf;
+
+use crate::credentials::Credentials;
+use crate::files::{read_secret, require_file};
+use crate::keys::Content;
+use crate::node::{Node, Table};
+use crate::proxy_server::ProxyServer;
+use crate::proxy_url::ProxyUrl;
+use crate::scheme::Scheme;
+
+pub(crate) fn server(fields: &Table<'_>) -> Option<ProxyServer> {
+    let url = fields
+        .required("url")
+        .and_then(|node| node.parse(ProxyUrl::parse));
+    let login = Login::read(fields, url.as_ref());
+    let ca_file = fields.field("tls").map(|node| ca_file(&node, url.as_ref()));
+    let url = match login? {
+        Some(login) => login.add_to(url?)?,
+        None => url?,
+    };
+    let server = ProxyServer::new(url);
+    Some(match ca_file {
+        Some(path) => server.with_ca_file(path?),
+        None => server,
+    })
+}
+
+/// A user name and perhaps a password that have keys of their own.
+struct Login<'a> {
+    username: (Node<'a>, &'a str),
+    password: Option<(Node<'a>, Vec<u8>)>,
+}
+
+impl<'a> Login<'a> {
+    /// `Some(None)` if there are none.
+    fn read(fields: &Table<'a>, url: Option<&ProxyUrl>) -> Option<Option<Self>> {
+        let username = fields.field("username");
+        let password = fields.field("password");
+        let password_file = fields.field("password_file");
+        if let (Some(_), Some(file)) = (&password, &password_file) {
+            file.report("`password` is given as well; only one of them can be");
+            return None;
+        }
+        let given = [&username, &password, &password_file];
+        let Some(first) = given.into_iter().flatten().next() else {
+            return Some(None);
+        };
+        if url.is_some_and(|url| url.credentials().is_some()) {
+            first.report("`url` has credentials as well; they can only be in one place");
+            return None;
+        }
+        let Some(username) = username else {
+            first.report("`username` is missing, which the password goes with");
+            return None;
+        };
+        let text = username.text();
+        let password = match (password, password_file) {
+            (Some(node), _) => Some(node.text().map(|text| (node.clone(), text.into()))),
+            (None, Some(node)) => Some(read_secret(&node).map(|secret| (node.clone(), secret))),
+            (None, None) => None,
+        };
+        let password = match password {
+            Some(password) => Some(password?),
+            None => None,
+        };
+        Some(Some(Self {
+            username: (username, text?),
+            password,
+        }))
+    }
+
+    /// The URL with the credentials, if the proxy's protocol can carry them.
+    fn add_to(self, url: ProxyUrl) -> Option<ProxyUrl> {
+        let (node, username) = self.username;
+        let url = url
+            .with_credentials(Credentials::new(username, None::<Vec<u8>>))
+            .map_err(|error| node.report(error))
+            .ok()?;
+        let Some((node, password)) = self.password else {
+            return Some(url);
+        };
+        url.with_credentials(Credentials::new(username, Some(password)))
+            .map_err(|error| node.report(error))
+            .ok()
+    }
+}
+
+/// The file of a `tls` table, which only an https proxy has a use for.
+fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<PathBuf> {
+    let file = tls.table(&Content::Tls.names())?.required("ca_file")?;
+    if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {
+        let scheme = url.scheme();
+        tls.report(format_args!(
+            "only an https proxy proves who it is; this one's scheme is {scheme}"
+        ));
+        return None;
+    }
+    require_file(&file)
+}

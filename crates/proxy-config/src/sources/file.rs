@@ -1,0 +1,89 @@
+//! Files as sources.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use config::Value;
+
+use super::{json, toml, yaml};
+use crate::node::Reading;
+
+#[derive(Clone)]
+pub(super) enum File {
+    OnDisk(PathBuf),
+    InMemory { name: String, text: String },
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Yaml,
+    Toml,
+    Json,
+}
+
+impl Format {
+    fn of(name: &Path) -> Option<Self> {
+        match name.extension()?.to_str()? {
+            "yaml" | "yml" => Some(Self::Yaml),
+            "toml" => Some(Self::Toml),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+impl File {
+    fn name(&self) -> String {
+        match self {
+            Self::OnDisk(path) => path.display().to_string(),
+            Self::InMemory { name, .. } => name.clone(),
+        }
+    }
+
+    /// The folder that relative paths in the file start from.
+    pub(super) fn folder(&self) -> Option<(String, PathBuf)> {
+        match self {
+            Self::OnDisk(path) => Some((self.name(), path.parent()?.to_owned())),
+            Self::InMemory { .. } => None,
+        }
+    }
+
+    pub(super) fn document(&self, reading: &Reading) -> Option<Value> {
+        let name = self.name();
+        let report = |origin: &str, problem: &dyn fmt::Display| {
+            reading.problems.report("", Some(origin), problem);
+        };
+        let (format, text) = match self {
+            Self::OnDisk(path) => {
+                let Some(format) = Format::of(path) else {
+                    report(&name, &"expected a .yaml, .yml, .toml or .json file");
+                    return None;
+                };
+                let text = fs::read_to_string(path)
+                    .map_err(|error| report(&name, &format_args!("could not be read: {error}")));
+                (format, text.ok()?)
+            }
+            Self::InMemory { name, text } => {
+                let format = Format::of(Path::new(name)).unwrap_or(Format::Yaml);
+                (format, text.clone())
+            }
+        };
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+        let at = |(line, column)| format!("{name}:{line}:{column}");
+        let document = match format {
+            Format::Yaml => yaml::parse(text, at),
+            Format::Toml => toml::parse(text, at),
+            Format::Json => json::parse(text, at),
+        };
+        document
+            .map_err(|fault| report(&at(fault.place), &fault.problem))
+            .ok()
+    }
+}
+
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}

@@ -1,0 +1,114 @@
+//! JSON, read so that every scalar keeps its text.
+
+use std::fmt;
+
+use config::{Map, Value, ValueKind};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::fault::{DEPTH, Fault, Place, given_twice};
+use super::lines::Lines;
+
+/// Parses a text of one value. `origin` says what a value at a place comes from.
+pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
+    let document = Document {
+        text,
+        lines: Lines::new(text),
+        origin,
+    };
+    let root = serde_json::from_str(text).map_err(|error| document.fault(text, &error))?;
+    document.value(root, DEPTH)
+}
+
+struct Document<'a, O> {
+    text: &'a str,
+    lines: Lines<'a>,
+    origin: O,
+}
+
+impl<'a, O: Fn(Place) -> String> Document<'a, O> {
+    fn value(&self, raw: &'a RawValue, depth: usize) -> Result<Value, Fault> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(Fault::new(self.place(raw), "nested too deeply"));
+        };
+        let kind = match raw.get().bytes().next() {
+            Some(b'{') => ValueKind::Table(self.table(self.read(raw)?, depth)?),
+            Some(b'[') => {
+                let items: Vec<&RawValue> = self.read(raw)?;
+                let items = items.into_iter().map(|item| self.value(item, depth));
+                ValueKind::Array(items.collect::<Result<_, _>>()?)
+            }
+            Some(b'"') => ValueKind::String(self.read(raw)?),
+            Some(b'n') => ValueKind::Nil,
+            _ => ValueKind::String(raw.get().to_owned()),
+        };
+        Ok(Value::new(Some(&(self.origin)(self.place(raw))), kind))
+    }
+
+    fn table(&self, members: Members<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {
+        let mut table = Map::new();
+        for (raw, value) in members.0 {
+            let key: String = self.read(raw)?;
+            let fault = || Fault::new(self.place(raw), given_twice(&key));
+            if table.contains_key(&key) {
+                return Err(fault());
+            }
+            table.insert(key, self.value(value, depth)?);
+        }
+        Ok(table)
+    }
+
+    /// Reads a part of the text, which was found to be JSON before.
+    fn read<T: Deserialize<'a>>(&self, raw: &'a RawValue) -> Result<T, Fault> {
+        serde_json::from_str(raw.get()).map_err(|error| self.fault(raw.get(), &error))
+    }
+
+    fn fault(&self, part: &str, error: &serde_json::Error) -> Fault {
+        let lines = Lines::new(part);
+        let at = lines.start(error.line()) + error.column().saturating_sub(1);
+        let problem = error.to_string();
+        // The place follows, in terms of the part.
+        let (problem, _) = problem.rsplit_once(" at line ").unwrap_or((&problem, ""));
+        Fault::new(self.at(self.offset(part) + at), problem)
+    }
+
+    fn place(&self, raw: &RawValue) -> Place {
+        self.at(self.offset(raw.get()))
+    }
+
+    fn at(&self, offset: usize) -> Place {
+        self.lines.at(offset)
+    }
+
+    /// Where a part of the text begins in it.
+    fn offset(&self, part: &str) -> usize {
+        part.as_ptr().addr() - self.text.as_ptr().addr()
+    }
+}
+
+/// The members of an object, all that there are.
+struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}

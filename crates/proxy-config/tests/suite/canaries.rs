@@ -1,0 +1,179 @@
+//! Secrets never show, whatever is wrong and wherever they stand.
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use proptest::prelude::*;
+use proxy_config::{ProxyServer, Sources};
+
+use crate::support::{Folder, named};
+
+/// A secret that is recognised wherever it turns up, and does not turn up by itself.
+fn secret() -> impl Strategy<Value = String> {
+    "[QZ]{7}[ -~äß☂]{0,12}"
+}
+
+/// Whether any form of a secret, or its beginning, is in a text.
+fn shows(text: &str, secret: &str) -> bool {
+    let encoded = percent_encode(secret.as_bytes(), NON_ALPHANUMERIC).to_string();
+    let forms = [
+        secret[..6].to_owned(),
+        encoded,
+        BASE64_STANDARD.encode(secret),
+        BASE64_URL_SAFE.encode(secret),
+        // What does not depend on the bytes around it.
+        BASE64_STANDARD.encode(&secret[..6]),
+        format!("{:?}", &secret.as_bytes()[..6]).replace(['[', ']'], ""),
+    ];
+    forms.iter().any(|form| text.contains(form))
+}
+
+/// All that can be printed of what sources are loaded to.
+fn shown(sources: Sources) -> String {
+    let debug = format!("{sources:?}");
+    let loaded = match sources.load() {
+        Err(errors) => format!("{errors} {errors:?} {errors:#?}"),
+        Ok(loaded) => {
+            let settings = loaded.settings();
+            let http = settings.default_proxies().http();
+            let http = http.map(ToString::to_string);
+            let json = serde_json::to_string(settings).unwrap();
+            format!("{loaded:?} {loaded:#?} {http:?} {json}")
+        }
+    };
+    debug + &loaded
+}
+
+/// What may be right or wrong about a proxy, with and without its secrets.
+fn url() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "http://h:1",
+        "https://h:1",
+        "socks4://h:1",
+        "socks5h://h:1",
+        "ftp://h:1",
+        "http://h",
+        "http://someone@h:1",
+        "",
+    ])
+}
+
+fn keys() -> impl Strategy<Value = [&'static str; 3]> {
+    let key = || {
+        prop::sample::select(vec![
+            "username",
+            "password",
+            "password_file",
+            "pasword",
+            "via",
+            "tls",
+            "timeout_seconds",
+            "url",
+        ])
+    };
+    [key(), key(), key()]
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn keys_of_a_proxy_never_show_their_values(
+        secret in secret(),
+        url in url(),
+        keys in keys(),
+        in_via in any::<bool>(),
+    ) {
+        let fields = keys.map(|key| format!("{}: {}", quoted(key), quoted(&secret))).join(", ");
+        let slot = format!("{{\"url\": {}, {fields}}}", quoted(url));
+        let slot = match in_via {
+            true => format!("{{\"url\": \"http://exit:9\", \"via\": [{slot}]}}"),
+            false => slot,
+        };
+        let document = format!("{{\"proxy\": {{\"default\": {{\"http\": {slot}}}}}}}");
+        for name in ["test.json", "test.yaml"] {
+            let shown = shown(Sources::new().with_text(name, document.clone()));
+            prop_assert!(!shows(&shown, &secret), "{shown}");
+        }
+        let variables = keys.map(|key| {
+            let name = key.to_ascii_uppercase();
+            let before = if in_via { "VIA__0__" } else { "" };
+            (format!("CRYPTOFEED_PROXY_DEFAULT__HTTP__{before}{name}"), secret.clone())
+        });
+        let url = ("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL".to_owned(), url.to_owned());
+        let shown = shown(Sources::new().with_env([url]).with_env(variables));
+        prop_assert!(!shows(&shown, &secret), "{shown}");
+    }
+
+    #[test]
+    fn a_login_that_is_right_never_shows(user in secret(), password in secret()) {
+        let user = user.replace(':', "_");
+        let folder = Folder::new();
+        let path = folder.write("password", &password).display().to_string();
+        for (key, value) in [("PASSWORD", &password), ("PASSWORD_FILE", &path)] {
+            let sources = Sources::new().with_env(named(&[
+                ("_DEFAULT__HTTP__URL", "http://h:1"),
+                ("_DEFAULT__HTTP__USERNAME", &user),
+                (&format!("_DEFAULT__HTTP__{key}"), value),
+                ("_DEFAULT__HTTP__VIA__0__URL", "socks5h://h:1"),
+                ("_DEFAULT__HTTP__VIA__0__USERNAME", &user),
+                (&format!("_DEFAULT__HTTP__VIA__0__{key}"), value),
+            ]));
+            let loaded = sources.clone().load().unwrap();
+            let Some(proxy_config::ProxyRule::Proxy(proxy)) =
+                loaded.settings().default_proxies().http()
+            else {
+                panic!("a proxy was set");
+            };
+            for url in [proxy.url(), proxy.via()[0].url()] {
+                let credentials = url.credentials().unwrap();
+                prop_assert_eq!(credentials.username(), user.as_bytes());
+                prop_assert_eq!(credentials.password(), Some(password.as_bytes()));
+            }
+            let shown = shown(sources) + &format!("{proxy} {proxy:?}");
+            prop_assert!(!shows(&shown, &user) && !shows(&shown, &password), "{shown}");
+        }
+    }
+
+    #[test]
+    fn a_password_file_never_shows_its_content(
+        content in secret(),
+        after in prop::sample::select(vec!["", "\n", "\nmore", "\0"]),
+        url in url(),
+    ) {
+        let folder = Folder::new();
+        let path = folder.write("password", format!("{content}{after}"));
+        let sources = Sources::new().with_env(named(&[
+            ("_DEFAULT__HTTP__URL", url),
+            ("_DEFAULT__HTTP__USERNAME", "u"),
+            ("_DEFAULT__HTTP__PASSWORD_FILE", &path.display().to_string()),
+        ]));
+        let shown = shown(sources);
+        prop_assert!(!shows(&shown, &content), "{shown}");
+    }
+
+    #[test]
+    fn toml_never_shows_what_is_wrong_with_it(
+        secret in secret(),
+        before in "[a-z=\\[\\]{}\"'. \n-]{0,12}",
+    ) {
+        let text = format!("[proxy.default.http]\npassword = {before}{secret}");
+        let shown = shown(Sources::new().with_text("test.toml", text));
+        prop_assert!(!shows(&shown, &secret), "{shown}");
+    }
+
+    #[test]
+    fn what_is_deserialized_never_shows(secret in secret(), keys in keys(), url in url()) {
+        let mut value = serde_json::json!({"url": url});
+        for key in keys {
+            value[key] = secret.clone().into();
+        }
+        let shown = match serde_json::from_value::<ProxyServer>(value) {
+            Ok(server) => format!("{server} {server:?} {}", serde_json::to_string(&server).unwrap()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        prop_assert!(!shows(&shown, &secret), "{shown}");
+    }
+}

@@ -1,0 +1,122 @@
+//! The JSON Schema, checked by a validator.
+
+use boon::{Compiler, Schemas};
+use proxy_config::json_schema;
+use serde_json::{Value, json};
+
+/// Whether a document is as the schema says.
+fn is_valid(document: &Value) -> bool {
+    let feeds = json!({"type": "object"});
+    let mut compiler = Compiler::new();
+    compiler
+        .add_resource("schema.json", json_schema([("feeds", feeds)]))
+        .unwrap();
+    let mut schemas = Schemas::new();
+    let schema = compiler.compile("schema.json", &mut schemas).unwrap();
+    schemas.validate(document, schema).is_ok()
+}
+
+fn proxy(section: Value) -> Value {
+    Value::from_iter([("proxy", section)])
+}
+
+fn http(slot: Value) -> Value {
+    let default = Value::from_iter([("http", slot)]);
+    proxy(Value::from_iter([("default", default)]))
+}
+
+#[test]
+fn everything_that_can_be_written_is_valid() {
+    let every_key = json!({
+        "url": "https://h:1",
+        "timeout_seconds": 45,
+        "username": 42,
+        "password_file": "/run/secrets/password",
+        "tls": {"ca_file": "ca.pem"},
+        "via": ["http://a:1", {"url": "socks4a://b:2", "username": "u", "password": 1.10}],
+    });
+    for document in [
+        json!({}),
+        json!(null),
+        json!({"feeds": {}, "proxy": null}),
+        proxy(json!("socks5h://u:p@h:1")),
+        proxy(json!({"enabled": "yes", "strict": true, "default": "direct"})),
+        proxy(json!({"default": {"rest": "http://h:1/", "ws": "direct"}})),
+        proxy(json!({"exchanges": {"BINANCE": "http://h:1", "okx": {}, "kraken": null}})),
+        http(every_key),
+        http(json!({"via": "http://a:1"})),
+        http(json!({"via": [], "timeout_seconds": "45"})),
+        http(json!({"url": "socks5://[::1]:1"})),
+    ] {
+        assert!(is_valid(&document), "{document}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_not_valid() {
+    for document in [
+        json!([]),
+        json!({"proxi": "http://h:1"}),
+        json!({"feeds": 1}),
+        proxy(json!("h:1")),
+        proxy(json!({"enable": true})),
+        proxy(json!({"enabled": "maybe"})),
+        proxy(json!({"default": "ftp://h:1"})),
+        proxy(json!({"default": {"htpp": "http://h:1"}})),
+        proxy(json!({"exchanges": {"a b": "direct"}})),
+        proxy(json!({"exchanges": []})),
+        http(json!({"url": "http://h"})),
+        http(json!({"url": 7})),
+        http(json!({"url": "http://h:1", "timeout": 5})),
+        http(json!({"timeout_seconds": 0})),
+        http(json!({"timeout_seconds": 301})),
+        http(json!({"timeout_seconds": 4.5})),
+        http(json!({"timeout_seconds": "soon"})),
+        http(json!({"password_file": ""})),
+        http(json!({"password": ["x"]})),
+        http(json!({"tls": {"ca_flie": "x"}})),
+        http(json!({"tls": "ca.pem"})),
+        http(json!({"via": ["direct"]})),
+        http(json!({"via": [{"url": "http://h:1", "timeout_seconds": 5}]})),
+    ] {
+        assert!(!is_valid(&document), "{document}");
+    }
+}
+
+/// Every property with its description, wherever it is.
+fn descriptions<'a>(schema: &'a Value, into: &mut Vec<(&'a str, Option<&'a str>)>) {
+    match schema {
+        Value::Object(fields) => {
+            let properties = fields.get("properties").and_then(Value::as_object);
+            for (name, schema) in properties.into_iter().flatten() {
+                into.push((name, schema["description"].as_str()));
+            }
+            fields
+                .values()
+                .for_each(|schema| descriptions(schema, into));
+        }
+        Value::Array(schemas) => schemas.iter().for_each(|schema| descriptions(schema, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_says_what_it_is_for() {
+    let schema = json_schema([]);
+    let mut found = Vec::new();
+    descriptions(&schema, &mut found);
+    for key in [
+        "enabled",
+        "exchanges",
+        "rest",
+        "timeout_seconds",
+        "ca_file",
+        "via",
+    ] {
+        assert!(found.iter().any(|(name, _)| *name == key), "{key}");
+    }
+    for (name, description) in found {
+        let is_told = description.is_some_and(|text| text.ends_with('.'));
+        assert!(is_told || name == "proxy", "{name}");
+    }
+}

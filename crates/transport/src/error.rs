@@ -143,7 +143,7 @@ impl fmt::Display for DialErrorKind {
             Self::Unreachable => "unreachable",
             Self::Closed => "connection closed",
             Self::Authentication => "authentication failed",
-            Self::Rejected => "request rejected",
+            Self::Rejected => "declined",
             Self::Protocol => "protocol violated",
             Self::WrongProtocol => "it speaks another protocol",
             Self::Certificate => "certificate not accepted",
@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(error.hop(), &Hop::Proxy(first));
         assert_eq!(
             chain(&error).to_string(),
-            "open a tunnel through proxy a:1 to b:2: request rejected: socks5 reply 0x05: connection refused"
+            "open a tunnel through proxy a:1 to b:2: declined: socks5 reply 0x05: connection refused"
         );
     }
 

@@ -61,7 +61,7 @@ impl fmt::Display for Reply {
             Self::Socks4(code) => write!(f, "socks4 reply {code:#04x}: {}", socks4_meaning(*code)),
             Self::Socks5(code) => write!(f, "socks5 reply {code:#04x}: {}", socks5_meaning(*code)),
             Self::Socks5NoMethod { offered } => {
-                f.write_str("no authentication method accepted of those offered")?;
+                f.write_str("no acceptable method among those offered")?;
                 for (index, method) in offered.iter().enumerate() {
                     let separator = if index == 0 { ": " } else { ", " };
                     write!(f, "{separator}{}", socks5_method(*method))?;
@@ -100,7 +100,7 @@ fn socks5_meaning(code: u8) -> &'static str {
 
 fn socks5_method(method: u8) -> &'static str {
     match method {
-        0 => "none",
+        0 => "anonymous",
         2 => "user name and password",
         _ => "unknown",
     }
@@ -190,7 +190,7 @@ mod tests {
                 offered: vec![0, 2]
             }
             .to_string(),
-            "no authentication method accepted of those offered: none, user name and password"
+            "no acceptable method among those offered: anonymous, user name and password"
         );
     }
 }

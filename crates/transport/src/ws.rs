@@ -211,6 +211,9 @@ pub enum WsErrorKind {
     Protocol,
     /// A message is larger than allowed.
     TooLarge,
+    /// New settings lead the connection another way. It was in order; the next dial takes the new
+    /// way.
+    RouteChanged,
 }
 
 /// A failure of an open WebSocket. The message fits behind "failed to".
@@ -243,6 +246,7 @@ impl fmt::Display for WsError {
             WsErrorKind::Broken => "keep the websocket open: the connection broke",
             WsErrorKind::Protocol => "read the websocket: protocol violated",
             WsErrorKind::TooLarge => "read the websocket: message too large",
+            WsErrorKind::RouteChanged => "keep the websocket open: its route has changed",
         })
     }
 }

@@ -8,8 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
+use http::uri::Scheme;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, MaybeHttpsStream};
 use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::time::Instant;
 use tower_service::Service;
 use transport::{BoxError, Connection, DialError, Dialer, Hop, Phase, Target};
@@ -56,8 +58,13 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
         } = self.clone();
         Box::pin(async move {
             let target = Target::from_http_uri(&uri)?.within(timeout);
+            if uri.scheme() == Some(&Scheme::HTTP) {
+                let connection = target.dial(&dialer).await?;
+                return Ok(MaybeHttpsStream::Http(HyperConnection::new(connection)));
+            }
+            let name = server_name(target.endpoint())?;
             let connection = target.dial(&dialer).await?;
-            Ok(secure(connection, tls, uri, &target).await?)
+            Ok(secure(connection, tls, name, uri, &target).await?)
         })
     }
 }
@@ -72,16 +79,17 @@ impl<D> Clone for DialerConnector<D> {
     }
 }
 
-/// TLS, where the URI wants it, on a connection that is already open.
+/// TLS on a connection that is already open.
 async fn secure(
     connection: Connection,
     tls: Arc<ClientConfig>,
+    name: ServerName<'static>,
     uri: Uri,
     target: &Target,
 ) -> Result<MaybeHttpsStream<HyperConnection>, DialError> {
     let hop = || Hop::Target(target.endpoint().clone());
-    let name = FixedServerNameResolver::new(server_name(target.endpoint())?);
-    let mut https = HttpsConnector::new(Opened(Some(connection)), tls, false, Arc::new(name));
+    let name = FixedServerNameResolver::new(name);
+    let mut https = HttpsConnector::new(Opened(Some(connection)), tls, true, Arc::new(name));
     let start = Instant::now();
     let mut stream = target
         .phase(https.call(uri))

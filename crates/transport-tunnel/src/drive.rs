@@ -134,16 +134,21 @@ async fn send(connection: &mut Connection, output: &[u8]) -> io::Result<()> {
         connection.write_all(output).await?;
         connection.flush().await
     };
-    match sent.await {
-        // Whoever closes without having read everything may have said why before.
-        Err(error) if DialErrorKind::from(&error) == DialErrorKind::Closed => Ok(()),
-        outcome => outcome,
-    }
+    // Whoever closes without having read everything may have said why before.
+    sent.await.or_else(unless_closed)
 }
 
+/// Reads some more; nothing at the end of the stream, be it a close or a reset.
 async fn read(connection: &mut Connection, input: &mut BytesMut) -> io::Result<usize> {
     input.reserve(READ_CHUNK);
-    connection.read_buf(input).await
+    connection.read_buf(input).await.or_else(unless_closed)
+}
+
+fn unless_closed<T: Default>(error: io::Error) -> io::Result<T> {
+    match DialErrorKind::from(&error) {
+        DialErrorKind::Closed => Ok(T::default()),
+        _ => Err(error),
+    }
 }
 
 /// The proxy has refused; its reasons follow. Neither their delay nor a reset hides the refusal.

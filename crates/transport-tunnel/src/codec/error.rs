@@ -93,7 +93,7 @@ fn schemes(accepts: &[String]) -> String {
 
 fn when_closed(received: &usize) -> String {
     match received {
-        0 => "the proxy sent no answer".to_owned(),
+        0 => "the proxy sent no answer; is the scheme right?".to_owned(),
         n => format!("the proxy's reply ended after {n} bytes"),
     }
 }

@@ -2,4 +2,13 @@
 #![cfg(test)]
 
 mod common;
+mod connect_replies;
+mod deadlines;
+mod errors;
+mod headers;
+mod name_lookup;
 mod segmentation;
+mod sockets;
+mod socks4_replies;
+mod socks5_replies;
+mod tls;

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::common::Scripted;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proxy_config::ProxyUrl;
 use tokio::io::AsyncReadExt;
 use transport::{Dialer, Endpoint, Host, Target};
 use transport_tunnel::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel, SystemResolver};
+
+use crate::common::Scripted;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -82,7 +83,7 @@ proptest! {
     ) {
         let (url, reply, request) = exchange(kind);
         let chunks = cut(&[reply, &payload].concat(), &sizes);
-        let proxy = Scripted::new(chunks, max_write);
+        let proxy = Scripted::new(chunks).max_write(max_write);
         let url = ProxyUrl::parse(url).unwrap();
         let host = if kind == 1 { "192.0.2.1" } else { "h.example" };
         let received = runtime().block_on(async {
@@ -93,9 +94,9 @@ proptest! {
             received
         });
         prop_assert_eq!(received, payload);
-        let written = proxy.written.lock().unwrap().clone();
+        let written = proxy.written();
         prop_assert_eq!(written, request);
-        let dialed = proxy.dialed.lock().unwrap().clone();
+        let dialed = proxy.dialed();
         prop_assert_eq!(dialed, vec![Endpoint::new(Host::Domain("p".to_owned()), 1)]);
     }
 }

@@ -1,4 +1,4 @@
-//! A proxy that exists only as the bytes it sends.
+//! A peer that exists only as the bytes it sends.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,24 +10,57 @@ use async_trait::async_trait;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::{Connection, DialError, Dialer, Endpoint, Target};
 
-/// Dials a stream that delivers `chunks`, one per read, then ends; and that accepts no more than
-/// `max_write` bytes per write. Remembers what was dialed and written.
+/// What follows the last byte.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ending {
+    Close,
+    Reset,
+    Silence,
+    Failure,
+}
+
+/// Dials a stream that delivers `chunks`, one per read, but no empty ones. Remembers what was dialed and written.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripted {
-    pub(crate) chunks: Vec<Vec<u8>>,
-    pub(crate) max_write: usize,
-    pub(crate) dialed: Arc<Mutex<Vec<Endpoint>>>,
-    pub(crate) written: Arc<Mutex<Vec<u8>>>,
+    chunks: VecDeque<Vec<u8>>,
+    ending: Ending,
+    max_write: usize,
+    dialed: Arc<Mutex<Vec<Endpoint>>>,
+    written: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Scripted {
-    pub(crate) fn new(chunks: Vec<Vec<u8>>, max_write: usize) -> Self {
+    pub(crate) fn new<C: Into<Vec<u8>>>(chunks: impl IntoIterator<Item = C>) -> Self {
         Self {
-            chunks,
-            max_write,
+            chunks: chunks
+                .into_iter()
+                .map(Into::into)
+                .filter(|chunk| !chunk.is_empty())
+                .collect(),
+            ending: Ending::Close,
+            max_write: usize::MAX,
             dialed: Arc::default(),
             written: Arc::default(),
         }
+    }
+
+    pub(crate) fn ending(mut self, ending: Ending) -> Self {
+        self.ending = ending;
+        self
+    }
+
+    /// Accepts no more than so many bytes per write.
+    pub(crate) fn max_write(mut self, bytes: usize) -> Self {
+        self.max_write = bytes;
+        self
+    }
+
+    pub(crate) fn dialed(&self) -> Vec<Endpoint> {
+        self.dialed.lock().unwrap().clone()
+    }
+
+    pub(crate) fn written(&self) -> Vec<u8> {
+        self.written.lock().unwrap().clone()
     }
 }
 
@@ -35,38 +68,34 @@ impl Scripted {
 impl Dialer for Scripted {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         self.dialed.lock().unwrap().push(target.endpoint().clone());
-        Ok(Connection::new(ScriptedIo {
-            chunks: self.chunks.clone().into(),
-            max_write: self.max_write,
-            written: Arc::clone(&self.written),
-        }))
+        Ok(Connection::new(self.clone()))
     }
 }
 
-struct ScriptedIo {
-    chunks: VecDeque<Vec<u8>>,
-    max_write: usize,
-    written: Arc<Mutex<Vec<u8>>>,
-}
-
-impl AsyncRead for ScriptedIo {
+impl AsyncRead for Scripted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if let Some(mut chunk) = self.chunks.pop_front() {
-            let rest = chunk.split_off(chunk.len().min(buf.remaining()));
-            buf.put_slice(&chunk);
-            if !rest.is_empty() {
-                self.chunks.push_front(rest);
-            }
+        let Some(mut chunk) = self.chunks.pop_front() else {
+            return match self.ending {
+                Ending::Close => Poll::Ready(Ok(())),
+                Ending::Reset => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+                Ending::Silence => Poll::Pending,
+                Ending::Failure => Poll::Ready(Err(io::Error::other("the cable is out"))),
+            };
+        };
+        let rest = chunk.split_off(chunk.len().min(buf.remaining()));
+        buf.put_slice(&chunk);
+        if !rest.is_empty() {
+            self.chunks.push_front(rest);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for ScriptedIo {
+impl AsyncWrite for Scripted {
     fn poll_write(
         self: Pin<&mut Self>,
         _cx: &mut Context<'_>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use comfy_table::Table;
-use proxy_config::{DnsSide, ExchangeId, Loaded, ProxyConfig, ProxySettings, ProxyUrl, Transport};
+use proxy_config::{DnsSide, ExchangeId, Loaded, ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Resolution, Route, RouteSource, resolve};
 use serde::Serialize;
 
@@ -26,8 +26,8 @@ struct Row {
     exchange: Option<ExchangeId>,
     transport: &'static str,
     route: &'static str,
-    /// Displayed and serialised without credentials.
-    proxy: Option<ProxyUrl>,
+    /// Without credentials; the proxies on the way to it come after it.
+    proxy: Option<String>,
     source: String,
     dns: Option<String>,
     timeout_seconds: Option<u64>,
@@ -115,7 +115,7 @@ impl Row {
             exchange: exchange.cloned(),
             transport: transport.as_str(),
             route,
-            proxy: proxy.map(|proxy| proxy.url().clone()),
+            proxy: proxy.map(ToString::to_string),
             source: resolution.source().to_string(),
             dns: dns.map(|side| side.to_string()),
             timeout_seconds: proxy.map(ProxyConfig::timeout_seconds),
@@ -126,11 +126,10 @@ impl Row {
     fn cells(&self) -> [String; 7] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let exchange = self.exchange.as_ref().map(ToString::to_string);
-        let proxy = self.proxy.as_ref().map(ToString::to_string);
         [
             exchange.unwrap_or_else(|| "any other exchange".to_owned()),
             self.transport.to_owned(),
-            proxy.unwrap_or_else(|| self.route.to_owned()),
+            self.proxy.clone().unwrap_or_else(|| self.route.to_owned()),
             self.source.clone(),
             or_dash(self.dns.clone()),
             or_dash(self.timeout_seconds.map(|seconds| format!("{seconds} s"))),

@@ -5,7 +5,7 @@ mod tls;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -46,12 +46,12 @@ impl ConfigurationArgs {
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
             .with_section(tls::SECTION);
-        if let Some(file) = &file {
+        if let Some(file) = file {
             tracing::info!(file = %file.display(), "configuration file");
             sources = sources.with_file(file);
         }
         let loaded = sources.with_process_env().load()?;
-        Configuration::new(loaded, file.as_deref())
+        Configuration::new(loaded)
     }
 }
 
@@ -72,9 +72,9 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    fn new(loaded: Loaded, file: Option<&Path>) -> Result<Self, Failure> {
+    fn new(loaded: Loaded) -> Result<Self, Failure> {
         let feeds = loaded.read(feeds::SECTION, feeds::read);
-        let trust = loaded.read(tls::SECTION, |node| tls::read(node, file));
+        let trust = loaded.read(tls::SECTION, tls::read);
         match (feeds, trust) {
             (Ok(feeds), Ok(trust)) => Ok(Self {
                 feeds: feeds.flatten().unwrap_or_default(),

@@ -90,7 +90,7 @@ fn feed_problems(lanes: &[Lane], tallies: &Tallies) -> Vec<String> {
         }
         if tally.invalid_books > 0 {
             problems.push(format!(
-                "{exchange}: {} times an order book became invalid",
+                "{exchange}: order books that became invalid: {}",
                 tally.invalid_books
             ));
         }
@@ -128,7 +128,7 @@ impl Row {
         } = self;
         if *direct_connections > 0 {
             return Some(format!(
-                "{exchange} {transport}: {direct_connections} connections came past the proxies"
+                "{exchange} {transport}: connections past the proxies: {direct_connections}"
             ));
         }
         if self.egress.iter().any(|egress| egress != expected_egress) {
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn a_connection_past_the_proxies_is_a_problem_even_beside_proxied_ones() {
         let problem = row(&["127.0.0.1", "127.0.0.2"], 1, 3).problem().unwrap();
-        assert_eq!(problem, "binance http: 1 connections came past the proxies");
+        assert_eq!(problem, "binance http: connections past the proxies: 1");
     }
 
     #[test]

@@ -69,7 +69,10 @@ impl Run {
             return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
         }
         let mut interrupt = Interrupt::listen()?;
-        let end = self.duration.map(|duration| Instant::now() + duration);
+        // A time that no clock can tell never comes.
+        let end = self
+            .duration
+            .and_then(|duration| Instant::now().checked_add(duration));
         let tallies = feeds
             .iter()
             .map(|feed| (feed.venue.name(), Tally::default()));

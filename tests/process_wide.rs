@@ -12,7 +12,7 @@ fn it_is_there_while_the_system_is_enabled_and_gone_once_it_is_disabled() {
         .with_default(ConnectionProxies::both(proxy));
 
     let made = init_proxy_system(settings.clone()).unwrap();
-    assert_eq!(proxy_injector().unwrap().settings(), &settings);
+    assert_eq!(*proxy_injector().unwrap().settings(), settings);
 
     assert!(init_proxy_system(settings.with_enabled(false)).is_none());
     assert!(proxy_injector().is_none());

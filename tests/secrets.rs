@@ -83,7 +83,7 @@ async fn visit(world: &World, proxy: &MockProxy) -> String {
     let (rest, stream) = (scope.http(), scope.websocket());
     let mut text = debugged(&[&injected.injector, &scope, &rest, &stream]);
     text.push_str(&debugged(&[&scope.resolve(Transport::Http)]));
-    text.push_str(&serde_json::to_string(injected.injector.settings()).unwrap());
+    text.push_str(&serde_json::to_string(&*injected.injector.settings()).unwrap());
     let answer = match world.echo(&rest, BINANCE).await {
         Ok(response) => format!("{:?}", response.headers()),
         Err(error) => printed(&error),

@@ -1,82 +1,13 @@
 //! Feeds end to end: metadata, snapshots and streams of both exchanges, through their proxies.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, OrderBook, Subscription, Symbol};
+use feeds::{FeedEvent, OrderBook};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxySettings};
 use testkit::{ExchangeTransport, Fault, MockProxy, ProxyKind};
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
+use crate::running::Running;
 use crate::world::{BACKPACK, BINANCE, DIRECT, Injected, World, config, egress, soon};
-
-/// A running feed.
-struct Running {
-    events: mpsc::Receiver<FeedEvent>,
-    _tasks: JoinSet<()>,
-}
-
-impl Running {
-    fn start(world: &World, injected: &Injected, name: &str, symbols: &[&str]) -> Self {
-        let (rest, ws) = (world.rest_url(name), world.ws_url(name));
-        let symbols = symbols.iter().map(|symbol| Symbol::parse(symbol).unwrap());
-        let channels = [Channel::Trades, Channel::Ticker, Channel::L2Book];
-        let subscription = Subscription::new(symbols, channels).unwrap();
-        let scope = injected.exchange(name.trim_end_matches(".test"));
-        let (http, dialer) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
-        let feed = match name {
-            BINANCE => Feed::new(
-                Binance::new(&rest, &ws).unwrap(),
-                subscription,
-                http,
-                dialer,
-            ),
-            _ => Feed::new(
-                Backpack::new(&rest, &ws).unwrap(),
-                subscription,
-                http,
-                dialer,
-            ),
-        };
-        let (sender, events) = mpsc::channel(1024);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move { feed.run(sender).await.unwrap() });
-        Self {
-            events,
-            _tasks: tasks,
-        }
-    }
-
-    async fn next(&mut self) -> FeedEvent {
-        soon(self.events.recv()).await.expect("a feed does not end")
-    }
-
-    async fn until(&mut self, mut condition: impl FnMut(&FeedEvent) -> bool) -> FeedEvent {
-        loop {
-            let event = self.next().await;
-            if condition(&event) {
-                return event;
-            }
-        }
-    }
-
-    /// Waits until every channel has delivered, the book with a snapshot and a delta.
-    async fn until_everything_flows(&mut self) {
-        let mut missing = BTreeSet::from(["trade", "ticker", "snapshot", "delta"]);
-        self.until(|event| {
-            missing.remove(match event {
-                FeedEvent::Trade(_) => "trade",
-                FeedEvent::Ticker(_) => "ticker",
-                FeedEvent::L2Snapshot(_) => "snapshot",
-                FeedEvent::L2Delta(_) => "delta",
-                _ => "",
-            });
-            missing.is_empty()
-        })
-        .await;
-    }
-}
 
 fn through(world: &World, proxy: &MockProxy) -> Injected {
     let rules = ConnectionProxies::both(config(proxy));
@@ -217,7 +148,7 @@ async fn a_book_kept_from_snapshot_and_deltas_agrees_with_the_ticker() {
         let mut quotes = HashMap::new();
         let mut compared = 0;
         while compared < 50 {
-            match feed.next().await {
+            match soon(feed.next()).await {
                 FeedEvent::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
                 FeedEvent::L2Delta(delta) => {
                     book.apply_delta(&delta);

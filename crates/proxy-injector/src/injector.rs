@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
+use tokio::sync::watch;
 use transport::Dialer;
 use transport_tunnel::{Resolver, TlsTrust};
 
@@ -15,7 +16,7 @@ use crate::scope::Scope;
 /// Injectors are independent of each other: two with different settings can work side by side in
 /// one process. Connections through the same proxy share its TLS sessions, and nothing else.
 pub struct ProxyInjector {
-    settings: ProxySettings,
+    settings: watch::Sender<Arc<ProxySettings>>,
     mechanism: Mechanism,
 }
 
@@ -25,7 +26,7 @@ impl ProxyInjector {
     #[must_use]
     pub fn new(settings: ProxySettings) -> Self {
         Self {
-            settings,
+            settings: watch::Sender::new(Arc::new(settings)),
             mechanism: Mechanism::default(),
         }
     }
@@ -63,10 +64,21 @@ impl ProxyInjector {
         self
     }
 
-    /// The settings.
+    /// The settings that apply now.
     #[must_use]
-    pub fn settings(&self) -> &ProxySettings {
-        &self.settings
+    pub fn settings(&self) -> Arc<ProxySettings> {
+        self.settings.borrow().clone()
+    }
+
+    /// Lets other settings apply from now on.
+    ///
+    /// New connections take the new routes, and so does the next request of a REST session; one
+    /// that is under way is finished where it is. A stream whose route has changed ends with
+    /// [`RouteChanged`](transport::WsErrorKind::RouteChanged); a stream whose route has not changed
+    /// is not touched.
+    pub fn reload(&self, settings: ProxySettings) {
+        self.mechanism.forget_lanes();
+        self.settings.send_replace(Arc::new(settings));
     }
 
     /// For the connections of `exchange`.
@@ -81,6 +93,11 @@ impl ProxyInjector {
         Scope::new(Arc::clone(self), None)
     }
 
+    /// Tells of every [`reload`](Self::reload) from now on.
+    pub(crate) fn reloads(&self) -> watch::Receiver<Arc<ProxySettings>> {
+        self.settings.subscribe()
+    }
+
     pub(crate) fn mechanism(&self) -> &Mechanism {
         &self.mechanism
     }
@@ -89,7 +106,7 @@ impl ProxyInjector {
 impl fmt::Debug for ProxyInjector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProxyInjector")
-            .field("settings", &self.settings)
+            .field("settings", &self.settings())
             .finish_non_exhaustive()
     }
 }

@@ -28,6 +28,8 @@
 //! Every connection that is opened leaves one `INFO` line with `transport`, `exchange`, `scheme`,
 //! `endpoint` and `source`, and never a user name or a password.
 
+mod decision;
+mod followed;
 mod global;
 mod injector;
 mod mechanism;
@@ -41,6 +43,7 @@ mod session;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+pub use decision::Decision;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use scope::Scope;

@@ -67,6 +67,14 @@ impl Mechanism {
         }
     }
 
+    /// Builds every lane anew when it is next needed. Connections that are open are not touched.
+    pub(crate) fn forget_lanes(&self) {
+        self.lanes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     fn dialer(
         &self,
         proxy: Option<&ProxyConfig>,

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use proxy_config::{ExchangeId, ProxyConfig, Transport};
-use proxy_resolve::{Resolution, Route, resolve};
+use proxy_resolve::{Route, resolve};
 use transport::Dialer;
 
+use crate::decision::Decision;
 use crate::injector::ProxyInjector;
 use crate::opened::Opened;
 use crate::refused::Refused;
@@ -36,27 +37,29 @@ impl Scope {
         self
     }
 
-    /// Which way connections of `transport` take, and why.
+    /// Which way connections of `transport` take now, and why.
     #[must_use]
-    pub fn resolve(&self, transport: Transport) -> Resolution<'_> {
+    pub fn resolve(&self, transport: Transport) -> Decision {
         resolve(
-            self.injector.settings(),
+            &self.injector.settings(),
             self.exchange.as_ref(),
             transport,
             self.legacy.as_ref(),
         )
+        .into()
     }
 
     /// A byte-stream dialer for `transport`, along the route that applies now.
     #[must_use]
     pub fn dialer(&self, transport: Transport) -> Arc<dyn Dialer> {
-        self.outlet(transport).dialer
+        self.outlet(transport, &self.resolve(transport)).dialer
     }
 
-    /// A REST session. It keeps its connections alive, and its route for as long as it lives.
+    /// A REST session. It keeps its connections alive, and its route for as long as the settings
+    /// do not give it another.
     #[must_use]
     pub fn http(&self) -> HttpSession {
-        HttpSession::new(self.outlet(Transport::Http))
+        HttpSession::new(self.clone())
     }
 
     /// A WebSocket dialer. It looks the route up anew for every connection.
@@ -65,21 +68,36 @@ impl Scope {
         WsSession::new(self.clone())
     }
 
-    pub(crate) fn outlet(&self, transport: Transport) -> Outlet {
-        let resolution = self.resolve(transport);
-        let proxy = match resolution.route() {
+    /// Ends when connections of `transport` take another way than `decision`.
+    pub(crate) fn until_another_way(
+        &self,
+        transport: Transport,
+        decision: Decision,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let scope = self.clone();
+        let mut reloads = self.injector.reloads();
+        async move {
+            while scope.resolve(transport).is_same_way(&decision) {
+                // The sender cannot be gone: the scope holds it.
+                let _ = reloads.changed().await;
+            }
+        }
+    }
+
+    pub(crate) fn outlet(&self, transport: Transport, decision: &Decision) -> Outlet {
+        let proxy = match decision.route() {
             Route::Proxy(proxy) => Some(proxy),
             Route::Direct | Route::Refused => None,
         };
         let lane = self.injector.mechanism().lane(proxy);
-        let dialer: Arc<dyn Dialer> = match resolution.route() {
+        let dialer: Arc<dyn Dialer> = match decision.route() {
             Route::Refused => Arc::new(Refused::NoRule),
             Route::Direct | Route::Proxy(_) => Arc::new(Opened {
                 inner: lane.dialer,
                 transport,
                 exchange: self.exchange.clone(),
                 proxy: proxy.map(|proxy| proxy.url().clone()),
-                source: resolution.source(),
+                source: decision.source(),
             }),
         };
         Outlet {

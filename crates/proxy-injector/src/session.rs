@@ -1,7 +1,7 @@
 //! The two protocols along the route of a scope.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,8 @@ use transport::{DialError, Dialer, HttpError, HttpTransport, WebSocket, WsDialer
 use transport_http::HttpClient;
 use transport_ws::{Authenticator, FrameObserver, WsClient};
 
+use crate::decision::Decision;
+use crate::followed::Followed;
 use crate::scope::Scope;
 
 /// A decided way out: what a protocol's client is made of.
@@ -22,20 +24,52 @@ pub(crate) struct Outlet {
     pub(crate) timeout: Duration,
 }
 
-/// A REST session: requests reuse its connections, and all of them take the same route.
+/// A REST session: requests reuse its connections, and all of them take the same route, until new
+/// settings give it another.
 #[derive(Debug)]
-pub struct HttpSession(HttpClient<Arc<dyn Dialer>>);
+pub struct HttpSession {
+    scope: Scope,
+    current: Mutex<Option<Current>>,
+}
+
+/// The client of the route that applied last.
+#[derive(Debug)]
+struct Current {
+    decision: Decision,
+    client: Arc<HttpClient<Arc<dyn Dialer>>>,
+}
 
 impl HttpSession {
-    pub(crate) fn new(outlet: Outlet) -> Self {
-        Self(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout))
+    pub(crate) fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            current: Mutex::default(),
+        }
+    }
+
+    fn client(&self) -> Arc<HttpClient<Arc<dyn Dialer>>> {
+        let decision = self.scope.resolve(Transport::Http);
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(current) if current.decision == decision => Arc::clone(&current.client),
+            _ => {
+                let outlet = self.scope.outlet(Transport::Http, &decision);
+                let client = HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout);
+                let client = Arc::new(client);
+                *current = Some(Current {
+                    decision,
+                    client: Arc::clone(&client),
+                });
+                client
+            }
+        }
     }
 }
 
 #[async_trait]
 impl HttpTransport for HttpSession {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.0.send(request).await
+        self.client().send(request).await
     }
 }
 
@@ -82,7 +116,8 @@ impl fmt::Debug for WsSession {
 #[async_trait]
 impl WsDialer for WsSession {
     async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
-        let outlet = self.scope.outlet(Transport::WebSocket);
+        let decision = self.scope.resolve(Transport::WebSocket);
+        let outlet = self.scope.outlet(Transport::WebSocket, &decision);
         let mut client = WsClient::new(outlet.dialer, outlet.tls, outlet.timeout);
         if let Some(authenticator) = &self.authenticator {
             client = client.with_authenticator(Arc::clone(authenticator));
@@ -90,6 +125,8 @@ impl WsDialer for WsSession {
         if let Some(observer) = &self.observer {
             client = client.with_observer(Arc::clone(observer));
         }
-        client.dial(request).await
+        let socket = client.dial(request).await?;
+        let another_way = self.scope.until_another_way(Transport::WebSocket, decision);
+        Ok(Followed::until(socket, another_way))
     }
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use transport::{DialError, HttpError, WsError, chain};
+use transport::{DialError, HttpError, WsError, WsErrorKind, chain};
 
 use crate::exchange::{InvalidUrl, Malformed};
 
@@ -22,7 +22,7 @@ pub(super) struct Failure {
 /// How soon to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Now: the end was announced and the venue wants the next connection.
+    /// Now: nothing failed; the venue or new settings want another connection.
     AtOnce,
     /// After a delay that grows from try to try.
     Growing,
@@ -73,7 +73,11 @@ impl From<HttpError> for Failure {
 
 impl From<WsError> for Failure {
     fn from(error: WsError) -> Self {
-        Self::caused_by(&error, true)
+        let failure = Self::caused_by(&error, true);
+        match error.kind() {
+            WsErrorKind::RouteChanged => failure.with_pace(Pace::AtOnce),
+            _ => failure,
+        }
     }
 }
 

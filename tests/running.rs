@@ -1,0 +1,84 @@
+//! A feed that runs while a test looks on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, Subscription, Symbol};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::world::{BINANCE, Injected, World, soon};
+
+/// A running feed.
+pub(crate) struct Running {
+    events: mpsc::Receiver<FeedEvent>,
+    _tasks: JoinSet<()>,
+}
+
+impl Running {
+    pub(crate) fn start(world: &World, injected: &Injected, name: &str, symbols: &[&str]) -> Self {
+        let (rest, ws) = (world.rest_url(name), world.ws_url(name));
+        let symbols = symbols.iter().map(|symbol| Symbol::parse(symbol).unwrap());
+        let channels = [Channel::Trades, Channel::Ticker, Channel::L2Book];
+        let subscription = Subscription::new(symbols, channels).unwrap();
+        let scope = injected.exchange(name.trim_end_matches(".test"));
+        let (http, dialer) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
+        let feed = match name {
+            BINANCE => Feed::new(
+                Binance::new(&rest, &ws).unwrap(),
+                subscription,
+                http,
+                dialer,
+            ),
+            _ => Feed::new(
+                Backpack::new(&rest, &ws).unwrap(),
+                subscription,
+                http,
+                dialer,
+            ),
+        };
+        let (sender, events) = mpsc::channel(1024);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { feed.run(sender).await.unwrap() });
+        Self {
+            events,
+            _tasks: tasks,
+        }
+    }
+
+    /// The next event, however long that takes.
+    pub(crate) async fn next(&mut self) -> FeedEvent {
+        self.events.recv().await.expect("a feed does not end")
+    }
+
+    pub(crate) async fn until(
+        &mut self,
+        mut condition: impl FnMut(&FeedEvent) -> bool,
+    ) -> FeedEvent {
+        soon(async {
+            loop {
+                let event = self.next().await;
+                if condition(&event) {
+                    return event;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Waits until every channel has delivered, the book with a snapshot and a delta.
+    pub(crate) async fn until_everything_flows(&mut self) {
+        let mut missing = BTreeSet::from(["trade", "ticker", "snapshot", "delta"]);
+        self.until(|event| {
+            missing.remove(match event {
+                FeedEvent::Trade(_) => "trade",
+                FeedEvent::Ticker(_) => "ticker",
+                FeedEvent::L2Snapshot(_) => "snapshot",
+                FeedEvent::L2Delta(_) => "delta",
+                _ => "",
+            });
+            missing.is_empty()
+        })
+        .await;
+    }
+}

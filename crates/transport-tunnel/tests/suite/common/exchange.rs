@@ -4,6 +4,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use transport::Io;
 
+use super::read_head;
+
 /// A frame with a text message (RFC 6455, section 5.2).
 const TEXT_OK: &[u8] = b"\x81\x02ok";
 
@@ -31,16 +33,4 @@ pub(crate) async fn answer(mut stream: impl Io) -> String {
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     head
-}
-
-/// Reads up to and including the empty line; what was read is returned.
-pub(crate) async fn read_head(stream: &mut (impl Io + ?Sized)) -> String {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(byte) => head.push(byte),
-            Err(_) => break,
-        }
-    }
-    String::from_utf8(head).unwrap()
 }

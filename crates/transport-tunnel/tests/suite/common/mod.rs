@@ -2,6 +2,7 @@
 
 mod clients;
 mod exchange;
+mod head;
 mod listener;
 mod names;
 mod piped;
@@ -10,7 +11,8 @@ mod route;
 mod scripted;
 
 pub(crate) use clients::{Client, failure, opens, secure_failure};
-pub(crate) use exchange::{answer, read_head};
+pub(crate) use exchange::answer;
+pub(crate) use head::read_head;
 pub(crate) use listener::listen;
 pub(crate) use names::{Names, NoDns, long_name};
 pub(crate) use piped::Piped;

@@ -1,0 +1,8 @@
+//! The REST client against exchanges that misbehave, and dialers that do.
+#![cfg(test)]
+
+mod common;
+mod connections;
+mod errors;
+mod limits;
+mod responses;

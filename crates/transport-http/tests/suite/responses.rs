@@ -1,0 +1,69 @@
+//! Answers in all their forms.
+
+use transport::{DialErrorKind, HttpErrorKind, Phase, require_success};
+
+use crate::common::{client, get, once};
+
+#[tokio::test]
+async fn a_body_arrives_whole_whatever_its_framing() {
+    for reply in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
+        "HTTP/1.0 200 OK\r\n\r\nhello",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+    ] {
+        let response = get(&client(once(reply)), "http://h.example/").await;
+        assert_eq!(response.unwrap().body(), "hello", "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn every_status_is_an_answer_with_its_headers_and_body() {
+    for status in [204, 304, 400, 401, 403, 407, 418, 429, 451, 500, 503] {
+        let reply = format!("HTTP/1.1 {status} X\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n");
+        let response = get(&client(once(reply)), "http://h.example/")
+            .await
+            .unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()["retry-after"], "7");
+        assert_eq!(require_success(response).is_ok(), status == 204);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_early_is_broken() {
+    for (reply, kind) in [
+        ("", DialErrorKind::Closed),
+        ("HTTP/1.1 200 OK\r\nContent-", DialErrorKind::Closed),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
+            DialErrorKind::Closed,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+            DialErrorKind::Closed,
+        ),
+        ("<html>", DialErrorKind::WrongProtocol),
+        ("SSH-2.0-OpenSSH_9.6\r\n", DialErrorKind::WrongProtocol),
+        ("\u{5}\u{0}", DialErrorKind::WrongProtocol),
+        (
+            "HTTP/1.1 200 OK\r\nX: a\u{0}b\r\n\r\n",
+            DialErrorKind::WrongProtocol,
+        ),
+    ] {
+        let error = get(&client(once(reply)), "http://h.example/")
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Broken, "{reply:?}");
+        let dial = error.dial_error().unwrap();
+        assert_eq!(
+            (dial.phase(), dial.kind()),
+            (Phase::Response, kind),
+            "{reply:?}"
+        );
+        assert!(!dial.hop().is_proxy());
+        assert_eq!(error.is_retryable(), kind == DialErrorKind::Closed);
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -39,16 +38,9 @@ pub(super) fn installed(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Says why a test ends early, past the test harness, which would keep it to itself.
+/// Says that a server is missing, which `INTEROP=required` makes a failure.
 pub(super) fn skip(reason: &str) {
-    let required = std::env::var_os("INTEROP").is_some_and(|value| value == "required");
-    assert!(!required, "{reason}, and INTEROP=required");
-    let test = thread::current();
-    let _ = writeln!(
-        io::stderr(),
-        "{}: skipped, {reason}",
-        test.name().unwrap_or_default()
-    );
+    crate::skip::skip("INTEROP", reason);
 }
 
 /// The processes and files of one server. Dropping it ends the former and removes the latter.

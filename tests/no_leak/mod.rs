@@ -1,5 +1,9 @@
 //! No connection goes past its proxy: as a property of every configuration, and as packets.
 
 mod fault;
+mod namespaces;
+mod network;
 mod plan;
 mod property;
+mod role;
+mod stage;

@@ -45,7 +45,10 @@ impl<'de> Deserialize<'de> for ProxySettings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
             read_shape(node, &Content::Settings, |node| {
-                let settings = read::settings(node)?;
+                let settings = read::settings(node, |from_env| {
+                    from_env.report("only `Sources` have an environment to take proxies from");
+                    None
+                })?;
                 read::require_rule(&settings, node);
                 Some(settings)
             })

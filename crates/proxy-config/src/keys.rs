@@ -101,7 +101,7 @@ pub(crate) fn index(key: &str) -> Option<usize> {
     key.parse().ok().filter(|_| is_canonical)
 }
 
-static SETTINGS: [Key; 4] = [
+static SETTINGS: [Key; 5] = [
     Key {
         name: "enabled",
         alias: None,
@@ -125,6 +125,12 @@ static SETTINGS: [Key; 4] = [
         alias: None,
         content: Content::Exchanges,
         about: "Rules of single exchanges, by exchange id. Case makes no difference.",
+    },
+    Key {
+        name: "from_env",
+        alias: None,
+        content: Content::Boolean,
+        about: "Whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY apply after the default.",
     },
 ];
 

@@ -6,18 +6,22 @@
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
+//! - [`AmbientProxies`]: what `HTTPS_PROXY` and its like say, for those who ask for it.
 //! - [`Sources`], [`Loaded`]: environment over file over code, merged field by field.
 //! - [`json_schema`]: the same for editors.
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
+mod ambient;
 mod connection_proxies;
 mod credentials;
 mod deserialize;
+mod destination;
 mod error;
 mod exchange_id;
 mod files;
 mod json_schema;
 mod keys;
+mod no_proxy;
 mod node;
 mod proxy_config;
 mod proxy_server;
@@ -31,8 +35,10 @@ mod sources;
 mod suggestion;
 mod transport;
 
+pub use ambient::AmbientProxies;
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
+pub use destination::Destination;
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use json_schema::json_schema;
@@ -42,7 +48,7 @@ pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;
-pub use sources::{Loaded, Sources};
+pub use sources::{Loaded, RuleOrigins, Sources};
 pub use transport::Transport;
 pub use url::Host;
 

@@ -295,7 +295,7 @@ pub(crate) fn origin(value: &Value) -> Option<&str> {
     value.origin().or_else(children)
 }
 
-fn sorted(table: &Map<String, Value>) -> Vec<(&str, &Value)> {
+pub(crate) fn sorted(table: &Map<String, Value>) -> Vec<(&str, &Value)> {
     let mut entries: Vec<_> = table
         .iter()
         .map(|(key, value)| (key.as_str(), value))

@@ -2,6 +2,7 @@
 
 use url::Host;
 
+use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::exchange_id::ExchangeId;
 use crate::keys::Content;
@@ -13,7 +14,11 @@ use crate::scheme::Scheme;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
-pub(crate) fn settings(node: &Node<'_>) -> Option<ProxySettings> {
+/// `ambient` gets the node that asks for the environment's proxies.
+pub(crate) fn settings(
+    node: &Node<'_>,
+    ambient: impl FnOnce(&Node<'_>) -> Option<AmbientProxies>,
+) -> Option<ProxySettings> {
     let fields = node.table(&Content::Settings.names())?;
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
     let mut settings = ProxySettings::new()
@@ -21,6 +26,11 @@ pub(crate) fn settings(node: &Node<'_>) -> Option<ProxySettings> {
         .with_strict(is_set("strict").unwrap_or_default());
     if let Some(node) = fields.field("default") {
         settings = settings.with_default(block(&node)?);
+    }
+    if let Some(node) = fields.field("from_env")
+        && node.boolean()?
+    {
+        settings = settings.with_ambient(ambient(&node)?);
     }
     let exchanges = fields.field("exchanges").and_then(|node| node.entries());
     for (id, node) in exchanges.unwrap_or_default() {
@@ -37,9 +47,17 @@ pub(crate) fn settings(node: &Node<'_>) -> Option<ProxySettings> {
 pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
     let has_rule = !settings.default_proxies().is_empty()
         || settings.exchanges().any(|(_, proxies)| !proxies.is_empty());
-    if settings.is_enabled() && !has_rule {
-        node.report("enabled, but no proxy is configured; set `default` or one of `exchanges`");
+    let ambient = settings.ambient();
+    if !settings.is_enabled() || has_rule || ambient.is_some_and(|ambient| !ambient.is_empty()) {
+        return;
     }
+    node.report(match ambient {
+        Some(_) => {
+            "enabled, but no proxy is configured; \
+             none of HTTPS_PROXY, HTTP_PROXY and ALL_PROXY is set for `from_env`"
+        }
+        None => "enabled, but no proxy is configured; set `default` or one of `exchanges`",
+    });
 }
 
 pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
+use crate::ambient::AmbientProxies;
 use crate::connection_proxies::ConnectionProxies;
 use crate::exchange_id::ExchangeId;
 
@@ -32,6 +33,7 @@ pub struct ProxySettings {
     strict: bool,
     default: ConnectionProxies,
     exchanges: HashMap<ExchangeId, ConnectionProxies>,
+    ambient: Option<AmbientProxies>,
 }
 
 impl ProxySettings {
@@ -69,6 +71,13 @@ impl ProxySettings {
         self
     }
 
+    /// The same settings with the environment's proxies after the default.
+    #[must_use]
+    pub fn with_ambient(mut self, ambient: AmbientProxies) -> Self {
+        self.ambient = Some(ambient);
+        self
+    }
+
     /// Whether the system has a say at all.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
@@ -87,6 +96,13 @@ impl ProxySettings {
         &self.default
     }
 
+    /// The environment's proxies, if these settings are to use them: what applies where neither an
+    /// exchange nor the default has a rule.
+    #[must_use]
+    pub fn ambient(&self) -> Option<&AmbientProxies> {
+        self.ambient.as_ref()
+    }
+
     /// The rules of one exchange.
     #[must_use]
     pub fn exchange(&self, exchange: &ExchangeId) -> Option<&ConnectionProxies> {
@@ -103,12 +119,13 @@ impl ProxySettings {
 
 impl Serialize for ProxySettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("ProxySettings", 4)?;
+        let mut fields = serializer.serialize_struct("ProxySettings", 5)?;
         fields.serialize_field("enabled", &self.enabled)?;
         fields.serialize_field("strict", &self.strict)?;
         fields.serialize_field("default", &self.default)?;
         let exchanges: BTreeMap<_, _> = self.exchanges.iter().collect();
         fields.serialize_field("exchanges", &exchanges)?;
+        fields.serialize_field("from_env", &self.ambient.is_some())?;
         fields.end()
     }
 }

@@ -8,11 +8,13 @@
 //! 1. The system is disabled: the legacy proxy if there is one, else direct.
 //! 2. The exchange has a rule for the transport.
 //! 3. The default has a rule for the transport.
-//! 4. There is a legacy proxy.
-//! 5. Nothing: direct, or refused if the settings are strict.
+//! 4. The settings ask for the environment's proxies, and there is one for the destination, or the
+//!    destination is exempt from it.
+//! 5. There is a legacy proxy.
+//! 6. Nothing: direct, or refused if the settings are strict.
 //!
-//! A connection that belongs to no exchange is not the system's concern: steps 2 and 3 are left
-//! out for it.
+//! A connection that belongs to no exchange is not the system's concern: steps 2 to 4 are left out
+//! for it. Only step 4 depends on the destination; [`resolve_for`] is [`resolve`] for one.
 //!
 //! ```
 //! use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Transport};
@@ -34,7 +36,7 @@ mod resolution;
 mod resolve;
 
 pub use resolution::{Resolution, Route, RouteSource};
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_for};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -59,7 +59,7 @@ pub enum RouteSource {
     Disabled,
     /// The exchange's own rule.
     Exchange,
-    /// The default rule.
+    /// The default rule, or the environment's in its place.
     Default,
     /// The legacy proxy that the caller gave.
     Legacy,

@@ -1,6 +1,8 @@
 //! How it is decided.
 
-use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, Transport};
+use proxy_config::{
+    AmbientProxies, Destination, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+};
 
 use crate::resolution::{Resolution, Route, RouteSource};
 
@@ -9,6 +11,10 @@ use crate::resolution::{Resolution, Route, RouteSource};
 /// `exchange` is the exchange that the connection belongs to, and `legacy` the proxy that the
 /// caller would use if there were no settings. The [crate documentation](crate) has the order in
 /// which they are considered.
+///
+/// The route is the same for all destinations, unless it is one of the environment's proxies: then
+/// no destination is exempt from it, as [`AmbientProxies::rule`] says. Who knows the destination
+/// asks [`resolve_for`] instead.
 #[must_use]
 pub fn resolve<'a>(
     settings: &'a ProxySettings,
@@ -16,9 +22,36 @@ pub fn resolve<'a>(
     transport: Transport,
     legacy: Option<&'a ProxyConfig>,
 ) -> Resolution<'a> {
+    decide(settings, exchange, transport, legacy, AmbientProxies::rule)
+}
+
+/// Decides which route a connection to `destination` takes.
+///
+/// The same as [`resolve`], except that the environment may have different proxies for different
+/// destinations, and exempt some from them.
+#[must_use]
+pub fn resolve_for<'a>(
+    settings: &'a ProxySettings,
+    exchange: Option<&ExchangeId>,
+    transport: Transport,
+    legacy: Option<&'a ProxyConfig>,
+    destination: &Destination<'_>,
+) -> Resolution<'a> {
+    decide(settings, exchange, transport, legacy, |ambient| {
+        ambient.rule_for(destination)
+    })
+}
+
+fn decide<'a>(
+    settings: &'a ProxySettings,
+    exchange: Option<&ExchangeId>,
+    transport: Transport,
+    legacy: Option<&'a ProxyConfig>,
+    ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
+) -> Resolution<'a> {
     let configured = exchange
         .filter(|_| settings.is_enabled())
-        .and_then(|exchange| configured(settings, exchange, transport));
+        .and_then(|exchange| configured(settings, exchange, transport, ambient));
     if let Some(resolution) = configured {
         return resolution;
     }
@@ -31,18 +64,20 @@ pub fn resolve<'a>(
     Resolution::new(route, source)
 }
 
-/// The rule for an exchange, its own or the default.
+/// The rule for an exchange: its own, the default, or what the environment has in its place.
 fn configured<'a>(
     settings: &'a ProxySettings,
     exchange: &ExchangeId,
     transport: Transport,
+    ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
 ) -> Option<Resolution<'a>> {
     let own = settings
         .exchange(exchange)
         .and_then(|proxies| proxies.for_transport(transport))
         .map(|rule| (rule, RouteSource::Exchange));
     let default = || {
-        let rule = settings.default_proxies().for_transport(transport)?;
+        let rule = settings.default_proxies().for_transport(transport);
+        let rule = rule.or_else(|| settings.ambient().and_then(ambient))?;
         Some((rule, RouteSource::Default))
     };
     let (rule, source) = own.or_else(default)?;

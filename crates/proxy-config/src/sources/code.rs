@@ -22,6 +22,10 @@ pub(super) fn document(settings: &ProxySettings) -> Value {
         ("strict".to_owned(), value(settings.is_strict().to_string())),
         ("default".to_owned(), block(settings.default_proxies())),
         ("exchanges".to_owned(), value(exchanges)),
+        (
+            "from_env".to_owned(),
+            value(settings.ambient().is_some().to_string()),
+        ),
     ]);
     value(Map::from([(PROXY.to_owned(), value(section))]))
 }

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use config::{Value, ValueKind};
 
 use super::PROXY;
+use super::origins::RuleOrigins;
 use crate::error::ConfigErrors;
 use crate::exchange_id::ExchangeId;
-use crate::node::{self, Node, Reading};
+use crate::node::{Node, Reading};
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
@@ -51,12 +52,52 @@ impl Loaded {
     /// `None` if there is no such rule.
     #[must_use]
     pub fn rule_origin(&self, exchange: Option<&ExchangeId>, transport: Transport) -> Option<&str> {
-        let transport = transport.as_str();
-        let slot = match exchange {
-            Some(id) => self.value(&[PROXY, "exchanges", id.as_str(), transport]),
-            None => self.value(&[PROXY, "default", transport]),
-        }?;
-        node::origin(child(slot, "url").unwrap_or(slot))
+        let origins = match exchange {
+            Some(exchange) => self.origins_of(exchange, transport),
+            None => self.default_origins(transport),
+        };
+        origins?.rule()
+    }
+
+    /// What set the values of the rule that applies to `exchange`: its own, or else the default, or
+    /// else the environment's.
+    ///
+    /// ```
+    /// use proxy_config::{ExchangeId, Sources, Transport};
+    ///
+    /// let loaded = Sources::new()
+    ///     .with_text("cryptofeed.yaml", "proxy: {default: 'http://alice:secret@proxy:8080'}")
+    ///     .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS", "5")])
+    ///     .load()?;
+    /// let binance = ExchangeId::new("binance").unwrap();
+    /// let origins = loaded.explain(&binance, Transport::Http).unwrap();
+    /// assert_eq!(origins.rule(), Some("cryptofeed.yaml:1:18"));
+    /// assert_eq!(origins.password(), Some("cryptofeed.yaml:1:18"));
+    /// assert_eq!(origins.timeout(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS"));
+    /// # Ok::<(), proxy_config::ConfigErrors>(())
+    /// ```
+    #[must_use]
+    pub fn explain(&self, exchange: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
+        self.origins_of(exchange, transport)
+            .or_else(|| self.default_origins(transport))
+    }
+
+    fn origins_of(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
+        let rule = self.settings.exchange(id)?.for_transport(transport)?;
+        let slot = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
+        Some(RuleOrigins::of_slot(slot, rule))
+    }
+
+    fn default_origins(&self, transport: Transport) -> Option<RuleOrigins<'_>> {
+        if let Some(rule) = self.settings.default_proxies().for_transport(transport) {
+            let slot = self.value(&[PROXY, "default", transport.as_str()])?;
+            return Some(RuleOrigins::of_slot(slot, rule));
+        }
+        let ambient = self.settings.ambient()?;
+        Some(RuleOrigins::of_variable(
+            ambient.variable()?,
+            ambient.rule()?,
+        ))
     }
 
     /// Reads a section, `None` if it is not set.

@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod loaded;
 mod merge;
+mod origins;
 mod toml;
 mod yaml;
 
@@ -19,13 +20,15 @@ use config::{Map, Value, ValueKind};
 
 use self::file::File;
 use self::merge::merge;
-use crate::error::ConfigErrors;
+use crate::ambient::AmbientProxies;
+use crate::error::{ConfigErrors, Problems};
 use crate::keys::Content;
 use crate::node::{Node, Reading};
 use crate::settings::ProxySettings;
 use crate::{read, shape::shape};
 
 pub use self::loaded::Loaded;
+pub use self::origins::RuleOrigins;
 
 /// The section of a document that holds the proxy settings.
 const PROXY: &str = "proxy";
@@ -109,7 +112,8 @@ impl Sources {
     }
 
     /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` and
-    /// the name of a section are looked at; case makes no difference.
+    /// the name of a section are looked at, where case makes no difference, and those of
+    /// [`AmbientProxies`] if `proxy.from_env` asks for them.
     #[must_use]
     pub fn with_env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -118,10 +122,9 @@ impl Sources {
     {
         let ours = variables.into_iter().filter_map(|(name, value)| {
             let name = name.into().into_string().ok()?;
-            let prefix = name.get(..PREFIX.len())?;
-            prefix
-                .eq_ignore_ascii_case(PREFIX)
-                .then(|| (name, value.into()))
+            let prefix = name.get(..PREFIX.len());
+            let is_ours = prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
+            (is_ours || AmbientProxies::is_variable(&name)).then(|| (name, value.into()))
         });
         self.environment.extend(ours);
         self
@@ -170,28 +173,39 @@ impl Sources {
                 Value::default()
             }
         };
-        let settings = read_settings(&document, &reading);
+        let settings = self.read_settings(&document, &reading);
         let folders = reading.folders;
         reading
             .problems
             .or(Loaded::new(document, folders, settings))
     }
-}
+    fn read_settings(&self, document: &Value, reading: &Reading) -> ProxySettings {
+        let section = match &document.kind {
+            ValueKind::Table(sections) => sections.get(PROXY),
+            _ => None,
+        };
+        let settings = section.and_then(|section| {
+            let node = Node::new(PROXY, section, reading);
+            let settings = read::settings(&node, |from_env| {
+                Some(self.ambient(from_env.path(), &reading.problems))
+            })?;
+            if reading.problems.is_empty() {
+                read::require_rule(&settings, &node);
+            }
+            Some(settings)
+        });
+        settings.unwrap_or_default()
+    }
 
-fn read_settings(document: &Value, reading: &Reading) -> ProxySettings {
-    let section = match &document.kind {
-        ValueKind::Table(sections) => sections.get(PROXY),
-        _ => None,
-    };
-    let settings = section.and_then(|section| {
-        let node = Node::new(PROXY, section, reading);
-        let settings = read::settings(&node)?;
-        if reading.problems.is_empty() {
-            read::require_rule(&settings, &node);
+    /// The environment's proxies; those that code has only if there are none.
+    fn ambient(&self, path: &str, problems: &Problems) -> AmbientProxies {
+        let ambient = AmbientProxies::read(&self.environment, path, problems);
+        let in_code = self.code.as_ref().and_then(ProxySettings::ambient);
+        match in_code {
+            Some(in_code) if ambient.is_empty() => in_code.clone(),
+            _ => ambient,
         }
-        Some(settings)
-    });
-    settings.unwrap_or_default()
+    }
 }
 
 /// Shows names only: values may be secrets.

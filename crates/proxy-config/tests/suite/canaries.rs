@@ -155,6 +155,22 @@ proptest! {
     }
 
     #[test]
+    fn a_variable_for_all_programs_never_shows_its_value(
+        secret in secret(),
+        before in prop::sample::select(vec!["", "http://", "http://u:", "ftp://", "x y://"]),
+        after in prop::sample::select(vec!["", "@h:1", "@h", ":p@h:1", "@h:0"]),
+        name in prop::sample::select(vec!["HTTPS_PROXY", "http_proxy", "ALL_PROXY"]),
+    ) {
+        let secret = secret.replace([':', '@'], "_");
+        let shown = shown(
+            Sources::new()
+                .with_env([(name, format!("{before}{secret}{after}"))])
+                .with_env(named(&[("_ENABLED", "true"), ("_FROM_ENV", "true")])),
+        );
+        prop_assert!(!shows(&shown, &secret), "{shown}");
+    }
+
+    #[test]
     fn toml_never_shows_what_is_wrong_with_it(
         secret in secret(),
         before in "[a-z=\\[\\]{}\"'. \n-]{0,12}",

@@ -1,6 +1,8 @@
 //! The crate as its users see it.
 
 #[cfg(test)]
+mod ambient;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod chains;
@@ -18,6 +20,8 @@ mod json;
 mod json_schema;
 #[cfg(test)]
 mod logins;
+#[cfg(test)]
+mod origins;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]

@@ -1,4 +1,8 @@
+use std::path::Path;
+
 use proxy_config::{ConfigErrors, Loaded, Node, Sources};
+
+use crate::support::Folder;
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Loaded {
     Sources::new()
@@ -119,4 +123,53 @@ fn a_reader_parses_and_reports_by_itself() {
         errors.to_string(),
         "feeds (from test.yaml:1:14): first\nfeeds.url (from test.yaml:1:14): second"
     );
+}
+
+#[test]
+fn variables_set_and_add_items_of_a_list_by_place() {
+    let symbols = |text: &str, variables: &[(&str, &str)]| {
+        let loaded = load(text, variables);
+        read(&loaded).map(|feeds| feeds.unwrap().remove(0).symbols)
+    };
+    let file = "feeds: {okx: {symbols: [A-B, C-D]}}";
+    let variables = [
+        ("CRYPTOFEED_FEEDS_OKX__SYMBOLS__1", "X-Y"),
+        ("CRYPTOFEED_FEEDS_OKX__SYMBOLS__2", "Z-Z"),
+    ];
+    assert_eq!(symbols(file, &variables).unwrap(), ["A-B", "X-Y", "Z-Z"]);
+    let many: Vec<_> = (0..12)
+        .map(|n| (format!("CRYPTOFEED_FEEDS_OKX__SYMBOLS__{n}"), n.to_string()))
+        .collect();
+    let many: Vec<_> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let expected: Vec<_> = (0..12).map(|n| n.to_string()).collect();
+    assert_eq!(symbols("", &many).unwrap(), expected);
+    assert_eq!(
+        symbols("", &variables).unwrap_err().to_string(),
+        "feeds.okx.symbols (from CRYPTOFEED_FEEDS_OKX__SYMBOLS__1): \
+         the items of a list are counted from 0, without gaps"
+    );
+}
+
+#[test]
+fn a_relative_path_in_a_file_starts_from_its_folder_and_any_other_from_here() {
+    let folder = Folder::new();
+    let path = |sources: Sources| {
+        let loaded = sources.with_section("feeds").load().unwrap();
+        let path = loaded.read("feeds", |node| {
+            node.table(&["file"])?.field("file")?.file_path()
+        });
+        path.unwrap().flatten().unwrap()
+    };
+    let file = folder.write("etc/a.toml", "feeds.file = '../data/x'");
+    assert_eq!(
+        path(Sources::new().with_file(&file)),
+        folder.path("etc/../data/x")
+    );
+    let variable = [("CRYPTOFEED_FEEDS_FILE", "data/x")];
+    let sources = Sources::new().with_file(&file).with_env(variable);
+    assert_eq!(path(sources), Path::new("data/x"));
+    let text = Sources::new().with_text("etc/a.yaml", "feeds: {file: data/x}");
+    assert_eq!(path(text), Path::new("data/x"));
+    let absolute = Sources::new().with_file(folder.write("b.json", r#"{"feeds":{"file":"/x"}}"#));
+    assert_eq!(path(absolute), Path::new("/x"));
 }

@@ -165,7 +165,7 @@ fn settings_print_no_credentials() {
             r#"{"enabled":true,"strict":false,"#,
             r#""default":{"http":{"url":"http://***@h:1","timeout_seconds":30},"#,
             r#""websocket":{"url":"http://***@h:1","timeout_seconds":30}},"#,
-            r#""exchanges":{"binance":{"http":"direct","websocket":"direct"}}}"#
+            r#""exchanges":{"binance":{"http":"direct","websocket":"direct"}},"from_env":false}"#
         )
     );
     for text in [debug, json] {

@@ -1,6 +1,8 @@
 //! The crate as its users see it.
 
 #[cfg(test)]
+mod ambient;
+#[cfg(test)]
 mod chain;
 #[cfg(test)]
 mod table;

@@ -102,9 +102,10 @@ async fn serve() {
     copy(&mut stdin(), &mut sink()).await.unwrap();
 }
 
-/// Says it to whoever started this program.
+/// Says it to whoever started this program, on a line of its own: the test harness may have begun one.
 fn say(line: &str) {
-    writeln!(io::stdout(), "{line}").unwrap();
+    let line = format!("\n{line}\n");
+    io::stdout().write_all(line.as_bytes()).unwrap();
 }
 
 async fn client(files: &Path) {

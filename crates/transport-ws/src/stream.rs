@@ -12,13 +12,15 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame};
 use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
-use transport::{Connection, Message, WsError, WsErrorKind};
+use transport::{BoxError, Connection, Message, WsError, WsErrorKind};
 
 use crate::hooks::FrameObserver;
 
 pub(crate) struct Frames {
     inner: WebSocketStream<Connection>,
     observer: Option<Arc<dyn FrameObserver>>,
+    /// The other side has said farewell. That it does not wait for ours is no failure.
+    is_closing: bool,
 }
 
 impl Frames {
@@ -26,7 +28,11 @@ impl Frames {
         inner: WebSocketStream<Connection>,
         observer: Option<Arc<dyn FrameObserver>>,
     ) -> Self {
-        Self { inner, observer }
+        Self {
+            inner,
+            observer,
+            is_closing: false,
+        }
     }
 }
 
@@ -38,10 +44,12 @@ impl Stream for Frames {
             None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
                 return Poll::Ready(None);
             }
+            Some(Err(_)) if self.is_closing => return Poll::Ready(None),
             Some(Err(error)) => return Poll::Ready(Some(Err(ws_error(error)))),
             Some(Ok(frame)) => frame,
         };
         let message = from_frame(frame);
+        self.is_closing |= matches!(message, Message::Close(_));
         if let Some(observer) = &self.observer {
             observer.observe(&message, SystemTime::now());
         }
@@ -112,5 +120,16 @@ fn ws_error(error: Error) -> WsError {
         Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt => WsErrorKind::Protocol,
         _ => WsErrorKind::Broken,
     };
-    WsError::new(kind, error)
+    WsError::new(kind, cause(error))
+}
+
+/// What `error` wraps: tungstenite repeats the words of a cause in front of it.
+pub(crate) fn cause(error: Error) -> BoxError {
+    match error {
+        Error::Protocol(ProtocolError::HttparseError(error)) => error.into(),
+        Error::Protocol(error) => error.into(),
+        Error::Capacity(error) => error.into(),
+        Error::Io(error) => error.into(),
+        error => error.into(),
+    }
 }

@@ -13,6 +13,8 @@ use transport::{
     Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Target, WsRequest,
 };
 
+use crate::stream::cause;
+
 /// tungstenite zeroes and fills a buffer of this size for every read. Its own 128 KiB would stay
 /// resident for each connection.
 const READ_BUFFER: usize = 16 * 1024;
@@ -63,7 +65,7 @@ fn upgrade_error(target: &Target, error: Error) -> DialError {
         Error::Protocol(ProtocolError::HttparseError(_)) => DialErrorKind::WrongProtocol,
         _ => DialErrorKind::Protocol,
     };
-    DialError::new(hop, Phase::Upgrade, kind).with_source(error)
+    DialError::new(hop, Phase::Upgrade, kind).with_source(cause(error))
 }
 
 /// The exchange answered, but not with an upgrade: 451 and 403 for a blocked region or address,

@@ -1,0 +1,131 @@
+//! What arrives on an open connection, and how it ends.
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_tungstenite::WebSocketStream;
+use transport::{Message, WsDialer, WsErrorKind};
+
+use crate::common::{client, exchange, open, request};
+
+const TEXT_OK: &[u8] = b"\x81\x02ok";
+
+#[tokio::test]
+async fn a_close_ends_the_stream_and_a_cut_is_an_error() {
+    let goodbye = [TEXT_OK, b"\x88\x05\x03\xf4bye"].concat();
+    let mut socket = open(&goodbye, false).await;
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("ok"));
+    let close = Message::Close(Some((1012, "bye".to_owned())));
+    assert_eq!(socket.next().await.unwrap().unwrap(), close);
+    assert!(socket.next().await.is_none());
+
+    for cut in [
+        TEXT_OK,
+        b"\x81\x02ok\x81",
+        b"\x81\x02ok\x81\x05hel",
+        b"\x81\x02ok\x01\x02he",
+    ] {
+        let mut socket = open(cut, false).await;
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("ok"));
+        let error = socket.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), WsErrorKind::Broken, "{cut:?}");
+        assert!(socket.next().await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn frames_that_break_the_protocol_are_told_from_those_too_large() {
+    for (frames, kind) in [
+        // Reserved bits, a reserved operation, a mask from a server, a fragmented ping.
+        (&b"\xf1\x02ok"[..], WsErrorKind::Protocol),
+        (b"\x83\x02ok", WsErrorKind::Protocol),
+        (b"\x81\x82\0\0\0\0ok", WsErrorKind::Protocol),
+        (b"\x09\x02ok", WsErrorKind::Protocol),
+        // A continuation of nothing, and text that is no UTF-8.
+        (b"\x80\x02ok", WsErrorKind::Protocol),
+        (b"\x81\x02\xff\xff", WsErrorKind::Protocol),
+        // 17 MiB, and 2^63 - 1 bytes.
+        (
+            b"\x82\x7f\x00\x00\x00\x00\x01\x10\x00\x00",
+            WsErrorKind::TooLarge,
+        ),
+        (
+            b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff",
+            WsErrorKind::TooLarge,
+        ),
+    ] {
+        let mut socket = open(frames, true).await;
+        let error = socket.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), kind, "{frames:?}");
+        assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[tokio::test]
+async fn fragments_are_joined_and_control_frames_between_them_are_seen() {
+    let frames = b"\x01\x02he\x89\x01!\x00\x02ll\x80\x01o\x82\x00";
+    let mut socket = open(frames, true).await;
+    assert_eq!(
+        socket.next().await.unwrap().unwrap(),
+        Message::Ping("!".into())
+    );
+    assert_eq!(
+        socket.next().await.unwrap().unwrap(),
+        Message::text("hello")
+    );
+    assert_eq!(
+        socket.next().await.unwrap().unwrap(),
+        Message::Binary("".into())
+    );
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_by_reading_on() {
+    let (sender, mut seen) = unbounded_channel();
+    let pinging = exchange(move |mut socket: WebSocketStream<DuplexStream>| {
+        let sender = sender.clone();
+        async move {
+            let ping = tokio_tungstenite::tungstenite::Message::Ping("id".into());
+            socket.send(ping).await.unwrap();
+            while let Some(Ok(frame)) = socket.next().await {
+                sender.send(frame).unwrap();
+            }
+        }
+    });
+    let mut socket = client(pinging)
+        .dial(request("ws://h.example/"))
+        .await
+        .unwrap();
+    tokio::select! {
+        all = async { while socket.next().await.is_some() {} } => all,
+        pong = seen.recv() => {
+            let expected = tokio_tungstenite::tungstenite::Message::Pong("id".into());
+            assert_eq!(pong, Some(expected));
+        }
+    }
+}
+
+#[tokio::test]
+async fn sending_on_a_connection_that_is_over_is_an_error_and_no_panic() {
+    let mut socket = open(b"\x88\x00", false).await;
+    while socket.next().await.is_some() {}
+    for message in [
+        Message::text("late"),
+        Message::Ping("".into()),
+        Message::Close(None),
+    ] {
+        let error = socket.send(message).await.unwrap_err();
+        assert_eq!(error.kind(), WsErrorKind::Broken);
+    }
+}
+
+#[tokio::test]
+async fn text_that_is_no_utf_8_is_not_sent() {
+    let mut socket = open(b"", true).await;
+    let error = socket
+        .send(Message::Text(vec![0xFF].into()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), WsErrorKind::Protocol);
+    socket.send(Message::text("fine")).await.unwrap();
+}

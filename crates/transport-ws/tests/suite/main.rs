@@ -1,0 +1,9 @@
+//! The WebSocket client against exchanges that misbehave, and dialers and hooks that do.
+#![cfg(test)]
+
+mod common;
+mod errors;
+mod frames;
+mod hooks;
+mod limits;
+mod upgrades;

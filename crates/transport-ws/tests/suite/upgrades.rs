@@ -1,0 +1,170 @@
+//! Answers to the upgrade.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use testkit::{PanickingDialer, RecordingDialer};
+use transport::{DialError, DialErrorKind, Phase, Reply, WsDialer, WsRequest};
+
+use crate::common::{Piped, answer, client, once, request};
+
+async fn failure(reply: impl Into<Vec<u8>>) -> DialError {
+    let client = client(once(reply));
+    let error = client.dial(request("ws://h.example/")).await.unwrap_err();
+    assert_eq!(error.phase(), Phase::Upgrade);
+    assert!(!error.hop().is_proxy());
+    error
+}
+
+#[tokio::test]
+async fn every_other_status_is_a_refusal_with_its_status_and_body() {
+    for (status, retryable) in [
+        (200, false),
+        (204, false),
+        (301, false),
+        (302, false),
+        (400, false),
+        (401, false),
+        (403, false),
+        (404, false),
+        (407, false),
+        (418, false),
+        (429, true),
+        (451, false),
+        (500, true),
+        (502, true),
+        (503, true),
+    ] {
+        let error = failure(format!(
+            "HTTP/1.1 {status} Reason\r\nLocation: ws://elsewhere/\r\nContent-Length: 6\r\n\r\n<html>"
+        ))
+        .await;
+        assert_eq!(error.kind(), DialErrorKind::Rejected, "{status}");
+        assert_eq!(error.is_retryable(), retryable, "{status}");
+        let Some(Reply::Http {
+            status: seen, body, ..
+        }) = error.reply()
+        else {
+            panic!("no reply for {status}");
+        };
+        assert_eq!((*seen, body.as_str()), (status, "<html>"));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let moved = once("HTTP/1.1 302 Found\r\nLocation: ws://elsewhere.example/\r\n\r\n");
+    let dialer = Arc::new(RecordingDialer::new(moved));
+    let client = client(Arc::clone(&dialer));
+    client.dial(request("ws://h.example/")).await.unwrap_err();
+    assert_eq!(dialer.targets().len(), 1);
+}
+
+#[tokio::test]
+async fn the_wait_that_an_exchange_asks_for_is_kept() {
+    for (value, expected) in [
+        ("120", Some(120)),
+        ("0", Some(0)),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("soon", None),
+        ("18446744073709551615", Some(u64::MAX)),
+        ("99999999999999999999", None),
+    ] {
+        let error = failure(format!(
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {value}\r\n\r\n"
+        ))
+        .await;
+        assert_eq!(
+            error.retry_after(),
+            expected.map(Duration::from_secs),
+            "{value}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_to_an_upgrade_is_told_apart() {
+    let upgraded = "HTTP/1.1 101 Switching Protocols\r\n";
+    let both = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
+    for (reply, kind) in [
+        (String::new(), DialErrorKind::Closed),
+        ("HTTP/1.1 101 Swi".to_owned(), DialErrorKind::Closed),
+        (
+            "<html>no</html>\r\n\r\n".to_owned(),
+            DialErrorKind::WrongProtocol,
+        ),
+        (
+            "SSH-2.0-OpenSSH_9.6\r\n".to_owned(),
+            DialErrorKind::WrongProtocol,
+        ),
+        ("\u{5}\u{0}".to_owned(), DialErrorKind::WrongProtocol),
+        (format!("{upgraded}\r\n"), DialErrorKind::Protocol),
+        (format!("{upgraded}{both}\r\n"), DialErrorKind::Protocol),
+        (
+            format!("{upgraded}{both}Sec-WebSocket-Accept: bm90IHlvdXJzIQ==\r\n\r\n"),
+            DialErrorKind::Protocol,
+        ),
+    ] {
+        let error = failure(reply.clone()).await;
+        assert_eq!(error.kind(), kind, "{reply}");
+        assert_eq!(error.is_retryable(), kind == DialErrorKind::Closed);
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_cut_off() {
+    let endless = [
+        "HTTP/1.1 101 Switching Protocols\r\nX: ",
+        &"x".repeat(1 << 20),
+    ]
+    .concat();
+    let error = failure(endless).await;
+    assert_eq!(error.kind(), DialErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn a_frame_that_rides_with_the_answer_is_delivered() {
+    let exchange = Piped::new(|stream| async {
+        answer(stream).await;
+    });
+    let mut socket = client(exchange)
+        .dial(request("ws://h.example/"))
+        .await
+        .unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap().as_text(), Some("ok"));
+}
+
+#[tokio::test]
+async fn the_request_names_host_and_port_but_no_user() {
+    let (sender, mut heads) = tokio::sync::mpsc::unbounded_channel();
+    let exchange = Piped::new(move |stream| {
+        let sender = sender.clone();
+        async move { sender.send(answer(stream).await).unwrap() }
+    });
+    let request = request("ws://user:key@h.example:9443/stream?streams=a/b");
+    drop(client(exchange).dial(request).await.unwrap());
+    let head = heads.recv().await.unwrap();
+    assert!(head.starts_with("GET /stream?streams=a/b HTTP/1.1\r\nHost: h.example:9443\r\n"));
+    assert!(!head.contains("user") && !head.contains("key@"), "{head}");
+}
+
+#[tokio::test]
+async fn a_uri_of_another_scheme_or_without_a_host_is_no_request() {
+    for uri in [
+        "http://h.example/",
+        "ftp://h.example/",
+        "/relative",
+        "ws://h.example:0/",
+    ] {
+        assert!(WsRequest::new(uri.parse().unwrap()).is_err(), "{uri}");
+    }
+    // What cannot be in a certificate is not even dialed.
+    let uri = format!("wss://{}.example/", "x".repeat(64));
+    let error = client(PanickingDialer)
+        .dial(request(&uri))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), DialErrorKind::Unsupported);
+}

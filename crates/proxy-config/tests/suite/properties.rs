@@ -38,6 +38,19 @@ proptest! {
         let _ = yaml(&input);
         let _ = yaml(&format!("proxy: {input}"));
         let _ = yaml(&format!("proxy: {{exchanges: {{{input}}}}}"));
+        for name in ["test.json", "test.toml"] {
+            let _ = Sources::new().with_text(name, input.clone()).load();
+        }
+    }
+
+    #[test]
+    fn reading_almost_json_and_almost_toml_never_panics(
+        json in "([{}\\[\\],:\"\\\\ 0-9a-zé☂\n]|null|true|\"proxy\":|\\\\u[0-9a-f]{4}){0,40}",
+        toml in "([{}\\[\\],.='\"\\\\ 0-9a-zé☂\n]|proxy|default|http|true|2024-01-){0,40}",
+    ) {
+        let _ = Sources::new().with_text("test.json", json.clone()).load();
+        let _ = Sources::new().with_text("test.toml", toml).load();
+        let _ = Sources::new().with_env([("CRYPTOFEED_PROXY_DEFAULT", json)]).load();
     }
 
     #[test]

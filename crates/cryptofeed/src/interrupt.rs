@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! Being asked to stop, or to read the configuration again.
 
 use std::io;
 
@@ -49,5 +49,43 @@ impl Interrupt {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Listens for SIGHUP from when it is made. Where there is no such signal, none ever comes.
+#[derive(Debug)]
+pub(crate) struct Hangup {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangup {
+    /// Begins to listen: from now on, the signal no longer ends the process.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Self::new().map_err(|error| Failure::runtime("listen for signals", error))
+    }
+
+    #[cfg(unix)]
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signal = signal(SignalKind::hangup())?;
+        Ok(Self { signal })
+    }
+
+    /// Returns when the signal has arrived.
+    #[cfg(unix)]
+    pub(crate) async fn received(&mut self) {
+        self.signal.recv().await;
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Self> {
+        Ok(Self {})
+    }
+
+    /// Never returns.
+    #[cfg(not(unix))]
+    pub(crate) async fn received(&mut self) {
+        std::future::pending().await
     }
 }

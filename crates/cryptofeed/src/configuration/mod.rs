@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Loaded, Sources};
+use proxy_config::{ConfigErrors, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
 use transport_tunnel::TlsTrust;
 
@@ -39,9 +39,12 @@ pub(crate) struct ConfigurationArgs {
 
 impl ConfigurationArgs {
     /// Reads the file and the environment.
-    pub(crate) fn load(self) -> Result<Configuration, Failure> {
+    pub(crate) fn load(&self) -> Result<Configuration, Failure> {
         // In a container, an empty variable is the usual way to set none.
-        let named = self.config.filter(|path| !path.as_os_str().is_empty());
+        let named = self
+            .config
+            .clone()
+            .filter(|path| !path.as_os_str().is_empty());
         let file = named.or_else(default_file);
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
@@ -99,6 +102,11 @@ impl Configuration {
     /// The feeds; there may be none.
     pub(crate) fn feeds(&self) -> &[ConfiguredFeed] {
         &self.feeds
+    }
+
+    /// The settings of the proxies alone.
+    pub(crate) fn into_settings(self) -> ProxySettings {
+        self.loaded.into_settings()
     }
 
     /// Takes the configuration apart into what makes the connections and what to connect to.

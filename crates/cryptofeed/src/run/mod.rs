@@ -1,6 +1,7 @@
 //! `cryptofeed run`.
 
 mod format;
+mod reload;
 mod text;
 
 use std::io::{self, Write as _};
@@ -15,7 +16,7 @@ use self::format::Format;
 use crate::configuration::ConfigurationArgs;
 use crate::duration;
 use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Hangup, Interrupt};
 use crate::notice;
 use crate::stdout::Stdout;
 use crate::streams::Streams;
@@ -46,6 +47,10 @@ and the same in the environment
 /// It ends at SIGINT or SIGTERM, after --duration, after --count events, or when nobody reads its
 /// output any longer; all of these are exit code 0. Connections that fail are made again, through
 /// the same proxy, for as long as it runs.
+///
+/// SIGHUP makes it read the section `proxy` again, from the file and the environment. Streams whose
+/// way has changed move to the new one, the others are not touched. What cannot be used is refused,
+/// and everything stays as it was.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Run {
@@ -69,6 +74,7 @@ impl Run {
             return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
         }
         let mut interrupt = Interrupt::listen()?;
+        let hangup = Hangup::listen()?;
         // A time that no clock can tell never comes.
         let end = self
             .duration
@@ -86,6 +92,7 @@ impl Run {
         let outcome = tokio::select! {
             outcome = writer.copy() => outcome,
             () = interrupt.received() => Ok(()),
+            () = reload::at_each(hangup, &self.configuration, &injector) => Ok(()),
             () = at(end) => Ok(()),
         };
         let flushed = timeout(FAREWELL, writer.stdout.flush()).await;

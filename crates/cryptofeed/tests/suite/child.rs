@@ -68,7 +68,12 @@ impl Running {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        terminate(&self.child);
+        send("-TERM", &self.child);
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn reload(&self) {
+        send("-HUP", &self.child);
     }
 
     /// Waits for the end, and returns the exit code and standard error.
@@ -90,7 +95,7 @@ impl Stalled {
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        terminate(&self.0);
+        send("-TERM", &self.0);
     }
 
     /// Waits for the end, and returns the exit code.
@@ -99,9 +104,9 @@ impl Stalled {
     }
 }
 
-fn terminate(child: &Child) {
+fn send(signal: &str, child: &Child) {
     let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
     assert!(sent.success());
 }
 

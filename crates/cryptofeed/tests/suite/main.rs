@@ -5,6 +5,7 @@ mod check;
 mod child;
 mod demo;
 mod mock;
+mod reload;
 mod run;
 mod workspace;
 mod world;

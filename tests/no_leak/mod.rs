@@ -1,5 +1,6 @@
 //! No connection goes past its proxy: as a property of every configuration, and as packets.
 
+mod chain;
 mod fault;
 mod namespaces;
 mod network;

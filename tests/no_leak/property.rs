@@ -4,17 +4,17 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::{Request, Uri};
-use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, prop_assert, proptest};
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use proxy_config::Transport;
+use proxy_config::{ProxySettings, Transport};
 use proxy_injector::{ProxyInjector, Scope};
 use testkit::RecordingDialer;
 use transport::{Endpoint, HttpTransport, Target, WsDialer, WsRequest};
 use transport_tunnel::TlsTrust;
 
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};
-use super::plan::{Plan, Way, plans};
+use super::plan::{Client, Plan, Way, plans};
 
 /// A lost connection is made again, so each transport connects more than once.
 const ATTEMPTS: usize = 2;
@@ -22,7 +22,11 @@ const ATTEMPTS: usize = 2;
 static TRUST: LazyLock<TlsTrust> = LazyLock::new(TlsTrust::platform);
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig {
+        cases: 1_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn only_what_the_settings_allow_is_ever_dialed(
@@ -65,6 +69,11 @@ impl Place {
             .unwrap()
     }
 
+    fn endpoint(&self) -> Endpoint {
+        let target = Target::from_uri(&self.uri(Transport::Http)).unwrap();
+        target.endpoint().clone()
+    }
+
     fn is_name(&self) -> bool {
         self.host.ends_with("test")
     }
@@ -79,82 +88,86 @@ async fn check(
     let resolver = Arc::new(FaultyResolver::new(look_up));
     for transport in [Transport::Http, Transport::WebSocket] {
         let tcp = Arc::new(RecordingDialer::new(FaultyDialer::new(fault.clone())));
-        let injector = ProxyInjector::new(plan.settings())
+        let injector = ProxyInjector::new(ProxySettings::new())
             .with_tcp_dialer(Arc::clone(&tcp) as _)
             .with_resolver(Arc::clone(&resolver) as _)
             .with_trust(TRUST.clone());
-        connect(&scope(plan, injector), transport, &place.uri(transport)).await;
-
-        let dialed: Vec<_> = tcp
-            .targets()
-            .iter()
-            .map(Target::endpoint)
-            .cloned()
-            .collect();
-        let looked_up = resolver.take_names();
-        verify(plan.way(transport), place, &dialed, &looked_up, transport)?;
+        let injector = Arc::new(injector);
+        let scope = scope(&plan.client, &injector);
+        let (rest, streams) = (scope.http(), scope.websocket());
+        let mut last_way = None;
+        for policy in &plan.policies {
+            injector.reload(policy.settings());
+            let known = tcp.targets().len();
+            for _ in 0..ATTEMPTS {
+                let uri = place.uri(transport);
+                // Whether it works is not the question here.
+                match transport {
+                    Transport::Http => drop(rest.send(get(uri)).await),
+                    Transport::WebSocket => {
+                        drop(streams.dial(WsRequest::new(uri).unwrap()).await);
+                    }
+                }
+            }
+            let asked = Asked {
+                targets: tcp.targets().split_off(known),
+                names: resolver.take_names(),
+            };
+            let way = policy.way(&plan.client, transport);
+            asked.verify(way, place, last_way == Some(way))?;
+            last_way = Some(way);
+        }
     }
     Ok(())
 }
 
-fn scope(plan: &Plan, injector: ProxyInjector) -> Scope {
-    let injector = Arc::new(injector);
-    let scope = match plan.exchange() {
+fn scope(client: &Client, injector: &Arc<ProxyInjector>) -> Scope {
+    let scope = match client.exchange() {
         Some(exchange) => injector.exchange(exchange),
         None => injector.anonymous(),
     };
-    match plan.legacy() {
+    match client.legacy() {
         Some(proxy) => scope.with_legacy(proxy),
         None => scope,
     }
 }
 
-/// Connects as often as a persistent user would. Whether it works is not the question here.
-async fn connect(scope: &Scope, transport: Transport, uri: &Uri) {
-    let (rest, streams) = (scope.http(), scope.websocket());
-    for _ in 0..ATTEMPTS {
-        match transport {
-            Transport::Http => {
-                let request = Request::get(uri).body(Bytes::new()).unwrap();
-                let _ = rest.send(request).await;
-            }
-            Transport::WebSocket => {
-                let request = WsRequest::new(uri.clone()).unwrap();
-                let _ = streams.dial(request).await;
-            }
-        }
-    }
+fn get(uri: Uri) -> Request<Bytes> {
+    Request::get(uri).body(Bytes::new()).unwrap()
 }
 
-fn verify(
-    way: Way<'_>,
-    place: &Place,
-    dialed: &[Endpoint],
-    looked_up: &[String],
-    transport: Transport,
-) -> Result<(), TestCaseError> {
-    let target = Target::from_uri(&place.uri(transport)).unwrap();
-    let (only, nameable, certain): (_, Vec<_>, _) = match way {
-        Way::Nowhere => {
-            prop_assert_eq!((dialed, looked_up), (&[][..], &[][..]));
-            return Ok(());
-        }
-        Way::Target => (target.endpoint().clone(), Vec::new(), true),
-        Way::Proxy(chain) => {
-            let nameable: Vec<_> = chain.looked_up(place.host).collect();
-            // A look-up may fail, and SOCKS4 knows no IPv6 addresses; then nobody is dialed.
-            let certain = chain.is_single() && nameable.is_empty() && place.is_name();
-            (chain.endpoint(), nameable, certain)
-        }
-    };
-    prop_assert!(
-        dialed.iter().all(|endpoint| *endpoint == only),
-        "{dialed:?}, not only {only}"
-    );
-    prop_assert!(!certain || !dialed.is_empty(), "nobody was dialed");
-    prop_assert!(
-        looked_up.iter().all(|name| nameable.contains(&&**name)),
-        "{looked_up:?} looked up on this side"
-    );
-    Ok(())
+/// What was asked for below the route while one policy applied.
+#[derive(Debug)]
+struct Asked {
+    targets: Vec<Target>,
+    names: Vec<String>,
+}
+
+impl Asked {
+    fn verify(&self, way: Way<'_>, place: &Place, may_reuse: bool) -> Result<(), TestCaseError> {
+        let (only, nameable, certain): (_, Vec<_>, _) = match way {
+            Way::Nowhere => {
+                prop_assert!(self.targets.is_empty() && self.names.is_empty(), "{self:?}");
+                return Ok(());
+            }
+            Way::Target => (place.endpoint(), Vec::new(), true),
+            Way::Proxy(chain) => {
+                let nameable: Vec<_> = chain.looked_up(place.host).collect();
+                // A look-up may fail, and SOCKS4 knows no IPv6 addresses; then nobody is dialed.
+                let certain = chain.is_single() && nameable.is_empty() && place.is_name();
+                (chain.endpoint(), nameable, certain)
+            }
+        };
+        prop_assert!(
+            self.targets.iter().all(|target| *target.endpoint() == only),
+            "{self:?}, not only {only}"
+        );
+        prop_assert!(
+            self.names.iter().all(|name| nameable.contains(&&**name)),
+            "{self:?}, not only {nameable:?}"
+        );
+        let idle = self.targets.is_empty();
+        prop_assert!(!idle || may_reuse || !certain, "nobody was dialed");
+        Ok(())
+    }
 }

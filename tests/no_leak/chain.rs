@@ -1,0 +1,94 @@
+//! The ways through proxies.
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::sample::select;
+use proxy_config::{ProxyConfig, ProxyServer, Scheme};
+use transport::{Endpoint, Host};
+
+/// A way through proxies of any scheme, the nearest first.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Chain {
+    hops: Vec<Hop>,
+    timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Hop {
+    scheme: Scheme,
+    host: String,
+    port: u16,
+    login: bool,
+}
+
+impl Chain {
+    /// The one address that may be dialed.
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let nearest = &self.hops[0];
+        Endpoint::new(Host::parse(&nearest.host).unwrap(), nearest.port)
+    }
+
+    /// The names that may be looked up on this side: those that a hop without names is asked for.
+    pub(super) fn looked_up<'a>(&'a self, target: &'a str) -> impl Iterator<Item = &'a str> {
+        let asked_for = self.hops[1..].iter().map(|hop| &*hop.host).chain([target]);
+        let asked = self.hops.iter().zip(asked_for);
+        asked.filter_map(|(hop, host)| match hop.scheme {
+            Scheme::Socks4 | Scheme::Socks5 => Some(host),
+            Scheme::Http | Scheme::Https | Scheme::Socks4a | Scheme::Socks5h => None,
+        })
+    }
+
+    pub(super) fn is_single(&self) -> bool {
+        self.hops.len() == 1
+    }
+
+    pub(super) fn config(&self) -> ProxyConfig {
+        let (exit, via) = self.hops.split_last().unwrap();
+        ProxyConfig::from(exit.server())
+            .with_via(via.iter().map(Hop::server))
+            .with_timeout_seconds(self.timeout_seconds)
+            .unwrap()
+    }
+}
+
+impl Hop {
+    fn server(&self) -> ProxyServer {
+        let login = match self.scheme {
+            _ if !self.login => "",
+            Scheme::Socks4 | Scheme::Socks4a => "alice@",
+            Scheme::Http | Scheme::Https | Scheme::Socks5 | Scheme::Socks5h => "alice:secret@",
+        };
+        let url = format!("{}://{login}{}:{}", self.scheme, self.host, self.port);
+        ProxyServer::new(url.parse().unwrap())
+    }
+}
+
+pub(super) fn chains() -> impl Strategy<Value = Chain> {
+    let hops = prop_oneof![3 => vec(hop(), 1), 1 => vec(hop(), 2..4)];
+    (hops, 1..=300_u64).prop_map(|(hops, timeout_seconds)| Chain {
+        hops,
+        timeout_seconds,
+    })
+}
+
+fn hop() -> impl Strategy<Value = Hop> {
+    let scheme = select(vec![
+        Scheme::Http,
+        Scheme::Https,
+        Scheme::Socks4,
+        Scheme::Socks4a,
+        Scheme::Socks5,
+        Scheme::Socks5h,
+    ]);
+    let host = prop_oneof![
+        "[a-z]{1,8}\\.proxy\\.test",
+        any::<u8>().prop_map(|last| format!("192.0.2.{last}")),
+        any::<u16>().prop_map(|last| format!("[2001:db8::{last:x}]")),
+    ];
+    (scheme, host, 1..=u16::MAX, any::<bool>()).prop_map(|(scheme, host, port, login)| Hop {
+        scheme,
+        host,
+        port,
+        login,
+    })
+}

@@ -13,6 +13,7 @@
 
 mod capture;
 mod chains;
+mod environment;
 mod every_scheme;
 mod interop;
 mod log_lines;

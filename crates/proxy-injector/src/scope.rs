@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use proxy_config::{ExchangeId, ProxyConfig, Transport};
-use proxy_resolve::{Route, resolve};
-use transport::Dialer;
+use proxy_config::{Destination, ExchangeId, ProxyConfig, Transport};
+use proxy_resolve::{Route, resolve, resolve_for};
+use transport::{Dialer, Target};
 
 use crate::decision::Decision;
 use crate::injector::ProxyInjector;
@@ -49,7 +49,22 @@ impl Scope {
         .into()
     }
 
-    /// A byte-stream dialer for `transport`, along the route that applies now.
+    /// Which way connections of `transport` take now to one destination. It makes a difference only
+    /// where the settings leave it to the environment's proxies.
+    #[must_use]
+    pub fn resolve_for(&self, transport: Transport, destination: &Destination<'_>) -> Decision {
+        resolve_for(
+            &self.injector.settings(),
+            self.exchange.as_ref(),
+            transport,
+            self.legacy.as_ref(),
+            destination,
+        )
+        .into()
+    }
+
+    /// A byte-stream dialer for `transport`, along the route that applies now to destinations that
+    /// nothing exempts.
     #[must_use]
     pub fn dialer(&self, transport: Transport) -> Arc<dyn Dialer> {
         self.outlet(transport, &self.resolve(transport)).dialer
@@ -68,16 +83,21 @@ impl Scope {
         WsSession::new(self.clone())
     }
 
-    /// Ends when connections of `transport` take another way than `decision`.
+    /// Ends when WebSocket connections to `target` take another way than `decision`.
     pub(crate) fn until_another_way(
         &self,
-        transport: Transport,
+        target: Target,
+        is_tls: bool,
         decision: Decision,
     ) -> impl Future<Output = ()> + Send + 'static {
         let scope = self.clone();
         let mut reloads = self.injector.reloads();
         async move {
-            while scope.resolve(transport).is_same_way(&decision) {
+            let destination = destination(&target, is_tls);
+            while scope
+                .resolve_for(Transport::WebSocket, &destination)
+                .is_same_way(&decision)
+            {
                 // The sender cannot be gone: the scope holds it.
                 let _ = reloads.changed().await;
             }
@@ -105,5 +125,14 @@ impl Scope {
             tls: lane.tls,
             timeout: lane.timeout,
         }
+    }
+}
+
+/// `target` as what the choice of a proxy may depend on.
+pub(crate) fn destination(target: &Target, is_tls: bool) -> Destination<'_> {
+    if is_tls {
+        Destination::tls(target.host(), target.port())
+    } else {
+        Destination::plain(target.host(), target.port())
     }
 }

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
 use proxy_config::Transport;
 use rustls::ClientConfig;
-use transport::{DialError, Dialer, HttpError, HttpTransport, WebSocket, WsDialer, WsRequest};
+use transport::{
+    DialError, Dialer, HttpError, HttpTransport, InvalidTarget, Target, WebSocket, WsDialer,
+    WsRequest,
+};
 use transport_http::HttpClient;
 use transport_ws::{Authenticator, FrameObserver, WsClient};
 
 use crate::decision::Decision;
 use crate::followed::Followed;
-use crate::scope::Scope;
+use crate::scope::{Scope, destination};
 
 /// A decided way out: what a protocol's client is made of.
 pub(crate) struct Outlet {
@@ -47,29 +51,30 @@ impl HttpSession {
         }
     }
 
-    fn client(&self) -> Arc<HttpClient<Arc<dyn Dialer>>> {
-        let decision = self.scope.resolve(Transport::Http);
+    fn client_for(&self, uri: &Uri) -> Result<Arc<HttpClient<Arc<dyn Dialer>>>, InvalidTarget> {
+        let target = Target::from_uri(uri)?;
+        let destination = destination(&target, uri.scheme() == Some(&Scheme::HTTPS));
+        let decision = self.scope.resolve_for(Transport::Http, &destination);
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*current {
-            Some(current) if current.decision == decision => Arc::clone(&current.client),
-            _ => {
-                let outlet = self.scope.outlet(Transport::Http, &decision);
-                let client = HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout);
-                let client = Arc::new(client);
-                *current = Some(Current {
-                    decision,
-                    client: Arc::clone(&client),
-                });
-                client
-            }
+        if let Some(current) = &*current
+            && current.decision == decision
+        {
+            return Ok(Arc::clone(&current.client));
         }
+        let outlet = self.scope.outlet(Transport::Http, &decision);
+        let client = Arc::new(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout));
+        *current = Some(Current {
+            decision,
+            client: Arc::clone(&client),
+        });
+        Ok(client)
     }
 }
 
 #[async_trait]
 impl HttpTransport for HttpSession {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.client().send(request).await
+        self.client_for(request.uri())?.send(request).await
     }
 }
 
@@ -116,7 +121,11 @@ impl fmt::Debug for WsSession {
 #[async_trait]
 impl WsDialer for WsSession {
     async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
-        let decision = self.scope.resolve(Transport::WebSocket);
+        let target = request.target().clone();
+        let is_tls = request.is_secure();
+        let decision = self
+            .scope
+            .resolve_for(Transport::WebSocket, &destination(&target, is_tls));
         let outlet = self.scope.outlet(Transport::WebSocket, &decision);
         let mut client = WsClient::new(outlet.dialer, outlet.tls, outlet.timeout);
         if let Some(authenticator) = &self.authenticator {
@@ -126,7 +135,7 @@ impl WsDialer for WsSession {
             client = client.with_observer(Arc::clone(observer));
         }
         let socket = client.dial(request).await?;
-        let another_way = self.scope.until_another_way(Transport::WebSocket, decision);
+        let another_way = self.scope.until_another_way(target, is_tls, decision);
         Ok(Followed::until(socket, another_way))
     }
 }

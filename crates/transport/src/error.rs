@@ -120,7 +120,7 @@ pub enum DialErrorKind {
     Rejected,
     /// The other side broke the protocol.
     Protocol,
-    /// What listens there speaks another protocol: the proxy's scheme or port is wrong.
+    /// What listens there speaks another protocol: the scheme or the port is wrong.
     WrongProtocol,
     /// The certificate is not trusted, expired or of another name.
     Certificate,

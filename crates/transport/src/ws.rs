@@ -87,13 +87,14 @@ impl WsRequest {
     }
 }
 
-/// Names only what cannot be a secret: a query, a header and a first message may each carry a key.
+/// Names only what cannot be a secret: a path, a query, a header and a first message may each carry
+/// a key.
 impl fmt::Debug for WsRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.keys().collect();
         f.debug_struct("WsRequest")
-            .field("host", &self.uri.host())
-            .field("path", &self.uri.path())
-            .field("headers", &self.headers.keys())
+            .field("target", &self.target.endpoint().to_string())
+            .field("headers", &headers)
             .field("first_messages", &self.first_messages.len())
             .finish()
     }
@@ -254,5 +255,23 @@ impl fmt::Display for WsError {
 impl Error for WsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_does_not_show_what_may_be_a_key() {
+        let uri = "wss://user:key1@h:9443/ws/key2?signature=key3";
+        let mut request = WsRequest::new(uri.parse().unwrap()).unwrap();
+        let key = http::HeaderValue::from_static("key4");
+        request.headers.insert("x-mbx-apikey", key);
+        request.first_messages.push(Message::text("key5"));
+        assert_eq!(
+            format!("{request:?}"),
+            "WsRequest { target: \"h:9443\", headers: [\"x-mbx-apikey\"], first_messages: 1 }"
+        );
     }
 }

@@ -118,6 +118,32 @@ mod tests {
         assert_eq!(start.elapsed(), Duration::ZERO);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_winner_beats_a_silent_crowd_and_the_losers_are_dropped() {
+        let live = std::sync::Arc::new(());
+        let addresses = (1..=5)
+            .map(|last| SocketAddr::from(([192, 0, 2, last], 1)))
+            .collect();
+        let start = Instant::now();
+        let won = race(addresses, |tried| {
+            let live = std::sync::Arc::clone(&live);
+            async move {
+                let _live = live;
+                // The second answers, but only after all others were tried too.
+                if tried == address("192.0.2.2:1") {
+                    sleep(Duration::from_secs(2)).await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+                Ok(tried)
+            }
+        })
+        .await;
+        assert_eq!(won.unwrap(), address("192.0.2.2:1"));
+        assert_eq!(start.elapsed(), ATTEMPT_DELAY + Duration::from_secs(2));
+        assert_eq!(std::sync::Arc::strong_count(&live), 1);
+    }
+
     #[tokio::test]
     async fn no_address_is_no_error_of_the_network() {
         let lost = race(Vec::new(), |_| async { Ok(()) }).await;

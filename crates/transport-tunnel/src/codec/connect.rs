@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use proxy_config::Credentials;
 use transport::{Endpoint, Excerpt, Reply};
 
+use super::quote::Secrets;
 use super::{Handshake, HandshakeError, Step, hint};
 
 /// The most bytes that all response heads together may have.
@@ -17,7 +18,8 @@ const MAGIC: &[u8] = b"HTTP/";
 /// The client's side of one HTTP `CONNECT`.
 pub struct Connect {
     request: Vec<u8>,
-    has_credentials: bool,
+    /// User name, password and both in Base64.
+    secrets: Secrets,
     seen: usize,
     refusal: Option<Refusal>,
 }
@@ -36,15 +38,20 @@ impl Connect {
     #[must_use]
     pub fn new(target: &Endpoint, credentials: Option<&Credentials>) -> Self {
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
+        let mut secrets = Secrets::default();
         if let Some(credentials) = credentials {
+            let username = credentials.username();
+            let password = credentials.password().unwrap_or_default();
+            let basic = STANDARD.encode([username, b":", password].concat());
             request.extend(b"Proxy-Authorization: Basic ");
-            request.extend(basic(credentials).as_bytes());
+            request.extend(basic.as_bytes());
             request.extend(b"\r\n");
+            secrets = Secrets::new([username, password, basic.as_bytes()]);
         }
         request.extend(b"\r\n");
         Self {
             request,
-            has_credentials: credentials.is_some(),
+            secrets,
             seen: 0,
             refusal: None,
         }
@@ -73,17 +80,15 @@ impl Connect {
             200..=299 => return Ok(Step::Done { consumed: head }),
             100..=199 => {}
             ..100 => return Err(malformed(httparse::Error::Status)),
-            status => self.refusal = Some(Refusal::new(status, &response)),
+            status => self.refusal = Some(self.refused(status, &response)),
         }
         Ok(Step::Write {
             consumed: head,
             output: Vec::new(),
         })
     }
-}
 
-impl Refusal {
-    fn new(status: u16, response: &httparse::Response<'_, '_>) -> Self {
+    fn refused(&self, status: u16, response: &httparse::Response<'_, '_>) -> Refusal {
         let header = |name: &'static str| {
             response
                 .headers
@@ -93,37 +98,32 @@ impl Refusal {
         };
         let is_encoded = header("transfer-encoding").next().is_some();
         let length = header("content-length").find_map(|length| length.parse().ok());
-        Self {
+        Refusal {
             status,
-            reason: Excerpt::of(response.reason.unwrap_or_default().as_bytes()),
+            reason: self
+                .secrets
+                .quote(response.reason.unwrap_or_default().as_bytes()),
             accepts: header("proxy-authenticate")
                 .filter_map(|value| value.split_ascii_whitespace().next())
-                .map(|scheme| Excerpt::of(scheme.as_bytes()).to_string())
+                .map(|scheme| self.secrets.quote(scheme.as_bytes()).to_string())
                 .collect(),
             body_length: length.filter(|_| !is_encoded),
         }
     }
 
-    /// Whether `body` holds all of the body that will be shown.
-    fn is_complete(&self, body: &[u8]) -> bool {
-        body.len() >= self.body_length.unwrap_or(Excerpt::MAX).min(Excerpt::MAX)
-    }
-
-    fn into_error(self, body: &[u8], configured: bool) -> HandshakeError {
-        let body = self
-            .body_length
-            .and_then(|length| body.get(..length))
-            .unwrap_or(body);
+    fn error(&self, refusal: Refusal, body: &[u8]) -> HandshakeError {
+        let length = refusal.body_length;
+        let body = length.and_then(|length| body.get(..length)).unwrap_or(body);
         let reply = Reply::Http {
-            status: self.status,
-            reason: self.reason,
-            body: Excerpt::of(body),
+            status: refusal.status,
+            reason: refusal.reason,
+            body: self.secrets.quote(body),
         };
         // 401 is what tinyproxy answers to a wrong password.
-        if matches!(self.status, 401 | 407) {
+        if matches!(refusal.status, 401 | 407) {
             HandshakeError::Authentication {
-                configured,
-                accepts: self.accepts,
+                configured: !self.secrets.is_empty(),
+                accepts: refusal.accepts,
                 reply,
             }
         } else {
@@ -132,18 +132,20 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether `body` holds all of the body that will be shown.
+    fn is_complete(&self, body: &[u8]) -> bool {
+        body.len() >= self.body_length.unwrap_or(Excerpt::MAX).min(Excerpt::MAX)
+    }
+}
+
 /// Does not show the request, which may hold credentials.
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
-            .field("has_credentials", &self.has_credentials)
+            .field("has_credentials", &!self.secrets.is_empty())
             .finish_non_exhaustive()
     }
-}
-
-fn basic(credentials: &Credentials) -> String {
-    let password = credentials.password().unwrap_or_default();
-    STANDARD.encode([credentials.username(), b":", password].concat())
 }
 
 fn check_magic(input: &[u8]) -> Result<(), HandshakeError> {
@@ -173,7 +175,7 @@ impl Handshake for Connect {
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
         match self.refusal.take_if(|refusal| refusal.is_complete(input)) {
-            Some(refusal) => Err(refusal.into_error(input, self.has_credentials)),
+            Some(refusal) => Err(self.error(refusal, input)),
             None if self.refusal.is_some() => Ok(Step::Read),
             None => self.read_head(input),
         }
@@ -185,7 +187,7 @@ impl Handshake for Connect {
 
     fn finish(&mut self, input: &[u8]) -> HandshakeError {
         match self.refusal.take() {
-            Some(refusal) => refusal.into_error(input, self.has_credentials),
+            Some(refusal) => self.error(refusal, input),
             None => HandshakeError::Closed {
                 received: self.seen + input.len(),
             },
@@ -308,6 +310,59 @@ mod tests {
         assert_eq!(codec.advance(b"not yet all"), Ok(Step::Read));
         let body = [b'x'; Excerpt::MAX];
         assert!(codec.advance(&body).is_err());
+    }
+
+    #[test]
+    fn a_proxy_that_repeats_credentials_is_not_quoted() {
+        let target = Target::parse("h", 1).unwrap();
+        let alice = Credentials::new("alice", Some("s3cret"));
+        for (said, shown) in [
+            (
+                "403 No\r\n\r\nnot you, alice",
+                "status 403 No, body \"***\"",
+            ),
+            (
+                "403 No\r\n\r\nnot with s3cret",
+                "status 403 No, body \"***\"",
+            ),
+            (
+                "403 No\r\n\r\nBasic YWxpY2U6czNjcmV0",
+                "status 403 No, body \"***\"",
+            ),
+            (
+                "403 YWxpY2U6czNjcmV0\r\n\r\nno",
+                "status 403 ***, body \"no\"",
+            ),
+        ] {
+            let mut codec = Connect::new(target.endpoint(), Some(&alice));
+            let reply = format!("HTTP/1.1 {said}");
+            let Ok(Step::Write { consumed, .. }) = codec.advance(reply.as_bytes()) else {
+                panic!("{said}");
+            };
+            let error = codec.finish(&reply.as_bytes()[consumed..]);
+            assert_eq!(error.reply().unwrap().to_string(), shown);
+        }
+        let mut codec = Connect::new(target.endpoint(), Some(&alice));
+        let reply = b"HTTP/1.1 407 No\r\nProxy-Authenticate: YWxpY2U6czNjcmV0\r\n\r\n";
+        codec.advance(reply).unwrap();
+        assert!(codec.finish(b"").to_string().ends_with("it asks for ***"));
+    }
+
+    #[test]
+    fn no_debug_form_shows_a_request() {
+        let target = Target::parse("h", 1).unwrap();
+        let alice = Credentials::new("alice", Some("s3cret"));
+        let mut codec = Connect::new(target.endpoint(), Some(&alice));
+        assert_eq!(
+            format!("{codec:?}"),
+            "Connect { has_credentials: true, .. }"
+        );
+        let step = Step::Write {
+            consumed: 2,
+            output: codec.opening(),
+        };
+        let shown = "Write { consumed: 2, output: 80 bytes }";
+        assert_eq!(format!("{step:?}"), shown);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod connect;
 mod error;
+mod quote;
 mod socks4;
 mod socks5;
 

@@ -61,6 +61,32 @@ async fn each_scheme_looks_the_name_up_on_its_own_side() {
 }
 
 #[tokio::test]
+async fn an_address_is_asked_for_as_an_address_and_never_looked_up() {
+    let v4 = b"\x05\x01\x00\x05\x01\x00\x01\xc0\x00\x02\x07\x00\x50";
+    let v6 = b"\x05\x01\x00\x05\x01\x00\x04\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07\x00\x50";
+    let old = b"\x04\x01\x00\x50\xc0\x00\x02\x07\x00";
+    for (url, address, expected) in [
+        ("socks5://p:1", "192.0.2.7", &v4[..]),
+        ("socks5h://p:1", "192.0.2.7", v4),
+        ("socks5://p:1", "[2001:db8::7]", v6),
+        ("socks5h://p:1", "[2001:db8::7]", v6),
+        ("socks4://p:1", "192.0.2.7", old),
+        ("socks4a://p:1", "192.0.2.7", old),
+    ] {
+        for client in Client::ALL {
+            let replies: &[&[u8]] = match url.starts_with("socks5") {
+                true => &[b"\x05\x00", SOCKS5_GRANTED],
+                false => &[SOCKS4_GRANTED],
+            };
+            let proxy = Scripted::new(replies.iter().copied());
+            let asked = client.ask(through(url, proxy.clone()), address).await;
+            assert!(asked.is_err(), "the script ends with the tunnel");
+            assert!(proxy.written().starts_with(expected), "{url} {address}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_address_the_proxy_cannot_reach_is_followed_by_the_next_one() {
     for code in [8, 3, 4, 5] {
         let refused = [5, code, 0, 1, 0, 0, 0, 0, 0, 0];

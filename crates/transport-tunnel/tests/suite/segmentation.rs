@@ -100,3 +100,17 @@ proptest! {
         prop_assert_eq!(dialed, vec![Endpoint::new(Host::Domain("p".to_owned()), 1)]);
     }
 }
+
+#[test]
+fn each_flight_leaves_in_one_write() {
+    for (kind, flights) in [(0, 1), (1, 1), (2, 1), (3, 2), (4, 3)] {
+        let (url, reply, request) = exchange(kind);
+        let proxy = Scripted::new([reply]);
+        let dialer = tunnel(&ProxyUrl::parse(url).unwrap(), proxy.clone());
+        let host = if kind == 1 { "192.0.2.1" } else { "h.example" };
+        let target = Target::parse(host, 443).unwrap();
+        runtime().block_on(dialer.dial(&target)).unwrap();
+        assert_eq!(proxy.writes().len(), flights, "{url}");
+        assert_eq!(proxy.written(), request, "{url}");
+    }
+}

@@ -26,7 +26,7 @@ pub(crate) struct Scripted {
     ending: Ending,
     max_write: usize,
     dialed: Arc<Mutex<Vec<Endpoint>>>,
-    written: Arc<Mutex<Vec<u8>>>,
+    writes: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Scripted {
@@ -40,7 +40,7 @@ impl Scripted {
             ending: Ending::Close,
             max_write: usize::MAX,
             dialed: Arc::default(),
-            written: Arc::default(),
+            writes: Arc::default(),
         }
     }
 
@@ -59,8 +59,12 @@ impl Scripted {
         self.dialed.lock().unwrap().clone()
     }
 
+    pub(crate) fn writes(&self) -> Vec<Vec<u8>> {
+        self.writes.lock().unwrap().clone()
+    }
+
     pub(crate) fn written(&self) -> Vec<u8> {
-        self.written.lock().unwrap().clone()
+        self.writes().concat()
     }
 }
 
@@ -102,7 +106,7 @@ impl AsyncWrite for Scripted {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let len = buf.len().min(self.max_write);
-        self.written.lock().unwrap().extend(&buf[..len]);
+        self.writes.lock().unwrap().push(buf[..len].to_vec());
         Poll::Ready(Ok(len))
     }
 

@@ -36,6 +36,7 @@ fn kind(error: &(dyn Error + 'static)) -> DialErrorKind {
     match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
         Some(error) => error.into(),
         None => match error.downcast_ref::<hyper::Error>() {
+            Some(error) if error.is_parse_too_large() => DialErrorKind::Protocol,
             Some(error) if error.is_parse() => DialErrorKind::WrongProtocol,
             Some(error) if error.is_incomplete_message() || error.is_canceled() => {
                 DialErrorKind::Closed

@@ -58,6 +58,24 @@ async fn an_answer_that_stalls_or_drips_ends_at_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn interim_answers_without_end_do_not_extend_the_limit() {
+    let dialer = Piped::new(|mut stream: DuplexStream| async move {
+        read_head(&mut stream).await;
+        while stream
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+            .await
+            .is_ok()
+        {
+            sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let client = client(dialer).with_response_timeout(LIMIT);
+    let start = Instant::now();
+    assert_no_answer(&get(&client, "http://h.example/").await.unwrap_err());
+    assert_eq!(start.elapsed(), LIMIT);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_limit_of_an_answer_does_not_count_the_dial() {
     /// Takes nearly as long as it may.
     struct Slow<D>(D);

@@ -67,3 +67,18 @@ async fn an_answer_that_ends_early_is_broken() {
         assert_eq!(error.is_retryable(), kind == DialErrorKind::Closed);
     }
 }
+
+#[tokio::test]
+async fn a_head_without_end_is_cut_off() {
+    let many = "X: y\r\n".repeat(200);
+    let long = "x".repeat(1 << 20);
+    for headers in [many, format!("X: {long}")] {
+        let reply = format!("HTTP/1.1 200 OK\r\n{headers}");
+        let error = get(&client(once(reply)), "http://h.example/")
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), HttpErrorKind::Broken);
+        assert_eq!(error.dial_error().unwrap().kind(), DialErrorKind::Protocol);
+        assert!(!error.is_retryable());
+    }
+}

@@ -3,7 +3,7 @@
 
 use proxy_config::Scheme;
 
-use super::door::Door;
+use super::door::{Door, Failure};
 use super::server::{Server, installed};
 use super::visit::visit;
 
@@ -39,6 +39,7 @@ async fn dante_carries_both_exchanges() {
         egress: Some(server.egress()),
         schemes: &[Scheme::Socks4, Scheme::Socks5, Scheme::Socks5h],
         guard: None,
+        at_closed_port: Failure::Told,
     };
     server
         .start(&program, arguments, std::slice::from_ref(&door))

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use proxy_config::Scheme;
-use transport::{DialError, DialErrorKind, Reply};
+use transport::{DialError, DialErrorKind, Phase, Reply};
 
 /// The login of every server that wants one.
 pub(super) const USER: &str = "alice";
@@ -28,6 +28,29 @@ pub(super) struct Door {
     pub(super) schemes: &'static [Scheme],
     /// `None` where everybody is let in.
     pub(super) guard: Option<Guard>,
+    pub(super) at_closed_port: Failure,
+}
+
+/// What a server does that cannot connect to a target.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Failure {
+    /// It says so.
+    Told,
+    /// It closes the connection instead of an answer.
+    Hangup,
+    /// It grants the tunnel before it tries, and closes it then.
+    EmptyTunnel,
+}
+
+impl Failure {
+    pub(super) fn is_told_by(self, error: &DialError) -> bool {
+        let expected = match self {
+            Self::Told => (Phase::ProxyHandshake, DialErrorKind::Rejected),
+            Self::Hangup => (Phase::ProxyHandshake, DialErrorKind::Closed),
+            Self::EmptyTunnel => (Phase::TargetTls, DialErrorKind::Closed),
+        };
+        (error.phase(), error.kind()) == expected && error.is_retryable()
+    }
 }
 
 /// What happens to who may not pass.

@@ -1,6 +1,6 @@
 //! microsocks: SOCKS5, with a login or without.
 
-use super::door::{Door, Guard, PASSWORD, SOCKS5, USER};
+use super::door::{Door, Failure, Guard, PASSWORD, SOCKS5, USER};
 use super::server::{Server, installed};
 use super::visit::visit;
 
@@ -24,6 +24,7 @@ async fn microsocks_carries_both_exchanges() {
             egress: Some(server.egress()),
             schemes: SOCKS5,
             guard,
+            at_closed_port: Failure::Told,
         };
         server
             .start(&program, arguments, std::slice::from_ref(&door))

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::door::{Door, Guard, PASSWORD, SOCKS5, USER};
+use super::door::{Door, Failure, Guard, PASSWORD, SOCKS5, USER};
 use super::server::{Server, installed, skip};
 use super::visit::visit;
 
@@ -29,6 +29,7 @@ async fn simple_socks_carries_both_exchanges() {
             egress: Some(server.egress()),
             schemes: SOCKS5,
             guard,
+            at_closed_port: Failure::Told,
         };
         let mut arguments = vec![
             script.display().to_string(),

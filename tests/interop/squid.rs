@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::certificate::Certificate;
-use super::door::{Door, Guard, HTTP, HTTPS};
+use super::door::{Door, Failure, Guard, HTTP, HTTPS};
 use super::server::{Server, installed, skip};
 use super::visit::visit_trusting;
 
@@ -82,6 +82,7 @@ async fn squid_carries_both_exchanges() {
             egress: Some(server.egress()),
             schemes,
             guard,
+            at_closed_port: Failure::Told,
         });
     }
     let configuration = server.write("squid.conf", &configuration);

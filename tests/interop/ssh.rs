@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::door::{Door, SOCKS};
+use super::door::{Door, Failure, SOCKS};
 use super::server::{Server, installed};
 use super::visit::visit;
 
@@ -23,6 +23,7 @@ async fn ssh_carries_both_exchanges() {
         egress: None,
         schemes,
         guard: None,
+        at_closed_port: Failure::Hangup,
     };
     let back = door(back, &[]);
     let front = door(front, SOCKS);

@@ -1,7 +1,7 @@
 //! stunnel: TLS in front of a tinyproxy, which makes an `https` proxy of it.
 
 use super::certificate::Certificate;
-use super::door::{Door, HTTPS};
+use super::door::{Door, Failure, HTTPS};
 use super::server::{Server, installed};
 use super::tinyproxy::{self, GUARD};
 use super::visit::visit_trusting;
@@ -18,6 +18,7 @@ async fn stunnel_in_front_of_tinyproxy_carries_both_exchanges() {
         egress: Some(server.egress()),
         schemes,
         guard: Some(GUARD),
+        at_closed_port: Failure::Told,
     };
     let (back, front) = (door(back, &[]), door(front, HTTPS));
     let certificate = Certificate::issue(&server, front.address.ip());

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
-use super::door::{Door, Guard, HTTP, PASSWORD, Rejection, USER};
+use super::door::{Door, Failure, Guard, HTTP, PASSWORD, Rejection, USER};
 use super::server::{Server, installed};
 use super::visit::visit;
 
@@ -27,6 +27,7 @@ async fn tinyproxy_carries_both_exchanges() {
             egress: Some(server.egress()),
             schemes: HTTP,
             guard,
+            at_closed_port: Failure::Told,
         };
         server
             .start(&program, arguments, std::slice::from_ref(&door))

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::certificate::Certificate;
-use super::door::{Door, Guard, HTTP, HTTPS, PASSWORD, SOCKS, SOCKS5, USER};
+use super::door::{Door, Failure, Guard, HTTP, HTTPS, PASSWORD, SOCKS, SOCKS5, USER};
 use super::server::{Server, installed};
 use super::visit::visit_trusting;
 
@@ -48,6 +48,7 @@ async fn v2ray_carries_both_exchanges() {
             egress: Some(server.egress()),
             schemes,
             guard,
+            at_closed_port: Failure::EmptyTunnel,
         });
     }
     let configuration = json!({

@@ -16,6 +16,9 @@ use transport_tunnel::{TcpDialer, TlsTrust};
 use super::door::{Door, PASSWORD, Rejection, USER};
 use crate::world::{TestNames, World, request, soon, ws_request};
 
+/// A port at which nobody listens.
+const CLOSED_PORT: u16 = 1;
+
 /// An exchange, and how to subscribe to its changes of a book.
 #[derive(Clone, Copy)]
 struct Venue<'a> {
@@ -63,7 +66,9 @@ async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
                 Scheme::Socks4 | Scheme::Socks4a => format!("{USER}@"),
                 _ => format!("{USER}:{password}@"),
             };
-            visit(door, scheme, login(PASSWORD)).passes().await;
+            let resident = visit(door, scheme, login(PASSWORD));
+            resident.passes().await;
+            resident.meets_closed_port().await;
             let nobody = visit(door, scheme, String::new());
             let stranger = visit(door, scheme, login("open-barley"));
             match door.guard {
@@ -118,6 +123,22 @@ impl Visit<'_> {
                 self.url()
             );
         }
+    }
+
+    /// A target that is not there is not mistaken for a proxy that is not.
+    async fn meets_closed_port(&self) {
+        let (scope, _) = self.client();
+        let uri = format!("https://localhost:{CLOSED_PORT}/");
+        let error = soon(scope.http().send(request(Method::GET, &uri, ""))).await;
+        let error = error.expect_err(&self.url());
+        let expected = self.door.at_closed_port;
+        assert!(
+            error
+                .dial_error()
+                .is_some_and(|error| expected.is_told_by(error)),
+            "{}: {error:?} is no {expected:?}",
+            self.url()
+        );
     }
 
     /// Neither transport of any exchange works, the error is the proxy's word, and no exchange

@@ -1,6 +1,7 @@
 //! The dialers against proxies, exchanges and networks that misbehave.
 #![cfg(test)]
 
+mod catalogue;
 mod common;
 mod connect_replies;
 mod deadlines;

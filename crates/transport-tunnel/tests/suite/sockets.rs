@@ -8,10 +8,10 @@ use futures_util::StreamExt;
 use testkit::{MockProxy, ProxyKind, RecordingDialer, TestCa};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 use transport::{DialErrorKind, Dialer, Hop, Phase, Target, WsDialer, WsRequest, chain};
-use transport_tunnel::{TcpDialer, TlsDialer};
+use transport_tunnel::TcpDialer;
 use transport_ws::WsClient;
 
 use crate::common::{
@@ -75,23 +75,31 @@ async fn the_end_of_one_direction_leaves_the_other_open() {
     }
 }
 
-/// Where a proxy or an exchange falls silent.
-async fn silent_after(lines: usize) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<()>) {
-    let (sender, ends) = unbounded_channel();
+/// What a silent peer notices.
+#[derive(Debug, PartialEq)]
+enum Noticed {
+    Request,
+    End,
+}
+
+/// A peer that answers so many requests, and falls silent with the next.
+async fn silent_after(requests: usize) -> (SocketAddr, UnboundedReceiver<Noticed>) {
+    let (sender, noticed) = unbounded_channel();
     let address = listen(move |mut stream: TcpStream| {
         let sender = sender.clone();
         async move {
-            for _line in 0..lines {
+            for _request in 0..requests {
                 read_head(&mut stream).await;
                 stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
             }
-            let mut rest = Vec::new();
-            stream.read_to_end(&mut rest).await.unwrap();
-            sender.send(()).unwrap();
+            stream.read_u8().await.unwrap();
+            sender.send(Noticed::Request).unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap();
+            sender.send(Noticed::End).unwrap();
         }
     })
     .await;
-    (address, ends)
+    (address, noticed)
 }
 
 #[tokio::test]
@@ -99,20 +107,18 @@ async fn dropping_a_dial_closes_its_socket_at_once() {
     let ca = TestCa::new().unwrap();
     let tls = trust(&ca).client_config(&[]);
     // Silent in TLS with the proxy, in the proxy's handshake, and in TLS with the target.
-    for (scheme, lines) in [("https", 0), ("http", 0), ("socks5h", 0), ("http", 1)] {
-        let (address, mut ends) = silent_after(lines).await;
+    for (scheme, requests) in [("https", 0), ("http", 0), ("socks5h", 0), ("http", 1)] {
+        let (address, mut noticed) = silent_after(requests).await;
         let dialer = through(&format!("{scheme}://{address}"), tcp());
-        let target = Target::parse("h.example", 443).unwrap().within(LONG);
-        let whole = TlsDialer::new(Arc::clone(&dialer), Arc::clone(&tls));
-        let dropped = timeout(Duration::from_millis(100), whole.dial(&target)).await;
-        assert!(dropped.is_err(), "{scheme}");
-        at_once(ends.recv()).await.unwrap();
         for client in Client::ALL {
             let tls = Arc::clone(&tls);
-            let asked = client.ask_securely(Arc::clone(&dialer), "h.example", tls);
-            let dropped = timeout(Duration::from_millis(100), asked).await;
-            assert!(dropped.is_err(), "{client:?} {scheme}");
-            at_once(ends.recv()).await.unwrap();
+            tokio::select! {
+                _ = client.ask_securely(Arc::clone(&dialer), "h.example", tls) => {
+                    panic!("{client:?}: {scheme} is not silent");
+                }
+                request = at_once(noticed.recv()) => assert_eq!(request, Some(Noticed::Request)),
+            }
+            assert_eq!(at_once(noticed.recv()).await, Some(Noticed::End));
         }
     }
 }

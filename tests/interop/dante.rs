@@ -34,15 +34,13 @@ async fn dante_carries_both_exchanges() {
         "-p".as_ref(),
         pid.as_os_str(),
     ];
-    let door = Door {
+    server.start(&program, arguments, &[address]).await;
+    visit(&[Door {
         address,
         egress: Some(server.egress()),
         schemes: &[Scheme::Socks4, Scheme::Socks5, Scheme::Socks5h],
         guard: None,
         at_closed_port: Failure::Told,
-    };
-    server
-        .start(&program, arguments, std::slice::from_ref(&door))
-        .await;
-    visit(&[door]).await;
+    }])
+    .await;
 }

@@ -19,17 +19,14 @@ async fn microsocks_carries_both_exchanges() {
         if guard.is_some() {
             arguments.extend(["-u", USER, "-P", PASSWORD]);
         }
-        let door = Door {
+        server.start(&program, arguments, &[address]).await;
+        doors.push(Door {
             address,
             egress: Some(server.egress()),
             schemes: SOCKS5,
             guard,
             at_closed_port: Failure::Told,
-        };
-        server
-            .start(&program, arguments, std::slice::from_ref(&door))
-            .await;
-        doors.push(door);
+        });
     }
     visit(&doors).await;
 }

@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::door::Door;
-
 /// How long a server may take to listen.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -87,12 +85,12 @@ impl Server {
         path
     }
 
-    /// Starts a program and returns when it listens at every one of `doors`.
+    /// Starts a program and returns when it listens at every one of `addresses`.
     pub(super) async fn start<A: AsRef<OsStr>>(
         &mut self,
         program: &Path,
         arguments: impl IntoIterator<Item = A>,
-        doors: &[Door],
+        addresses: &[SocketAddr],
     ) {
         let log = self.path(&format!("{}.log", self.processes.len()));
         let output = File::create(&log).unwrap();
@@ -106,7 +104,7 @@ impl Server {
             .unwrap();
         self.processes.push(process);
         let process = self.processes.last_mut().unwrap();
-        let listens = timeout(PATIENCE, listens(process, doors)).await;
+        let listens = timeout(PATIENCE, listens(process, addresses)).await;
         let said = fs::read_to_string(log).unwrap();
         assert_eq!(
             listens,
@@ -121,9 +119,9 @@ impl Server {
     clippy::disallowed_methods,
     reason = "this asks whether a server is up, and is not a client that must use one"
 )]
-async fn listens(process: &mut Child, doors: &[Door]) -> bool {
-    for door in doors {
-        while TcpStream::connect(door.address).await.is_err() {
+async fn listens(process: &mut Child, addresses: &[SocketAddr]) -> bool {
+    for address in addresses {
+        while TcpStream::connect(address).await.is_err() {
             if process.try_wait().unwrap().is_some() {
                 return false;
             }

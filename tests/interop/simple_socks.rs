@@ -24,27 +24,24 @@ async fn simple_socks_carries_both_exchanges() {
     let mut doors = Vec::new();
     let [open, guarded] = server.free_addresses();
     for (address, guard) in [(open, None), (guarded, Some(Guard::SOCKS5))] {
-        let door = Door {
-            address,
-            egress: Some(server.egress()),
-            schemes: SOCKS5,
-            guard,
-            at_closed_port: Failure::Told,
-        };
         let mut arguments = vec![
             script.display().to_string(),
             module.display().to_string(),
-            door.address.ip().to_string(),
-            door.address.port().to_string(),
+            address.ip().to_string(),
+            address.port().to_string(),
             server.egress().to_string(),
         ];
         if guard.is_some() {
             arguments.extend([USER.to_owned(), PASSWORD.to_owned()]);
         }
-        server
-            .start(&node, arguments, std::slice::from_ref(&door))
-            .await;
-        doors.push(door);
+        server.start(&node, arguments, &[address]).await;
+        doors.push(Door {
+            address,
+            egress: Some(server.egress()),
+            schemes: SOCKS5,
+            guard,
+            at_closed_port: Failure::Told,
+        });
     }
     visit(&doors).await;
 }

@@ -23,7 +23,8 @@ async fn squid_carries_both_exchanges() {
         return skip("squid is installed, but without OpenSSL");
     }
     let mut server = Server::new(5);
-    let [open, guarded, open_tls, guarded_tls] = server.free_addresses();
+    let addresses = server.free_addresses();
+    let [open, guarded, open_tls, guarded_tls] = addresses;
     let certificate = Certificate::issue(&server, open.ip());
     let logins = server.write("logins", LOGINS);
     // It gives up at an IPv6 address where it is bound to leave by an IPv4 one.
@@ -97,6 +98,6 @@ async fn squid_carries_both_exchanges() {
         "-f",
         configuration.to_str().unwrap(),
     ];
-    server.start(&program, arguments, &doors).await;
+    server.start(&program, arguments, &addresses).await;
     visit_trusting(&doors, &certificate.pem).await;
 }

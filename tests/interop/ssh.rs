@@ -18,16 +18,6 @@ async fn ssh_carries_both_exchanges() {
     make_key(&keygen, &server.path("host_key"));
     make_key(&keygen, &server.path("user_key"));
     let [back, front] = server.free_addresses();
-    let door = |address, schemes| Door {
-        address,
-        egress: None,
-        schemes,
-        guard: None,
-        at_closed_port: Failure::Hangup,
-    };
-    let back = door(back, &[]);
-    let front = door(front, SOCKS);
-
     let configuration = format!(
         "ListenAddress {}\n\
          HostKey {}\n\
@@ -36,7 +26,7 @@ async fn ssh_carries_both_exchanges() {
          PidFile none\n\
          StrictModes no\n\
          UsePAM no\n",
-        back.address,
+        back,
         server.path("host_key").display(),
         server.path("user_key.pub").display(),
     );
@@ -47,9 +37,7 @@ async fn ssh_carries_both_exchanges() {
         "-f".as_ref(),
         configuration.as_os_str(),
     ];
-    server
-        .start(&sshd, arguments, std::slice::from_ref(&back))
-        .await;
+    server.start(&sshd, arguments, &[back]).await;
 
     let configuration = format!(
         "Host *\n\
@@ -61,22 +49,27 @@ async fn ssh_carries_both_exchanges() {
          UserKnownHostsFile /dev/null\n\
          ExitOnForwardFailure yes\n\
          BatchMode yes\n",
-        front.address,
-        back.address.port(),
+        front,
+        back.port(),
         server.path("user_key").display(),
     );
     let configuration = server.write("ssh_config", &configuration);
-    let host = back.address.ip().to_string();
+    let host = back.ip().to_string();
     let arguments = [
         "-N".as_ref(),
         "-F".as_ref(),
         configuration.as_os_str(),
         host.as_ref(),
     ];
-    server
-        .start(&ssh, arguments, std::slice::from_ref(&front))
-        .await;
-    visit(&[front]).await;
+    server.start(&ssh, arguments, &[front]).await;
+    visit(&[Door {
+        address: front,
+        egress: None,
+        schemes: SOCKS,
+        guard: None,
+        at_closed_port: Failure::Hangup,
+    }])
+    .await;
 }
 
 fn make_key(keygen: &Path, path: &Path) {

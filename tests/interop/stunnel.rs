@@ -13,20 +13,10 @@ async fn stunnel_in_front_of_tinyproxy_carries_both_exchanges() {
     };
     let mut server = Server::new(7);
     let [back, front] = server.free_addresses();
-    let door = |address, schemes| Door {
-        address,
-        egress: Some(server.egress()),
-        schemes,
-        guard: Some(GUARD),
-        at_closed_port: Failure::Told,
-    };
-    let (back, front) = (door(back, &[]), door(front, HTTPS));
-    let certificate = Certificate::issue(&server, front.address.ip());
+    let certificate = Certificate::issue(&server, front.ip());
 
-    let arguments = tinyproxy::arguments(&server, back.address, true);
-    server
-        .start(&tinyproxy, arguments, std::slice::from_ref(&back))
-        .await;
+    let arguments = tinyproxy::arguments(&server, back, true);
+    server.start(&tinyproxy, arguments, &[back]).await;
 
     let configuration = format!(
         "foreground = yes\n\
@@ -36,14 +26,19 @@ async fn stunnel_in_front_of_tinyproxy_carries_both_exchanges() {
          connect = {}\n\
          cert = {}\n\
          key = {}\n",
-        front.address,
-        back.address,
+        front,
+        back,
         certificate.certificate_file.display(),
         certificate.key_file.display(),
     );
     let configuration = server.write("stunnel.conf", &configuration);
-    server
-        .start(&stunnel, [configuration], std::slice::from_ref(&front))
-        .await;
-    visit_trusting(&[front], &certificate.pem).await;
+    server.start(&stunnel, [configuration], &[front]).await;
+    let door = Door {
+        address: front,
+        egress: Some(server.egress()),
+        schemes: HTTPS,
+        guard: Some(GUARD),
+        at_closed_port: Failure::Told,
+    };
+    visit_trusting(&[door], &certificate.pem).await;
 }

@@ -22,17 +22,14 @@ async fn tinyproxy_carries_both_exchanges() {
     let [open, guarded] = server.free_addresses();
     for (address, guard) in [(open, None), (guarded, Some(GUARD))] {
         let arguments = arguments(&server, address, guard.is_some());
-        let door = Door {
+        server.start(&program, arguments, &[address]).await;
+        doors.push(Door {
             address,
             egress: Some(server.egress()),
             schemes: HTTP,
             guard,
             at_closed_port: Failure::Told,
-        };
-        server
-            .start(&program, arguments, std::slice::from_ref(&door))
-            .await;
-        doors.push(door);
+        });
     }
     visit(&doors).await;
 }

@@ -34,7 +34,7 @@ async fn v2ray_carries_both_exchanges() {
 
     let mut doors = Vec::new();
     let mut inbounds = Vec::new();
-    for (address, offer) in addresses.into_iter().zip(offers) {
+    for (&address, offer) in addresses.iter().zip(offers) {
         let (schemes, guard, protocol, settings, stream) = offer;
         inbounds.push(json!({
             "listen": address.ip(),
@@ -61,6 +61,6 @@ async fn v2ray_carries_both_exchanges() {
     });
     let configuration = server.write("v2ray.json", &configuration.to_string());
     let arguments = ["-config".as_ref(), configuration.as_os_str()];
-    server.start(&program, arguments, &doors).await;
+    server.start(&program, arguments, &addresses).await;
     visit_trusting(&doors, &certificate.pem).await;
 }

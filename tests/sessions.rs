@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
-use proxy_config::{ConnectionProxies, ProxySettings};
+use proxy_config::{ConnectionProxies, ProxyConfig, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use transport::{BoxError, HttpTransport, Message, WsDialer, WsRequest};
 use transport_ws::{Authenticator, FrameObserver};
@@ -176,4 +176,29 @@ async fn a_session_is_not_shared_between_exchanges() {
         .await
         .unwrap();
     assert_eq!(proxy.ledger().connections().len(), 2);
+}
+
+#[tokio::test]
+async fn two_logins_at_one_proxy_never_share_a_connection() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
+    let settings = |user: &str| {
+        let url = format!("http://{user}:secret@{}", proxy.address());
+        let rules = ConnectionProxies::both(ProxyConfig::new(url.parse().unwrap()));
+        ProxySettings::new().with_enabled(true).with_default(rules)
+    };
+    let injected = world.injector(settings("alice"));
+    let session = injected.exchange("binance").http();
+    world.echo(&session, BINANCE).await.unwrap();
+    injected.injector.reload(settings("bob"));
+    world.echo(&session, BINANCE).await.unwrap();
+
+    let logins: Vec<_> = proxy
+        .ledger()
+        .connections()
+        .iter()
+        .map(|connection| connection.requests[0].headers["proxy-authorization"].clone())
+        .collect();
+    assert_eq!(logins.len(), 2);
+    assert_ne!(logins[0], logins[1]);
 }

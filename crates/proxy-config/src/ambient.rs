@@ -124,44 +124,73 @@ impl AmbientProxies {
     /// The rule for `destination`, if a variable has a proxy for it.
     #[must_use]
     pub fn rule_for(&self, destination: &Destination<'_>) -> Option<&ProxyRule> {
-        let proxy = if destination.is_tls() {
-            self.https.as_ref()?
-        } else {
-            self.http.as_ref()?
-        };
-        let exempt = self.exempt.as_ref();
-        let is_exempt = exempt.is_some_and(|exempt| exempt.exempts(destination));
-        Some(if is_exempt { &EXEMPT } else { &proxy.rule })
+        self.choice_for(destination).map(|choice| choice.rule)
+    }
+
+    /// The variable that [`rule_for`](Self::rule_for) comes from.
+    #[must_use]
+    pub fn variable_for(&self, destination: &Destination<'_>) -> Option<&'static str> {
+        self.choice_for(destination).map(|choice| choice.variable)
     }
 
     /// The rule for whoever does not know the destination. Nothing is exempt then, unless all is,
     /// and any proxy is better than none.
     #[must_use]
     pub fn rule(&self) -> Option<&ProxyRule> {
-        let proxy = self.any()?;
-        Some(match self.exempts_everything() {
-            Some(_) => &EXEMPT,
-            None => &proxy.rule,
-        })
+        self.choice().map(|choice| choice.rule)
     }
 
     /// The variable that [`rule`](Self::rule) comes from.
     #[must_use]
     pub fn variable(&self) -> Option<&'static str> {
-        let proxy = self.any()?;
-        let exempt = self.exempts_everything();
-        Some(exempt.map_or(proxy.variable, NoProxy::variable))
+        self.choice().map(|choice| choice.variable)
     }
 
-    fn exempts_everything(&self) -> Option<&NoProxy> {
-        self.exempt
-            .as_ref()
-            .filter(|exempt| exempt.exempts_everything())
+    /// The variable that exempts destinations from the proxies, if it names any.
+    #[must_use]
+    pub fn exempting_variable(&self) -> Option<&'static str> {
+        let exempt = self.exempt.as_ref();
+        exempt
+            .filter(|exempt| !exempt.is_empty())
+            .map(NoProxy::variable)
     }
 
-    fn any(&self) -> Option<&AmbientProxy> {
-        self.https.as_ref().or(self.http.as_ref())
+    fn choice_for(&self, destination: &Destination<'_>) -> Option<Choice<'_>> {
+        let proxy = if destination.is_tls() {
+            self.https.as_ref()?
+        } else {
+            self.http.as_ref()?
+        };
+        Some(self.choose(proxy, |exempt| exempt.exempts(destination)))
     }
+
+    fn choice(&self) -> Option<Choice<'_>> {
+        let proxy = self.https.as_ref().or(self.http.as_ref())?;
+        Some(self.choose(proxy, NoProxy::exempts_everything))
+    }
+
+    fn choose<'a>(
+        &'a self,
+        proxy: &'a AmbientProxy,
+        is_exempt: impl FnOnce(&NoProxy) -> bool,
+    ) -> Choice<'a> {
+        match &self.exempt {
+            Some(exempt) if is_exempt(exempt) => Choice {
+                variable: exempt.variable(),
+                rule: &EXEMPT,
+            },
+            _ => Choice {
+                variable: proxy.variable,
+                rule: &proxy.rule,
+            },
+        }
+    }
+}
+
+/// What applies, and the variable that says so.
+struct Choice<'a> {
+    variable: &'static str,
+    rule: &'a ProxyRule,
 }
 
 /// The first of `names` that is set to something, and to what.

@@ -7,7 +7,7 @@
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
 //! - [`AmbientProxies`]: what `HTTPS_PROXY` and its like say, for those who ask for it.
-//! - [`Sources`], [`Loaded`]: environment over file over code, merged field by field.
+//! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
 //! - [`json_schema`]: the same for editors.
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
@@ -48,7 +48,7 @@ pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;
-pub use sources::{Loaded, RuleOrigins, Sources};
+pub use sources::{Document, Loaded, RuleOrigins, Sources};
 pub use transport::Transport;
 pub use url::Host;
 

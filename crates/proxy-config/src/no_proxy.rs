@@ -51,6 +51,11 @@ impl NoProxy {
         self.variable
     }
 
+    /// Whether nothing is exempt.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn exempts(&self, destination: &Destination<'_>) -> bool {
         self.entries.iter().any(|entry| entry.exempts(destination))
     }

@@ -246,10 +246,7 @@ impl<'a> Table<'a> {
     /// The value of `key`, if there is one.
     #[must_use]
     pub fn field(&self, key: &str) -> Option<Node<'a>> {
-        let ValueKind::Table(table) = &self.0.value.kind else {
-            return None;
-        };
-        let value = table.get(key)?;
+        let value = child(self.0.value, key)?;
         (value.kind != ValueKind::Nil).then(|| self.0.child(key, value))
     }
 
@@ -281,6 +278,14 @@ pub(crate) fn is_plain(key: &str) -> bool {
         && key
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+}
+
+/// The value of a key of a table.
+pub(crate) fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match &value.kind {
+        ValueKind::Table(table) => table.get(key),
+        _ => None,
+    }
 }
 
 pub(crate) fn origin(value: &Value) -> Option<&str> {

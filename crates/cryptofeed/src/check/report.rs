@@ -1,12 +1,12 @@
 //! Which way connections take, as a report.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
-use comfy_table::Table;
-use proxy_config::{DnsSide, ExchangeId, Loaded, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{Resolution, Route, RouteSource, resolve};
+use proxy_config::{ExchangeId, ProxySettings, Transport};
 use serde::Serialize;
 
+use super::row::Row;
 use crate::configuration::Configuration;
 use crate::table;
 
@@ -14,53 +14,33 @@ const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
 /// The routes of every exchange that is configured in some way, and of all others.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(super) struct Report<'a> {
     enabled: bool,
     strict: bool,
-    routes: Vec<Row>,
+    routes: Vec<Row<'a>>,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
-    /// `None` for any other exchange.
-    exchange: Option<ExchangeId>,
-    transport: &'static str,
-    route: &'static str,
-    /// Without credentials; the proxies on the way to it come after it.
-    proxy: Option<String>,
-    source: String,
-    dns: Option<String>,
-    timeout_seconds: Option<u64>,
-    set_by: Option<String>,
-}
-
-impl Report {
-    pub(super) fn on(configuration: &Configuration) -> Self {
+impl<'a> Report<'a> {
+    pub(super) fn on(configuration: &'a Configuration) -> Self {
         let loaded = configuration.proxies();
         let settings = loaded.settings();
         let with_rules = settings.exchanges().map(|(id, _)| id);
         let with_feeds = configuration.feeds().iter().map(|feed| &feed.id);
         let exchanges: BTreeSet<_> = with_rules.chain(with_feeds).collect();
-        let mut routes = Vec::new();
-        for exchange in exchanges {
-            for transport in TRANSPORTS {
-                let resolution = resolve(settings, Some(exchange), transport, None);
-                routes.push(Row::new(loaded, Some(exchange), transport, resolution));
-            }
-        }
-        let others = without_exchanges(settings);
-        for transport in TRANSPORTS {
-            let resolution = resolve(&others, Some(&any_exchange()), transport, None);
-            routes.push(Row::new(loaded, None, transport, resolution));
-        }
+        let known = exchanges
+            .iter()
+            .flat_map(|id| TRANSPORTS.map(|transport| known(configuration, id, transport)));
+        let other = any_other(settings);
+        let others = TRANSPORTS.map(|transport| Row::of_any_other(loaded, &other, transport));
         Self {
             enabled: settings.is_enabled(),
             strict: settings.is_strict(),
-            routes,
+            routes: known.chain(others).collect(),
         }
     }
 
-    pub(super) fn table(&self) -> Table {
+    /// For people.
+    pub(super) fn text(&self) -> String {
         let header = [
             "exchange",
             "transport",
@@ -70,70 +50,44 @@ impl Report {
             "timeout",
             "set by",
         ];
-        table::of(header, self.routes.iter().map(Row::cells))
+        let table = table::of(header, self.routes.iter().map(Row::cells));
+        let Self {
+            enabled, strict, ..
+        } = self;
+        let mut text = format!("proxy.enabled: {enabled}, proxy.strict: {strict}\n{table}\n");
+        let variable = self.routes.iter().find_map(Row::exempting_variable);
+        if let Some(variable) = variable {
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "* directly to the destinations that {variable} exempts"
+            );
+        }
+        text
     }
 }
 
-/// What `settings` are to an exchange that has no rules in them.
-fn without_exchanges(settings: &ProxySettings) -> ProxySettings {
-    ProxySettings::new()
-        .with_enabled(settings.is_enabled())
-        .with_strict(settings.is_strict())
-        .with_default(settings.default_proxies().clone())
+/// The route to the feed of an exchange, or to wherever the exchange is if there is no feed.
+fn known<'a>(
+    configuration: &'a Configuration,
+    exchange: &ExchangeId,
+    transport: Transport,
+) -> Row<'a> {
+    let loaded = configuration.proxies();
+    let mut feeds = configuration.feeds().iter();
+    let feed = feeds.find(|feed| feed.id == *exchange);
+    match feed.and_then(|feed| feed.venue.address(transport)) {
+        Some(address) => Row::of_feed(loaded, exchange, transport, &address),
+        None => Row::of_exchange(loaded, exchange, transport),
+    }
 }
 
-fn any_exchange() -> ExchangeId {
-    let Ok(id) = ExchangeId::new("any") else {
-        unreachable!("it is a valid id");
+/// The id of an exchange that has no rules.
+fn any_other(settings: &ProxySettings) -> ExchangeId {
+    let ids = (0_u64..).filter_map(|number| ExchangeId::new(&format!("other-{number}")).ok());
+    let mut free = ids.filter(|id| settings.exchange(id).is_none());
+    let Some(id) = free.next() else {
+        unreachable!("there are more numbers than exchanges");
     };
     id
-}
-
-impl Row {
-    fn new(
-        loaded: &Loaded,
-        exchange: Option<&ExchangeId>,
-        transport: Transport,
-        resolution: Resolution<'_>,
-    ) -> Self {
-        let (route, proxy) = match resolution.route() {
-            Route::Direct => ("direct", None),
-            Route::Proxy(proxy) => ("proxy", Some(proxy)),
-            Route::Refused => ("refused", None),
-        };
-        let dns = match resolution.route() {
-            Route::Direct => Some(DnsSide::Local),
-            Route::Proxy(proxy) => Some(proxy.url().scheme().dns_side()),
-            Route::Refused => None,
-        };
-        let set_by = match resolution.source() {
-            RouteSource::Exchange => loaded.rule_origin(exchange, transport),
-            RouteSource::Default => loaded.rule_origin(None, transport),
-            RouteSource::Disabled | RouteSource::Legacy | RouteSource::None => None,
-        };
-        Self {
-            exchange: exchange.cloned(),
-            transport: transport.as_str(),
-            route,
-            proxy: proxy.map(ToString::to_string),
-            source: resolution.source().to_string(),
-            dns: dns.map(|side| side.to_string()),
-            timeout_seconds: proxy.map(ProxyConfig::timeout_seconds),
-            set_by: set_by.map(str::to_owned),
-        }
-    }
-
-    fn cells(&self) -> [String; 7] {
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let exchange = self.exchange.as_ref().map(ToString::to_string);
-        [
-            exchange.unwrap_or_else(|| "any other exchange".to_owned()),
-            self.transport.to_owned(),
-            self.proxy.clone().unwrap_or_else(|| self.route.to_owned()),
-            self.source.clone(),
-            or_dash(self.dns.clone()),
-            or_dash(self.timeout_seconds.map(|seconds| format!("{seconds} s"))),
-            or_dash(self.set_by.clone()),
-        ]
-    }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use feeds::{Backpack, Binance, Channel, Exchange, Feed, InvalidUrl, Subscription, Symbol};
-use proxy_config::{ExchangeId, Node, Table};
+use proxy_config::{ExchangeId, Node, Table, Transport};
 use proxy_injector::ProxyInjector;
+
+use super::address::Address;
 
 pub(super) const SECTION: &str = "feeds";
 
@@ -30,9 +32,18 @@ pub(crate) enum Venue {
 impl Venue {
     /// The name that the venue's events have.
     pub(crate) fn name(&self) -> &'static str {
+        self.codec().id()
+    }
+
+    /// Where connections of `transport` go to.
+    pub(crate) fn address(&self, transport: Transport) -> Option<Address> {
+        Address::of(self.codec(), transport)
+    }
+
+    fn codec(&self) -> &dyn Exchange {
         match self {
-            Self::Binance(venue) => venue.id(),
-            Self::Backpack(venue) => venue.id(),
+            Self::Binance(venue) => venue,
+            Self::Backpack(venue) => venue,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the user configured: the proxies, the feeds and the certificate authorities.
 
+mod address;
 mod feeds;
 mod tls;
 
@@ -9,10 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Loaded, ProxySettings, Sources};
+use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
 use transport_tunnel::TlsTrust;
 
+pub(crate) use self::address::Address;
 pub(crate) use self::feeds::{ConfiguredFeed, Venue};
 use crate::failure::Failure;
 
@@ -53,8 +55,7 @@ impl ConfigurationArgs {
             tracing::info!(file = %file.display(), "configuration file");
             sources = sources.with_file(file);
         }
-        let loaded = sources.with_process_env().load()?;
-        Configuration::new(loaded)
+        Ok(Configuration::of(sources.with_process_env().merge())?)
     }
 }
 
@@ -75,23 +76,15 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    fn new(loaded: Loaded) -> Result<Self, Failure> {
-        let feeds = loaded.read(feeds::SECTION, feeds::read);
-        let trust = loaded.read(tls::SECTION, tls::read);
-        match (feeds, trust) {
-            (Ok(feeds), Ok(trust)) => Ok(Self {
-                feeds: feeds.flatten().unwrap_or_default(),
-                trust: trust.flatten(),
-                loaded,
-            }),
-            (feeds, trust) => {
-                let errors = [feeds.err(), trust.err()];
-                let errors = errors.iter().flatten().flat_map(ConfigErrors::iter);
-                Err(Failure::Configuration(
-                    errors.map(ToString::to_string).collect(),
-                ))
-            }
-        }
+    /// Reads all sections before anything is said about one of them.
+    fn of(document: Document) -> Result<Self, ConfigErrors> {
+        let feeds = document.read(feeds::SECTION, feeds::read);
+        let trust = document.read(tls::SECTION, tls::read);
+        Ok(Self {
+            loaded: document.into_loaded()?,
+            feeds: feeds.flatten().unwrap_or_default(),
+            trust: trust.flatten(),
+        })
     }
 
     /// The proxies, and what set them.

@@ -1,6 +1,7 @@
 //! `cryptofeed check`, and how configurations go wrong.
 
 use serde_json::{Value, json};
+use testkit::TestCa;
 
 use crate::workspace::Workspace;
 
@@ -51,27 +52,45 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
 }
 
 #[test]
-fn everything_that_is_wrong_with_the_feeds_and_tls_is_told_at_once() {
+fn everything_that_is_wrong_in_any_section_and_source_is_told_at_once() {
     let workspace = Workspace::new();
     let yaml = "\
+proxy: {enabled: maybe, default: {http: 'socks6://u:s3cret@h:1'}}
 feeds:
-  binance: {symbols: [BTCUSDT, 'ETH USDT'], channels: [candles]}
+  binance: {symbols: [BTCUSDT, 'ETH USDT']}
   backpack: {symbols: [SOL-USDC], rest_url: 'wss://u:s3cret@h', ws_url: 'wss://h'}
   kraken: {symbols: [BTC-USD]}
-tls: {ca_file: missing.pem}
+tls: {ca_file: missing.pem, ca_path: certs}
 ";
     let path = workspace.file("bad.yaml", yaml);
-    let variables = [("CRYPTOFEED_CONFIG", path.to_str().unwrap())];
+    let variables = [
+        ("CRYPTOFEED_CONFIG", path.to_str().unwrap()),
+        (
+            "CRYPTOFEED_PROXY_DEFAULT__WS__URL",
+            "http://u:s3cret@no-port",
+        ),
+        ("CRYPTOFEED_PROXY_STRIKT", "true"),
+        ("CRYPTOFEED_FEEDS_BINANCE__CHANNELS", "candles"),
+        ("CRYPTOFEED_TLS_CERT", "x"),
+    ];
     let check = workspace.output(&["check"], &variables);
     assert_eq!(check.code, Some(2));
     for part in [
+        "proxy.enabled (from ",
+        "bad.yaml:1:18): expected true or false",
+        "proxy.default.http.url (from ",
+        "bad.yaml:1:41): Unsupported proxy scheme",
+        "proxy.default.websocket.url (from CRYPTOFEED_PROXY_DEFAULT__WS__URL): ",
+        "proxy.strikt (from CRYPTOFEED_PROXY_STRIKT): ",
         "feeds.binance.symbols[0] (from ",
         "feeds.binance.symbols[1] (from ",
-        "feeds.binance.channels[0] (from ",
+        "feeds.binance.channels (from CRYPTOFEED_FEEDS_BINANCE__CHANNELS): ",
         "feeds.backpack.rest_url (from ",
-        "bad.yaml:3:45): invalid rest url: must begin with https:// or http://",
+        "bad.yaml:4:45): invalid rest url: must begin with https:// or http://",
         "feeds.kraken (from ",
         "tls.ca_file (from ",
+        "tls.ca_path (from ",
+        "tls.cert (from CRYPTOFEED_TLS_CERT): ",
     ] {
         assert!(check.stderr.contains(part), "{part}: {}", check.stderr);
     }
@@ -116,39 +135,158 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
     ];
     let check = workspace.output(&["check", "--json"], &variables);
     assert_eq!(check.code, Some(0), "{}", check.stderr);
-    let default = |exchange: Value| {
+    let default = |exchange: Value, destination: Value| {
         json!({
-            "exchange": exchange, "transport": "http", "route": "proxy",
-            "proxy": "socks5://***@proxy.example:1080", "source": "default", "dns": "local",
-            "timeout_seconds": 30, "set_by": "cryptofeed.yaml:5:11",
+            "exchange": exchange, "transport": "http", "destination": destination,
+            "route": "proxy", "source": "default", "dns": "local",
+            "proxy": {"url": "socks5://***@proxy.example:1080", "timeout_seconds": 30},
+            "set_by": {"url": "cryptofeed.yaml:5:11"}, "password_set_by": "cryptofeed.yaml:5:11",
+            "unless_exempted_by": null,
+        })
+    };
+    let without_proxy = |exchange: Value, transport, route, source, dns: Value, set_by: Value| {
+        json!({
+            "exchange": exchange, "transport": transport, "destination": null, "route": route,
+            "proxy": null, "source": source, "dns": dns, "set_by": set_by,
+            "password_set_by": null, "unless_exempted_by": null,
         })
     };
     let direct = |transport| {
-        json!({
-            "exchange": "kraken", "transport": transport, "route": "direct", "proxy": null,
-            "source": "exchange", "dns": "local", "timeout_seconds": null,
-            "set_by": "cryptofeed.yaml:7:13",
-        })
+        let set_by = json!({"direct": "cryptofeed.yaml:7:13"});
+        let (exchange, dns) = (json!("kraken"), json!("local"));
+        without_proxy(exchange, transport, "direct", "exchange", dns, set_by)
     };
     let report: Value = serde_json::from_str(&check.stdout).unwrap();
     assert_eq!(
         report,
         json!({"enabled": true, "strict": true, "routes": [
-            default(json!("binance")),
+            default(json!("binance"), json!("api.binance.com:443")),
             {
-                "exchange": "binance", "transport": "websocket", "route": "proxy",
-                "proxy": "http://***@other.example:8080", "source": "exchange", "dns": "proxy",
-                "timeout_seconds": 7, "set_by": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
+                "exchange": "binance", "transport": "websocket",
+                "destination": "stream.binance.com:9443",
+                "route": "proxy", "source": "exchange", "dns": "proxy",
+                "proxy": {"url": "http://***@other.example:8080", "timeout_seconds": 7},
+                "set_by": {
+                    "url": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
+                    "timeout_seconds": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__TIMEOUT_SECONDS",
+                },
+                "password_set_by": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
+                "unless_exempted_by": null,
             },
             direct("http"),
             direct("websocket"),
-            default(Value::Null),
-            {
-                "exchange": null, "transport": "websocket", "route": "refused", "proxy": null,
-                "source": "none", "dns": null, "timeout_seconds": null, "set_by": null,
-            },
+            default(Value::Null, Value::Null),
+            without_proxy(Value::Null, "websocket", "refused", "none", Value::Null, Value::Null),
         ]})
     );
+}
+
+#[test]
+fn a_chain_is_told_with_its_authorities_and_the_source_of_every_value() {
+    let workspace = Workspace::new();
+    workspace.file("proxy-ca.pem", &TestCa::new().unwrap().pem());
+    workspace.file("password", "s3cret");
+    let yaml = "\
+proxy:
+  enabled: true
+  default:
+    http:
+      url: socks5h://exit.example:1080
+      username: u
+      password_file: password
+      via:
+        - http://near.example:1
+        - {url: 'https://far.example:2', tls: {ca_file: proxy-ca.pem}}
+";
+    workspace.file("cryptofeed.yaml", yaml);
+    let timeout = "CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS";
+    let check = workspace.output(&["check"], &[(timeout, "9")]);
+    for part in [
+        "proxy.enabled: true, proxy.strict: false\n",
+        "socks5h://***@exit.example:1080 via https://far.example:2 via http://near.example:1 ",
+        " ca_file of https://far.example:2: proxy-ca.pem ",
+        " 9 s ",
+        " cryptofeed.yaml:5:12 ",
+        " timeout: CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS ",
+        " password: cryptofeed.yaml:7:22 ",
+    ] {
+        assert!(check.stdout.contains(part), "{part}: {}", check.stdout);
+    }
+    let check = workspace.output(&["check", "--json"], &[(timeout, "9")]);
+    let report: Value = serde_json::from_str(&check.stdout).unwrap();
+    let route = &report["routes"][0];
+    assert_eq!(
+        route["proxy"],
+        json!({
+            "url": "socks5h://***@exit.example:1080", "timeout_seconds": 9, "via": [
+                {"url": "http://near.example:1"},
+                {"url": "https://far.example:2", "tls": {"ca_file": "proxy-ca.pem"}},
+            ],
+        })
+    );
+    assert_eq!(
+        route["set_by"],
+        json!({
+            "url": "cryptofeed.yaml:5:12", "timeout_seconds": timeout,
+            "username": "cryptofeed.yaml:6:17", "password_file": "cryptofeed.yaml:7:22",
+            "via[0].url": "cryptofeed.yaml:9:11", "via[1].url": "cryptofeed.yaml:10:17",
+            "via[1].tls.ca_file": "cryptofeed.yaml:10:57",
+        })
+    );
+    assert_eq!(route["password_set_by"], "cryptofeed.yaml:7:22");
+}
+
+#[test]
+fn the_environments_proxies_are_told_for_the_addresses_of_the_feeds() {
+    let workspace = Workspace::new();
+    let yaml = "\
+proxy: {enabled: true, from_env: true}
+feeds:
+  binance: {symbols: [BTC-USDT]}
+  backpack:
+    symbols: [SOL-USDC]
+    rest_url: http://mock.internal:8080
+    ws_url: wss://mock.internal:8443
+";
+    workspace.file("cryptofeed.yaml", yaml);
+    let variables = [
+        ("HTTPS_PROXY", "http://u:s3cret@proxy.example:3128"),
+        ("NO_PROXY", "stream.binance.com"),
+    ];
+    let check = workspace.output(&["check", "--json"], &variables);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    let report: Value = serde_json::from_str(&check.stdout).unwrap();
+    let routes: Vec<_> = report["routes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let keys = ["exchange", "transport", "route", "unless_exempted_by"];
+            let set_by = row["set_by"].as_object();
+            let set_by = set_by.and_then(|map| map.values().next()).cloned();
+            let told = keys.map(|key| row[key].clone()).into_iter().chain(set_by);
+            told.collect::<Value>()
+        })
+        .collect();
+    assert_eq!(
+        routes,
+        [
+            // There is no HTTP_PROXY, and this address is not spoken to over TLS.
+            json!(["backpack", "http", "direct", null]),
+            json!(["backpack", "websocket", "proxy", null, "HTTPS_PROXY"]),
+            json!(["binance", "http", "proxy", null, "HTTPS_PROXY"]),
+            json!(["binance", "websocket", "direct", null, "NO_PROXY"]),
+            json!([null, "http", "proxy", "NO_PROXY", "HTTPS_PROXY"]),
+            json!([null, "websocket", "proxy", "NO_PROXY", "HTTPS_PROXY"]),
+        ]
+    );
+    let check = workspace.output(&["check"], &variables);
+    for part in [
+        " http://***@proxy.example:3128 * ",
+        "* directly to the destinations that NO_PROXY exempts\n",
+    ] {
+        assert!(check.stdout.contains(part), "{part}: {}", check.stdout);
+    }
 }
 
 #[test]

@@ -1,39 +1,27 @@
 //! What was loaded.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
-use config::{Value, ValueKind};
+use config::Value;
 
 use super::PROXY;
 use super::origins::RuleOrigins;
-use crate::error::ConfigErrors;
+use crate::destination::Destination;
 use crate::exchange_id::ExchangeId;
-use crate::node::{Node, Reading};
+use crate::node::child;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
-/// A configuration: the proxy settings, and the sections of others.
+/// Valid proxy settings, and what set them.
 #[derive(Clone)]
 pub struct Loaded {
     document: Value,
-    /// The folders that the files are in.
-    folders: BTreeMap<String, PathBuf>,
     settings: ProxySettings,
 }
 
 impl Loaded {
-    pub(super) fn new(
-        document: Value,
-        folders: BTreeMap<String, PathBuf>,
-        settings: ProxySettings,
-    ) -> Self {
-        Self {
-            document,
-            folders,
-            settings,
-        }
+    pub(super) fn new(document: Value, settings: ProxySettings) -> Self {
+        Self { document, settings }
     }
 
     /// The proxy settings.
@@ -46,17 +34,6 @@ impl Loaded {
     #[must_use]
     pub fn into_settings(self) -> ProxySettings {
         self.settings
-    }
-
-    /// What set the rule of a transport: that of `exchange`, or the default where there is none.
-    /// `None` if there is no such rule.
-    #[must_use]
-    pub fn rule_origin(&self, exchange: Option<&ExchangeId>, transport: Transport) -> Option<&str> {
-        let origins = match exchange {
-            Some(exchange) => self.origins_of(exchange, transport),
-            None => self.default_origins(transport),
-        };
-        origins?.rule()
     }
 
     /// What set the values of the rule that applies to `exchange`: its own, or else the default, or
@@ -78,77 +55,51 @@ impl Loaded {
     /// ```
     #[must_use]
     pub fn explain(&self, exchange: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
-        self.origins_of(exchange, transport)
-            .or_else(|| self.default_origins(transport))
+        self.configured(exchange, transport).or_else(|| {
+            let ambient = self.settings.ambient()?;
+            Some(RuleOrigins::of_variable(
+                ambient.variable()?,
+                ambient.rule()?,
+            ))
+        })
     }
 
-    fn origins_of(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
-        let rule = self.settings.exchange(id)?.for_transport(transport)?;
-        let slot = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
-        Some(RuleOrigins::of_slot(slot, rule))
-    }
-
-    fn default_origins(&self, transport: Transport) -> Option<RuleOrigins<'_>> {
-        if let Some(rule) = self.settings.default_proxies().for_transport(transport) {
-            let slot = self.value(&[PROXY, "default", transport.as_str()])?;
-            return Some(RuleOrigins::of_slot(slot, rule));
-        }
-        let ambient = self.settings.ambient()?;
-        Some(RuleOrigins::of_variable(
-            ambient.variable()?,
-            ambient.rule()?,
-        ))
-    }
-
-    /// Reads a section, `None` if it is not set.
-    ///
-    /// `read` gets the section as a [`Node`] and reports what is wrong with it there; what it
-    /// returns counts only if it reported nothing.
-    ///
-    /// ```
-    /// use proxy_config::Sources;
-    ///
-    /// let loaded = Sources::new()
-    ///     .with_section("tls")
-    ///     .with_text("cryptofeed.yaml", "tls: {ca_flie: corporate-ca.pem}")
-    ///     .load()?;
-    /// let errors = loaded
-    ///     .read("tls", |tls| tls.table(&["ca_file"])?.field("ca_file")?.text().map(str::to_owned))
-    ///     .unwrap_err();
-    /// assert_eq!(
-    ///     errors.to_string(),
-    ///     "tls.ca_flie (from cryptofeed.yaml:1:16): \
-    ///      unknown key; did you mean `ca_file`? (known keys: ca_file)"
-    /// );
-    /// # Ok::<(), proxy_config::ConfigErrors>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ConfigErrors`] has everything that `read` reported.
-    pub fn read<T>(
+    /// As [`explain`](Self::explain), for connections to `destination`: the environment may have
+    /// different proxies for different destinations, and exempt some from them.
+    #[must_use]
+    pub fn explain_for(
         &self,
-        section: &str,
-        read: impl FnOnce(&Node<'_>) -> T,
-    ) -> Result<Option<T>, ConfigErrors> {
-        let reading = Reading {
-            folders: self.folders.clone(),
-            ..Reading::default()
+        exchange: &ExchangeId,
+        transport: Transport,
+        destination: &Destination<'_>,
+    ) -> Option<RuleOrigins<'_>> {
+        self.configured(exchange, transport).or_else(|| {
+            let ambient = self.settings.ambient()?;
+            Some(RuleOrigins::of_variable(
+                ambient.variable_for(destination)?,
+                ambient.rule_for(destination)?,
+            ))
+        })
+    }
+
+    /// The origins of the exchange's own rule, or else of the default.
+    fn configured(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
+        let own = || {
+            let rule = self.settings.exchange(id)?.for_transport(transport)?;
+            let slot = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
+            Some(RuleOrigins::of_slot(slot, rule))
         };
-        let value = self.value(&[section]);
-        let value = value.map(|value| read(&Node::new(section, value, &reading)));
-        reading.problems.or(value)
+        let default = || {
+            let rule = self.settings.default_proxies().for_transport(transport)?;
+            let slot = self.value(&[PROXY, "default", transport.as_str()])?;
+            Some(RuleOrigins::of_slot(slot, rule))
+        };
+        own().or_else(default)
     }
 
     fn value(&self, keys: &[&str]) -> Option<&Value> {
         keys.iter()
             .try_fold(&self.document, |value, key| child(value, key))
-    }
-}
-
-fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
-    match &value.kind {
-        ValueKind::Table(table) => table.get(key),
-        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where settings come from, and which of them wins.
 
 mod code;
+mod document;
 mod env;
 mod fault;
 mod file;
@@ -16,17 +17,18 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{Map, Value, ValueKind};
+use config::{Map, Value};
 
 use self::file::File;
 use self::merge::merge;
 use crate::ambient::AmbientProxies;
 use crate::error::{ConfigErrors, Problems};
 use crate::keys::Content;
-use crate::node::{Node, Reading};
+use crate::node::{Node, Reading, child};
 use crate::settings::ProxySettings;
 use crate::{read, shape::shape};
 
+pub use self::document::Document;
 pub use self::loaded::Loaded;
 pub use self::origins::RuleOrigins;
 
@@ -46,7 +48,7 @@ const PREFIX: &str = "CRYPTOFEED_";
 /// these. A URL or `direct` in place of a table of fields sets all of them.
 ///
 /// ```
-/// use proxy_config::{Sources, Transport};
+/// use proxy_config::{ExchangeId, Sources, Transport};
 ///
 /// let loaded = Sources::new()
 ///     .with_text("cryptofeed.yaml", "proxy: {enabled: true, default: 'socks5h://proxy:1080'}")
@@ -55,10 +57,9 @@ const PREFIX: &str = "CRYPTOFEED_";
 /// let default = loaded.settings().default_proxies();
 /// assert_eq!(default.http().unwrap().to_string(), "http://***@other:8080");
 /// assert_eq!(default.websocket().unwrap().to_string(), "socks5h://proxy:1080");
-/// assert_eq!(
-///     loaded.rule_origin(None, Transport::Http),
-///     Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL"),
-/// );
+/// let binance = ExchangeId::new("binance").unwrap();
+/// let origins = loaded.explain(&binance, Transport::Http).unwrap();
+/// assert_eq!(origins.rule(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL"));
 /// # Ok::<(), proxy_config::ConfigErrors>(())
 /// ```
 #[derive(Clone, Default)]
@@ -77,7 +78,7 @@ impl Sources {
     }
 
     /// Adds a section that the document may have beside `proxy`, for
-    /// [`Loaded::read`]. A section that nobody added is an error, as it may be a misspelt one.
+    /// [`Document::read`]. A section that nobody added is an error, as it may be a misspelt one.
     #[must_use]
     pub fn with_section(mut self, name: impl Into<String>) -> Self {
         self.sections.push(name.into());
@@ -136,12 +137,20 @@ impl Sources {
         self.with_env(std::env::vars_os())
     }
 
-    /// Reads the sources, merges them and validates the result.
+    /// Reads and merges the sources and validates the proxy settings, for those who have no other
+    /// section to read.
     ///
     /// # Errors
     /// [`ConfigErrors`] has everything that is wrong: unreadable files, unknown keys and variables,
     /// and values that are not what they should be.
     pub fn load(self) -> Result<Loaded, ConfigErrors> {
+        self.merge().into_loaded()
+    }
+
+    /// Reads and merges the sources. What is wrong with them is told by
+    /// [`Document::into_loaded`], together with what the readers of other sections find.
+    #[must_use]
+    pub fn merge(self) -> Document {
         let reading = Reading {
             folders: self.files.iter().filter_map(File::folder).collect(),
             ..Reading::default()
@@ -174,17 +183,11 @@ impl Sources {
             }
         };
         let settings = self.read_settings(&document, &reading);
-        let folders = reading.folders;
-        reading
-            .problems
-            .or(Loaded::new(document, folders, settings))
+        Document::new(document, settings, reading)
     }
+
     fn read_settings(&self, document: &Value, reading: &Reading) -> ProxySettings {
-        let section = match &document.kind {
-            ValueKind::Table(sections) => sections.get(PROXY),
-            _ => None,
-        };
-        let settings = section.and_then(|section| {
+        let settings = child(document, PROXY).and_then(|section| {
             let node = Node::new(PROXY, section, reading);
             let settings = read::settings(&node, |from_env| {
                 Some(self.ambient(from_env.path(), &reading.problems))

@@ -1,6 +1,9 @@
 //! What set each value of a rule.
 
-use proxy_config::{ConnectionProxies, Loaded, ProxyRule, ProxySettings, Sources, Transport};
+use proxy_config::{
+    AmbientProxies, ConnectionProxies, Destination, Host, Loaded, ProxyRule, ProxySettings,
+    Sources, Transport,
+};
 use serde_json::{Value, json};
 
 use crate::support::{Folder, id, named, proxy};
@@ -137,4 +140,47 @@ fn the_environment_for_all_programs_is_a_source_too() {
         explain(&load("*"), "okx", Transport::Http),
         json!({"direct": "NO_PROXY"})
     );
+}
+
+#[test]
+fn a_destination_tells_which_of_the_environments_variables_it_is() {
+    let load = |yaml: &str| {
+        let sources = Sources::new().with_text("test.yaml", yaml).with_env([
+            ("HTTPS_PROXY", "http://a:1"),
+            ("http_proxy", "http://b:1"),
+            ("NO_PROXY", "exempt.example"),
+        ]);
+        sources.load().unwrap()
+    };
+    let rule = |loaded: &Loaded, exchange: &str, host: &str, is_tls: bool| {
+        let host = Host::parse(host).unwrap();
+        let destination = match is_tls {
+            true => Destination::tls(&host, 443),
+            false => Destination::plain(&host, 80),
+        };
+        let origins = loaded.explain_for(&id(exchange), Transport::Http, &destination);
+        origins.unwrap().rule().unwrap().to_owned()
+    };
+    let loaded = load("proxy: {from_env: true, exchanges: {okx: direct}}");
+    assert_eq!(rule(&loaded, "any", "h.example", true), "HTTPS_PROXY");
+    assert_eq!(rule(&loaded, "any", "h.example", false), "http_proxy");
+    assert_eq!(rule(&loaded, "any", "exempt.example", true), "NO_PROXY");
+    assert_eq!(rule(&loaded, "okx", "h.example", true), "test.yaml:1:42");
+    let loaded = load("proxy: {from_env: true, default: direct}");
+    let default = "test.yaml:1:34";
+    assert_eq!(rule(&loaded, "any", "exempt.example", true), default);
+}
+
+#[test]
+fn a_variable_exempts_only_if_it_names_something() {
+    let exempting = |no_proxy: &str| {
+        let variables = [("HTTPS_PROXY", "http://a:1"), ("no_proxy", no_proxy)];
+        AmbientProxies::from_variables(variables)
+            .unwrap()
+            .exempting_variable()
+    };
+    assert_eq!(exempting("localhost"), Some("no_proxy"));
+    assert_eq!(exempting("*"), Some("no_proxy"));
+    assert_eq!(exempting(" , "), None);
+    assert_eq!(exempting(""), None);
 }

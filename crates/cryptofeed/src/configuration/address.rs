@@ -1,0 +1,52 @@
+//! Where a feed connects to.
+
+use std::fmt;
+
+use feeds::Exchange;
+use proxy_config::{Destination, Transport};
+use transport::Target;
+
+/// The address of a venue's REST or WebSocket.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    target: Target,
+    is_tls: bool,
+}
+
+impl Address {
+    /// That of the requests that `venue` makes.
+    pub(super) fn of(venue: &dyn Exchange, transport: Transport) -> Option<Self> {
+        match transport {
+            Transport::Http => {
+                let request = venue.metadata_request().ok()?;
+                Some(Self {
+                    target: Target::from_http_uri(request.uri()).ok()?,
+                    is_tls: request.uri().scheme_str() == Some("https"),
+                })
+            }
+            Transport::WebSocket => {
+                let request = venue.stream_request(&[], &Default::default()).ok()?;
+                Some(Self {
+                    target: request.target().clone(),
+                    is_tls: request.is_secure(),
+                })
+            }
+        }
+    }
+
+    /// The address as what the choice of a proxy may depend on.
+    pub(crate) fn destination(&self) -> Destination<'_> {
+        let (host, port) = (self.target.host(), self.target.port());
+        if self.is_tls {
+            Destination::tls(host, port)
+        } else {
+            Destination::plain(host, port)
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}

@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use transport::{BoxError, HttpTransport, Message, WsDialer, WsRequest};
-use transport_ws::{Authenticator, FrameObserver};
+use transport_ws::{Authenticator, FrameObserver, Hooks};
 
 use crate::world::{BACKPACK, BINANCE, Injected, World, config, egress, request, soon, ws_request};
 
@@ -108,7 +108,7 @@ async fn the_authentication_hook_runs_before_every_connection() {
     let session = injected
         .exchange("binance")
         .websocket()
-        .with_authenticator(Arc::new(FreshLogin::default()));
+        .with_hooks(Hooks::default().with_authenticator(Arc::new(FreshLogin::default())));
     let uri = format!("{}/ws", world.ws_url(BINANCE));
     let request = ws_request(&uri);
     for number in 1..=2 {
@@ -150,7 +150,7 @@ async fn the_observer_sees_each_frame_as_it_arrived() {
     let session = injected
         .exchange("binance")
         .websocket()
-        .with_observer(recorder.clone());
+        .with_hooks(Hooks::default().with_observer(recorder.clone()));
     let before = SystemTime::now();
     let uri = format!("{}/ws/btcusdt@trade", world.ws_url(BINANCE));
     let mut socket = soon(session.dial(ws_request(&uri))).await.unwrap();

@@ -1,6 +1,5 @@
 //! The two protocols along the route of a scope.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use transport::{
     WsRequest,
 };
 use transport_http::HttpClient;
-use transport_ws::{Authenticator, FrameObserver, WsClient};
+use transport_ws::{Hooks, WsClient};
 
 use crate::decision::Decision;
 use crate::followed::Followed;
@@ -79,42 +78,25 @@ impl HttpTransport for HttpSession {
 }
 
 /// Opens the WebSocket connections of a scope, each along the route that applies at that time.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct WsSession {
     scope: Scope,
-    authenticator: Option<Arc<dyn Authenticator>>,
-    observer: Option<Arc<dyn FrameObserver>>,
+    hooks: Hooks,
 }
 
 impl WsSession {
     pub(crate) fn new(scope: Scope) -> Self {
         Self {
             scope,
-            authenticator: None,
-            observer: None,
+            hooks: Hooks::default(),
         }
     }
 
-    /// Lets `authenticator` prepare the request of every connection.
+    /// Adds `hooks` to every connection.
     #[must_use]
-    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
-        self.authenticator = Some(authenticator);
+    pub fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
         self
-    }
-
-    /// Shows every frame that arrives to `observer`.
-    #[must_use]
-    pub fn with_observer(mut self, observer: Arc<dyn FrameObserver>) -> Self {
-        self.observer = Some(observer);
-        self
-    }
-}
-
-impl fmt::Debug for WsSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsSession")
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
     }
 }
 
@@ -127,13 +109,8 @@ impl WsDialer for WsSession {
             .scope
             .resolve_for(Transport::WebSocket, &destination(&target, is_tls));
         let outlet = self.scope.outlet(Transport::WebSocket, &decision);
-        let mut client = WsClient::new(outlet.dialer, outlet.tls, outlet.timeout);
-        if let Some(authenticator) = &self.authenticator {
-            client = client.with_authenticator(Arc::clone(authenticator));
-        }
-        if let Some(observer) = &self.observer {
-            client = client.with_observer(Arc::clone(observer));
-        }
+        let client =
+            WsClient::new(outlet.dialer, outlet.tls, outlet.timeout).with_hooks(self.hooks.clone());
         let socket = client.dial(request).await?;
         let another_way = self.scope.until_another_way(target, is_tls, decision);
         Ok(Followed::until(socket, another_way))

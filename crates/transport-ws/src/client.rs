@@ -13,7 +13,7 @@ use transport::{
 };
 use transport_tunnel::{TlsDialer, http1_only};
 
-use crate::hooks::{Authenticator, FrameObserver};
+use crate::hooks::Hooks;
 use crate::stream::Frames;
 use crate::upgrade::upgrade;
 
@@ -22,8 +22,7 @@ pub struct WsClient<D> {
     dialer: Arc<D>,
     tls: TlsDialer<Arc<D>>,
     timeout: Duration,
-    authenticator: Option<Arc<dyn Authenticator>>,
-    observer: Option<Arc<dyn FrameObserver>>,
+    hooks: Hooks,
 }
 
 impl<D: Dialer> WsClient<D> {
@@ -36,22 +35,14 @@ impl<D: Dialer> WsClient<D> {
             tls: TlsDialer::new(Arc::clone(&dialer), http1_only(tls)),
             dialer,
             timeout,
-            authenticator: None,
-            observer: None,
+            hooks: Hooks::default(),
         }
     }
 
-    /// Lets `authenticator` prepare the request of every connection.
+    /// Adds `hooks` to every connection.
     #[must_use]
-    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
-        self.authenticator = Some(authenticator);
-        self
-    }
-
-    /// Shows every frame that arrives to `observer`.
-    #[must_use]
-    pub fn with_observer(mut self, observer: Arc<dyn FrameObserver>) -> Self {
-        self.observer = Some(observer);
+    pub fn with_hooks(mut self, hooks: Hooks) -> Self {
+        self.hooks = hooks;
         self
     }
 
@@ -66,7 +57,7 @@ impl<D: Dialer> WsClient<D> {
         let start = Instant::now();
         let stream = upgrade(request, connection, target).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
-        let mut frames = Frames::new(stream, self.observer.clone());
+        let mut frames = Frames::new(stream, self.hooks.observer.clone());
         for message in &request.first_messages {
             target
                 .phase(frames.send(message.clone()))
@@ -92,7 +83,7 @@ impl<D> fmt::Debug for WsClient<D> {
 impl<D: Dialer> WsDialer for WsClient<D> {
     async fn dial(&self, mut request: WsRequest) -> Result<WebSocket, DialError> {
         let budget = request.target().clone().within(self.timeout);
-        if let Some(authenticator) = &self.authenticator {
+        if let Some(authenticator) = &self.hooks.authenticator {
             let hop = Hop::Target(budget.endpoint().clone());
             match budget.phase(authenticator.prepare(&mut request)).await {
                 Ok(Ok(())) => {}

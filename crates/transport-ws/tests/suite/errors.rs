@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use insta::assert_snapshot;
 use testkit::PanickingDialer;
 use transport::{BoxError, WsDialer, WsRequest, chain};
-use transport_ws::{Authenticator, WsClient};
+use transport_ws::{Authenticator, Hooks, WsClient};
 
 use crate::common::{client, once, open, request};
 
@@ -41,7 +41,11 @@ async fn a_failed_upgrade_says_what_the_exchange_answered() {
         line(client(once(""))).await,
         line(client(once("<html>\r\n\r\n"))).await,
         line(client(once(other))).await,
-        line(client(PanickingDialer).with_authenticator(Arc::new(Keyless))).await,
+        line(
+            client(PanickingDialer)
+                .with_hooks(Hooks::default().with_authenticator(Arc::new(Keyless))),
+        )
+        .await,
     ];
     assert_snapshot!(lines.join("\n"), @r#"
         upgrade to websocket at stream.exchange.example:9443: declined: status 451 Unavailable For Legal Reasons, body "{\"msg\":\"not from here\"}"

@@ -14,7 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use transport::{
     BoxError, DialError, DialErrorKind, Hop, HttpError, Message, Phase, Target, WsDialer, WsRequest,
 };
-use transport_ws::{Authenticator, FrameObserver};
+use transport_ws::{Authenticator, FrameObserver, Hooks};
 
 use crate::common::{Piped, answer, client, exchange, request, text};
 
@@ -39,7 +39,8 @@ fn refused() -> DialError {
 #[tokio::test]
 async fn a_login_that_fails_keeps_the_connection_from_being_made() {
     let failing = |cause: fn() -> BoxError| {
-        client(PanickingDialer).with_authenticator(Arc::new(Failing(cause)))
+        client(PanickingDialer)
+            .with_hooks(Hooks::default().with_authenticator(Arc::new(Failing(cause))))
     };
     let wrong = failing(|| "the key is wrong".into());
     let error = wrong.dial(request("ws://h.example/")).await.unwrap_err();
@@ -97,7 +98,8 @@ async fn every_connection_is_prepared_anew_and_only_the_result_is_dialed() {
         }
     });
     let dialer = Arc::new(RecordingDialer::new(listening));
-    let client = client(Arc::clone(&dialer)).with_authenticator(Arc::new(Counting::default()));
+    let client = client(Arc::clone(&dialer))
+        .with_hooks(Hooks::default().with_authenticator(Arc::new(Counting::default())));
     let original = request("ws://h.example/");
     for count in 1..=2 {
         let _socket = client.dial(original.clone()).await.unwrap();
@@ -125,7 +127,7 @@ async fn an_observer_sees_every_frame_before_anybody_else() {
         answer(stream).await;
     });
     let observer: Arc<dyn FrameObserver> = Arc::clone(&log) as _;
-    let client = client(exchange).with_observer(observer);
+    let client = client(exchange).with_hooks(Hooks::default().with_observer(observer));
     let start = SystemTime::now();
     let mut socket = client.dial(request("ws://h.example/")).await.unwrap();
     let message = socket.next().await.unwrap().unwrap();

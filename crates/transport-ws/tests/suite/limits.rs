@@ -13,7 +13,7 @@ use transport::{
     BoxError, Connection, DialError, DialErrorKind, Dialer, Message, Phase, Target, WsDialer,
     WsRequest,
 };
-use transport_ws::{Authenticator, WsClient};
+use transport_ws::{Authenticator, Hooks, WsClient};
 
 use crate::common::{Piped, TIMEOUT, client, read_head, request};
 
@@ -83,13 +83,15 @@ impl Authenticator for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_hangs_ends_at_its_share_and_a_slow_one_counts() {
-    let hanging = client(silent()).with_authenticator(Arc::new(Slow(TIMEOUT * 9)));
+    let hanging = client(silent())
+        .with_hooks(Hooks::default().with_authenticator(Arc::new(Slow(TIMEOUT * 9))));
     let (error, elapsed) = timed(hanging, request("ws://h.example/")).await;
     assert_eq!((error.phase(), elapsed), (Phase::Upgrade, TIMEOUT / 2));
 
     // 4 s for the login, 4 s to dial, and so 2 s are left for the upgrade.
     let four = Duration::from_secs(4);
-    let slow = client(Delayed(four)).with_authenticator(Arc::new(Slow(four)));
+    let slow =
+        client(Delayed(four)).with_hooks(Hooks::default().with_authenticator(Arc::new(Slow(four))));
     let (error, elapsed) = timed(slow, request("ws://h.example/")).await;
     assert_eq!((error.phase(), elapsed), (Phase::Upgrade, TIMEOUT));
 }

@@ -31,4 +31,9 @@ mod stream;
 mod upgrade;
 
 pub use client::WsClient;
-pub use hooks::{Authenticator, FrameObserver};
+pub use hooks::{Authenticator, FrameObserver, Hooks};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -18,10 +18,14 @@ use crate::error::SetupError;
 /// Names that every certificate is valid for, beside those asked for.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
+/// The name of the authority.
+const NAME: &str = "cryptofeed test CA";
+
 /// A certificate authority that exists for one test or one demo.
 ///
-/// Its key never leaves memory. The certificate goes to the client under test, as PEM or DER;
-/// servers get their configuration from [`server_config`](Self::server_config).
+/// The certificate goes to the client under test, as PEM or DER; servers get their configuration
+/// from [`server_config`](Self::server_config). The key stays in memory, unless
+/// [`key_pem`](Self::key_pem) is asked for, so that several processes can be one authority.
 ///
 /// The other three configurations are for servers that a client must turn away.
 pub struct TestCa {
@@ -34,15 +38,27 @@ impl TestCa {
     /// # Errors
     /// [`SetupError::Certificate`] if no key can be made.
     pub fn new() -> Result<Self, SetupError> {
-        Self::named("cryptofeed test CA")
+        Self::named(NAME)
+    }
+
+    /// The authority that [`key_pem`](Self::key_pem) is of. It has another certificate, but who
+    /// trusts one of them trusts the other: they have the name and the key in common.
+    ///
+    /// # Errors
+    /// [`SetupError::Certificate`] if `pem` is no private key in PKCS #8.
+    pub fn from_key_pem(pem: &str) -> Result<Self, SetupError> {
+        Self::with_key(NAME, KeyPair::from_pem(pem).map_err(certificate)?)
     }
 
     fn named(name: &str) -> Result<Self, SetupError> {
+        Self::with_key(name, KeyPair::generate().map_err(certificate)?)
+    }
+
+    fn with_key(name: &str, key: KeyPair) -> Result<Self, SetupError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let key = KeyPair::generate().map_err(certificate)?;
         let issuer = CertifiedIssuer::self_signed(params, key).map_err(certificate)?;
         Ok(Self { issuer })
     }
@@ -51,6 +67,12 @@ impl TestCa {
     #[must_use]
     pub fn pem(&self) -> String {
         self.issuer.pem()
+    }
+
+    /// The authority's private key as PEM, for [`from_key_pem`](Self::from_key_pem).
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     /// The authority's certificate as DER.

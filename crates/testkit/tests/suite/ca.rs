@@ -73,3 +73,20 @@ fn a_name_that_is_none_gets_no_certificate() {
     let error = ca.server_config(&["höst"]).unwrap_err();
     assert_eq!(error.to_string(), "issue a certificate");
 }
+
+#[tokio::test]
+async fn an_authority_that_is_made_again_from_its_key_is_the_same() {
+    let first = TestCa::new().unwrap();
+    let second = TestCa::from_key_pem(&first.key_pem()).unwrap();
+    let servers = [first.server_config(&[]), second.server_config(&[])];
+    for (client, server) in [&second, &first].into_iter().zip(servers) {
+        handshake(client, server.unwrap(), "localhost")
+            .await
+            .unwrap();
+    }
+    let other = TestCa::new().unwrap().server_config(&[]).unwrap();
+    handshake(&first, other, "localhost").await.unwrap_err();
+    let error = TestCa::from_key_pem(&first.pem()).unwrap_err();
+    assert_eq!(error.to_string(), "issue a certificate");
+    assert!(!format!("{first:?}").contains("PRIVATE KEY"));
+}

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::logging;
 use crate::mock::Mock;
 use crate::run::Run;
+use crate::schema::Schema;
 
 /// Market data of crypto exchanges, every connection through the proxy configured for it
 #[derive(Debug, Parser)]
@@ -39,6 +40,7 @@ enum Command {
     Demo(Demo),
     Run(Run),
     Check(Check),
+    Schema(Schema),
     Mock(Mock),
 }
 
@@ -60,6 +62,7 @@ impl Cli {
                 Command::Demo(demo) => demo.execute(&progress).await,
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute(),
+                Command::Schema(schema) => schema.execute(),
                 Command::Mock(mock) => mock.execute().await,
             }
         });

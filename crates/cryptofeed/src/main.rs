@@ -15,6 +15,7 @@ mod logging;
 mod mock;
 mod notice;
 mod run;
+mod schema;
 mod stage;
 mod stdout;
 mod streams;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use feeds::{Backpack, Binance, Channel, Exchange, Feed, InvalidUrl, Subscription, Symbol};
 use proxy_config::{ExchangeId, Node, Table, Transport};
 use proxy_injector::ProxyInjector;
+use serde_json::{Value, json};
 
 use super::address::Address;
+use super::keys::{Key, names, table};
 
 pub(super) const SECTION: &str = "feeds";
 
@@ -60,8 +62,53 @@ impl ConfiguredFeed {
     }
 }
 
+static VENUES: [Key; 2] = [
+    Key {
+        name: "binance",
+        about: "The feed of Binance, spot.",
+        schema: || table(&FEED),
+    },
+    Key {
+        name: "backpack",
+        about: "The feed of Backpack, spot and perpetuals.",
+        schema: || table(&FEED),
+    },
+];
+
+static FEED: [Key; 4] = [
+    Key {
+        name: "symbols",
+        about: "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, as a list or with commas.",
+        schema: || list(&json!({"type": "string", "pattern": "^\\S+-\\S+$"})),
+    },
+    Key {
+        name: "channels",
+        about: "Which kinds of data to stream, as a list or with commas. All of them by default.",
+        schema: || list(&json!({"enum": Channel::ALL.map(Channel::as_str)})),
+    },
+    Key {
+        name: "rest_url",
+        about: "Another address of the REST interface, together with `ws_url`.",
+        schema: || json!({"type": ["string", "null"], "pattern": "^https?://"}),
+    },
+    Key {
+        name: "ws_url",
+        about: "Another address of the WebSocket streams, together with `rest_url`.",
+        schema: || json!({"type": ["string", "null"], "pattern": "^wss?://"}),
+    },
+];
+
+/// The JSON Schema of at least one of `item`, as [`items`] reads them.
+fn list(item: &Value) -> Value {
+    json!({"type": ["array", "string", "null"], "items": item, "minItems": 1, "minLength": 1})
+}
+
+pub(super) fn schema() -> Value {
+    table(&VENUES)
+}
+
 pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
-    let venues = section.table(&["binance", "backpack"])?;
+    let venues = section.table(&names(&VENUES))?;
     let feeds = [
         venues
             .field("binance")
@@ -79,7 +126,7 @@ fn feed<V: Default>(
     new: fn(&str, &str) -> Result<V, InvalidUrl>,
     wrap: fn(V) -> Venue,
 ) -> Option<ConfiguredFeed> {
-    let fields = node.table(&["symbols", "channels", "rest_url", "ws_url"])?;
+    let fields = node.table(&names(&FEED))?;
     let symbols = fields.required("symbols").and_then(|node| {
         let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP";
         items(&node, expected, |text| Symbol::parse(text).ok())

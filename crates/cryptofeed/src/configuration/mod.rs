@@ -2,6 +2,7 @@
 
 mod address;
 mod feeds;
+mod keys;
 mod tls;
 
 use std::fs;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use clap::Args;
 use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
+use serde_json::Value;
 use transport_tunnel::TlsTrust;
 
 pub(crate) use self::address::Address;
@@ -65,6 +67,14 @@ fn default_file() -> Option<PathBuf> {
         // A file that cannot be read is reported by who reads it.
         _ => Some(DEFAULT_FILE.into()),
     }
+}
+
+/// The JSON Schema of a configuration file.
+pub(crate) fn schema() -> Value {
+    proxy_config::json_schema([
+        (feeds::SECTION, feeds::schema()),
+        (tls::SECTION, tls::schema()),
+    ])
 }
 
 /// A valid configuration.

@@ -3,15 +3,28 @@
 use std::error::Error;
 
 use proxy_config::Node;
+use serde_json::{Value, json};
 use transport_tunnel::TlsTrust;
 
+use super::keys::{Key, names, table};
 use crate::failure::chain;
 
 pub(super) const SECTION: &str = "tls";
 
+static KEYS: [Key; 1] = [Key {
+    name: "ca_file",
+    about: "PEM file of certificate authorities to trust beside the platform's. A relative path \
+            starts from the folder of the file that has it.",
+    schema: || json!({"type": ["string", "number", "boolean", "null"], "minLength": 1}),
+}];
+
+pub(super) fn schema() -> Value {
+    table(&KEYS)
+}
+
 /// The platform's certificate authorities and those of `ca_file`, if there is one.
 pub(super) fn read(node: &Node<'_>) -> Option<TlsTrust> {
-    let ca_file = node.table(&["ca_file"])?.field("ca_file")?;
+    let ca_file = node.table(&names(&KEYS))?.field("ca_file")?;
     TlsTrust::platform()
         .with_ca_file(ca_file.file_path()?)
         .map_err(|error| ca_file.report(cause(&error)))

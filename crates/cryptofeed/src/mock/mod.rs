@@ -1,6 +1,6 @@
 //! `cryptofeed mock`.
 
-mod ca_file;
+mod authority;
 mod listing;
 
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use testkit::{ProxyKind, TestCa};
 
-use self::ca_file::CaFile;
+use self::authority::Authority;
 use self::listing::Listing;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::stage::{self, Exchanges, Login, Ports, Proxy};
+use crate::stage::{Exchanges, Login, Ports, Proxy};
 use crate::stdout;
 
 const DETAILS: &str = "\
@@ -22,17 +22,17 @@ Ports, with --port N:
   With --only proxies the proxies begin at N.
 
 Certificate authority:
-  Each process has its own, which signs for the exchanges and for the https proxy and is gone when
-  the process ends. After a restart, programs have to load the file anew if they are to trust them.
-  The http and socks proxies need none.
+  It signs for the exchanges and for the https proxy; the http and socks proxies need none. Without
+  --ca-dir each process has its own, which is gone when the process ends. With --ca-dir, processes
+  can share one, and programs that trust it still do so after a restart. Its key is in the folder.
 
 Example, in two terminals:
   cryptofeed mock --print-config > mock.yaml
   cryptofeed run --config mock.yaml
 
 Exchanges and proxies by themselves, to stop and restart the proxies under a running feed:
-  cryptofeed mock --only exchanges --print-config > exchanges.yaml
-  cryptofeed mock --only proxies --port 9100 --print-config > proxies.yaml
+  cryptofeed mock --ca-dir ca --only exchanges --print-config > exchanges.yaml
+  cryptofeed mock --ca-dir ca --only proxies --port 9100 --print-config > proxies.yaml
   cat exchanges.yaml proxies.yaml > both.yaml; cryptofeed run --config both.yaml";
 
 /// Serve mock exchanges and real proxies on this machine, for tests
@@ -50,11 +50,12 @@ pub(crate) struct Mock {
     /// Listen on this port and those after it [default: any free ports]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
     port: Option<u16>,
-    /// Where to write the authority's certificate [default: a temporary file, removed at the end]
+    /// The folder of the authority [default: a new authority, its certificate in a temporary file]
     ///
-    /// A file that exists is added to, so that several mocks can have one file.
-    #[arg(long, value_name = "PATH")]
-    ca_file: Option<PathBuf>,
+    /// It holds ca.pem, the certificate, and ca-key.pem, the key. Both are made where they are
+    /// missing, and used again where they are not.
+    #[arg(long, value_name = "DIR")]
+    ca_dir: Option<PathBuf>,
     /// The user name that the proxies ask for
     #[arg(long, value_name = "NAME", default_value = "demo")]
     user: String,
@@ -75,19 +76,22 @@ enum Half {
 impl Mock {
     pub(crate) async fn execute(self) -> Result<(), Failure> {
         let mut interrupt = Interrupt::listen()?;
-        let ca = TestCa::new().map_err(stage::failure)?;
-        let ca_file = CaFile::write(&ca, self.ca_file.clone())?;
+        let authority = match &self.ca_dir {
+            Some(folder) => Authority::of(folder)?,
+            None => Authority::new()?,
+        };
+        let ca = authority.ca();
         let mut ports = self.port.map_or(Ports::Any, Ports::From);
         let exchanges = match self.only {
             Some(Half::Proxies) => None,
-            _ => Some(Exchanges::start(&ca, &mut ports).await?),
+            _ => Some(Exchanges::start(ca, &mut ports).await?),
         };
         let proxies = match self.only {
             Some(Half::Exchanges) => None,
-            _ => Some(self.start_proxies(&ca, &mut ports).await?),
+            _ => Some(self.start_proxies(ca, &mut ports).await?),
         };
         let listing = Listing {
-            ca_file: ca_file.path(),
+            ca_file: authority.certificate_file(),
             exchanges: exchanges.as_ref(),
             proxies: proxies.as_deref(),
         };

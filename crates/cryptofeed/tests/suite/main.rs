@@ -7,5 +7,7 @@ mod demo;
 mod mock;
 mod reload;
 mod run;
+mod schema;
+mod secrets;
 mod workspace;
 mod world;

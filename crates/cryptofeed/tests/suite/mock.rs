@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpListener};
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 use testkit::ExchangeTransport;
@@ -86,16 +87,18 @@ fn the_printed_configuration_is_ready_for_run() {
 }
 
 #[test]
-fn two_mocks_can_share_a_certificate_file() {
+fn two_mocks_of_one_folder_are_one_authority_also_after_a_restart() {
     let workspace = Workspace::new();
-    let half = |half| {
-        let arguments = ["mock", "--only", half, "--ca-file", "both.pem"];
-        let mock = workspace.start(&arguments, &[]);
-        let listing: Value = serde_json::from_str(&mock.line()).unwrap();
-        (mock, listing)
+    let port = free_ports().to_string();
+    let half = |half, more: &[&str]| {
+        let arguments = [&["mock", "--only", half, "--ca-dir", "ca"], more].concat();
+        workspace.start(&arguments, &[])
     };
-    let (_exchanges, exchanges) = half("exchanges");
-    let (_proxies, proxies) = half("proxies");
+    let listing = |mock: &Running| serde_json::from_str::<Value>(&mock.line()).unwrap();
+    // At the same time, in a folder that is not there yet.
+    let exchanges_mock = half("exchanges", &[]);
+    let proxies_mock = half("proxies", &["--port", &port]);
+    let (exchanges, proxies) = (listing(&exchanges_mock), listing(&proxies_mock));
     assert_eq!(exchanges["ca_file"], proxies["ca_file"]);
     assert_eq!(exchanges.get("proxies"), None);
     assert_eq!(proxies.get("exchanges"), None);
@@ -114,10 +117,34 @@ fn two_mocks_can_share_a_certificate_file() {
             "CRYPTOFEED_PROXY",
             proxies["proxies"]["https"]["url"].as_str().unwrap(),
         ),
-        ("CRYPTOFEED_TLS_CA_FILE", "both.pem"),
+        ("CRYPTOFEED_TLS_CA_FILE", "ca/ca.pem"),
     ];
-    let run = workspace.output(&["run", "--count", "20", "--duration", "30s"], &variables);
-    assert_eq!(run.stdout.lines().count(), 20, "{}", run.stderr);
+    let run = workspace.start(&["run"], &variables);
+    run.find(|line| line["type"] == "connected");
+    proxies_mock.terminate();
+    assert_eq!(proxies_mock.finish().0, Some(0));
+    run.find(|line| line["type"] == "disconnected");
+    let _proxies_mock = half("proxies", &["--port", &port]);
+    run.find(|line| line["type"] == "connected");
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let key = std::fs::metadata(workspace.path("ca/ca-key.pem")).unwrap();
+        assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn a_key_that_is_none_is_told_and_not_shown() {
+    let workspace = Workspace::new();
+    std::fs::create_dir(workspace.path("ca")).unwrap();
+    workspace.file("ca/ca-key.pem", "s3cret");
+    let mock = workspace.output(&["mock", "--ca-dir", "ca"], &[]);
+    assert_eq!(mock.code, Some(1));
+    assert!(mock.stderr.contains("ca/ca-key.pem"), "{}", mock.stderr);
+    assert!(!mock.stderr.contains("s3cret"), "{}", mock.stderr);
 }
 
 /// What `mock --print-config` prints; the last line is a rule for Backpack.
@@ -130,15 +157,16 @@ fn printed_configuration(mock: &Running) -> String {
     yaml
 }
 
-/// The first of six free ports in a row.
+/// The first of six free ports in a row, and other ones at every call.
 fn free_ports() -> u16 {
-    let mut first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 10_000).unwrap();
     loop {
+        let first = 20_000 + offset + TAKEN.fetch_add(6, Ordering::Relaxed);
         let listeners = (first..first + 6).map(|port| TcpListener::bind(("127.0.0.1", port)));
         if listeners.collect::<Result<Vec<_>, _>>().is_ok() {
             return first;
         }
-        first += 6;
     }
 }
 

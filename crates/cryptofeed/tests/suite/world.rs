@@ -35,9 +35,20 @@ impl World {
 
     /// A proxy with the credentials `u` and `s3cret` that comes from `127.0.0.<number>`.
     pub(crate) async fn proxy(&self, kind: ProxyKind, number: u8) -> MockProxy {
+        self.proxy_for(kind, number, "u", "s3cret").await
+    }
+
+    /// A proxy with these credentials that comes from `127.0.0.<number>`.
+    pub(crate) async fn proxy_for(
+        &self,
+        kind: ProxyKind,
+        number: u8,
+        user: &str,
+        password: &str,
+    ) -> MockProxy {
         MockProxy::builder(kind)
             .tls(self.ca.server_config(&[]).unwrap())
-            .credentials("u", "s3cret")
+            .credentials(user, password)
             .egress([127, 0, 0, number].into())
             .start()
             .await

@@ -1,0 +1,26 @@
+//! `cryptofeed schema`.
+
+use clap::Args;
+
+use crate::configuration;
+use crate::failure::Failure;
+use crate::stdout;
+
+const EXAMPLES: &str = "\
+Example, for editors that know the YAML language server:
+  cryptofeed schema > cryptofeed.schema.json
+  sed -i '1i # yaml-language-server: $schema=cryptofeed.schema.json' cryptofeed.yaml";
+
+/// Print the JSON Schema of a configuration file
+///
+/// Editors complete and check YAML, TOML and JSON files with it. It accepts everything that is valid
+/// by itself or together with environment variables; `check` has the last word.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = EXAMPLES)]
+pub(crate) struct Schema {}
+
+impl Schema {
+    pub(crate) fn execute(self) -> Result<(), Failure> {
+        stdout::print(&format!("{:#}\n", configuration::schema()))
+    }
+}

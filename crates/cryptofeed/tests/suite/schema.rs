@@ -1,0 +1,86 @@
+//! `cryptofeed schema`.
+
+use std::fs;
+
+use boon::{Compiler, Schemas};
+use serde_json::{Value, json};
+
+use crate::workspace::Workspace;
+
+/// The schema in the documentation, below the folder of this crate.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.schema.json");
+
+fn schema() -> String {
+    let schema = Workspace::new().output(&["schema"], &[]);
+    assert_eq!(schema.code, Some(0), "{}", schema.stderr);
+    schema.stdout
+}
+
+#[test]
+fn the_schema_in_the_documentation_is_that_of_the_command() {
+    let committed = fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == schema(),
+        "docs/config.schema.json is out of date; write it anew with\n\
+         cargo run -p cryptofeed -- schema > docs/config.schema.json"
+    );
+}
+
+/// Whether each document is accepted.
+fn accepted(documents: &[Value]) -> Vec<bool> {
+    let schema: Value = serde_json::from_str(&schema()).unwrap();
+    let mut compiler = Compiler::new();
+    compiler.add_resource("schema.json", schema).unwrap();
+    let mut schemas = Schemas::new();
+    let schema = compiler.compile("schema.json", &mut schemas).unwrap();
+    let documents = documents.iter();
+    documents
+        .map(|document| schemas.validate(document, schema).is_ok())
+        .collect()
+}
+
+#[test]
+fn the_schema_and_check_accept_and_refuse_the_same() {
+    let symbols = |symbols: Value| json!({"feeds": {"binance": {"symbols": symbols}}});
+    let feed = |mut fields: Value| {
+        fields["symbols"] = json!(["SOL-USDC-PERP"]);
+        json!({"feeds": {"backpack": fields}})
+    };
+    let urls = |rest, ws| feed(json!({"rest_url": rest, "ws_url": ws}));
+    let documents = [
+        json!({}),
+        json!({"proxy": "socks5h://u:p@h:1", "feeds": {}, "tls": {}}),
+        symbols(json!(["BTC-USDT", "ETH-USDT"])),
+        symbols(json!("BTC-USDT,ETH-USDT")),
+        json!({"feeds": {"binance": null}, "tls": null}),
+        feed(json!({"channels": ["trades", "ticker", "l2_book"]})),
+        feed(json!({"channels": null})),
+        urls("http://localhost:1", "ws://localhost:2"),
+        // From here on, what is wrong.
+        symbols(json!([])),
+        symbols(json!("")),
+        symbols(json!(["BTCUSDT"])),
+        symbols(json!({"BTC": "USDT"})),
+        feed(json!({"channels": ["candles"]})),
+        feed(json!({"depth": 5})),
+        urls("wss://localhost:1", "wss://localhost:2"),
+        urls("https://localhost:1", "https://localhost:2"),
+        json!({"feeds": {"kraken": {"symbols": ["BTC-USD"]}}}),
+        json!({"feeds": []}),
+        json!({"tls": {"ca_file": ""}}),
+        json!({"tls": {"ca_path": "certs"}}),
+        json!({"tsl": {}}),
+    ];
+    let workspace = Workspace::new();
+    for (document, is_accepted) in documents.iter().zip(accepted(&documents)) {
+        workspace.file("test.json", &document.to_string());
+        let check = workspace.output(&["check", "--config", "test.json"], &[]);
+        assert_eq!(
+            check.code == Some(0),
+            is_accepted,
+            "{document}: {}",
+            check.stderr
+        );
+    }
+    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 8);
+}

@@ -1,0 +1,142 @@
+//! Secrets are in no output of any command.
+
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use testkit::ProxyKind;
+
+use crate::workspace::{Finished, Workspace};
+use crate::world::World;
+
+/// What a URL has to escape and nothing else, as people write it.
+const USERINFO: &AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'%')
+    .add(b'/')
+    .add(b':')
+    .add(b'@');
+
+/// Only the password has a colon: HTTP's user names cannot.
+const USER: &str = "Qkanarie@/%ü";
+const PASSWORD: &str = "Zkanarie@/:%ß☂";
+
+fn escaped(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// Every form in which `secret` may turn up.
+fn forms(secret: &str) -> Vec<String> {
+    let bytes = secret.as_bytes();
+    let escaped = escaped(secret);
+    let list = format!("{:?}", &bytes[..6]);
+    let mut forms = vec![
+        // With it all longer forms that begin alike, such as those with escapes of any kind.
+        secret[..6].to_owned(),
+        secret.to_owned(),
+        utf8_percent_encode(secret, USERINFO).to_string(),
+        escaped.to_lowercase(),
+        escaped,
+        BASE64_STANDARD.encode(secret),
+        BASE64_STANDARD_NO_PAD.encode(secret),
+        BASE64_URL_SAFE.encode(secret),
+        // What does not depend on what follows.
+        BASE64_STANDARD.encode(&secret[..6]),
+        list.trim_matches(['[', ']']).to_owned(),
+    ];
+    // In the middle of something longer, the first bytes depend on what stands before.
+    for skipped in 1..3 {
+        forms.push(BASE64_STANDARD.encode(&bytes[skipped..skipped + 6]));
+    }
+    forms
+}
+
+fn check_hidden(what: &str, finished: &Finished) {
+    let Finished { stdout, stderr, .. } = finished;
+    let both = format!("{USER}:{PASSWORD}");
+    for form in [USER, PASSWORD, &both].into_iter().flat_map(forms) {
+        for output in [stdout, stderr] {
+            assert!(!output.contains(&form), "{what}: {form}: {output}");
+        }
+    }
+}
+
+/// The rule for a proxy with the canaries, written in the three ways there are.
+fn rules(kind: ProxyKind, address: &str) -> [String; 3] {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let (user, password) = (quoted(USER), quoted(PASSWORD));
+    let url = format!("{kind}://{}:{}@{address}", escaped(USER), escaped(PASSWORD));
+    [
+        quoted(&url),
+        format!("{{url: '{kind}://{address}', username: {user}, password: {password}}}"),
+        format!("{{url: '{kind}://{address}', username: {user}, password_file: password}}"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_shows_a_user_name_or_a_password() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    workspace.file("password", PASSWORD);
+    for kind in [ProxyKind::Http, ProxyKind::Socks5h, ProxyKind::Https] {
+        let strict = world.proxy(kind, 2).await;
+        let open = world.proxy_for(kind, 3, USER, PASSWORD).await;
+        let refused = rules(kind, &strict.address().to_string());
+        let accepted = rules(kind, &open.address().to_string());
+        for (refused, accepted) in refused.iter().zip(&accepted) {
+            let yaml = |rule: &str| {
+                format!(
+                    "tls: {{ca_file: ca.pem}}\n\
+                     proxy: {{enabled: true, default: {{http: {rule}, ws: {rule}}}}}\n{}",
+                    world.feeds()
+                )
+            };
+            workspace.file("refused.yaml", &yaml(refused));
+            workspace.file("accepted.yaml", &yaml(accepted));
+            // A URL with the canaries, at the place of everything else that can be wrong.
+            workspace.file(
+                "wrong.yaml",
+                &yaml(refused).replace("enabled: true", refused),
+            );
+            for (arguments, code) in [
+                (vec!["check", "--config", "refused.yaml"], 0),
+                (vec!["check", "--json", "--config", "refused.yaml"], 0),
+                (vec!["check", "--config", "wrong.yaml"], 2),
+                (vec!["schema"], 0),
+                (vec!["run", "--config", "wrong.yaml"], 2),
+                (
+                    vec!["run", "--config", "refused.yaml", "--duration", "500ms"],
+                    0,
+                ),
+                (vec!["run", "--config", "accepted.yaml", "--count", "50"], 0),
+            ] {
+                let arguments = [arguments, vec!["--log", "trace"]].concat();
+                let finished = workspace.output(&arguments, &[]);
+                let what = format!("{kind} {arguments:?}");
+                assert_eq!(finished.code, Some(code), "{what}: {}", finished.stderr);
+                check_hidden(&what, &finished);
+            }
+        }
+        let logins = strict.ledger().connections();
+        let mut logins = logins.iter().filter_map(|it| it.authentication);
+        assert!(logins.any(|login| !login.is_passed()), "{kind}");
+    }
+}
+
+#[test]
+fn a_canary_would_be_found_in_any_form() {
+    let basic = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    for shown in [
+        format!("{USER:?}"),
+        format!("{:?}", PASSWORD.as_bytes()),
+        format!("Proxy-Authorization: Basic {basic}"),
+        escaped(PASSWORD),
+    ] {
+        let finished = Finished {
+            code: Some(0),
+            stdout: String::new(),
+            stderr: format!("before {shown} after"),
+        };
+        let found = std::panic::catch_unwind(|| check_hidden("test", &finished));
+        assert!(found.is_err(), "{shown}");
+    }
+}

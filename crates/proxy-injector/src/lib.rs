@@ -48,3 +48,8 @@ pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
+
+/// Runs the code in this crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -31,3 +31,8 @@ mod io;
 pub use client::HttpClient;
 pub use connector::DialerConnector;
 pub use io::HyperConnection;
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

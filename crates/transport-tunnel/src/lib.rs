@@ -47,3 +47,8 @@ pub use socks5::Socks5Tunnel;
 pub use tcp::TcpDialer;
 pub use tls::{TlsDialer, http1_only, server_name, tls_error};
 pub use trust::{TlsTrust, TrustError};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -51,3 +51,8 @@ pub use reply::{Excerpt, Reply};
 pub use target::{Endpoint, InvalidTarget, Target};
 pub use url::Host;
 pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};
+
+/// Compiles the code in the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadMe;

@@ -1,0 +1,88 @@
+//! Market data of both venues, each through a proxy of its own, until both have a book.
+//!
+//! `cargo run -p feeds --example both_feeds` brings its own exchanges and proxies, and needs no
+//! network.
+
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, OrderBook, Subscription};
+use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
+use proxy_injector::ProxyInjector;
+use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use tokio::sync::mpsc;
+use transport_tunnel::TlsTrust;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ca = TestCa::new()?;
+    let tls = ca.server_config(&[])?;
+    let binance = MockExchange::binance().tls(tls.clone()).start().await?;
+    let backpack = MockExchange::backpack().tls(tls).start().await?;
+    let one = MockProxy::builder(ProxyKind::Http).start().await?;
+    let two = MockProxy::builder(ProxyKind::Socks5h).start().await?;
+
+    let binance_id = ExchangeId::new("binance")?;
+    let backpack_id = ExchangeId::new("backpack")?;
+    let rule = |proxy: &MockProxy| proxy.url().parse().map(ProxyConfig::new);
+    let settings = ProxySettings::new()
+        .with_enabled(true)
+        .with_strict(true)
+        .with_exchange(binance_id.clone(), ConnectionProxies::both(rule(&one)?))
+        .with_exchange(backpack_id.clone(), ConnectionProxies::both(rule(&two)?));
+    let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
+    let injector = Arc::new(ProxyInjector::new(settings).with_trust(trust));
+
+    let (sender, mut events) = mpsc::channel(1024);
+    let scope = injector.exchange(binance_id);
+    let feed = Feed::new(
+        Binance::new(&binance.rest_url(), &binance.ws_url())?,
+        Subscription::new(["BTC-USDT".parse()?], [Channel::Trades, Channel::L2Book])?,
+        Arc::new(scope.http()),
+        Arc::new(scope.websocket()),
+    );
+    tokio::spawn(feed.run(sender.clone()));
+    let scope = injector.exchange(backpack_id);
+    let feed = Feed::new(
+        Backpack::new(&backpack.rest_url(), &backpack.ws_url())?,
+        Subscription::new(["SOL-USDC".parse()?], Channel::ALL)?,
+        Arc::new(scope.http()),
+        Arc::new(scope.websocket()),
+    );
+    tokio::spawn(feed.run(sender));
+
+    let mut books: BTreeMap<_, OrderBook> = BTreeMap::new();
+    let mut changes = 0;
+    while let Some(event) = events.recv().await {
+        match event {
+            FeedEvent::Connected {
+                exchange, proxies, ..
+            } => println!("{exchange} via {proxies:?}"),
+            FeedEvent::Trade(trade) => {
+                println!("{} {} at {}", trade.symbol, trade.amount, trade.price);
+            }
+            FeedEvent::L2Snapshot(snapshot) => {
+                let book = books.entry(snapshot.symbol.clone()).or_default();
+                book.apply_snapshot(&snapshot);
+            }
+            FeedEvent::L2Delta(delta) => {
+                let book = books.entry(delta.symbol.clone()).or_default();
+                book.apply_delta(&delta);
+                changes += 1;
+            }
+            FeedEvent::BookInvalid { symbol, .. } => drop(books.remove(&symbol)),
+            _ => {}
+        }
+        if books.len() == 2 && changes > 20 {
+            break;
+        }
+    }
+    for (symbol, book) in &books {
+        if let (Some(bid), Some(ask)) = (book.best_bid(), book.best_ask()) {
+            println!("{symbol}: {} / {}", bid.price, ask.price);
+        }
+    }
+    Ok(())
+}

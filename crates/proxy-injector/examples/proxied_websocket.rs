@@ -1,0 +1,66 @@
+//! A WebSocket stream through a proxy, and its move to another while it runs.
+//!
+//! `cargo run -p proxy-injector --example proxied_websocket` brings its own exchange and proxies, and
+//! needs no network.
+
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, ProxyUrlError};
+use proxy_injector::ProxyInjector;
+use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use transport::{WsDialer, WsErrorKind, WsRequest};
+use transport_tunnel::TlsTrust;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ca = TestCa::new()?;
+    let exchange = MockExchange::binance()
+        .tls(ca.server_config(&[])?)
+        .start()
+        .await?;
+    let old = MockProxy::builder(ProxyKind::Socks5h)
+        .egress([127, 0, 0, 2].into())
+        .start()
+        .await?;
+    let new = MockProxy::builder(ProxyKind::Http)
+        .egress([127, 0, 0, 3].into())
+        .start()
+        .await?;
+
+    let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
+    let injector = Arc::new(ProxyInjector::new(through(&old)?).with_trust(trust));
+    let streams = injector.exchange(ExchangeId::new("binance")?).websocket();
+    let uri = format!("{}/ws/btcusdt@trade", exchange.ws_url());
+
+    let mut trades = 0;
+    for _connection in 0..2 {
+        let mut socket = streams.dial(WsRequest::new(uri.parse()?)?).await?;
+        while let Some(message) = socket.next().await {
+            match message {
+                Ok(message) => println!("{}", message.as_text().unwrap_or_default()),
+                Err(error) if error.kind() == WsErrorKind::RouteChanged => break,
+                Err(error) => return Err(error.into()),
+            }
+            trades += 1;
+            if trades == 3 {
+                injector.reload(through(&new)?);
+            } else if trades >= 6 {
+                break;
+            }
+        }
+    }
+    for connection in exchange.ledger().connections() {
+        println!("the exchange saw {}", connection.peer.ip());
+    }
+    Ok(())
+}
+
+fn through(proxy: &MockProxy) -> Result<ProxySettings, ProxyUrlError> {
+    let rule = ProxyConfig::new(proxy.url().parse()?);
+    Ok(ProxySettings::new()
+        .with_enabled(true)
+        .with_default(ConnectionProxies::both(rule)))
+}

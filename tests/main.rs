@@ -13,6 +13,7 @@
 
 mod capture;
 mod chains;
+mod documentation;
 mod environment;
 mod every_scheme;
 mod interop;

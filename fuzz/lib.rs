@@ -1,43 +1,102 @@
-//! What the fuzz targets have in common.
+//! What each fuzz target does with its input. The integration suite does the same with the seeds.
 
-use feeds::{Exchange, Symbol};
-use transport_tunnel::codec::{Handshake, HandshakeError, Step};
+use feeds::{Backpack, Binance, Exchange, Symbol};
+use proxy_config::{Credentials, ProxyUrl, Sources};
+use transport::Target;
+use transport_tunnel::codec::{
+    Connect, Handshake, HandshakeError, Socks4, Socks4Address, Socks5, Step,
+};
 
-/// Runs a handshake against a proxy that sends `reply`, cut after every `chunk` bytes, and then
-/// closes. Returns how many bytes belonged to the handshake.
-///
-/// # Panics
-/// If the handshake consumes more than it was shown, or goes on without end.
-pub fn run_handshake(
-    mut handshake: impl Handshake,
-    reply: &[u8],
-    chunk: usize,
-) -> Result<usize, HandshakeError> {
-    handshake.opening();
-    let (mut consumed, mut shown) = (0, 0);
-    loop {
-        let input = &reply[consumed..shown];
-        match handshake.advance(input)? {
-            Step::Read if shown == reply.len() => return Err(handshake.finish(input)),
-            Step::Read => shown = reply.len().min(shown + chunk.max(1)),
-            Step::Write { consumed: n, .. } => {
-                assert!(n <= input.len(), "consumed more than was there");
-                assert!(n > 0, "no progress");
-                consumed += n;
+/// Any text as a proxy URL: it is refused or understood, and shows nothing that may be a secret.
+pub fn proxy_url(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match ProxyUrl::parse(text) {
+        Ok(url) => {
+            let redacted = url.to_string();
+            let has_credentials = url.credentials().is_some();
+            assert_eq!(redacted, format!("{url:?}"));
+            assert_eq!(redacted.contains("***@"), has_credentials);
+            if !has_credentials {
+                assert_eq!(ProxyUrl::parse(&redacted).as_ref(), Ok(&url));
             }
-            Step::Done { consumed: n } => {
-                assert!(n <= input.len(), "consumed more than was there");
-                return Ok(consumed + n);
+        }
+        Err(error) => {
+            let userinfo = text
+                .split_once("://")
+                .and_then(|(_, rest)| rest.rsplit_once('@'));
+            // Shorter ones may stand in the words of the message by chance.
+            if let Some((userinfo, _)) = userinfo.filter(|(userinfo, _)| userinfo.len() > 12) {
+                assert!(!error.to_string().contains(userinfo));
             }
         }
     }
 }
 
-/// The outcome of a handshake must not depend on how the reply is cut.
-///
-/// # Panics
-/// If it does.
-pub fn assert_cut_makes_no_difference<H: Handshake>(make: impl Fn() -> H, data: &[u8]) {
+/// Any bytes as the answer to CONNECT.
+pub fn connect_reply(data: &[u8]) {
+    let target = target();
+    assert_cut_makes_no_difference(|| Connect::new(target.endpoint(), None), data);
+}
+
+/// Any bytes as the answer of a SOCKS4a proxy.
+pub fn socks4_reply(data: &[u8]) {
+    let name = Socks4Address::Name("h.example".to_owned());
+    assert_cut_makes_no_difference(|| Socks4::new(&name, 443, None).expect("a request"), data);
+}
+
+/// Any bytes as the answers of a SOCKS5 proxy.
+pub fn socks5_reply(data: &[u8]) {
+    let (target, login) = (target(), Credentials::new("alice", Some("secret")));
+    assert_cut_makes_no_difference(
+        || Socks5::new(target.endpoint(), Some(&login)).expect("a request"),
+        data,
+    );
+}
+
+/// Any bytes as a message or an answer of Binance.
+pub fn binance_message(data: &[u8]) {
+    const METADATA: &[u8] = br#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING",
+        "baseAsset":"BTC","quoteAsset":"USDT"}]}"#;
+    read_as_every_message(&Binance::default(), METADATA, data);
+}
+
+/// Any bytes as a message or an answer of Backpack.
+pub fn backpack_message(data: &[u8]) {
+    const METADATA: &[u8] = br#"[{"symbol":"SOL_USDC","baseSymbol":"SOL","quoteSymbol":"USDC",
+        "marketType":"SPOT","orderBookState":"Open","visible":true}]"#;
+    read_as_every_message(&Backpack::default(), METADATA, data);
+}
+
+/// Any text as a configuration file: it loads, or its problems are named.
+pub fn yaml_loader(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Err(errors) = Sources::new().with_text("fuzz.yaml", text).load() {
+        assert!(!errors.to_string().is_empty());
+    }
+}
+
+fn target() -> Target {
+    Target::parse("h.example", 443).expect("a target")
+}
+
+fn read_as_every_message(exchange: &impl Exchange, metadata: &[u8], data: &[u8]) {
+    let symbol = Symbol::parse("BTC-USDT").expect("a symbol");
+    let _ = exchange.parse_metadata(data);
+    let _ = exchange.parse_snapshot(&symbol, data, 0);
+    if let Ok(text) = std::str::from_utf8(data) {
+        let instruments = exchange
+            .parse_metadata(metadata)
+            .expect("a list of instruments");
+        let _ = exchange.decode(text, &instruments, i64::MAX);
+    }
+}
+
+/// The outcome of a handshake must not depend on how the reply is cut. The first byte says how.
+fn assert_cut_makes_no_difference<H: Handshake>(make: impl Fn() -> H, data: &[u8]) {
     let Some((chunk, reply)) = data.split_first() else {
         return;
     };
@@ -50,15 +109,28 @@ pub fn assert_cut_makes_no_difference<H: Handshake>(make: impl Fn() -> H, data: 
     }
 }
 
-/// Reads `data` as each kind of message that `exchange` can send.
-pub fn read_as_every_message(exchange: &impl Exchange, metadata: &[u8], data: &[u8]) {
-    let symbol = Symbol::parse("BTC-USDT").expect("a symbol");
-    let _ = exchange.parse_metadata(data);
-    let _ = exchange.parse_snapshot(&symbol, data, 0);
-    if let (Ok(text), Ok(instruments)) = (
-        std::str::from_utf8(data),
-        exchange.parse_metadata(metadata),
-    ) {
-        let _ = exchange.decode(text, &instruments, i64::MAX);
+/// Runs a handshake against a proxy that sends `reply`, cut after every `chunk` bytes, and then
+/// closes. Returns how many bytes belonged to the handshake.
+fn run_handshake(
+    mut handshake: impl Handshake,
+    reply: &[u8],
+    chunk: usize,
+) -> Result<usize, HandshakeError> {
+    handshake.opening();
+    let (mut consumed, mut shown) = (0, 0);
+    loop {
+        let input = &reply[consumed..shown];
+        match handshake.advance(input)? {
+            Step::Read if shown == reply.len() => return Err(handshake.finish(input)),
+            Step::Read => shown = reply.len().min(shown + chunk.max(1)),
+            Step::Write { consumed: n, .. } => {
+                assert!((1..=input.len()).contains(&n), "no progress, or too much");
+                consumed += n;
+            }
+            Step::Done { consumed: n } => {
+                assert!(n <= input.len(), "consumed more than was there");
+                return Ok(consumed + n);
+            }
+        }
     }
 }

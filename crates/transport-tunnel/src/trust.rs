@@ -117,3 +117,38 @@ impl TrustError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_certificate_is_named_with_the_reason() {
+        for (path, reason) in [
+            ("Cargo.toml", "no certificate in it"),
+            ("no-such.pem", "No such file"),
+        ] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+            let error = TlsTrust::platform().with_ca_file(&path).unwrap_err();
+            let shown = format!("load certificate authorities from {}", path.display());
+            assert_eq!(error.to_string(), shown);
+            assert!(error.source().unwrap().to_string().contains(reason));
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_none_is_refused() {
+        let pem = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(TlsTrust::platform().with_ca_pem(pem).is_err());
+        let cut = b"-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n";
+        assert!(TlsTrust::platform().with_ca_pem(cut).is_err());
+    }
+
+    #[test]
+    fn debug_counts_the_authorities() {
+        let shown = format!("{:?}", TlsTrust::platform());
+        assert!(shown.starts_with("TlsTrust { authorities: "), "{shown}");
+    }
+}

@@ -218,3 +218,12 @@ async fn a_failed_dial_is_handed_on_as_it_is() {
         );
     }
 }
+
+#[tokio::test]
+async fn debug_shows_the_limits_of_a_client_and_no_dialer() {
+    let shown = format!("{:?}", client(PanickingDialer).with_max_response(9));
+    assert_eq!(
+        shown,
+        "HttpClient { response_timeout: 30s, max_response: 9, .. }"
+    );
+}

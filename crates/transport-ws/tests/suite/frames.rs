@@ -4,7 +4,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message as Frame;
 use transport::{Message, WsDialer, WsErrorKind};
+use transport_ws::Hooks;
 
 use crate::common::{client, exchange, open, request};
 
@@ -128,4 +130,56 @@ async fn text_that_is_no_utf_8_is_not_sent() {
         .unwrap_err();
     assert_eq!(error.kind(), WsErrorKind::Protocol);
     socket.send(Message::text("fine")).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_kind_of_message_reaches_the_exchange_as_it_is() {
+    let (sender, mut arrived) = unbounded_channel();
+    let exchange = exchange(move |mut stream: WebSocketStream<DuplexStream>| {
+        let sender = sender.clone();
+        async move {
+            while let Some(Ok(frame)) = stream.next().await {
+                sender.send(frame).unwrap();
+            }
+        }
+    });
+    let mut socket = client(exchange)
+        .dial(request("ws://h.example/"))
+        .await
+        .unwrap();
+    for (message, frame) in [
+        (Message::text("hello"), Frame::text("hello")),
+        (Message::Binary("b".into()), Frame::binary("b")),
+        (Message::Ping("1".into()), Frame::Ping("1".into())),
+        (Message::Pong("2".into()), Frame::Pong("2".into())),
+    ] {
+        socket.send(message).await.unwrap();
+        assert_eq!(arrived.recv().await, Some(frame));
+    }
+    let farewell = Message::Close(Some((1000, "bye".to_owned())));
+    socket.send(farewell).await.unwrap();
+    let close = arrived.recv().await.unwrap();
+    assert!(matches!(close, Frame::Close(Some(close)) if close.reason == "bye"));
+}
+
+#[tokio::test]
+async fn text_that_is_no_utf8_is_not_sent() {
+    let mut socket = open(TEXT_OK, true).await;
+    let error = socket
+        .send(Message::Text((&b"\xff"[..]).into()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), WsErrorKind::Protocol);
+    socket.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn debug_shows_what_a_client_has_and_nothing_of_what_it_says() {
+    let hooks = Hooks::default();
+    assert_eq!(
+        format!("{hooks:?}"),
+        "Hooks { authenticator: false, observer: false }"
+    );
+    let shown = format!("{:?}", client(exchange(async |_| ())).with_hooks(hooks));
+    assert_eq!(shown, "WsClient { timeout: 10s, .. }");
 }

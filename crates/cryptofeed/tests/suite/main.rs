@@ -4,6 +4,7 @@
 mod check;
 mod child;
 mod demo;
+mod documentation;
 mod mock;
 mod reload;
 mod run;

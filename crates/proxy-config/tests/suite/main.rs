@@ -23,6 +23,8 @@ mod logins;
 #[cfg(test)]
 mod origins;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod precedence;
 #[cfg(test)]
 mod properties;

@@ -5,4 +5,6 @@ mod ambient;
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod parity;
+#[cfg(test)]
 mod table;

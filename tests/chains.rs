@@ -1,24 +1,19 @@
 //! Proxies behind proxies, of any mix, from configuration.
 
-use proxy_config::{ConnectionProxies, ProxyConfig, ProxyServer, ProxySettings, ProxyUrl};
+use proxy_config::Sources;
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use transport::{DialErrorKind, Hop, Phase, WsDialer};
 
 use crate::world::{BINANCE, Injected, World, egress, soon, ws_request};
 
-fn server(proxy: &MockProxy) -> ProxyServer {
-    ProxyServer::new(ProxyUrl::parse(&proxy.url()).unwrap())
-}
-
-/// An injector whose every connection passes all `hops`, the nearest first.
+/// An injector whose every connection passes all `hops`, the nearest first, as a file says.
 fn through(world: &World, hops: &[&MockProxy]) -> Injected {
     let (exit, via) = hops.split_last().unwrap();
-    let chain = ProxyConfig::from(server(exit)).with_via(via.iter().map(|hop| server(hop)));
-    world.injector(
-        ProxySettings::new()
-            .with_enabled(true)
-            .with_default(ConnectionProxies::both(chain)),
-    )
+    let via: Vec<_> = via.iter().map(|hop| format!("'{}'", hop.url())).collect();
+    let chain = format!("{{url: '{}', via: [{}]}}", exit.url(), via.join(", "));
+    let yaml = format!("proxy: {{enabled: true, default: {{http: {chain}, websocket: {chain}}}}}");
+    let loaded = Sources::new().with_text("chain.yaml", yaml).load().unwrap();
+    world.injector(loaded.into_settings())
 }
 
 async fn passes_every_hop(kinds: &[ProxyKind]) {

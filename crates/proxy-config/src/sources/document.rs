@@ -27,7 +27,7 @@ use crate::settings::ProxySettings;
 ///     document.into_loaded().unwrap_err().to_string(),
 ///     "proxy (from cryptofeed.yaml:1:9): Unsupported proxy scheme: ftp; \
 ///      expected http, https, socks4, socks4a, socks5 or socks5h\n\
-///      tls.ca_flie (from cryptofeed.yaml:1:37): \
+///      tls.ca_flie (from cryptofeed.yaml:1:42): \
 ///      unknown key; did you mean `ca_file`? (known keys: ca_file)"
 /// );
 /// ```

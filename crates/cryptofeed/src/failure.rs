@@ -1,12 +1,11 @@
 //! Why a command failed, and the exit code of that.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use proxy_config::ConfigErrors;
-use transport::BoxError;
+use transport::{BoxError, chain};
 
 /// What ended a command before its time.
 #[derive(Debug)]
@@ -70,18 +69,6 @@ impl From<ConfigErrors> for Failure {
     fn from(errors: ConfigErrors) -> Self {
         Self::Configuration(errors.iter().map(ToString::to_string).collect())
     }
-}
-
-/// An error with its causes: `open a tunnel: connection refused`.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Writing to a string cannot fail.
-        let _ = write!(text, ": {error}");
-        cause = error.source();
-    }
-    text
 }
 
 fn lines(message: &mut String, title: &str, problems: &[String]) {

@@ -4,10 +4,10 @@ use std::error::Error;
 
 use proxy_config::Node;
 use serde_json::{Value, json};
+use transport::chain;
 use transport_tunnel::TlsTrust;
 
 use super::keys::{Key, names, table};
-use crate::failure::chain;
 
 pub(super) const SECTION: &str = "tls";
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::pool::PoolConfig;
 use crate::proxy_config::ProxyConfig;
 use crate::transport::Transport;
 
@@ -12,13 +13,15 @@ pub(crate) const DIRECT: &str = "direct";
 
 /// How the connections of one transport are made.
 ///
-/// Exhaustive on purpose: there is no third way.
+/// Exhaustive on purpose: there is no other way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProxyRule {
     /// Without a proxy, even where a default would have one.
     Direct,
     /// Through this proxy.
     Proxy(ProxyConfig),
+    /// Through one of these proxies.
+    Pool(PoolConfig),
 }
 
 impl From<ProxyConfig> for ProxyRule {
@@ -27,12 +30,19 @@ impl From<ProxyConfig> for ProxyRule {
     }
 }
 
-/// `direct`, or the proxy's URLs without their credentials.
+impl From<PoolConfig> for ProxyRule {
+    fn from(pool: PoolConfig) -> Self {
+        Self::Pool(pool)
+    }
+}
+
+/// `direct`, or the proxies' URLs without their credentials.
 impl fmt::Display for ProxyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str(DIRECT),
             Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Pool(pool) => pool.fmt(f),
         }
     }
 }
@@ -42,6 +52,7 @@ impl Serialize for ProxyRule {
         match self {
             Self::Direct => serializer.serialize_str(DIRECT),
             Self::Proxy(proxy) => proxy.serialize(serializer),
+            Self::Pool(pool) => pool.serialize(serializer),
         }
     }
 }

@@ -77,6 +77,7 @@ impl<'de> Deserialize<'de> for ProxyConfig {
         match ProxyRule::deserialize(deserializer)? {
             ProxyRule::Proxy(proxy) => Ok(proxy),
             ProxyRule::Direct => Err(D::Error::custom("expected a proxy, found `direct`")),
+            ProxyRule::Pool(_) => Err(D::Error::custom("expected one proxy, found a pool")),
         }
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
+//! - [`PoolConfig`]: several proxies to choose from.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
 //! - [`AmbientProxies`]: what `HTTPS_PROXY` and its like say, for those who ask for it.
 //! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
@@ -19,10 +20,12 @@ mod destination;
 mod error;
 mod exchange_id;
 mod files;
+mod handshake_mode;
 mod json_schema;
 mod keys;
 mod no_proxy;
 mod node;
+mod pool;
 mod proxy_config;
 mod proxy_server;
 mod proxy_url;
@@ -41,8 +44,10 @@ pub use credentials::{Credentials, CredentialsError};
 pub use destination::Destination;
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
+pub use handshake_mode::HandshakeMode;
 pub use json_schema::json_schema;
 pub use node::{Node, Table};
+pub use pool::{InvalidPool, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
 pub use proxy_config::{InvalidTimeout, ProxyConfig};
 pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};

@@ -66,6 +66,12 @@ impl ProxyConfig {
         Ok(self)
     }
 
+    /// The same proxy with a timeout that is known to be in its range.
+    pub(crate) fn with_timeout(mut self, seconds: u64) -> Self {
+        self.timeout_seconds = seconds;
+        self
+    }
+
     /// The proxy that connections leave from: the one that connects to the target.
     #[must_use]
     pub fn server(&self) -> &ProxyServer {

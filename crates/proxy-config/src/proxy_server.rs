@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::handshake_mode::HandshakeMode;
 use crate::proxy_url::ProxyUrl;
 
-/// One proxy: where it is, how to log in, and whom to trust that it is the right one.
+/// One proxy: where it is, how to log in, whom to trust that it is the right one, and how to speak
+/// with it.
 ///
 /// ```
 /// use proxy_config::{ProxyServer, ProxyUrl};
@@ -20,13 +22,20 @@ use crate::proxy_url::ProxyUrl;
 pub struct ProxyServer {
     url: ProxyUrl,
     ca_file: Option<PathBuf>,
+    handshake: HandshakeMode,
+    quick_ack: bool,
 }
 
 impl ProxyServer {
     /// A proxy that must prove itself, if its scheme is `https`, to whom the program trusts anyway.
     #[must_use]
     pub fn new(url: ProxyUrl) -> Self {
-        Self { url, ca_file: None }
+        Self {
+            url,
+            ca_file: None,
+            handshake: HandshakeMode::default(),
+            quick_ack: false,
+        }
     }
 
     /// The same proxy, trusted as well if an authority in this PEM file vouches for it. Of no
@@ -34,6 +43,22 @@ impl ProxyServer {
     #[must_use]
     pub fn with_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca_file = Some(path.into());
+        self
+    }
+
+    /// The same proxy, asked for tunnels in another way.
+    #[must_use]
+    pub fn with_handshake(mut self, mode: HandshakeMode) -> Self {
+        self.handshake = mode;
+        self
+    }
+
+    /// The same proxy, with what it sends acknowledged at once or not. Of no consequence to one
+    /// that is reached through another, or where the operating system has no such option (it is
+    /// `TCP_QUICKACK` of Linux).
+    #[must_use]
+    pub fn with_quick_ack(mut self, quick_ack: bool) -> Self {
+        self.quick_ack = quick_ack;
         self
     }
 
@@ -50,11 +75,29 @@ impl ProxyServer {
         self.ca_file.as_deref()
     }
 
+    /// How the proxy is asked for tunnels.
+    #[must_use]
+    pub fn handshake(&self) -> HandshakeMode {
+        self.handshake
+    }
+
+    /// Whether what the proxy sends is acknowledged at once.
+    #[must_use]
+    pub fn quick_ack(&self) -> bool {
+        self.quick_ack
+    }
+
     /// The fields, for a map that may have others.
     pub(crate) fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("url", &self.url)?;
         if let Some(path) = &self.ca_file {
             map.serialize_entry("tls", &Tls { ca_file: path })?;
+        }
+        if self.handshake != HandshakeMode::default() {
+            map.serialize_entry("handshake", &self.handshake)?;
+        }
+        if self.quick_ack {
+            map.serialize_entry("quick_ack", &self.quick_ack)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use proxy_config::{ProxyConfig, ProxyRule};
+use proxy_config::{PoolConfig, ProxyConfig, ProxyRule};
 
 /// A route, and what it was derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub enum Route<'a> {
     Direct,
     /// Through this proxy.
     Proxy(&'a ProxyConfig),
+    /// Through one of these proxies.
+    Pool(&'a PoolConfig),
     /// Not at all: no rule applies, and the settings are strict.
     Refused,
 }
@@ -48,6 +50,7 @@ impl<'a> From<&'a ProxyRule> for Route<'a> {
         match rule {
             ProxyRule::Direct => Self::Direct,
             ProxyRule::Proxy(proxy) => Self::Proxy(proxy),
+            ProxyRule::Pool(pool) => Self::Pool(pool),
         }
     }
 }

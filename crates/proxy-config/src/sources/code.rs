@@ -4,6 +4,7 @@ use config::{Map, Value};
 
 use super::PROXY;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
+use crate::pool::PoolConfig;
 use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
@@ -42,16 +43,33 @@ fn block(proxies: &ConnectionProxies) -> Value {
 }
 
 fn slot(rule: &ProxyRule) -> Value {
-    let proxy = match rule {
+    let (mut fields, via, timeout) = match rule {
         ProxyRule::Direct => return value(DIRECT),
-        ProxyRule::Proxy(proxy) => proxy,
+        ProxyRule::Proxy(proxy) => (server(proxy.server()), proxy.via(), proxy.timeout_seconds()),
+        ProxyRule::Pool(pool) => (
+            Map::from([("pool".to_owned(), choice(pool))]),
+            pool.via(),
+            pool.timeout_seconds(),
+        ),
     };
-    let mut fields = server(proxy.server());
-    let timeout = value(proxy.timeout_seconds().to_string());
-    fields.insert("timeout_seconds".to_owned(), timeout);
-    let via = proxy.via().iter().map(|hop| value(server(hop)));
+    fields.insert("timeout_seconds".to_owned(), value(timeout.to_string()));
+    let via = via.iter().map(|hop| value(server(hop)));
     fields.insert("via".to_owned(), value(via.collect::<Vec<_>>()));
     value(fields)
+}
+
+fn choice(pool: &PoolConfig) -> Value {
+    let proxies = pool.members().iter().map(|member| {
+        let mut fields = server(member.server());
+        fields.insert("weight".to_owned(), value(member.weight().to_string()));
+        fields.insert("enabled".to_owned(), value(member.is_enabled().to_string()));
+        value(fields)
+    });
+    let strategy = value(pool.strategy().as_str());
+    value(Map::from([
+        ("strategy".to_owned(), strategy),
+        ("proxies".to_owned(), value(proxies.collect::<Vec<_>>())),
+    ]))
 }
 
 fn server(server: &ProxyServer) -> Map<String, Value> {

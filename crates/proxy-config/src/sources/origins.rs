@@ -31,7 +31,7 @@ impl<'a> RuleOrigins<'a> {
     pub(super) fn of_variable(variable: &'a str, rule: &ProxyRule) -> Self {
         let key = match rule {
             ProxyRule::Direct => DIRECT,
-            ProxyRule::Proxy(_) => "url",
+            ProxyRule::Proxy(_) | ProxyRule::Pool(_) => "url",
         };
         Self::new(vec![(key.to_owned(), variable)], rule)
     }

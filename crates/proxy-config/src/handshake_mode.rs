@@ -1,0 +1,46 @@
+//! How a proxy is asked for a tunnel.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// How much is sent to a proxy before it has answered.
+///
+/// Exhaustive on purpose: whoever dials must say what each mode means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HandshakeMode {
+    /// Nothing but what its protocol has next. Every proxy can cope with that.
+    #[default]
+    Standard,
+    /// Everything up to the target's first answer, in one flight. If the proxy does not answer
+    /// soon, the dial begins again in the standard way.
+    Optimistic,
+    /// The first dial is standard, the second optimistic; further ones are what has worked.
+    Auto,
+}
+
+impl HandshakeMode {
+    pub(crate) const ALL: [Self; 3] = [Self::Standard, Self::Optimistic, Self::Auto];
+
+    /// The mode as it stands in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Optimistic => "optimistic",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+impl fmt::Display for HandshakeMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for HandshakeMode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

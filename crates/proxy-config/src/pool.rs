@@ -1,0 +1,274 @@
+//! Several proxies for the same connections.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+
+use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, InvalidTimeout, ProxyConfig, TIMEOUT_SECONDS};
+use crate::proxy_server::ProxyServer;
+
+/// How much of the work one member of a pool may get, compared with the others.
+pub(crate) const WEIGHT: RangeInclusive<u64> = 1..=100;
+
+pub(crate) const DEFAULT_WEIGHT: u64 = 1;
+
+/// Several proxies to choose from, connection by connection.
+///
+/// ```
+/// use proxy_config::{PoolConfig, PoolMember, PoolStrategy, ProxyUrl};
+///
+/// let [a, b] = ["socks5h://a.example:1080", "socks5h://b.example:1080"];
+/// let strong = PoolMember::new(a.parse::<ProxyUrl>()?).with_weight(2)?;
+/// let pool = PoolConfig::new([strong, PoolMember::new(b.parse::<ProxyUrl>()?)])?
+///     .with_strategy(PoolStrategy::LeastConnections);
+/// assert_eq!(pool.to_string(), "least_connections of socks5h://a.example:1080, socks5h://b.example:1080");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PoolConfig {
+    strategy: PoolStrategy,
+    members: Vec<PoolMember>,
+    via: Vec<ProxyServer>,
+    timeout_seconds: u64,
+}
+
+impl PoolConfig {
+    /// A pool of proxies that are reached directly and taken in turns, with the default timeout of
+    /// 30 seconds.
+    ///
+    /// # Errors
+    /// [`InvalidPool`] if no member is enabled.
+    pub fn new(members: impl IntoIterator<Item = PoolMember>) -> Result<Self, InvalidPool> {
+        let members: Vec<_> = members.into_iter().collect();
+        if !members.iter().any(PoolMember::is_enabled) {
+            return Err(InvalidPool);
+        }
+        Ok(Self {
+            strategy: PoolStrategy::default(),
+            members,
+            via: Vec::new(),
+            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        })
+    }
+
+    /// The same pool, chosen from in another way.
+    #[must_use]
+    pub fn with_strategy(mut self, strategy: PoolStrategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// The same pool behind proxies that are passed first, the nearest first.
+    #[must_use]
+    pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
+        self.via = via.into_iter().collect();
+        self
+    }
+
+    /// The same pool with another timeout, in whole seconds from 1 to 300.
+    ///
+    /// # Errors
+    /// [`InvalidTimeout`] if `seconds` is outside that range.
+    pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
+        if !TIMEOUT_SECONDS.contains(&seconds) {
+            return Err(InvalidTimeout);
+        }
+        self.timeout_seconds = seconds;
+        Ok(self)
+    }
+
+    /// How to choose.
+    #[must_use]
+    pub fn strategy(&self) -> PoolStrategy {
+        self.strategy
+    }
+
+    /// The proxies to choose from, those that are not enabled included.
+    #[must_use]
+    pub fn members(&self) -> &[PoolMember] {
+        &self.members
+    }
+
+    /// The proxies to pass on the way to any member, the nearest first.
+    #[must_use]
+    pub fn via(&self) -> &[ProxyServer] {
+        &self.via
+    }
+
+    /// How long a whole dial may take, whatever members it tries.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    /// [`timeout`](Self::timeout) in seconds.
+    #[must_use]
+    pub fn timeout_seconds(&self) -> u64 {
+        self.timeout_seconds
+    }
+
+    /// The way through each member that is enabled.
+    pub fn proxies(&self) -> impl Iterator<Item = ProxyConfig> {
+        let enabled = self.members.iter().filter(|member| member.is_enabled());
+        enabled.map(|member| {
+            ProxyConfig::from(member.server().clone())
+                .with_via(self.via.iter().cloned())
+                .with_timeout(self.timeout_seconds)
+        })
+    }
+}
+
+/// The strategy, the URLs without their credentials, and what is passed before.
+impl fmt::Display for PoolConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of ", self.strategy)?;
+        for (index, member) in self.members.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", member.server())?;
+        }
+        for server in self.via.iter().rev() {
+            write!(f, " via {server}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for PoolConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("pool", &Choice(self))?;
+        if !self.via.is_empty() {
+            map.serialize_entry("via", &self.via)?;
+        }
+        map.serialize_entry("timeout_seconds", &self.timeout_seconds)?;
+        map.end()
+    }
+}
+
+/// What stands under the key `pool`.
+struct Choice<'a>(&'a PoolConfig);
+
+impl Serialize for Choice<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Pool", 2)?;
+        fields.serialize_field("strategy", self.0.strategy.as_str())?;
+        fields.serialize_field("proxies", &self.0.members)?;
+        fields.end()
+    }
+}
+
+/// One proxy of a pool.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PoolMember {
+    server: ProxyServer,
+    weight: u64,
+    is_enabled: bool,
+}
+
+impl PoolMember {
+    /// An enabled member of weight 1.
+    #[must_use]
+    pub fn new(server: impl Into<ProxyServer>) -> Self {
+        Self {
+            server: server.into(),
+            weight: DEFAULT_WEIGHT,
+            is_enabled: true,
+        }
+    }
+
+    /// The same member with another weight, from 1 to 100: one of weight 2 gets twice as much of
+    /// the work as one of weight 1.
+    ///
+    /// # Errors
+    /// [`InvalidWeight`] if `weight` is outside that range.
+    pub fn with_weight(mut self, weight: u64) -> Result<Self, InvalidWeight> {
+        if !WEIGHT.contains(&weight) {
+            return Err(InvalidWeight);
+        }
+        self.weight = weight;
+        Ok(self)
+    }
+
+    /// The same member, enabled or not.
+    #[must_use]
+    pub fn with_enabled(mut self, is_enabled: bool) -> Self {
+        self.is_enabled = is_enabled;
+        self
+    }
+
+    /// The proxy.
+    #[must_use]
+    pub fn server(&self) -> &ProxyServer {
+        &self.server
+    }
+
+    /// How much of the work it gets, compared with the others.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.weight
+    }
+
+    /// Whether it can be chosen at all.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+}
+
+impl Serialize for PoolMember {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.server.serialize_fields(&mut map)?;
+        map.serialize_entry("weight", &self.weight)?;
+        map.serialize_entry("enabled", &self.is_enabled)?;
+        map.end()
+    }
+}
+
+/// How a pool chooses among its members.
+///
+/// Exhaustive on purpose: whoever chooses must say what each strategy means.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PoolStrategy {
+    /// In turns, each as often as its weight says.
+    #[default]
+    RoundRobin,
+    /// By chance, each as likely as its weight says.
+    Random,
+    /// The one that has the fewest connections for its weight.
+    LeastConnections,
+}
+
+impl PoolStrategy {
+    pub(crate) const ALL: [Self; 3] = [Self::RoundRobin, Self::Random, Self::LeastConnections];
+
+    /// The strategy as it stands in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RoundRobin => "round_robin",
+            Self::Random => "random",
+            Self::LeastConnections => "least_connections",
+        }
+    }
+}
+
+impl fmt::Display for PoolStrategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A pool that offers nothing to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a pool needs at least one proxy that is enabled")]
+#[non_exhaustive]
+pub struct InvalidPool;
+
+/// A weight that is out of range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the weight must be from 1 to 100")]
+#[non_exhaustive]
+pub struct InvalidWeight;

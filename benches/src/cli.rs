@@ -1,0 +1,148 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::{Result, chain};
+use crate::report::{Measurement, Report};
+use crate::settings::Settings;
+use crate::{build, decode, dial, plot, receive, resolve, rest, scale};
+
+/// Benchmarks, side by side with what a user would pick instead.
+#[derive(Debug, Parser)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Where the figures are kept. A benchmark that is run again replaces its own.
+    #[arg(long, global = true, default_value = default_output())]
+    output: PathBuf,
+    /// Measure each contender this often.
+    #[arg(long, global = true)]
+    rounds: Option<usize>,
+    /// Only see whether everything works: one short round.
+    #[arg(long, global = true)]
+    quick: bool,
+}
+
+fn default_output() -> &'static str {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/results.json")
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Every benchmark but `build`, in at most ten minutes.
+    All,
+    /// From socket to text message, and to normalised event.
+    Receive,
+    /// From text message to normalised event.
+    Decode,
+    /// Which proxy an exchange has.
+    Resolve,
+    /// How long the workspace takes to build, and how large it is.
+    Build,
+    /// From nothing to the first frame or byte.
+    Dial,
+    /// REST requests over connections that stay open.
+    Rest,
+    /// Memory and cost of many connections.
+    Scale,
+    /// Draws the figures.
+    Plot {
+        /// Where the drawings go.
+        #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance"))]
+        directory: PathBuf,
+    },
+    /// What a benchmark starts as a process of its own.
+    #[command(subcommand, hide = true)]
+    Child(Child),
+}
+
+/// A process of its own that a benchmark needs. It ends when its standard input does.
+#[derive(Debug, Subcommand)]
+enum Child {
+    /// The server and the proxy of `receive`.
+    Receive(receive::Serve),
+}
+
+impl Child {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Receive(serve) => serve.run(),
+        }
+    }
+}
+
+type Benchmark = fn(&Settings) -> Result<Vec<Measurement>>;
+
+impl Cli {
+    pub(crate) fn execute(self) -> Result<()> {
+        let all: [(&str, Benchmark); 6] = [
+            ("resolve", resolve::run),
+            ("decode", decode::run),
+            ("receive", receive::run),
+            ("dial", dial::run),
+            ("rest", rest::run),
+            ("scale", scale::run),
+        ];
+        let options = self.options;
+        match self.command {
+            Command::All => options.run(&all),
+            Command::Receive => options.run(&[("receive", receive::run)]),
+            Command::Decode => options.run(&[("decode", decode::run)]),
+            Command::Resolve => options.run(&[("resolve", resolve::run)]),
+            Command::Build => options.run(&[("build", build::run)]),
+            Command::Dial => options.run(&[("dial", dial::run)]),
+            Command::Rest => options.run(&[("rest", rest::run)]),
+            Command::Scale => options.run(&[("scale", scale::run)]),
+            Command::Plot { directory } => plot::draw(&Report::load(&options.output)?, &directory),
+            Command::Child(child) => child.run(),
+        }
+    }
+}
+
+impl Options {
+    fn settings(&self) -> Settings {
+        let settings = if self.quick {
+            Settings::quick()
+        } else {
+            Settings::thorough()
+        };
+        Settings {
+            rounds: self.rounds.unwrap_or(settings.rounds).max(1),
+            ..settings
+        }
+    }
+
+    #[expect(
+        clippy::print_stdout,
+        reason = "the tables are what the program is for"
+    )]
+    fn run(&self, benchmarks: &[(&str, Benchmark)]) -> Result<()> {
+        let settings = self.settings();
+        let mut report = Report::load_or_new(&self.output)?;
+        let mut failures = Vec::new();
+        for (section, benchmark) in benchmarks {
+            match benchmark(&settings) {
+                Ok(measurements) => {
+                    report.replace(section, measurements);
+                    println!("{}", report.tables(section));
+                    report.store(&self.output)?;
+                }
+                Err(error) => failures.push(format!("{section}: {}", chain(&error))),
+            }
+        }
+        println!("{}", report.verdict());
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(failures.join("\n").into())
+        }
+    }
+}

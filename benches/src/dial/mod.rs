@@ -1,0 +1,9 @@
+//! From nothing to the first frame or byte.
+
+use crate::error::Result;
+use crate::report::Measurement;
+use crate::settings::Settings;
+
+pub(crate) fn run(_settings: &Settings) -> Result<Vec<Measurement>> {
+    Ok(Vec::new())
+}

@@ -1,0 +1,34 @@
+//! CPU time, and where it is spent.
+
+use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
+
+/// The CPU time of this process, user and system, of all its threads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu(Duration);
+
+impl Cpu {
+    pub(crate) fn now() -> Self {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        Self(Duration::try_from(time).unwrap_or_default())
+    }
+
+    /// What was spent since then.
+    pub(crate) fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+}
+
+/// Keeps this thread, and those that it will start, on one of the cores, so that a client and its
+/// server do not disturb each other. On a machine with too few cores it does nothing.
+pub(crate) fn pin(core: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if core < cores {
+        let mut set = CpuSet::new();
+        set.set(core);
+        // A container may forbid it; then the figures are noisier.
+        let _ = sched_setaffinity(None, &set);
+    }
+}

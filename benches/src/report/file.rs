@@ -1,0 +1,72 @@
+//! The figures of all benchmarks, in a file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::machine::Machine;
+use super::measurement::{Measurement, Target};
+use super::table;
+use crate::error::Result;
+
+/// The figures of all benchmarks that were run.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Report {
+    machine: Machine,
+    sections: BTreeMap<String, Vec<Measurement>>,
+}
+
+impl Report {
+    pub(crate) fn load(path: &Path) -> Result<Self> {
+        let text =
+            fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// The figures in `path`; none if there is no such file.
+    pub(crate) fn load_or_new(path: &Path) -> Result<Self> {
+        match fs::exists(path) {
+            Ok(true) => Self::load(path),
+            Ok(false) => Ok(Self::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn store(&self, path: &Path) -> Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(fs::write(path, text)?)
+    }
+
+    /// Forgets what was known of `section`.
+    pub(crate) fn replace(&mut self, section: &str, measurements: Vec<Measurement>) {
+        self.machine = Machine::this();
+        self.sections.insert(section.to_owned(), measurements);
+    }
+
+    pub(crate) fn section(&self, section: &str) -> &[Measurement] {
+        self.sections.get(section).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tables of one section, and how its targets were met.
+    pub(crate) fn tables(&self, section: &str) -> String {
+        table::groups(section, self.section(section))
+    }
+
+    /// Every target of every section.
+    pub(crate) fn verdict(&self) -> String {
+        let targets = self.sections.iter().flat_map(|(section, measurements)| {
+            let of_one = |measurement: &'_ Measurement| -> Vec<(String, Target)> {
+                let place = format!("{section}: {}", measurement.group);
+                let targets = measurement.targets.iter().cloned();
+                targets.map(|target| (place.clone(), target)).collect()
+            };
+            measurements.iter().flat_map(of_one).collect::<Vec<_>>()
+        });
+        table::targets(targets)
+    }
+}

@@ -1,0 +1,9 @@
+//! What was measured, as JSON and as tables.
+
+mod file;
+mod machine;
+mod measurement;
+mod table;
+
+pub(crate) use file::Report;
+pub(crate) use measurement::{Extra, Measurement, Target};

@@ -10,10 +10,12 @@ use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
 use crate::keys::Content;
 use crate::node::{Node, Reading};
+use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
-use crate::read_server::server;
+use crate::read_pool::member;
+use crate::read_server::{Reach, server};
 use crate::settings::ProxySettings;
 use crate::{read, shape::shape};
 
@@ -82,11 +84,29 @@ impl<'de> Deserialize<'de> for ProxyConfig {
     }
 }
 
+impl<'de> Deserialize<'de> for PoolConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match ProxyRule::deserialize(deserializer)? {
+            ProxyRule::Pool(pool) => Ok(pool),
+            ProxyRule::Direct => Err(D::Error::custom("expected a pool, found `direct`")),
+            ProxyRule::Proxy(_) => Err(D::Error::custom("expected a pool, found one proxy")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PoolMember {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read(deserializer, |node| {
+            read_shape(node, &Content::Member, |node| member(node, Reach::Here))
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for ProxyServer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
             read_shape(node, &Content::Server, |node| {
-                server(&node.table(&Content::Server.names())?)
+                server(&node.table(&Content::Server.names())?, Reach::Here)
             })
         })
     }

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::connection_proxies::DIRECT;
+use crate::handshake_mode::HandshakeMode;
 use crate::keys::{Content, Key};
+use crate::pool::PoolStrategy;
 use crate::scheme::Scheme;
 
 /// The JSON Schema, draft 2020-12, of a whole configuration file: what may stand in its `proxy`
@@ -37,6 +39,7 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
             "block": any_of([direct(), url_ref(), table(&Content::Block)]),
             "slot": any_of([direct(), url_ref(), table(&Content::Slot)]),
             "server": any_of([url_ref(), table(&Content::Server)]),
+            "member": any_of([url_ref(), table(&Content::Member)]),
         },
     })
 }
@@ -45,9 +48,9 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
 fn of(content: &Content) -> Value {
     match content {
         Content::Settings => any_of([url_ref(), table(content)]),
-        Content::Boolean => json!({
+        Content::Boolean { default } => json!({
             "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0, null],
-            "default": false,
+            "default": default,
         }),
         Content::Integer { range, default } => json!({
             "type": ["integer", "string", "null"],
@@ -69,12 +72,20 @@ fn of(content: &Content) -> Value {
         }),
         Content::Block => json!({"$ref": "#/$defs/block"}),
         Content::Slot => json!({"$ref": "#/$defs/slot"}),
-        Content::Servers => any_of([
-            url_ref(),
-            json!({"type": "array", "items": {"$ref": "#/$defs/server"}}),
-        ]),
+        Content::List(item) => any_of([url_ref(), json!({"type": "array", "items": of(item)})]),
         Content::Server => json!({"$ref": "#/$defs/server"}),
-        Content::Tls => table(content),
+        Content::Member => json!({"$ref": "#/$defs/member"}),
+        Content::Pool | Content::Tls => table(content),
+        Content::Strategy => word(
+            PoolStrategy::default(),
+            PoolStrategy::ALL,
+            PoolStrategy::as_str,
+        ),
+        Content::Handshake => word(
+            HandshakeMode::default(),
+            HandshakeMode::ALL,
+            HandshakeMode::as_str,
+        ),
     }
 }
 
@@ -101,6 +112,15 @@ fn described(key: &Key, about: String) -> Value {
         schema.insert("description".to_owned(), about.into());
     }
     schema
+}
+
+/// One of the words for `all`.
+fn word<T, const N: usize>(default: T, all: [T; N], as_str: fn(T) -> &'static str) -> Value {
+    let words = all.into_iter().map(|one| Value::from(as_str(one)));
+    json!({
+        "enum": words.chain([Value::Null]).collect::<Value>(),
+        "default": as_str(default),
+    })
 }
 
 fn url() -> Value {

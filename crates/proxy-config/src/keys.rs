@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::pool::{DEFAULT_WEIGHT, WEIGHT};
 use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
 use crate::transport::Transport;
 
@@ -21,8 +22,9 @@ pub(crate) struct Key {
 pub(crate) enum Content {
     /// The whole section; a text is the URL of the proxy for everything.
     Settings,
-    /// False unless set.
-    Boolean,
+    Boolean {
+        default: bool,
+    },
     /// A whole number.
     Integer {
         range: RangeInclusive<u64>,
@@ -40,10 +42,18 @@ pub(crate) enum Content {
     Block,
     /// What applies to one transport: `direct`, a URL, or a table.
     Slot,
-    /// Proxies: one URL, or a list.
-    Servers,
+    /// What stands in a list of these; a URL is short for a list of one.
+    List(&'static Self),
     /// One proxy: a URL, or a table.
     Server,
+    /// Proxies to choose from.
+    Pool,
+    /// One proxy of a pool: a URL, or a table.
+    Member,
+    /// The word for a [`PoolStrategy`](crate::PoolStrategy).
+    Strategy,
+    /// The word for a [`HandshakeMode`](crate::HandshakeMode).
+    Handshake,
     /// Whom to trust.
     Tls,
 }
@@ -56,14 +66,18 @@ impl Content {
             Self::Block => &BLOCK,
             Self::Slot => &SLOT,
             Self::Server => &SERVER,
+            Self::Pool => &POOL,
+            Self::Member => &MEMBER,
             Self::Tls => &TLS,
-            Self::Boolean
+            Self::Boolean { .. }
             | Self::Integer { .. }
             | Self::Text
             | Self::File
             | Self::Url
+            | Self::Strategy
+            | Self::Handshake
             | Self::Exchanges
-            | Self::Servers => &[],
+            | Self::List(_) => &[],
         }
     }
 
@@ -77,7 +91,7 @@ impl Content {
     pub(crate) fn child<'a>(&self, key: &'a str) -> Option<(&'a str, &'static Self)> {
         match self {
             Self::Exchanges => Some((key, &Self::Block)),
-            Self::Servers => index(key).map(|_| (key, &Self::Server)),
+            Self::List(item) => index(key).map(|_| (key, *item)),
             _ => {
                 let is_named = |known: &&Key| known.name == key || known.alias == Some(key);
                 let known = self.keys().iter().find(is_named)?;
@@ -90,7 +104,13 @@ impl Content {
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(
             self,
-            Self::Boolean | Self::Integer { .. } | Self::Text | Self::File | Self::Url
+            Self::Boolean { .. }
+                | Self::Integer { .. }
+                | Self::Text
+                | Self::File
+                | Self::Url
+                | Self::Strategy
+                | Self::Handshake
         )
     }
 }
@@ -105,13 +125,13 @@ static SETTINGS: [Key; 5] = [
     Key {
         name: "enabled",
         alias: None,
-        content: Content::Boolean,
+        content: Content::Boolean { default: false },
         about: "Whether proxies are used at all.",
     },
     Key {
         name: "strict",
         alias: None,
-        content: Content::Boolean,
+        content: Content::Boolean { default: false },
         about: "Whether a connection that no rule applies to is refused instead of made directly.",
     },
     Key {
@@ -129,7 +149,7 @@ static SETTINGS: [Key; 5] = [
     Key {
         name: "from_env",
         alias: None,
-        content: Content::Boolean,
+        content: Content::Boolean { default: false },
         about: "Whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY apply after the default.",
     },
 ];
@@ -149,7 +169,7 @@ static BLOCK: [Key; 2] = [
     },
 ];
 
-static SLOT: [Key; 7] = [
+static SLOT: [Key; 10] = [
     URL,
     Key {
         name: "timeout_seconds",
@@ -164,15 +184,72 @@ static SLOT: [Key; 7] = [
     PASSWORD,
     PASSWORD_FILE,
     TRUST,
+    HANDSHAKE,
+    QUICK_ACK,
     Key {
         name: "via",
         alias: None,
-        content: Content::Servers,
+        content: Content::List(&Content::Server),
         about: "Proxies to pass on the way to this one, the nearest first.",
+    },
+    Key {
+        name: "pool",
+        alias: None,
+        content: Content::Pool,
+        about: "Proxies to choose from for each connection, in place of `url` and what belongs to \
+                it.",
     },
 ];
 
-static SERVER: [Key; 5] = [URL, USERNAME, PASSWORD, PASSWORD_FILE, TRUST];
+static SERVER: [Key; 7] = [
+    URL,
+    USERNAME,
+    PASSWORD,
+    PASSWORD_FILE,
+    TRUST,
+    HANDSHAKE,
+    QUICK_ACK,
+];
+
+static POOL: [Key; 2] = [
+    Key {
+        name: "strategy",
+        alias: None,
+        content: Content::Strategy,
+        about: "How to choose: in turns, by chance, or the proxy that is least busy.",
+    },
+    Key {
+        name: "proxies",
+        alias: None,
+        content: Content::List(&Content::Member),
+        about: "The proxies to choose from, of which at least one is enabled.",
+    },
+];
+
+static MEMBER: [Key; 9] = [
+    URL,
+    USERNAME,
+    PASSWORD,
+    PASSWORD_FILE,
+    TRUST,
+    HANDSHAKE,
+    QUICK_ACK,
+    Key {
+        name: "weight",
+        alias: None,
+        content: Content::Integer {
+            range: WEIGHT,
+            default: DEFAULT_WEIGHT,
+        },
+        about: "How much of the work this proxy gets, compared with the others of the pool.",
+    },
+    Key {
+        name: "enabled",
+        alias: None,
+        content: Content::Boolean { default: true },
+        about: "Whether this proxy can be chosen.",
+    },
+];
 
 static TLS: [Key; 1] = [Key {
     name: "ca_file",
@@ -217,4 +294,20 @@ const TRUST: Key = Key {
     alias: None,
     content: Content::Tls,
     about: "Whom to trust that an https proxy is the right one.",
+};
+
+const HANDSHAKE: Key = Key {
+    name: "handshake",
+    alias: None,
+    content: Content::Handshake,
+    about: "How much is sent before the proxy has answered: one step at a time, everything in one \
+            flight, or what turns out to work.",
+};
+
+const QUICK_ACK: Key = Key {
+    name: "quick_ack",
+    alias: None,
+    content: Content::Boolean { default: false },
+    about: "Whether what the proxy sends is acknowledged at once, for one that waits for that \
+            before it sends more. Linux only.",
 };

@@ -9,7 +9,7 @@ use config::{Map, Value, ValueKind};
 
 use crate::error::Problems;
 use crate::keys::index;
-use crate::suggestion::unknown_key;
+use crate::suggestion::{unknown_key, unknown_word};
 
 /// What all the values of a configuration have in common while they are read.
 #[derive(Default)]
@@ -167,6 +167,18 @@ impl<'a> Node<'a> {
             "true" | "yes" | "on" | "1" => Ok(true),
             "false" | "no" | "off" | "0" => Ok(false),
             _ => Err("expected true or false, yes or no, on or off, 1 or 0"),
+        })
+    }
+
+    /// The value as the word for one of `all`.
+    pub(crate) fn word<T: Copy, const N: usize>(
+        &self,
+        all: [T; N],
+        as_str: fn(T) -> &'static str,
+    ) -> Option<T> {
+        self.parse(|text| {
+            let known = all.into_iter().find(|one| as_str(*one) == text);
+            known.ok_or_else(|| unknown_word(text, &all.map(as_str)))
         })
     }
 

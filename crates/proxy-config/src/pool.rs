@@ -79,6 +79,12 @@ impl PoolConfig {
         Ok(self)
     }
 
+    /// The same pool with a timeout that is known to be in its range.
+    pub(crate) fn with_timeout(mut self, seconds: u64) -> Self {
+        self.timeout_seconds = seconds;
+        self
+    }
+
     /// How to choose.
     #[must_use]
     pub fn strategy(&self) -> PoolStrategy {
@@ -109,14 +115,12 @@ impl PoolConfig {
         self.timeout_seconds
     }
 
-    /// The way through each member that is enabled.
-    pub fn proxies(&self) -> impl Iterator<Item = ProxyConfig> {
-        let enabled = self.members.iter().filter(|member| member.is_enabled());
-        enabled.map(|member| {
-            ProxyConfig::from(member.server().clone())
-                .with_via(self.via.iter().cloned())
-                .with_timeout(self.timeout_seconds)
-        })
+    /// The way through one member.
+    #[must_use]
+    pub fn through(&self, member: &PoolMember) -> ProxyConfig {
+        ProxyConfig::from(member.server().clone())
+            .with_via(self.via.iter().cloned())
+            .with_timeout(self.timeout_seconds)
     }
 }
 
@@ -153,7 +157,7 @@ struct Choice<'a>(&'a PoolConfig);
 impl Serialize for Choice<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut fields = serializer.serialize_struct("Pool", 2)?;
-        fields.serialize_field("strategy", self.0.strategy.as_str())?;
+        fields.serialize_field("strategy", &self.0.strategy)?;
         fields.serialize_field("proxies", &self.0.members)?;
         fields.end()
     }
@@ -258,6 +262,12 @@ impl PoolStrategy {
 impl fmt::Display for PoolStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for PoolStrategy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
     }
 }
 

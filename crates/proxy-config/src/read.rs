@@ -1,15 +1,20 @@
 //! From a `proxy` section in its one [shape](crate::shape) to the validated types.
 
+use std::iter::repeat;
+
 use url::Host;
 
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::exchange_id::ExchangeId;
+use crate::exclusive::replaced_by;
 use crate::keys::Content;
-use crate::node::{Node, Table};
-use crate::proxy_config::{ProxyConfig, TIMEOUT_SECONDS};
+use crate::node::Node;
+use crate::pool::{PoolConfig, PoolMember};
+use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, ProxyConfig, TIMEOUT_SECONDS};
 use crate::proxy_server::ProxyServer;
-use crate::read_server::server;
+use crate::read_pool::pool;
+use crate::read_server::{Reach, server};
 use crate::scheme::Scheme;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
@@ -84,36 +89,59 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     let fields = node.table(&Content::Slot.names())?;
     let timeout = fields
         .field("timeout_seconds")
-        .map(|node| node.integer(TIMEOUT_SECONDS));
-    let (exit, via) = chain(&fields)?;
-    let proxy = ProxyConfig::from(exit).with_via(via);
-    let proxy = match timeout {
-        Some(seconds) => proxy.with_timeout_seconds(seconds?).ok()?,
-        None => proxy,
+        .map_or(Some(DEFAULT_TIMEOUT_SECONDS), |node| {
+            node.integer(TIMEOUT_SECONDS)
+        });
+    let hops = fields
+        .field("via")
+        .map_or(Some(Vec::new()), |node| node.list());
+    let reach = match hops.as_deref() {
+        Some([]) => Reach::Here,
+        _ => Reach::ThroughAnother,
     };
-    Some(ProxyRule::Proxy(proxy))
+    let Some(node) = fields.field("pool") else {
+        let exit = server(&fields, reach);
+        let via = via(&hops?, exit.iter());
+        let proxy = ProxyConfig::from(exit?).with_via(via?);
+        return Some(proxy.with_timeout(timeout?).into());
+    };
+    for field in replaced_by("pool")
+        .iter()
+        .filter_map(|key| fields.field(key))
+    {
+        field.report("`pool` is given as well; what is said of one proxy stands in `pool.proxies`");
+    }
+    let pool = pool(&node, reach);
+    let members = pool.iter().flat_map(PoolConfig::members);
+    let via = via(&hops?, members.map(PoolMember::server));
+    Some(pool?.with_via(via?).with_timeout(timeout?).into())
 }
 
-/// A proxy and those on the way to it.
-fn chain(fields: &Table<'_>) -> Option<(ProxyServer, Vec<ProxyServer>)> {
-    let exit = server(fields);
-    let nodes = match fields.field("via") {
-        Some(via) => via.list()?,
-        None => Vec::new(),
-    };
-    let read = |node: &Node<'_>| server(&node.table(&Content::Server.names())?);
-    let via: Vec<_> = nodes.iter().map(read).collect();
-    let (exit, via) = (exit?, via.into_iter().collect::<Option<Vec<_>>>()?);
-    let after = via.iter().skip(1).chain([&exit]);
-    for ((node, hop), next) in nodes.iter().zip(&via).zip(after) {
+/// The proxies on the way, which lead to one of `exits`.
+fn via<'a>(
+    nodes: &[Node<'_>],
+    exits: impl Iterator<Item = &'a ProxyServer>,
+) -> Option<Vec<ProxyServer>> {
+    let reaches = [Reach::Here]
+        .into_iter()
+        .chain(repeat(Reach::ThroughAnother));
+    let read =
+        |(node, reach): (&Node<'_>, _)| server(&node.table(&Content::Server.names())?, reach);
+    let via: Vec<_> = nodes.iter().zip(reaches).map(read).collect();
+    let via = via.into_iter().collect::<Option<Vec<_>>>()?;
+    let exits: Vec<_> = exits.collect();
+    let after = via.iter().skip(1).map(|hop| vec![hop]).chain([exits]);
+    for ((node, hop), nexts) in nodes.iter().zip(&via).zip(after) {
         let scheme = hop.url().scheme();
         if matches!(scheme, Scheme::Socks4 | Scheme::Socks4a)
-            && matches!(next.url().host(), Host::Ipv6(_))
+            && nexts
+                .iter()
+                .any(|next| matches!(next.url().host(), Host::Ipv6(_)))
         {
             node.report(format_args!(
                 "a {scheme} proxy cannot reach the next one, whose address is IPv6"
             ));
         }
     }
-    Some((exit, via))
+    Some(via)
 }

@@ -1,26 +1,46 @@
-//! Reading one proxy: where it is, how to log in, whom to trust.
+//! Reading one proxy: where it is, how to log in, whom to trust, how to speak with it.
 
 use std::path::PathBuf;
 
 use crate::credentials::Credentials;
 use crate::files::{read_secret, require_file};
+use crate::handshake_mode::HandshakeMode;
 use crate::keys::Content;
 use crate::node::{Node, Table};
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 use crate::scheme::Scheme;
 
-pub(crate) fn server(fields: &Table<'_>) -> Option<ProxyServer> {
+/// How the socket to a proxy comes about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// This machine opens it.
+    Here,
+    /// Another proxy does.
+    ThroughAnother,
+}
+
+pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     let url = fields
         .required("url")
         .and_then(|node| node.parse(ProxyUrl::parse));
     let login = Login::read(fields, url.as_ref());
     let ca_file = fields.field("tls").map(|node| ca_file(&node, url.as_ref()));
+    let handshake = fields
+        .field("handshake")
+        .map_or(Some(HandshakeMode::default()), |node| {
+            node.word(HandshakeMode::ALL, HandshakeMode::as_str)
+        });
+    let quick_ack = fields
+        .field("quick_ack")
+        .map_or(Some(false), |node| quick_ack(&node, reach));
     let url = match login? {
         Some(login) => login.add_to(url?)?,
         None => url?,
     };
-    let server = ProxyServer::new(url);
+    let server = ProxyServer::new(url)
+        .with_handshake(handshake?)
+        .with_quick_ack(quick_ack?);
     Some(match ca_file {
         Some(path) => server.with_ca_file(path?),
         None => server,
@@ -85,6 +105,19 @@ impl<'a> Login<'a> {
             .map_err(|error| node.report(error))
             .ok()
     }
+}
+
+/// Whether to acknowledge at once, which only the socket of this machine can be told to do.
+fn quick_ack(node: &Node<'_>, reach: Reach) -> Option<bool> {
+    let is_wanted = node.boolean()?;
+    if is_wanted && reach == Reach::ThroughAnother {
+        node.report(
+            "it concerns the socket that this machine opens, and this proxy is reached through \
+             another; set it for the first proxy of `via`",
+        );
+        return None;
+    }
+    Some(is_wanted)
 }
 
 /// The file of a `tls` table, which only an https proxy has a use for.

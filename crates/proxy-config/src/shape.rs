@@ -12,9 +12,9 @@
 //! ```
 //!
 //! where a slot is `direct` or a table. A URL that stands for a slot sets the table's other fields
-//! to nothing, and so takes the place of all that a weaker source says about the slot; `password`
-//! and `password_file` take each other's place in the same way. What is empty is left out: it sets
-//! nothing.
+//! to nothing, and so takes the place of all that a weaker source says about the slot; fields that
+//! are [exclusive](crate::exclusive) take each other's place in the same way. What is empty is left
+//! out: it sets nothing.
 
 use std::collections::HashSet;
 
@@ -22,12 +22,11 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
+use crate::exclusive::replaced_by;
 use crate::keys::Content;
 use crate::node::Node;
+use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
-
-/// Fields that say the same thing in two ways, so that only one of them can be set.
-pub(crate) const EXCLUSIVE: [&str; 2] = ["password", "password_file"];
 
 /// The shape of what stands where `content` is expected.
 pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
@@ -36,14 +35,17 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         Content::Exchanges => exchanges(node),
         Content::Block => block(node),
         Content::Slot => slot(node),
-        Content::Servers => servers(node),
-        Content::Server => server(node, content),
+        Content::List(item) => list(node, item),
+        Content::Server | Content::Member => server(node, content),
+        Content::Pool => pool(node),
         Content::Tls => into_value(table(node, content)?),
-        Content::Boolean
+        Content::Boolean { .. }
         | Content::Integer { .. }
         | Content::Text
         | Content::File
-        | Content::Url => Some(node.value().clone()),
+        | Content::Url
+        | Content::Strategy
+        | Content::Handshake => Some(node.value().clone()),
     }
 }
 
@@ -108,23 +110,31 @@ fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
         return into_value(fields.collect());
     }
     let mut fields = table(node, content)?;
-    let set = EXCLUSIVE.map(|key| fields.contains_key(key));
-    if let ([true, false] | [false, true], [first, second]) = (set, EXCLUSIVE) {
-        let unset = if set == [true, false] { second } else { first };
-        fields.insert(unset.to_owned(), scalar(node, ValueKind::Nil));
+    let set: Vec<_> = fields.keys().cloned().collect();
+    let replaced = set.iter().flat_map(|key| replaced_by(key));
+    for key in replaced.filter(|key| content.child(key).is_some()) {
+        let unset = || scalar(node, ValueKind::Nil);
+        fields.entry((*key).to_owned()).or_insert_with(unset);
     }
     into_value(fields)
 }
 
+/// The shape of a pool. One that is there and empty is no pool, but nothing to pass over either:
+/// what would apply in its place might be a direct connection.
+fn pool(node: &Node<'_>) -> Option<Value> {
+    let mut entries = node.entries()?.into_iter();
+    if entries.all(|(_, node)| node.value().kind == ValueKind::Nil) {
+        node.report(InvalidPool);
+    }
+    into_value(table(node, &Content::Pool)?)
+}
+
 /// The shape of proxies as a URL, a list, or a table by place in the list.
-fn servers(node: &Node<'_>) -> Option<Value> {
+fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
     // What is no proxy stays in its place, for the reader to say so.
-    let server = |node: &Node<'_>| {
-        let shape = match node.value().kind {
-            ValueKind::Array(_) => None,
-            _ => server(node, &Content::Server),
-        };
-        shape.unwrap_or_else(|| node.value().clone())
+    let server = |node: &Node<'_>| match node.value().kind {
+        ValueKind::Array(_) => node.value().clone(),
+        _ => server(node, item).unwrap_or_else(|| scalar(node, Map::<String, Value>::new())),
     };
     if node.as_text().is_some() {
         return Some(Value::new(None, vec![server(node)]));

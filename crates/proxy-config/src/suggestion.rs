@@ -17,6 +17,18 @@ pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
     }
 }
 
+/// What to say about a text that is none of the words `known`.
+pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
+    let expected = match known {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => known.concat(),
+    };
+    match nearest(text, known.iter().copied()) {
+        Some(nearest) => format!("expected {expected}; did you mean `{nearest}`?"),
+        None => format!("expected {expected}"),
+    }
+}
+
 /// The known name most like `name`, if one is like it at all.
 pub(crate) fn nearest<T: AsRef<str>>(name: &str, known: impl Iterator<Item = T>) -> Option<T> {
     known

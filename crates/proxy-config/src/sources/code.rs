@@ -4,6 +4,7 @@ use config::{Map, Value};
 
 use super::PROXY;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
+use crate::handshake_mode::HandshakeMode;
 use crate::pool::PoolConfig;
 use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
@@ -79,6 +80,13 @@ fn server(server: &ProxyServer) -> Map<String, Value> {
         let path = value(path.to_string_lossy().as_ref());
         let tls = Map::from([("ca_file".to_owned(), path)]);
         fields.insert("tls".to_owned(), value(tls));
+    }
+    if server.handshake() != HandshakeMode::default() {
+        let mode = value(server.handshake().as_str());
+        fields.insert("handshake".to_owned(), mode);
+    }
+    if server.quick_ack() {
+        fields.insert("quick_ack".to_owned(), value("true"));
     }
     fields
 }

@@ -6,7 +6,6 @@
 //! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not. An item of a list is named by its place, counted
 //! from 0. Where a table or a list may stand, a value that begins like JSON is JSON.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 
@@ -14,9 +13,9 @@ use config::{Map, Value};
 
 use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
+use crate::exclusive::are_exclusive;
 use crate::keys::Content;
 use crate::node::join;
-use crate::shape::EXCLUSIVE;
 use crate::suggestion::nearest;
 
 /// A variable that sets something.
@@ -40,10 +39,10 @@ pub(super) fn documents(
         .filter_map(|(name, value)| Variable::parse(name, value, sections))
         .collect();
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
-    let mut seen = HashMap::new();
     let mut documents = Vec::new();
-    for variable in &variables {
-        if let Some(other) = seen.insert(variable.subject(), variable) {
+    for (place, variable) in variables.iter().enumerate() {
+        let mut before = variables.iter().take(place);
+        if let Some(other) = before.find(|other| variable.excludes(other)) {
             variable.report(problems, variable.conflict(other));
         } else if variable.is_unknown() {
             let path = variable.keys.join("__");
@@ -84,16 +83,21 @@ impl<'a> Variable<'a> {
         })
     }
 
-    /// What the variable is about. No two may be about the same.
-    fn subject(&self) -> (&'a str, Vec<&str>) {
-        let mut keys: Vec<_> = self.keys.iter().map(String::as_str).collect();
-        let is_exclusive = |key: &&mut &str| EXCLUSIVE.contains(&**key);
-        if self.content.is_some_and(Content::is_scalar)
-            && let Some(key) = keys.last_mut().filter(is_exclusive)
-        {
-            [*key, _] = EXCLUSIVE;
+    /// Whether only one of two variables can be set.
+    fn excludes(&self, other: &Self) -> bool {
+        if self.section != other.section {
+            return false;
         }
-        (self.section, keys)
+        let mut parent = Some(&Content::Settings).filter(|_| self.section == PROXY);
+        for (key, other) in self.keys.iter().zip(&other.keys) {
+            if key != other {
+                // The names of exchanges mean nothing.
+                let has_keys = parent.is_some_and(|parent| !parent.keys().is_empty());
+                return has_keys && are_exclusive(key, other);
+            }
+            parent = parent.and_then(|parent| Some(parent.child(key)?.1));
+        }
+        self.keys.len() == other.keys.len()
     }
 
     fn conflict(&self, other: &Variable<'_>) -> String {
@@ -166,7 +170,7 @@ fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
     };
     match content {
         Content::Exchanges => add("<ID>", &Content::Block),
-        Content::Servers => add("0", &Content::Server),
+        Content::List(item) => add("0", item),
         _ => {
             for key in content.keys() {
                 add(&key.name.to_ascii_uppercase(), &key.content);

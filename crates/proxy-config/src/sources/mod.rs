@@ -45,7 +45,8 @@ const PREFIX: &str = "CRYPTOFEED_";
 /// 3. [the environment](Self::with_env).
 ///
 /// They are merged field by field: a stronger source wins for the fields that it sets, and only for
-/// these. A URL or `direct` in place of a table of fields sets all of them.
+/// these. A URL or `direct` in place of a table of fields sets all of them, and of `url` and `pool`
+/// each takes the place of the other.
 ///
 /// ```
 /// use proxy_config::{ExchangeId, Sources, Transport};

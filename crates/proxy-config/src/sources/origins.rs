@@ -6,12 +6,11 @@ use serde::{Serialize, Serializer};
 use crate::connection_proxies::{DIRECT, ProxyRule};
 use crate::keys::index;
 use crate::node::{join, origin, sorted};
-use crate::shape::EXCLUSIVE;
 
 /// What set each value of a rule: the name of a variable, `file:line:column`, or `code`.
 ///
 /// The values have the names of their keys, such as `url`, `timeout_seconds` or
-/// `via[0].password_file`; that of a rule that is no proxy is `direct`. A value that nobody set has
+/// `via[0].password_file` or `pool.proxies[0].url`; that of a rule that is no proxy is `direct`. A value that nobody set has
 /// no origin. Serializes as a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOrigins<'a> {
@@ -45,16 +44,17 @@ impl<'a> RuleOrigins<'a> {
             && let Some(credentials) = proxy.url().credentials()
             && credentials.password().is_some()
         {
-            let mut keys = EXCLUSIVE.into_iter().chain(["url"]);
+            let mut keys = ["password", "password_file", "url"].into_iter();
             origins.password = keys.find_map(|key| origins.of(key));
         }
         origins
     }
 
-    /// What set the rule: its URL, or `direct`.
+    /// What set the rule: its URL, that of a pool's first proxy, or `direct`.
     #[must_use]
     pub fn rule(&self) -> Option<&'a str> {
-        self.of("url").or_else(|| self.of(DIRECT))
+        let keys = ["url", "pool.proxies[0].url", DIRECT];
+        keys.into_iter().find_map(|key| self.of(key))
     }
 
     /// What set the timeout. There is nothing that set the default of 30 seconds.
@@ -64,6 +64,7 @@ impl<'a> RuleOrigins<'a> {
     }
 
     /// What set the password for the proxy, be it a key of its own, a file, or a part of the URL.
+    /// The proxies of a pool may have several; each is [under its own key](Self::of).
     #[must_use]
     pub fn password(&self) -> Option<&'a str> {
         self.password

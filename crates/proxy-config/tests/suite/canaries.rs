@@ -36,7 +36,7 @@ fn shown(sources: Sources) -> String {
         Ok(loaded) => {
             let settings = loaded.settings();
             let http = settings.default_proxies().http();
-            let http = http.map(ToString::to_string);
+            let http = http.map(|rule| format!("{rule} {rule:?}"));
             let json = serde_json::to_string(settings).unwrap();
             format!("{loaded:?} {loaded:#?} {http:?} {json}")
         }
@@ -69,9 +69,23 @@ fn keys() -> impl Strategy<Value = [&'static str; 3]> {
             "tls",
             "timeout_seconds",
             "url",
+            "pool",
+            "strategy",
+            "weight",
+            "handshake",
+            "quick_ack",
         ])
     };
     [key(), key(), key()]
+}
+
+/// Where a proxy may stand in a slot: what is before and after it in JSON, and in a variable.
+fn place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
+    prop::sample::select(vec![
+        ("", "", ""),
+        (r#"{"url": "http://exit:9", "via": ["#, "]}", "VIA__0__"),
+        (r#"{"pool": {"proxies": ["#, "]}}", "POOL__PROXIES__0__"),
+    ])
 }
 
 fn quoted(text: &str) -> String {
@@ -84,14 +98,11 @@ proptest! {
         secret in secret(),
         url in url(),
         keys in keys(),
-        in_via in any::<bool>(),
+        (before, after, place) in place(),
     ) {
         let fields = keys.map(|key| format!("{}: {}", quoted(key), quoted(&secret))).join(", ");
         let slot = format!("{{\"url\": {}, {fields}}}", quoted(url));
-        let slot = match in_via {
-            true => format!("{{\"url\": \"http://exit:9\", \"via\": [{slot}]}}"),
-            false => slot,
-        };
+        let slot = format!("{before}{slot}{after}");
         let document = format!("{{\"proxy\": {{\"default\": {{\"http\": {slot}}}}}}}");
         for name in ["test.json", "test.yaml"] {
             let shown = shown(Sources::new().with_text(name, document.clone()));
@@ -99,10 +110,9 @@ proptest! {
         }
         let variables = keys.map(|key| {
             let name = key.to_ascii_uppercase();
-            let before = if in_via { "VIA__0__" } else { "" };
-            (format!("CRYPTOFEED_PROXY_DEFAULT__HTTP__{before}{name}"), secret.clone())
+            (format!("CRYPTOFEED_PROXY_DEFAULT__HTTP__{place}{name}"), secret.clone())
         });
-        let url = ("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL".to_owned(), url.to_owned());
+        let url = (format!("CRYPTOFEED_PROXY_DEFAULT__HTTP__{place}URL"), url.to_owned());
         let shown = shown(Sources::new().with_env([url]).with_env(variables));
         prop_assert!(!shows(&shown, &secret), "{shown}");
     }
@@ -135,6 +145,32 @@ proptest! {
             let shown = shown(sources) + &format!("{proxy} {proxy:?}");
             prop_assert!(!shows(&shown, &user) && !shows(&shown, &password), "{shown}");
         }
+    }
+
+    #[test]
+    fn logins_of_a_pool_never_show(user in secret(), password in secret()) {
+        let user = user.replace(':', "_");
+        let encoded = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
+        let in_url = format!("socks5h://{}:{}@h:1", encoded(&user), encoded(&password));
+        let sources = Sources::new().with_env(named(&[
+            ("_DEFAULT__HTTP__POOL__PROXIES__0", &in_url),
+            ("_DEFAULT__HTTP__POOL__PROXIES__1__URL", "http://h:2"),
+            ("_DEFAULT__HTTP__POOL__PROXIES__1__USERNAME", &user),
+            ("_DEFAULT__HTTP__POOL__PROXIES__1__PASSWORD", &password),
+        ]));
+        let loaded = sources.clone().load().unwrap();
+        let Some(proxy_config::ProxyRule::Pool(pool)) = loaded.settings().default_proxies().http()
+        else {
+            panic!("a pool was set");
+        };
+        for member in pool.members() {
+            let credentials = member.server().url().credentials().unwrap();
+            prop_assert_eq!(credentials.username(), user.as_bytes());
+            prop_assert_eq!(credentials.password(), Some(password.as_bytes()));
+        }
+        let twice = sources.clone().with_env(named(&[("_DEFAULT__HTTP__POOL__PROXIES__2", &in_url)]));
+        let shown = shown(sources) + &shown(twice);
+        prop_assert!(!shows(&shown, &user) && !shows(&shown, &password), "{shown}");
     }
 
     #[test]

@@ -102,14 +102,20 @@ fn an_exchange_under_two_spellings_is_refused() {
 }
 
 #[test]
-fn keys_that_are_not_there_yet_are_refused() {
-    for key in ["pool", "handshake", "quick_ack", "weight"] {
-        let text = format!("proxy: {{default: {{http: {{url: 'http://h:1', {key}: s3cret}}}}}}");
-        let messages = messages(yaml(&text));
-        let start = format!("proxy.default.http.{key} (from test.yaml:1:");
-        assert!(messages[0].starts_with(&start), "{messages:?}");
-        assert!(messages[0].contains("unknown key"), "{messages:?}");
-        assert!(!messages[0].contains("s3cret"), "{messages:?}");
+fn keys_of_other_places_are_refused() {
+    for (key, place) in [
+        ("weight", "{}"),
+        ("strategy", "{}"),
+        ("pool", "{via: [{}]}"),
+    ] {
+        let fields = place.replace("{}", &format!("{{url: 'http://h:1', {key}: s3cret}}"));
+        let messages = messages(yaml(&format!("proxy: {{default: {{http: {fields}}}}}")));
+        let refused = messages.iter().find(|m| m.contains("unknown key")).unwrap();
+        assert!(
+            refused.contains(&format!(".{key} (from test.yaml:1:")),
+            "{messages:?}"
+        );
+        assert!(!messages.concat().contains("s3cret"), "{messages:?}");
     }
 }
 

@@ -45,6 +45,12 @@ fn everything_that_can_be_written_is_valid() {
         proxy(json!({"exchanges": {"BINANCE": "http://h:1", "okx": {}, "kraken": null}})),
         http(every_key),
         http(json!({"via": "http://a:1"})),
+        http(json!({"url": "http://h:1", "handshake": "auto", "quick_ack": "on"})),
+        http(json!({"pool": {"proxies": "http://a:1"}, "via": [], "timeout_seconds": 5})),
+        http(json!({"pool": {
+            "strategy": "least_connections",
+            "proxies": ["http://a:1", {"url": "http://b:2", "weight": 100, "enabled": "no"}],
+        }})),
         http(json!({"via": [], "timeout_seconds": "45"})),
         http(json!({"url": "socks5://[::1]:1"})),
     ] {
@@ -77,6 +83,14 @@ fn what_cannot_be_written_is_not_valid() {
         http(json!({"tls": {"ca_flie": "x"}})),
         http(json!({"tls": "ca.pem"})),
         http(json!({"via": ["direct"]})),
+        http(json!({"handshake": "quick"})),
+        http(json!({"weight": 1})),
+        http(json!({"pool": "http://a:1"})),
+        http(json!({"pool": {"strategy": "fastest"}})),
+        http(json!({"pool": {"proxies": [{"url": "http://a:1", "weight": 0}]}})),
+        http(json!({"pool": {"proxies": [{"url": "http://a:1", "weight": 0.5}]}})),
+        http(json!({"pool": {"proxies": [{"url": "http://a:1", "via": "http://b:2"}]}})),
+        http(json!({"pool": {"proxies": [], "health_check": {}}})),
         http(json!({"via": [{"url": "http://h:1", "timeout_seconds": 5}]})),
     ] {
         assert!(!is_valid(&document), "{document}");
@@ -112,6 +126,11 @@ fn every_key_says_what_it_is_for() {
         "timeout_seconds",
         "ca_file",
         "via",
+        "pool",
+        "strategy",
+        "weight",
+        "handshake",
+        "quick_ack",
     ] {
         assert!(found.iter().any(|(name, _)| *name == key), "{key}");
     }

@@ -15,6 +15,8 @@ mod files;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod handshakes;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod json_schema;
@@ -24,6 +26,8 @@ mod logins;
 mod origins;
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod pools;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]

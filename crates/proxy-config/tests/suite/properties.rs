@@ -120,6 +120,19 @@ proptest! {
     }
 }
 
+/// What one source says about a slot: nothing, one proxy, or a pool.
+fn way() -> impl Strategy<Value = Option<(bool, u8)>> {
+    prop::option::of((any::<bool>(), 1..=9_u8))
+}
+
+fn way_in_json(way: Option<(bool, u8)>) -> String {
+    match way {
+        None => "{}".to_owned(),
+        Some((false, port)) => format!(r#"{{"url": "http://u:p@h:{port}"}}"#),
+        Some((true, port)) => format!(r#"{{"pool": {{"proxies": ["http://h:{port}"]}}}}"#),
+    }
+}
+
 /// What one source says about one field: nothing, or one of a few values.
 fn said() -> impl Strategy<Value = Option<u8>> {
     prop::option::of(1..=9_u8)
@@ -189,5 +202,21 @@ proptest! {
             }
             (loaded, expected) => prop_assert!(false, "{loaded:?} instead of {expected:?}"),
         }
+    }
+
+    #[test]
+    fn of_a_proxy_and_a_pool_the_one_of_the_strongest_source_counts(
+        first in way(),
+        second in way(),
+        environment in way(),
+    ) {
+        let file = |way| format!("proxy: {{default: {{http: {}}}}}", way_in_json(way));
+        let loaded = Sources::new()
+            .with_text("first.yaml", file(first))
+            .with_text("second.yaml", file(second))
+            .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP", way_in_json(environment))])
+            .load();
+        let expected = yaml(&file(environment.or(second).or(first)));
+        prop_assert_eq!(loaded.unwrap().into_settings(), expected.unwrap());
     }
 }

@@ -29,6 +29,7 @@ fn shown(resolution: Resolution<'_>) -> String {
         Route::Direct => format!("direct ({source})"),
         Route::Refused => format!("refused ({source})"),
         Route::Proxy(proxy) => format!("{} ({source})", proxy.url().endpoint()),
+        Route::Pool(pool) => format!("{pool} ({source})"),
     }
 }
 

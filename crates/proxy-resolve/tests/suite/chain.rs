@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use proxy_config::{
-    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
+    Transport,
 };
 use proxy_resolve::{Resolution, Route, RouteSource, resolve};
 
@@ -98,6 +99,7 @@ fn route(rule: &ProxyRule) -> Route<'_> {
     match rule {
         ProxyRule::Direct => Route::Direct,
         ProxyRule::Proxy(proxy) => Route::Proxy(proxy),
+        ProxyRule::Pool(pool) => Route::Pool(pool),
     }
 }
 
@@ -110,7 +112,17 @@ fn proxy() -> impl Strategy<Value = ProxyConfig> {
 }
 
 fn slots() -> impl Strategy<Value = Slots> {
-    let rule = || prop_oneof![Just(ProxyRule::Direct), proxy().prop_map(ProxyRule::Proxy)];
+    let pool = |proxy: ProxyConfig| {
+        let member = PoolMember::new(proxy.server().clone());
+        PoolConfig::new([member]).unwrap()
+    };
+    let rule = || {
+        prop_oneof![
+            Just(ProxyRule::Direct),
+            proxy().prop_map(ProxyRule::Proxy),
+            proxy().prop_map(move |proxy| pool(proxy).into()),
+        ]
+    };
     [prop::option::of(rule()), prop::option::of(rule())]
 }
 

@@ -24,6 +24,7 @@ fn routes(settings: &ProxySettings, exchange: &str) -> [String; 2] {
             Route::Direct => "direct".to_owned(),
             Route::Refused => "refused".to_owned(),
             Route::Proxy(proxy) => format!("{} {}", proxy.url(), proxy.timeout_seconds()),
+            Route::Pool(pool) => format!("{pool} {}", pool.timeout_seconds()),
         }
     })
 }
@@ -154,4 +155,21 @@ fn variables_route_the_markets_of_one_venue_apart() {
         }
     }
     assert_eq!(routes(&variables(&[]), "binance"), ["direct"; 2]);
+}
+
+#[test]
+fn variables_give_a_pool_to_a_market() {
+    let pool = r#"{"strategy": "round_robin", "proxies": [
+        {"url": "socks5://a.example:1080", "weight": 2}, {"url": "socks5://b.example:1080"}]}"#;
+    let both = "round_robin of socks5://a.example:1080, socks5://b.example:1080 30";
+    for (variable, expected) in [
+        ("_EXCHANGES__BINANCE__HTTP__POOL", [both, "direct"]),
+        ("_EXCHANGES__BINANCE__WEBSOCKET__POOL", ["direct", both]),
+    ] {
+        let settings = variables(&[("_ENABLED", "true"), (variable, pool)]);
+        assert_eq!(routes(&settings, "binance"), expected);
+        assert_eq!(routes(&settings, "okx"), ["direct"; 2]);
+        let disabled = variables(&[("_ENABLED", "false"), (variable, pool)]);
+        assert_eq!(routes(&disabled, "binance"), ["direct"; 2]);
+    }
 }

@@ -1,7 +1,8 @@
 //! One test per situation that the settings can describe.
 
 use proxy_config::{
-    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
+    ProxyUrl, Transport,
 };
 use proxy_resolve::{Route, resolve};
 
@@ -40,6 +41,7 @@ fn both(settings: &ProxySettings, exchange: Option<&str>, legacy: Option<&str>) 
             Route::Direct => format!("direct ({source})"),
             Route::Refused => format!("refused ({source})"),
             Route::Proxy(proxy) => format!("{} ({source})", proxy.url().endpoint()),
+            Route::Pool(pool) => format!("{pool} ({source})"),
         }
     })
 }
@@ -164,6 +166,30 @@ fn url_and_timeout_travel_together() {
         panic!("a proxy was set");
     };
     assert_eq!(own.timeout_seconds(), 30);
+}
+
+#[test]
+fn a_pool_is_a_rule_like_any_other() {
+    let pool = |url: &str| {
+        let member = PoolMember::new(url.parse::<ProxyUrl>().unwrap());
+        PoolConfig::new([member]).unwrap()
+    };
+    let settings = enabled()
+        .with_default(ConnectionProxies::both(pool("http://default:1")))
+        .with_exchange(id("binance"), http("http://binance:1"))
+        .with_exchange(
+            id("okx"),
+            ConnectionProxies::default().with_websocket(pool("http://okx:1")),
+        );
+    let default = "round_robin of http://default:1 (default)";
+    assert_eq!(
+        both(&settings, Some("binance"), Some("http://legacy:9")),
+        ["binance:1 (exchange)", default]
+    );
+    assert_eq!(
+        both(&settings, Some("okx"), None),
+        [default, "round_robin of http://okx:1 (exchange)"]
+    );
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::sample::select;
-use proxy_config::{ProxyConfig, ProxyServer, Scheme};
+use proxy_config::{
+    HandshakeMode, PoolConfig, PoolMember, PoolStrategy, ProxyConfig, ProxyServer, Scheme,
+};
 use transport::{Endpoint, Host};
 
 /// A way through proxies of any scheme, the nearest first.
@@ -19,6 +21,7 @@ struct Hop {
     host: String,
     port: u16,
     login: bool,
+    handshake: HandshakeMode,
 }
 
 impl Chain {
@@ -59,8 +62,54 @@ impl Hop {
             Scheme::Http | Scheme::Https | Scheme::Socks5 | Scheme::Socks5h => "alice:secret@",
         };
         let url = format!("{}://{login}{}:{}", self.scheme, self.host, self.port);
-        ProxyServer::new(url.parse().unwrap())
+        ProxyServer::new(url.parse().unwrap()).with_handshake(self.handshake)
     }
+}
+
+/// Ways to choose from, which differ in their exits.
+#[derive(Debug, Clone)]
+pub(super) struct Pool {
+    chains: Vec<Chain>,
+    strategy: PoolStrategy,
+}
+
+impl Pool {
+    pub(super) fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+
+    pub(super) fn config(&self) -> PoolConfig {
+        let way = self.chains[0].config();
+        let exits = self
+            .chains
+            .iter()
+            .map(|chain| chain.config().server().clone());
+        PoolConfig::new(exits.map(PoolMember::new))
+            .unwrap()
+            .with_strategy(self.strategy)
+            .with_via(way.via().iter().cloned())
+            .with_timeout_seconds(way.timeout_seconds())
+            .unwrap()
+    }
+}
+
+pub(super) fn pools() -> impl Strategy<Value = Pool> {
+    let strategy = select(vec![
+        PoolStrategy::RoundRobin,
+        PoolStrategy::Random,
+        PoolStrategy::LeastConnections,
+    ]);
+    (chains(), vec(hop(), 0..3), strategy).prop_map(|(chain, exits, strategy)| {
+        let others = exits.into_iter().map(|exit| {
+            let mut chain = chain.clone();
+            *chain.hops.last_mut().unwrap() = exit;
+            chain
+        });
+        Pool {
+            chains: [chain.clone()].into_iter().chain(others).collect(),
+            strategy,
+        }
+    })
 }
 
 pub(super) fn chains() -> impl Strategy<Value = Chain> {
@@ -85,10 +134,18 @@ fn hop() -> impl Strategy<Value = Hop> {
         any::<u8>().prop_map(|last| format!("192.0.2.{last}")),
         any::<u16>().prop_map(|last| format!("[2001:db8::{last:x}]")),
     ];
-    (scheme, host, 1..=u16::MAX, any::<bool>()).prop_map(|(scheme, host, port, login)| Hop {
-        scheme,
-        host,
-        port,
-        login,
-    })
+    let handshake = select(vec![
+        HandshakeMode::Standard,
+        HandshakeMode::Optimistic,
+        HandshakeMode::Auto,
+    ]);
+    (scheme, host, 1..=u16::MAX, any::<bool>(), handshake).prop_map(
+        |(scheme, host, port, login, handshake)| Hop {
+            scheme,
+            host,
+            port,
+            login,
+            handshake,
+        },
+    )
 }

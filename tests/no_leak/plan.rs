@@ -1,5 +1,7 @@
 //! Settings as their user thinks of them, and what must follow from them.
 
+use std::slice::from_ref;
+
 use proptest::bool::weighted;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -7,7 +9,7 @@ use proxy_config::{
     ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
 };
 
-use super::chain::{Chain, chains};
+use super::chain::{Chain, Pool, chains, pools};
 
 /// An exchange that never has a rule of its own.
 const UNLISTED: &str = "kraken";
@@ -44,6 +46,7 @@ struct Rules {
 enum Rule {
     Direct,
     Proxy(Chain),
+    Pool(Pool),
 }
 
 /// Where the TCP layer may be sent.
@@ -51,7 +54,8 @@ enum Rule {
 pub(super) enum Way<'a> {
     Nowhere,
     Target,
-    Proxy(&'a Chain),
+    /// Only along one of these.
+    Proxies(&'a [Chain]),
 }
 
 impl Policy {
@@ -65,7 +69,8 @@ impl Policy {
             own.or(self.default.of(transport))
         });
         match (configured.flatten(), &client.legacy) {
-            (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => Way::Proxy(chain),
+            (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => Way::Proxies(from_ref(chain)),
+            (Some(Rule::Pool(pool)), _) => Way::Proxies(pool.chains()),
             (Some(Rule::Direct), _) => Way::Target,
             (None, None) if self.enabled && self.strict => Way::Nowhere,
             (None, None) => Way::Target,
@@ -119,6 +124,7 @@ impl Rule {
         match self {
             Self::Direct => ProxyRule::Direct,
             Self::Proxy(chain) => ProxyRule::Proxy(chain.config()),
+            Self::Pool(pool) => ProxyRule::Pool(pool.config()),
         }
     }
 }
@@ -165,5 +171,6 @@ fn rule() -> impl Strategy<Value = Rule> {
     prop_oneof![
         1 => Just(Rule::Direct),
         4 => chains().prop_map(Rule::Proxy),
+        3 => pools().prop_map(Rule::Pool),
     ]
 }

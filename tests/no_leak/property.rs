@@ -13,6 +13,7 @@ use testkit::RecordingDialer;
 use transport::{Endpoint, HttpTransport, Target, WsDialer, WsRequest};
 use transport_tunnel::TlsTrust;
 
+use super::chain::Chain;
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};
 use super::plan::{Client, Plan, Way, plans};
 
@@ -145,22 +146,27 @@ struct Asked {
 
 impl Asked {
     fn verify(&self, way: Way<'_>, place: &Place, may_reuse: bool) -> Result<(), TestCaseError> {
-        let (only, nameable, certain): (_, Vec<_>, _) = match way {
+        let (allowed, nameable, certain): (Vec<_>, Vec<_>, _) = match way {
             Way::Nowhere => {
                 prop_assert!(self.targets.is_empty() && self.names.is_empty(), "{self:?}");
                 return Ok(());
             }
-            Way::Target => (place.endpoint(), Vec::new(), true),
-            Way::Proxy(chain) => {
-                let nameable: Vec<_> = chain.looked_up(place.host).collect();
+            Way::Target => (vec![place.endpoint()], Vec::new(), true),
+            Way::Proxies(chains) => {
+                let names = chains.iter().flat_map(|chain| chain.looked_up(place.host));
+                let nameable: Vec<_> = names.collect();
                 // A look-up may fail, and SOCKS4 knows no IPv6 addresses; then nobody is dialed.
-                let certain = chain.is_single() && nameable.is_empty() && place.is_name();
-                (chain.endpoint(), nameable, certain)
+                let is_single = chains.iter().all(Chain::is_single);
+                let certain = is_single && nameable.is_empty() && place.is_name();
+                let allowed = chains.iter().map(Chain::endpoint).collect();
+                (allowed, nameable, certain)
             }
         };
         prop_assert!(
-            self.targets.iter().all(|target| *target.endpoint() == only),
-            "{self:?}, not only {only}"
+            self.targets
+                .iter()
+                .all(|target| allowed.contains(target.endpoint())),
+            "{self:?}, not only {allowed:?}"
         );
         prop_assert!(
             self.names.iter().all(|name| nameable.contains(&&**name)),

@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Route::Direct => "direct".to_owned(),
                 Route::Refused => "refused".to_owned(),
                 Route::Proxy(proxy) => proxy.to_string(),
+                Route::Pool(pool) => pool.to_string(),
             };
             let origins = loaded.explain(&exchange, transport);
             let origin = origins.and_then(|origins| origins.rule());

@@ -1,30 +1,48 @@
 //! What was decided, for as long as it is needed.
 
-use proxy_config::ProxyConfig;
+use proxy_config::{PoolConfig, ProxyConfig, ProxyServer};
 use proxy_resolve::{Resolution, Route, RouteSource};
 
 /// What the settings said at one time. Later settings do not change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    way: Way,
+    pub(crate) choice: Choice,
     source: RouteSource,
 }
 
+/// What there is to choose from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Choice {
+    Of(Way),
+    Among(PoolConfig),
+}
+
+/// The way of one connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Way {
     Direct,
     Proxy(ProxyConfig),
     Refused,
+}
+
+impl Way {
+    pub(crate) fn proxy(&self) -> Option<&ProxyConfig> {
+        match self {
+            Self::Proxy(proxy) => Some(proxy),
+            Self::Direct | Self::Refused => None,
+        }
+    }
 }
 
 impl Decision {
     /// The way to take.
     #[must_use]
     pub fn route(&self) -> Route<'_> {
-        match &self.way {
-            Way::Direct => Route::Direct,
-            Way::Proxy(proxy) => Route::Proxy(proxy),
-            Way::Refused => Route::Refused,
+        match &self.choice {
+            Choice::Of(Way::Direct) => Route::Direct,
+            Choice::Of(Way::Proxy(proxy)) => Route::Proxy(proxy),
+            Choice::Of(Way::Refused) => Route::Refused,
+            Choice::Among(pool) => Route::Pool(pool),
         }
     }
 
@@ -34,22 +52,40 @@ impl Decision {
         self.source
     }
 
-    /// Whether both lead past the same proxies; how long that may take is no matter of the way.
-    pub(crate) fn is_same_way(&self, other: &Self) -> bool {
-        match (&self.way, &other.way) {
-            (Way::Proxy(a), Way::Proxy(b)) => a.server() == b.server() && a.via() == b.via(),
-            (a, b) => a == b,
+    /// Whether a connection that has taken `way` may stay: what counts are the proxies that it
+    /// passes, not how they are spoken to.
+    pub(crate) fn allows(&self, way: &Way) -> bool {
+        match (&self.choice, way) {
+            (Choice::Of(Way::Proxy(proxy)), Way::Proxy(taken)) => {
+                is_same(proxy.server(), taken.server()) && are_same(proxy.via(), taken.via())
+            }
+            (Choice::Of(decided), taken) => decided == taken,
+            (Choice::Among(pool), Way::Proxy(taken)) => {
+                let mut enabled = pool.members().iter().filter(|member| member.is_enabled());
+                enabled.any(|member| is_same(member.server(), taken.server()))
+                    && are_same(pool.via(), taken.via())
+            }
+            (Choice::Among(_), Way::Direct | Way::Refused) => false,
         }
     }
+}
+
+fn is_same(a: &ProxyServer, b: &ProxyServer) -> bool {
+    a.url() == b.url() && a.ca_file() == b.ca_file()
+}
+
+fn are_same(a: &[ProxyServer], b: &[ProxyServer]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
 }
 
 impl From<Resolution<'_>> for Decision {
     fn from(resolution: Resolution<'_>) -> Self {
         Self {
-            way: match resolution.route() {
-                Route::Direct => Way::Direct,
-                Route::Proxy(proxy) => Way::Proxy(proxy.clone()),
-                Route::Refused => Way::Refused,
+            choice: match resolution.route() {
+                Route::Direct => Choice::Of(Way::Direct),
+                Route::Proxy(proxy) => Choice::Of(Way::Proxy(proxy.clone())),
+                Route::Refused => Choice::Of(Way::Refused),
+                Route::Pool(pool) => Choice::Among(pool.clone()),
             },
             source: resolution.source(),
         }

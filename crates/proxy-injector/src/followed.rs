@@ -6,9 +6,13 @@ use std::task::{Context, Poll};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use transport::{Message, WebSocket, WsError, WsErrorKind};
 
+use crate::pool::Lease;
+
 /// A WebSocket, and the event that its way is no longer the right one.
 pub(crate) struct Followed {
     socket: WebSocket,
+    /// Given back when the stream ends, however long the socket is kept.
+    lease: Option<Lease>,
     route_changed: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_over: bool,
 }
@@ -18,14 +22,16 @@ pub(crate) struct Followed {
 struct Reloaded;
 
 impl Followed {
-    /// `socket` until `route_changed`.
+    /// `socket` until `route_changed`, through what `lease` may be of.
     pub(crate) fn until(
         socket: WebSocket,
+        lease: Option<Lease>,
         route_changed: impl Future<Output = ()> + Send + 'static,
     ) -> WebSocket {
         let info = socket.info().clone();
         let followed = Self {
             socket,
+            lease,
             route_changed: Box::pin(route_changed),
             is_over: false,
         };
@@ -43,10 +49,14 @@ impl Stream for Followed {
         // What has arrived comes first, so in a burst the event costs nothing. The socket yields
         // often enough for it not to be missed.
         if let Poll::Ready(item) = self.socket.poll_next_unpin(cx) {
+            if !matches!(item, Some(Ok(_))) {
+                self.lease = None;
+            }
             return Poll::Ready(item);
         }
         self.route_changed.poll_unpin(cx).map(|()| {
             self.is_over = true;
+            self.lease = None;
             Some(Err(WsError::new(WsErrorKind::RouteChanged, Reloaded)))
         })
     }

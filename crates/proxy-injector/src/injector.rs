@@ -75,9 +75,9 @@ impl ProxyInjector {
     /// New connections take the new routes, and so does the next request of a REST session; one
     /// that is under way is finished where it is. A stream whose route has changed ends with
     /// [`RouteChanged`](transport::WsErrorKind::RouteChanged); a stream whose route has not changed
-    /// is not touched.
+    /// is not touched. A pool starts over with all its members.
     pub fn reload(&self, settings: ProxySettings) {
-        self.mechanism.forget_lanes();
+        self.mechanism.start_over();
         self.settings.send_replace(Arc::new(settings));
     }
 

@@ -29,14 +29,18 @@
 //! `endpoint` and `source`, and never a user name or a password.
 
 mod decision;
+mod dialer;
+mod failover;
 mod followed;
 mod global;
 mod injector;
 mod mechanism;
 mod opened;
+mod pool;
 mod refused;
 mod scope;
 mod session;
+mod standing;
 
 /// The example of the workspace's README.
 #[cfg(doctest)]
@@ -46,6 +50,7 @@ struct Readme;
 pub use decision::Decision;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
+pub use pool::{Attempts, Lease, ProxyPool};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
 

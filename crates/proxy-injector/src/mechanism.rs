@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use proxy_config::ProxyConfig;
+use proxy_config::{PoolConfig, ProxyConfig};
 use rustls::ClientConfig;
 use transport::Dialer;
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust, TrustError};
 
+use crate::pool::ProxyPool;
 use crate::refused::Refused;
+use crate::standing::Standings;
 
 /// How long a dial without a proxy may take.
 const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -17,7 +19,7 @@ const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Makes the dialer for a proxy, or for direct connections.
 pub(crate) type Stack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
 
-/// The parts that dialers are made of, and the lanes made so far.
+/// The parts that dialers are made of, and the lanes and pools made so far.
 pub(crate) struct Mechanism {
     pub(crate) tcp: Arc<dyn Dialer>,
     pub(crate) resolver: Arc<dyn Resolver>,
@@ -25,6 +27,13 @@ pub(crate) struct Mechanism {
     pub(crate) trust: OnceLock<TlsTrust>,
     pub(crate) stack: Option<Stack>,
     lanes: Mutex<HashMap<Option<ProxyConfig>, Lane>>,
+    pools: Mutex<Pools>,
+}
+
+#[derive(Default)]
+struct Pools {
+    made: HashMap<PoolConfig, Arc<ProxyPool>>,
+    standings: Standings,
 }
 
 /// What the connections through one proxy, or all direct ones, have in common.
@@ -43,6 +52,7 @@ impl Default for Mechanism {
             trust: OnceLock::new(),
             stack: None,
             lanes: Mutex::default(),
+            pools: Mutex::default(),
         }
     }
 }
@@ -67,12 +77,27 @@ impl Mechanism {
         }
     }
 
-    /// Builds every lane anew when it is next needed. Connections that are open are not touched.
-    pub(crate) fn forget_lanes(&self) {
+    /// The pool that `config` describes, the same one for all who ask.
+    pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let Pools { made, standings } = &mut *pools;
+        if let Some(pool) = made.get(config) {
+            return Arc::clone(pool);
+        }
+        let pool = ProxyPool::with_standings(config, standings).into();
+        Arc::clone(made.entry(config.clone()).or_insert(pool))
+    }
+
+    /// Builds every lane and every pool anew when it is next needed. Connections that are open are
+    /// not touched, and still count for the proxies that they are leased from.
+    pub(crate) fn start_over(&self) {
         self.lanes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.made.clear();
+        pools.standings.forget_marks();
     }
 
     fn dialer(

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use proxy_config::{Destination, ExchangeId, ProxyConfig, Transport};
-use proxy_resolve::{Route, resolve, resolve_for};
+use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
+use proxy_resolve::{RouteSource, resolve, resolve_for};
 use transport::{Dialer, Target};
 
-use crate::decision::Decision;
+use crate::decision::{Decision, Way};
+use crate::dialer::ScopeDialer;
 use crate::injector::ProxyInjector;
+use crate::mechanism::Mechanism;
 use crate::opened::Opened;
 use crate::refused::Refused;
 use crate::session::{HttpSession, Outlet, WsSession};
@@ -67,7 +69,11 @@ impl Scope {
     /// nothing exempts.
     #[must_use]
     pub fn dialer(&self, transport: Transport) -> Arc<dyn Dialer> {
-        self.outlet(transport, &self.resolve(transport)).dialer
+        Arc::new(ScopeDialer {
+            scope: self.clone(),
+            transport,
+            decision: self.resolve(transport),
+        })
     }
 
     /// A REST session. It keeps its connections alive, and its route for as long as the settings
@@ -83,12 +89,12 @@ impl Scope {
         WsSession::new(self.clone())
     }
 
-    /// Ends when WebSocket connections to `target` take another way than `decision`.
+    /// Ends when WebSocket connections to `target` no longer take `way`.
     pub(crate) fn until_another_way(
         &self,
         target: Target,
         is_tls: bool,
-        decision: Decision,
+        way: Way,
     ) -> impl Future<Output = ()> + Send + 'static {
         let scope = self.clone();
         let mut reloads = self.injector.reloads();
@@ -96,7 +102,7 @@ impl Scope {
             let destination = destination(&target, is_tls);
             while scope
                 .resolve_for(Transport::WebSocket, &destination)
-                .is_same_way(&decision)
+                .allows(&way)
             {
                 // The sender cannot be gone: the scope holds it.
                 let _ = reloads.changed().await;
@@ -104,20 +110,17 @@ impl Scope {
         }
     }
 
-    pub(crate) fn outlet(&self, transport: Transport, decision: &Decision) -> Outlet {
-        let proxy = match decision.route() {
-            Route::Proxy(proxy) => Some(proxy),
-            Route::Direct | Route::Refused => None,
-        };
-        let lane = self.injector.mechanism().lane(proxy);
-        let dialer: Arc<dyn Dialer> = match decision.route() {
-            Route::Refused => Arc::new(Refused::NoRule),
-            Route::Direct | Route::Proxy(_) => Arc::new(Opened {
+    /// What connections along `way`, which `source` is the reason for, are made of.
+    pub(crate) fn outlet(&self, transport: Transport, way: &Way, source: RouteSource) -> Outlet {
+        let lane = self.mechanism().lane(way.proxy());
+        let dialer: Arc<dyn Dialer> = match way {
+            Way::Refused => Arc::new(Refused::NoRule),
+            Way::Direct | Way::Proxy(_) => Arc::new(Opened {
                 inner: lane.dialer,
                 transport,
                 exchange: self.exchange.clone(),
-                proxy: proxy.map(|proxy| proxy.url().clone()),
-                source: decision.source(),
+                proxy: way.proxy().map(|proxy| proxy.url().clone()),
+                source,
             }),
         };
         Outlet {
@@ -125,6 +128,14 @@ impl Scope {
             tls: lane.tls,
             timeout: lane.timeout,
         }
+    }
+
+    pub(crate) fn mechanism(&self) -> &Mechanism {
+        self.injector.mechanism()
+    }
+
+    pub(crate) fn settings(&self) -> Arc<ProxySettings> {
+        self.injector.settings()
     }
 }
 

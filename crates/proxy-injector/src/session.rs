@@ -1,22 +1,24 @@
 //! The two protocols along the route of a scope.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::uri::Scheme;
-use http::{Request, Response, Uri};
-use proxy_config::Transport;
+use http::{Request, Response};
+use proxy_config::{ProxySettings, Transport};
+use proxy_resolve::RouteSource;
 use rustls::ClientConfig;
 use transport::{
-    DialError, Dialer, HttpError, HttpTransport, InvalidTarget, Target, WebSocket, WsDialer,
-    WsRequest,
+    DialError, Dialer, HttpError, HttpTransport, Target, WebSocket, WsDialer, WsRequest,
 };
 use transport_http::HttpClient;
 use transport_ws::{Hooks, WsClient};
 
-use crate::decision::Decision;
+use crate::decision::Way;
+use crate::failover::connect;
 use crate::followed::Followed;
 use crate::scope::{Scope, destination};
 
@@ -27,53 +29,62 @@ pub(crate) struct Outlet {
     pub(crate) timeout: Duration,
 }
 
-/// A REST session: requests reuse its connections, and all of them take the same route, until new
-/// settings give it another.
+/// A REST session: requests reuse its connections, which are kept apart by the way that they take.
 #[derive(Debug)]
 pub struct HttpSession {
     scope: Scope,
-    current: Mutex<Option<Current>>,
+    clients: Mutex<Clients>,
 }
 
-/// The client of the route that applied last.
+/// A client for each way that was taken under the settings that applied last.
 #[derive(Debug)]
-struct Current {
-    decision: Decision,
-    client: Arc<HttpClient<Arc<dyn Dialer>>>,
+struct Clients {
+    settings: Arc<ProxySettings>,
+    by_way: HashMap<Way, Arc<HttpClient<Arc<dyn Dialer>>>>,
 }
 
 impl HttpSession {
     pub(crate) fn new(scope: Scope) -> Self {
+        let clients = Clients {
+            settings: scope.settings(),
+            by_way: HashMap::new(),
+        };
         Self {
             scope,
-            current: Mutex::default(),
+            clients: Mutex::new(clients),
         }
     }
 
-    fn client_for(&self, uri: &Uri) -> Result<Arc<HttpClient<Arc<dyn Dialer>>>, InvalidTarget> {
-        let target = Target::from_uri(uri)?;
-        let destination = destination(&target, uri.scheme() == Some(&Scheme::HTTPS));
-        let decision = self.scope.resolve_for(Transport::Http, &destination);
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(current) = &*current
-            && current.decision == decision
-        {
-            return Ok(Arc::clone(&current.client));
+    fn client(&self, way: Way, source: RouteSource) -> Arc<HttpClient<Arc<dyn Dialer>>> {
+        let settings = self.scope.settings();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&clients.settings, &settings) {
+            clients.by_way.clear();
+            clients.settings = settings;
         }
-        let outlet = self.scope.outlet(Transport::Http, &decision);
-        let client = Arc::new(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout));
-        *current = Some(Current {
-            decision,
-            client: Arc::clone(&client),
+        let client = clients.by_way.entry(way).or_insert_with_key(|way| {
+            let outlet = self.scope.outlet(Transport::Http, way, source);
+            HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout).into()
         });
-        Ok(client)
+        Arc::clone(client)
     }
 }
 
 #[async_trait]
 impl HttpTransport for HttpSession {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        self.client_for(request.uri())?.send(request).await
+        let target = Target::from_uri(request.uri())?;
+        let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let decision = self
+            .scope
+            .resolve_for(Transport::Http, &destination(&target, is_tls));
+        let (response, _taken) = connect(self.scope.mechanism(), &decision, |way, _left| {
+            let client = self.client(way, decision.source());
+            let request = request.clone();
+            async move { client.send(request).await }
+        })
+        .await?;
+        Ok(response)
     }
 }
 
@@ -108,11 +119,18 @@ impl WsDialer for WsSession {
         let decision = self
             .scope
             .resolve_for(Transport::WebSocket, &destination(&target, is_tls));
-        let outlet = self.scope.outlet(Transport::WebSocket, &decision);
-        let client =
-            WsClient::new(outlet.dialer, outlet.tls, outlet.timeout).with_hooks(self.hooks.clone());
-        let socket = client.dial(request).await?;
-        let another_way = self.scope.until_another_way(target, is_tls, decision);
-        Ok(Followed::until(socket, another_way))
+        let (socket, taken) = connect(self.scope.mechanism(), &decision, |way, left| {
+            let outlet = self
+                .scope
+                .outlet(Transport::WebSocket, &way, decision.source());
+            let timeout = left.unwrap_or(outlet.timeout);
+            let client = WsClient::new(outlet.dialer, outlet.tls, timeout);
+            let client = client.with_hooks(self.hooks.clone());
+            let request = request.clone();
+            async move { client.dial(request).await }
+        })
+        .await?;
+        let another_way = self.scope.until_another_way(target, is_tls, taken.way);
+        Ok(Followed::until(socket, taken.lease, another_way))
     }
 }

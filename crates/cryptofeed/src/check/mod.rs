@@ -2,6 +2,7 @@
 
 mod report;
 mod row;
+mod way;
 
 use clap::Args;
 
@@ -18,10 +19,10 @@ Examples:
 /// Validate the configuration and show the route of every connection
 ///
 /// For each exchange that has rules or feeds, and for any other, the table shows per transport: the
-/// proxy (credentials hidden) with those on the way to it, `direct` or `refused`; which rule decided
-/// (source); where the exchange's name is resolved (dns); how long a connection attempt may take;
-/// and the variable or the place in the file that the rule stands in (set by), with that of its
-/// timeout and of its password where they stand elsewhere. The route of a feed is the one to its own
+/// proxy (credentials hidden) with those on the way to it, a pool with its proxies, `direct` or
+/// `refused`; which rule decided (source); where the exchange's name is resolved (dns); how long a
+/// connection attempt may take; and the variable or the place in the file that the rule stands in
+/// (set by), with that of its timeout, its password and its strategy where they stand elsewhere. The route of a feed is the one to its own
 /// addresses, where NO_PROXY and its like may make a difference. No connection is made. A
 /// configuration with errors has all of them listed, and exit code 2.
 #[derive(Debug, Args)]

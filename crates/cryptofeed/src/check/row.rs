@@ -1,11 +1,10 @@
 //! Which way the connections of one exchange and transport take.
 
-use proxy_config::{
-    AmbientProxies, DnsSide, ExchangeId, Loaded, ProxyConfig, ProxyServer, RuleOrigins, Transport,
-};
+use proxy_config::{AmbientProxies, DnsSide, ExchangeId, Loaded, RuleOrigins, Transport};
 use proxy_resolve::{Resolution, Route, RouteSource, resolve, resolve_for};
 use serde::Serialize;
 
+use super::way::Way;
 use crate::configuration::Address;
 
 #[derive(Debug, Serialize)]
@@ -16,8 +15,7 @@ pub(super) struct Row<'a> {
     /// Where the feed connects to, if there is one.
     destination: Option<String>,
     route: &'static str,
-    /// Without credentials.
-    proxy: Option<&'a ProxyConfig>,
+    proxy: Option<Way<'a>>,
     source: String,
     dns: Option<String>,
     /// What set each value of the rule.
@@ -84,9 +82,11 @@ impl<'a> Row<'a> {
         resolution: Resolution<'a>,
         origins: Option<RuleOrigins<'a>>,
     ) -> Self {
+        let way = |route, way: Way<'a>| (route, Some(way), Some(way.dns()));
         let (route, proxy, dns) = match resolution.route() {
-            Route::Direct => ("direct", None, Some(DnsSide::Local)),
-            Route::Proxy(proxy) => ("proxy", Some(proxy), Some(proxy.url().scheme().dns_side())),
+            Route::Direct => ("direct", None, Some(DnsSide::Local.to_string())),
+            Route::Proxy(proxy) => way("proxy", Way::Proxy(proxy)),
+            Route::Pool(pool) => way("pool", Way::Pool(pool)),
             Route::Refused => ("refused", None, None),
         };
         let set_by = match resolution.source() {
@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
             route,
             proxy,
             source: resolution.source().to_string(),
-            dns: dns.map(|side| side.to_string()),
+            dns,
             password_set_by: set_by.as_ref().and_then(RuleOrigins::password),
             set_by,
             unless_exempted_by: None,
@@ -119,7 +119,7 @@ impl<'a> Row<'a> {
     pub(super) fn cells(&self) -> [String; 7] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let exchange = self.exchange.as_ref().map(ToString::to_string);
-        let timeout = self.proxy.map(ProxyConfig::timeout_seconds);
+        let timeout = self.proxy.map(Way::timeout_seconds);
         [
             exchange.unwrap_or_else(|| "any other exchange".to_owned()),
             self.transport.to_owned(),
@@ -131,23 +131,22 @@ impl<'a> Row<'a> {
         ]
     }
 
-    /// The route, and a line for each proxy that may prove itself by an authority of its own.
     fn route_cell(&self) -> String {
-        let Some(proxy) = self.proxy else {
+        let Some(way) = self.proxy else {
             return self.route.to_owned();
         };
-        let mark = self.unless_exempted_by.map_or("", |_| " *");
-        let mut lines = vec![format!("{proxy}{mark}")];
-        let trust = |server: &ProxyServer| {
-            let path = server.ca_file()?.display();
-            Some(format!("ca_file of {server}: {path}"))
-        };
-        let servers = [proxy.server()].into_iter().chain(proxy.via());
-        lines.extend(servers.filter_map(trust));
+        let mut lines = way.lines();
+        if let Some(first) = lines
+            .first_mut()
+            .filter(|_| self.unless_exempted_by.is_some())
+        {
+            first.push_str(" *");
+        }
         lines.join("\n")
     }
 
-    /// What set the rule, and what set its timeout and its password if that is something else.
+    /// What set the rule, and what set its timeout, its password and its strategy if that is
+    /// something else.
     fn set_by_cell(&self) -> String {
         let Some((origins, rule)) = self.set_by.as_ref().zip(self.origin()) else {
             return "-".to_owned();
@@ -155,6 +154,7 @@ impl<'a> Row<'a> {
         let others = [
             ("timeout", origins.timeout()),
             ("password", origins.password()),
+            ("strategy", origins.of("pool.strategy")),
         ];
         let others = others.into_iter().filter_map(|(what, origin)| {
             let origin = origin.filter(|origin| *origin != rule)?;

@@ -267,6 +267,18 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
 }
 
 #[test]
+fn a_pool_has_no_keys_for_probes() {
+    for key in ["health_check", "healthcheck", "check_interval"] {
+        let found = problems(&format!("pool: {{{key}: 5, proxies: ['http://a:1']}}"));
+        let [(path, problem)] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!(*path, format!("pool.{key}"));
+        assert_eq!(problem, "unknown key (known keys: strategy, proxies)");
+    }
+}
+
+#[test]
 fn a_weight_is_a_whole_number_from_1_to_100() {
     for weight in [1, 100] {
         assert_eq!(

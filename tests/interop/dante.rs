@@ -41,6 +41,7 @@ async fn dante_carries_both_exchanges() {
         schemes: &[Scheme::Socks4, Scheme::Socks5, Scheme::Socks5h],
         guard: None,
         at_closed_port: Failure::Told,
+        copes: true,
     }])
     .await;
 }

@@ -29,6 +29,8 @@ pub(super) struct Door {
     /// `None` where everybody is let in.
     pub(super) guard: Option<Guard>,
     pub(super) at_closed_port: Failure,
+    /// Whether it takes its handshake and a `ClientHello` in one flight.
+    pub(super) copes: bool,
 }
 
 /// What a server does that cannot connect to a target.

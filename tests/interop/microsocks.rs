@@ -26,6 +26,7 @@ async fn microsocks_carries_both_exchanges() {
             schemes: SOCKS5,
             guard,
             at_closed_port: Failure::Told,
+            copes: false,
         });
     }
     visit(&doors).await;

@@ -41,6 +41,7 @@ async fn simple_socks_carries_both_exchanges() {
             schemes: SOCKS5,
             guard,
             at_closed_port: Failure::Told,
+            copes: false,
         });
     }
     visit(&doors).await;

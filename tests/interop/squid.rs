@@ -84,6 +84,7 @@ async fn squid_carries_both_exchanges() {
             schemes,
             guard,
             at_closed_port: Failure::Told,
+            copes: true,
         });
     }
     let configuration = server.write("squid.conf", &configuration);

@@ -68,6 +68,7 @@ async fn ssh_carries_both_exchanges() {
         schemes: SOCKS,
         guard: None,
         at_closed_port: Failure::Hangup,
+        copes: true,
     }])
     .await;
 }

@@ -39,6 +39,7 @@ async fn stunnel_in_front_of_tinyproxy_carries_both_exchanges() {
         schemes: HTTPS,
         guard: Some(GUARD),
         at_closed_port: Failure::Told,
+        copes: true,
     };
     visit_trusting(&[door], &certificate.pem).await;
 }

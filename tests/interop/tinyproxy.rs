@@ -29,6 +29,7 @@ async fn tinyproxy_carries_both_exchanges() {
             schemes: HTTP,
             guard,
             at_closed_port: Failure::Told,
+            copes: true,
         });
     }
     visit(&doors).await;

@@ -49,6 +49,7 @@ async fn v2ray_carries_both_exchanges() {
             schemes,
             guard,
             at_closed_port: Failure::EmptyTunnel,
+            copes: true,
         });
     }
     let configuration = json!({

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use http::{Method, StatusCode};
-use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Scheme};
+use proxy_config::{
+    ConnectionProxies, ExchangeId, HandshakeMode, ProxyConfig, ProxyServer, ProxySettings, Scheme,
+};
 use proxy_injector::{ProxyInjector, Scope};
 use testkit::MockExchange;
 use transport::{
@@ -27,7 +29,8 @@ struct Venue<'a> {
     subscribe: &'static str,
 }
 
-/// Goes through every door by every scheme, with and without a login, and with a wrong one.
+/// Goes through every door by every scheme and in every mode of the handshake, with and without a
+/// login, and with a wrong one.
 pub(super) async fn visit(doors: &[Door]) {
     let world = World::start().await;
     let trust = world.trust();
@@ -42,7 +45,7 @@ pub(super) async fn visit_trusting(doors: &[Door], certificate: &str) {
 }
 
 async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
-    let visit = |door, scheme, userinfo| Visit {
+    let visit = |door, scheme, userinfo, mode| Visit {
         venues: [
             Venue {
                 exchange: &world.binance,
@@ -59,6 +62,7 @@ async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
         door,
         scheme,
         userinfo,
+        mode,
     };
     for door in doors {
         for &scheme in door.schemes {
@@ -66,14 +70,30 @@ async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
                 Scheme::Socks4 | Scheme::Socks4a => format!("{USER}@"),
                 _ => format!("{USER}:{password}@"),
             };
-            let resident = visit(door, scheme, login(PASSWORD));
-            resident.passes().await;
-            resident.meets_closed_port().await;
-            let nobody = visit(door, scheme, String::new());
-            let stranger = visit(door, scheme, login("open-barley"));
-            match door.guard {
-                None => nobody.passes().await,
-                Some(guard) => {
+            let mut standard = None;
+            for mode in [
+                HandshakeMode::Standard,
+                HandshakeMode::Optimistic,
+                HandshakeMode::Auto,
+            ] {
+                let resident = visit(door, scheme, login(PASSWORD), mode);
+                let nobody = visit(door, scheme, String::new(), mode);
+                let stranger = visit(door, scheme, login("open-barley"), mode);
+                let with_login = resident.passes().await;
+                let opened = match door.guard {
+                    None => nobody.passes().await,
+                    Some(_) => with_login,
+                };
+                // Another socket is another try.
+                let is_more = opened > *standard.get_or_insert(opened);
+                let is_expected = mode != HandshakeMode::Standard && !door.copes;
+                assert_eq!(is_more, is_expected, "{}: {mode}", resident.url());
+                if mode == HandshakeMode::Auto {
+                    // Whatever fails, fails in the standard way.
+                    continue;
+                }
+                resident.meets_closed_port().await;
+                if let Some(guard) = door.guard {
                     nobody.fails(guard.without_login).await;
                     stranger.fails(guard.wrong_password).await;
                 }
@@ -88,11 +108,13 @@ struct Visit<'a> {
     door: &'a Door,
     scheme: Scheme,
     userinfo: String,
+    mode: HandshakeMode,
 }
 
 impl Visit<'_> {
-    /// Both transports of both exchanges work, and the exchanges see the proxy alone.
-    async fn passes(&self) {
+    /// Both transports of both exchanges work, and the exchanges see the proxy alone. Returns how
+    /// many sockets that took.
+    async fn passes(&self) -> usize {
         let (scope, sockets) = self.client();
         for venue in self.venues {
             let known = venue.exchange.ledger().connections().len();
@@ -123,6 +145,7 @@ impl Visit<'_> {
                 self.url()
             );
         }
+        sockets.opened().len()
     }
 
     /// A target that is not there is not mistaken for a proxy that is not.
@@ -173,7 +196,8 @@ impl Visit<'_> {
     /// Whose every connection shall take this door, and the sockets that it opens.
     fn client(&self) -> (Scope, Arc<Sockets>) {
         let sockets = Arc::new(Sockets::default());
-        let proxy = ProxyConfig::new(self.url().parse().unwrap());
+        let server = ProxyServer::new(self.url().parse().unwrap()).with_handshake(self.mode);
+        let proxy = ProxyConfig::from(server);
         let settings = ProxySettings::new()
             .with_enabled(true)
             .with_default(ConnectionProxies::both(proxy));

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection as Describe};
 use hyper_util::rt::TokioIo;
-use transport::{Connection, ConnectionInfo};
+use transport::Connection;
 
-/// A [`Connection`] that hyper can use. Its [`ConnectionInfo`] stands in the extensions of every
+/// A [`Connection`] that hyper can use. Its [`ConnectionInfo`](transport::ConnectionInfo) stands in the extensions of every
 /// response that arrives over it.
 #[derive(Debug)]
 pub struct HyperConnection(TokioIo<Connection>);
@@ -17,10 +17,6 @@ pub struct HyperConnection(TokioIo<Connection>);
 impl HyperConnection {
     pub(crate) fn new(connection: Connection) -> Self {
         Self(TokioIo::new(connection))
-    }
-
-    pub(crate) fn info_mut(&mut self) -> &mut ConnectionInfo {
-        self.0.inner_mut().info_mut()
     }
 }
 

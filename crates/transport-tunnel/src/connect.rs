@@ -1,11 +1,11 @@
 //! Tunnels through HTTP proxies.
 
 use async_trait::async_trait;
-use proxy_config::{Credentials, ProxyUrl};
-use transport::{Connection, DialError, Dialer, Endpoint, Target};
+use proxy_config::{HandshakeMode, ProxyUrl};
+use transport::{Connection, DialError, Dialer, Target};
 
 use crate::codec::Connect;
-use crate::drive;
+use crate::proxy::Proxy;
 
 /// Asks an HTTP proxy for a tunnel by `CONNECT` (RFC 9110, section 9.3.6).
 ///
@@ -13,27 +13,30 @@ use crate::drive;
 /// in a [`TlsDialer`](crate::TlsDialer).
 #[derive(Debug)]
 pub struct ConnectTunnel<D> {
-    proxy: Endpoint,
-    credentials: Option<Credentials>,
-    inner: D,
+    proxy: Proxy<D>,
 }
 
 impl<D: Dialer> ConnectTunnel<D> {
     /// Tunnels through `proxy`, which `inner` connects to. Only host, port and credentials of
-    /// `proxy` count here.
+    /// `proxy` count here. The handshake is [`HandshakeMode::Standard`].
     pub fn new(proxy: &ProxyUrl, inner: D) -> Self {
         Self {
-            proxy: drive::endpoint(proxy),
-            credentials: proxy.credentials().cloned(),
-            inner,
+            proxy: Proxy::new(proxy, inner),
         }
+    }
+
+    /// The same tunnels, asked for in another way; see [the crate](crate#handshakes).
+    #[must_use]
+    pub fn with_handshake(mut self, mode: HandshakeMode) -> Self {
+        self.proxy = self.proxy.with_handshake(mode);
+        self
     }
 }
 
 #[async_trait]
 impl<D: Dialer> Dialer for ConnectTunnel<D> {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
-        let handshake = Connect::new(target.endpoint(), self.credentials.as_ref());
-        drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
+        let handshake = Connect::new(target.endpoint(), self.proxy.credentials());
+        self.proxy.open(target, handshake).await
     }
 }

@@ -11,6 +11,24 @@
 //!
 //! The three proxy handshakes are pure state machines in [`codec`], without a socket or a clock.
 //!
+//! # Handshakes
+//!
+//! By default ([`HandshakeMode::Standard`](proxy_config::HandshakeMode)), a proxy is sent what its
+//! protocol has next, and nothing before it has answered. With `Optimistic`, all messages of the
+//! handshake and the [first flight](transport::Target::with_first_flight) to the target, the TLS
+//! `ClientHello`, leave in one write, and a whole chain of such proxies takes one round trip.
+//!
+//! Some proxies cannot cope with that. If such a proxy is silent for 1 s (or four times as long as
+//! it took to reach it), or ends the connection without a refusal, the dial begins again in the
+//! standard way, once and by the same deadline. A proxy that answers then is asked in the standard
+//! way from then on; one that has coped before gets a second chance. `Auto` tries it after the
+//! first tunnel that was opened in the standard way.
+//!
+//! The name of the target, what the `ClientHello` shows of it (SNI among others), and a SOCKS5 login
+//! then reach a proxy that has not accepted the client, or wants no login; in a chain, so does what
+//! is for the next proxy, its login included. Nothing else is sent that the standard way would not
+//! send.
+//!
 //! ```
 //! use proxy_config::ProxyUrl;
 //! use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer, TlsDialer, TlsTrust};
@@ -29,7 +47,11 @@
 pub mod codec;
 mod connect;
 mod drive;
+mod optimism;
 mod prefixed;
+mod proxy;
+#[cfg(target_os = "linux")]
+mod quick_ack;
 mod race;
 mod resolver;
 mod route;
@@ -45,7 +67,7 @@ pub use route::RouteDialer;
 pub use socks4::Socks4Tunnel;
 pub use socks5::Socks5Tunnel;
 pub use tcp::TcpDialer;
-pub use tls::{TlsDialer, http1_only, server_name, tls_error};
+pub use tls::{TlsDialer, http1_only};
 pub use trust::{TlsTrust, TrustError};
 
 /// Compiles the code in the README.

@@ -14,6 +14,8 @@ use crate::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel, TlsDialer, TlsTrust, Trus
 /// to it.
 ///
 /// A target that has no time budget of its own gets the route's: the proxy's `timeout_seconds`.
+/// Each proxy is asked for tunnels as its `handshake` says; what is learned about it that way is
+/// forgotten with the dialer.
 #[derive(Clone)]
 pub struct RouteDialer {
     stack: Arc<dyn Dialer>,
@@ -42,7 +44,11 @@ impl RouteDialer {
         resolver: &Arc<dyn Resolver>,
         trust: &TlsTrust,
     ) -> Result<Self, TrustError> {
-        let mut stack = tcp;
+        let nearest = proxy.via().first().unwrap_or(proxy.server());
+        let mut stack: Arc<dyn Dialer> = match nearest.quick_ack() {
+            true => Arc::new(QuickAck(tcp)),
+            false => tcp,
+        };
         for server in proxy.via().iter().chain([proxy.server()]) {
             stack = tunnel(server, stack, Arc::clone(resolver), trust)?;
         }
@@ -59,20 +65,34 @@ fn tunnel(
     resolver: Arc<dyn Resolver>,
     trust: &TlsTrust,
 ) -> Result<Arc<dyn Dialer>, TrustError> {
-    let url = server.url();
+    let (url, mode) = (server.url(), server.handshake());
     Ok(match url.scheme() {
-        Scheme::Http => Arc::new(ConnectTunnel::new(url, inner)),
+        Scheme::Http => Arc::new(ConnectTunnel::new(url, inner).with_handshake(mode)),
         Scheme::Https => {
             let trust = match server.ca_file() {
                 Some(path) => &trust.clone().with_ca_file(path)?,
                 None => trust,
             };
             let tls = TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]));
-            Arc::new(ConnectTunnel::new(url, tls))
+            Arc::new(ConnectTunnel::new(url, tls).with_handshake(mode))
         }
-        Scheme::Socks4 | Scheme::Socks4a => Arc::new(Socks4Tunnel::new(url, resolver, inner)),
-        Scheme::Socks5 | Scheme::Socks5h => Arc::new(Socks5Tunnel::new(url, resolver, inner)),
+        Scheme::Socks4 | Scheme::Socks4a => {
+            Arc::new(Socks4Tunnel::new(url, resolver, inner).with_handshake(mode))
+        }
+        Scheme::Socks5 | Scheme::Socks5h => {
+            Arc::new(Socks5Tunnel::new(url, resolver, inner).with_handshake(mode))
+        }
     })
+}
+
+/// Asks the dialer inside it to acknowledge at once.
+struct QuickAck(Arc<dyn Dialer>);
+
+#[async_trait]
+impl Dialer for QuickAck {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        self.0.dial(&target.clone().with_quick_ack(true)).await
+    }
 }
 
 impl std::fmt::Debug for RouteDialer {

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use proxy_config::{Credentials, DnsSide, ProxyUrl};
-use transport::{Connection, DialError, Dialer, Endpoint, Host, Target};
+use proxy_config::{DnsSide, HandshakeMode, ProxyUrl};
+use transport::{Connection, DialError, Dialer, Host, Target};
 
 use crate::codec::{HandshakeError, Socks4, Socks4Address};
-use crate::drive;
+use crate::proxy::Proxy;
 use crate::resolver::{Resolver, local_addresses, try_each};
 
 /// Asks a SOCKS4 proxy for a tunnel; the user name, where configured, is sent as USERID.
@@ -16,38 +16,39 @@ use crate::resolver::{Resolver, local_addresses, try_each};
 /// one IPv4 address after the other until the proxy reaches one. Neither can reach IPv6 addresses.
 #[derive(Debug)]
 pub struct Socks4Tunnel<D, R> {
-    proxy: Endpoint,
-    credentials: Option<Credentials>,
+    proxy: Proxy<D>,
     dns_side: DnsSide,
     resolver: R,
-    inner: D,
 }
 
 impl<D: Dialer, R: Resolver> Socks4Tunnel<D, R> {
     /// Tunnels through `proxy`, which `inner` connects to. The scheme of `proxy` decides who
-    /// resolves names; `resolver` does it if that is this side.
+    /// resolves names; `resolver` does it if that is this side. The handshake is
+    /// [`HandshakeMode::Standard`].
     pub fn new(proxy: &ProxyUrl, resolver: R, inner: D) -> Self {
         Self {
-            proxy: drive::endpoint(proxy),
-            credentials: proxy.credentials().cloned(),
+            proxy: Proxy::new(proxy, inner),
             dns_side: proxy.scheme().dns_side(),
             resolver,
-            inner,
         }
     }
 
+    /// The same tunnels, asked for in another way; see [the crate](crate#handshakes).
+    #[must_use]
+    pub fn with_handshake(mut self, mode: HandshakeMode) -> Self {
+        self.proxy = self.proxy.with_handshake(mode);
+        self
+    }
+
     async fn open(&self, target: &Target, address: Socks4Address) -> Result<Connection, DialError> {
-        let handshake = Socks4::new(&address, target.port(), self.credentials.as_ref())
-            .map_err(|error| drive::tunnel_error(&self.proxy, target, error))?;
-        drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
+        let handshake = Socks4::new(&address, target.port(), self.proxy.credentials())
+            .map_err(|error| self.proxy.unsupported(target, error))?;
+        self.proxy.open(target, handshake).await
     }
 
     fn no_ipv4(&self, target: &Target) -> DialError {
-        drive::tunnel_error(
-            &self.proxy,
-            target,
-            HandshakeError::Unsupported("socks4 reaches ipv4 addresses only"),
-        )
+        let error = HandshakeError::Unsupported("socks4 reaches ipv4 addresses only");
+        self.proxy.unsupported(target, error)
     }
 }
 
@@ -67,7 +68,7 @@ impl<D: Dialer, R: Resolver> Dialer for Socks4Tunnel<D, R> {
                     IpAddr::V6(_) => None,
                 });
                 let open = |ip| self.open(target, Socks4Address::Ip(ip));
-                try_each(&self.proxy, ipv4, open, || self.no_ipv4(target)).await
+                try_each(self.proxy.endpoint(), ipv4, open, || self.no_ipv4(target)).await
             }
         }
     }

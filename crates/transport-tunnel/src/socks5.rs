@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use proxy_config::{Credentials, DnsSide, ProxyUrl};
+use proxy_config::{DnsSide, HandshakeMode, ProxyUrl};
 use transport::{Connection, DialError, Dialer, Endpoint, Host, Target};
 
 use crate::codec::Socks5;
-use crate::drive;
+use crate::proxy::Proxy;
 use crate::resolver::{Resolver, local_addresses, no_address, try_each};
 
 /// Asks a SOCKS5 proxy for a tunnel (RFC 1928), with user name and password where configured
@@ -17,30 +17,34 @@ use crate::resolver::{Resolver, local_addresses, no_address, try_each};
 /// one address after the other until the proxy reaches one.
 #[derive(Debug)]
 pub struct Socks5Tunnel<D, R> {
-    proxy: Endpoint,
-    credentials: Option<Credentials>,
+    proxy: Proxy<D>,
     dns_side: DnsSide,
     resolver: R,
-    inner: D,
 }
 
 impl<D: Dialer, R: Resolver> Socks5Tunnel<D, R> {
     /// Tunnels through `proxy`, which `inner` connects to. The scheme of `proxy` decides who
-    /// resolves names; `resolver` does it if that is this side.
+    /// resolves names; `resolver` does it if that is this side. The handshake is
+    /// [`HandshakeMode::Standard`].
     pub fn new(proxy: &ProxyUrl, resolver: R, inner: D) -> Self {
         Self {
-            proxy: drive::endpoint(proxy),
-            credentials: proxy.credentials().cloned(),
+            proxy: Proxy::new(proxy, inner),
             dns_side: proxy.scheme().dns_side(),
             resolver,
-            inner,
         }
     }
 
+    /// The same tunnels, asked for in another way; see [the crate](crate#handshakes).
+    #[must_use]
+    pub fn with_handshake(mut self, mode: HandshakeMode) -> Self {
+        self.proxy = self.proxy.with_handshake(mode);
+        self
+    }
+
     async fn open(&self, target: &Target, asked_for: Endpoint) -> Result<Connection, DialError> {
-        let handshake = Socks5::new(&asked_for, self.credentials.as_ref())
-            .map_err(|error| drive::tunnel_error(&self.proxy, target, error))?;
-        drive::open_tunnel(&self.inner, &self.proxy, target, handshake).await
+        let handshake = Socks5::new(&asked_for, self.proxy.credentials())
+            .map_err(|error| self.proxy.unsupported(target, error))?;
+        self.proxy.open(target, handshake).await
     }
 }
 
@@ -51,7 +55,10 @@ impl<D: Dialer, R: Resolver> Dialer for Socks5Tunnel<D, R> {
             (Host::Domain(name), DnsSide::Local) => {
                 let addresses = local_addresses(&self.resolver, name, target).await?;
                 let open = |ip: IpAddr| self.open(target, Endpoint::new(host(ip), target.port()));
-                try_each(&self.proxy, addresses, open, || no_address(target)).await
+                try_each(self.proxy.endpoint(), addresses, open, || {
+                    no_address(target)
+                })
+                .await
             }
             _ => self.open(target, target.endpoint().clone()).await,
         }

@@ -10,6 +10,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 use transport::{Connection, ConnectionInfo, DialError, Dialer, Hop, Host, Phase, Target};
 
+#[cfg(target_os = "linux")]
+use crate::quick_ack::QuickAckStream;
 use crate::race::race;
 use crate::resolver::{Resolver, SystemResolver, local_addresses, no_address};
 
@@ -23,7 +25,8 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive.
+/// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive; on
+/// Linux also `TCP_QUICKACK`, for a target that [asks for it](Target::with_quick_ack).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpDialer<R = SystemResolver> {
     resolver: R,
@@ -75,6 +78,10 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
             info.record(hop(), Phase::Dns, resolved - start);
         }
         info.record(hop(), Phase::Tcp, resolved.elapsed());
+        #[cfg(target_os = "linux")]
+        if target.quick_ack() {
+            return Ok(Connection::new(QuickAckStream::new(stream)).with_info(info));
+        }
         Ok(Connection::new(stream).with_info(info))
     }
 }

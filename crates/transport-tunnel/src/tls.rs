@@ -4,15 +4,24 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
+use tokio::io::{AsyncWriteExt, empty};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Host, Phase, Target};
+use tokio_rustls::client::TlsStream;
+use transport::{
+    Connection, ConnectionInfo, DialError, DialErrorKind, Dialer, Endpoint, Hop, Host, Io, Phase,
+    Target,
+};
 
 const HTTP1: &[u8] = b"http/1.1";
 
 /// Puts TLS on the connections of the dialer inside it.
+///
+/// Its `ClientHello` is the [first flight](Target::with_first_flight) of what the dialer inside is
+/// asked for.
 ///
 /// The certificate must be valid for the host of the target: for a proxy's dialer that is the
 /// proxy, for a tunnel's user the exchange.
@@ -46,15 +55,59 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = || Hop::Target(target.endpoint().clone());
         let name = server_name(target.endpoint())?;
-        let (io, mut info) = target.dial(&self.inner).await?.into_parts();
+        let client = Client::hello(&self.connector, name);
+        let connection = client.target(target).dial(&self.inner).await?;
         let start = Instant::now();
-        let stream = target
-            .phase(self.connector.connect(name, io))
+        let (stream, mut info) = target
+            .phase(client.shake_hands(connection))
             .await
             .map_err(|overdue| DialError::timeout(hop(), Phase::TargetTls, overdue))?
             .map_err(|error| tls_error(hop(), error))?;
         info.record(hop(), Phase::TargetTls, start.elapsed());
         Ok(Connection::new(stream).with_info(info))
+    }
+}
+
+/// A client that has said hello before there is anybody to hear it.
+struct Client {
+    hello: Bytes,
+    /// Over nothing yet.
+    handshake: tokio_rustls::Connect<Box<dyn Io>>,
+}
+
+impl Client {
+    fn hello(connector: &TlsConnector, name: ServerName<'static>) -> Self {
+        let mut hello = Vec::new();
+        let nothing: Box<dyn Io> = Box::new(empty());
+        let handshake = connector.connect_with(name, nothing, |session| {
+            // A vector takes everything. If it did not, the rest would follow in the handshake.
+            let _ = session.write_tls(&mut hello);
+        });
+        Self {
+            hello: hello.into(),
+            handshake,
+        }
+    }
+
+    /// `target`, with the hello as its first flight and not with what is to be encrypted.
+    fn target(&self, target: &Target) -> Target {
+        target.clone().with_first_flight(self.hello.clone())
+    }
+
+    async fn shake_hands(
+        mut self,
+        connection: Connection,
+    ) -> io::Result<(TlsStream<Box<dyn Io>>, ConnectionInfo)> {
+        let (mut io, mut info) = connection.into_parts();
+        if !info.is_first_flight_sent() {
+            io.write_all(&self.hello).await?;
+            io.flush().await?;
+        }
+        info.set_first_flight_sent(false);
+        if let Some(nothing) = self.handshake.get_mut() {
+            *nothing = io;
+        }
+        Ok((self.handshake.await?, info))
     }
 }
 
@@ -68,12 +121,8 @@ pub fn http1_only(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
 }
 
 /// What the certificate of `endpoint` must be valid for. RFC 6066, section 3: a name goes into SNI
-/// as well, an address does not.
-///
-/// # Errors
-/// [`DialErrorKind::Unsupported`] for a name that no certificate can hold, such as one with a label
-/// of more than 63 bytes.
-pub fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
+/// as well, an address does not. No certificate can hold a name with a label of more than 63 bytes.
+fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     Ok(match endpoint.host() {
         Host::Ipv4(ip) => ServerName::from(std::net::IpAddr::V4(*ip)),
         Host::Ipv6(ip) => ServerName::from(std::net::IpAddr::V6(*ip)),
@@ -85,8 +134,7 @@ pub fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError
 }
 
 /// A failed TLS handshake with `hop` as a [`DialError`]: the kind follows from what `error` wraps.
-#[must_use]
-pub fn tls_error(hop: Hop, error: io::Error) -> DialError {
+fn tls_error(hop: Hop, error: io::Error) -> DialError {
     let error = innermost(error);
     let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(_)) => DialErrorKind::Certificate,

@@ -113,6 +113,7 @@ pub struct ConnectionInfo {
     peer_addr: Option<SocketAddr>,
     hops: Vec<Endpoint>,
     timings: Vec<Timing>,
+    is_first_flight_sent: bool,
 }
 
 impl ConnectionInfo {
@@ -150,6 +151,18 @@ impl ConnectionInfo {
         &self.timings
     }
 
+    /// Whether the dialer has sent the target's
+    /// [first flight](crate::Target::with_first_flight), so that the caller must not.
+    #[must_use]
+    pub fn is_first_flight_sent(&self) -> bool {
+        self.is_first_flight_sent
+    }
+
+    /// States whether the target's first flight has been sent.
+    pub fn set_first_flight_sent(&mut self, is_sent: bool) {
+        self.is_first_flight_sent = is_sent;
+    }
+
     /// Adds the time that a phase took.
     pub fn record(&mut self, hop: Hop, phase: Phase, elapsed: Duration) {
         self.timings.push(Timing {
@@ -159,13 +172,15 @@ impl ConnectionInfo {
         });
     }
 
-    /// States that what was the target so far is a proxy on the way to another target.
+    /// States that what was the target so far is a proxy on the way to another target, of whose
+    /// first flight nothing has been sent yet.
     pub fn pass_through(&mut self, proxy: &Endpoint) {
         for timing in &mut self.timings {
             timing.hop.pass_through(proxy);
             timing.phase = timing.phase.at(&timing.hop);
         }
         self.hops.push(proxy.clone());
+        self.is_first_flight_sent = false;
     }
 }
 

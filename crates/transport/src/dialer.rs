@@ -15,6 +15,10 @@ use crate::{Connection, DialError, Target};
 /// never takes another way. They stop when the returned future is dropped, and close their socket
 /// then. They respect the time budget of the [`Target`] by running each step through
 /// [`Target::phase`].
+///
+/// A dialer that hands the [`Target`] on as it is hands on its
+/// [first flight](Target::with_first_flight) too. One that changes the bytes of the connections,
+/// as TLS does, must ask for another target or give this one a first flight of its own.
 #[async_trait]
 pub trait Dialer: Send + Sync {
     /// Connects to `target`.

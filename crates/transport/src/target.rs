@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 use url::Host;
 
@@ -45,14 +46,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Where a [`Dialer`](crate::Dialer) shall connect to, and the time it has for that.
+/// Where a [`Dialer`](crate::Dialer) shall connect to, the time it has for that, and what may help
+/// it to be quick.
 ///
 /// The time budget travels with the target, so every layer of a dialer stack sees the same
 /// deadline, and the layer that runs out of time is the one that names its phase.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     endpoint: Endpoint,
     budget: Option<Budget>,
+    first_flight: Option<Bytes>,
+    quick_ack: bool,
 }
 
 impl Target {
@@ -62,6 +66,8 @@ impl Target {
         Self {
             endpoint,
             budget: None,
+            first_flight: None,
+            quick_ack: false,
         }
     }
 
@@ -137,12 +143,38 @@ impl Target {
         self
     }
 
-    /// Another endpoint with what is left of this target's time: the proxy on the way to it.
+    /// The same target, together with the first bytes that the caller will send to it.
+    ///
+    /// A dialer may send them while it connects, and saves a round trip then; its connection says
+    /// so ([`ConnectionInfo::is_first_flight_sent`](crate::ConnectionInfo::is_first_flight_sent)),
+    /// and the caller must not send them again. A dialer that ignores them is always correct.
+    ///
+    /// They are the bytes of this layer. A dialer that changes what passes through it, as TLS does,
+    /// must not give them to the dialer inside it. They may be sent more than once, on one
+    /// connection each, and must ask for an answer: a dialer may wait for that.
+    #[must_use]
+    pub fn with_first_flight(mut self, bytes: Bytes) -> Self {
+        self.first_flight = Some(bytes).filter(|bytes| !bytes.is_empty());
+        self
+    }
+
+    /// The same target, with what arrives from it acknowledged at once or not. A dialer that opens
+    /// sockets does so where the operating system can (`TCP_QUICKACK` of Linux); others may ignore
+    /// it.
+    #[must_use]
+    pub fn with_quick_ack(mut self, quick_ack: bool) -> Self {
+        self.quick_ack = quick_ack;
+        self
+    }
+
+    /// Another endpoint with what is left of this target's time: the proxy on the way to it. It has
+    /// no first flight, for this target's is not meant for it.
     #[must_use]
     pub fn via(&self, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
-            budget: self.budget,
+            first_flight: None,
+            ..*self
         }
     }
 
@@ -162,6 +194,18 @@ impl Target {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.endpoint.port
+    }
+
+    /// The first bytes that the caller will send, if it gave them.
+    #[must_use]
+    pub fn first_flight(&self) -> Option<&Bytes> {
+        self.first_flight.as_ref()
+    }
+
+    /// Whether what arrives shall be acknowledged at once.
+    #[must_use]
+    pub fn quick_ack(&self) -> bool {
+        self.quick_ack
     }
 
     /// When the dial must be over, if it has a time limit.
@@ -203,6 +247,18 @@ impl Target {
                 let hop = Hop::Target(self.endpoint.clone());
                 Err(DialError::timeout(hop, Phase::Tcp, overdue))
             })
+    }
+}
+
+/// Does not show the first flight, which may hold the credentials of a proxy.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Target")
+            .field("endpoint", &self.endpoint)
+            .field("budget", &self.budget)
+            .field("first_flight", &self.first_flight.as_ref().map(Bytes::len))
+            .field("quick_ack", &self.quick_ack)
+            .finish()
     }
 }
 
@@ -264,6 +320,21 @@ mod tests {
         assert!(Target::parse("h\r\nX-Injected: 1", 1).is_err());
         assert!(Target::parse("h%0d%0ax", 1).is_err());
         assert!(Target::parse("", 1).is_err());
+    }
+
+    #[test]
+    fn a_first_flight_is_for_one_endpoint_and_is_not_shown() {
+        let target = Target::parse("h", 1)
+            .unwrap()
+            .with_quick_ack(true)
+            .with_first_flight(Bytes::from_static(b"secret"));
+        assert_eq!(target.first_flight().unwrap(), "secret");
+        assert!(format!("{target:?}").contains("first_flight: Some(6)"));
+        let proxy = target.via(Endpoint::new(Host::Domain("p".to_owned()), 2));
+        assert_eq!(proxy.first_flight(), None);
+        assert!(proxy.quick_ack());
+        let nothing = target.with_first_flight(Bytes::new());
+        assert_eq!(nothing.first_flight(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ const MAX_HEADERS: usize = 128;
 const MAGIC: &[u8] = b"HTTP/";
 
 /// The client's side of one HTTP `CONNECT`.
+#[derive(Clone)]
 pub struct Connect {
     request: Vec<u8>,
     /// User name, password and both in Base64.
@@ -25,6 +26,7 @@ pub struct Connect {
 }
 
 /// A final status other than 2xx. Its body, as far as it is wanted, may still be on its way.
+#[derive(Clone)]
 struct Refusal {
     status: u16,
     reason: Excerpt,

@@ -63,6 +63,13 @@ fn hint(first: u8) -> &'static str {
 
 /// A client's side of a proxy handshake.
 pub trait Handshake: Send {
+    /// Makes [`opening`](Self::opening) hold all messages of the handshake, so that every further
+    /// output is empty. To be asked for before that. Returns whether it makes a difference: a
+    /// handshake of one message has nothing to pipeline.
+    fn pipeline(&mut self) -> bool {
+        false
+    }
+
     /// What to send before anything is read.
     fn opening(&mut self) -> Vec<u8>;
 

@@ -6,7 +6,7 @@ use transport::Excerpt;
 const TELLING: usize = 4;
 
 /// What no quotation may hold.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Secrets(Vec<Vec<u8>>);
 
 impl Secrets {

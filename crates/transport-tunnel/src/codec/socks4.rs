@@ -28,6 +28,7 @@ pub enum Socks4Address {
 }
 
 /// The client's side of one SOCKS4 or SOCKS4a `CONNECT`.
+#[derive(Clone)]
 pub struct Socks4 {
     request: Vec<u8>,
     has_user_id: bool,

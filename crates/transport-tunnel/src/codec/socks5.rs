@@ -17,10 +17,11 @@ const ATYP_IPV6: u8 = 4;
 const SUCCEEDED: u8 = 0;
 
 /// The client's side of one SOCKS5 `CONNECT`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Socks5 {
     credentials: Option<Credentials>,
     request: Vec<u8>,
+    is_pipelined: bool,
     state: State,
 }
 
@@ -35,7 +36,8 @@ enum State {
 }
 
 impl Socks5 {
-    /// A request for `target`. Credentials are offered beside "no authentication".
+    /// A request for `target`. Credentials are offered beside "no authentication", or alone if the
+    /// handshake is [pipelined](Handshake::pipeline): only one method can be chosen then.
     ///
     /// # Errors
     /// [`HandshakeError::Unsupported`] if the target's name is longer than 255 bytes.
@@ -65,12 +67,14 @@ impl Socks5 {
         Ok(Self {
             credentials: credentials.cloned(),
             request,
+            is_pipelined: false,
             state: State::Method,
         })
     }
 
     fn offered(&self) -> &'static [u8] {
         match self.credentials {
+            Some(_) if self.is_pipelined => &[USER_PASS],
             Some(_) => &[NO_AUTH, USER_PASS],
             None => &[NO_AUTH],
         }
@@ -78,12 +82,6 @@ impl Socks5 {
 
     fn select_method(&mut self, method: u8) -> Result<Vec<u8>, HandshakeError> {
         match (method, &self.credentials) {
-            (NO_AUTH, _) => Ok(self.send_request()),
-            (USER_PASS, Some(credentials)) => {
-                let output = auth_request(credentials)?;
-                self.state = State::Auth;
-                Ok(output)
-            }
             (NO_ACCEPTABLE_METHOD, _) => Err(HandshakeError::Authentication {
                 configured: self.credentials.is_some(),
                 accepts: Vec::new(),
@@ -91,9 +89,18 @@ impl Socks5 {
                     offered: self.offered().to_vec(),
                 },
             }),
-            _ => Err(HandshakeError::Malformed(
+            _ if !self.offered().contains(&method) => Err(HandshakeError::Malformed(
                 "it selects an authentication method that was not offered",
             )),
+            (USER_PASS, Some(credentials)) => {
+                let output = match self.is_pipelined {
+                    true => Vec::new(),
+                    false => auth_request(credentials)?,
+                };
+                self.state = State::Auth;
+                Ok(output)
+            }
+            _ => Ok(self.send_request()),
         }
     }
 
@@ -139,11 +146,25 @@ fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
 }
 
 impl Handshake for Socks5 {
+    fn pipeline(&mut self) -> bool {
+        let login = self.credentials.as_ref().map(auth_request);
+        self.is_pipelined = !matches!(login, Some(Err(_)));
+        self.is_pipelined
+    }
+
+    /// RFC 1928, section 3. Pipelined, the login (RFC 1929, section 2), where there is one, and the
+    /// request (RFC 1928, section 4) follow.
     fn opening(&mut self) -> Vec<u8> {
         let methods = self.offered();
-        let mut greeting = vec![VERSION, u8::try_from(methods.len()).unwrap_or_default()];
-        greeting.extend(methods);
-        greeting
+        let mut opening = vec![VERSION, u8::try_from(methods.len()).unwrap_or_default()];
+        opening.extend(methods);
+        if self.is_pipelined {
+            if let Some(Ok(login)) = self.credentials.as_ref().map(auth_request) {
+                opening.extend(login);
+            }
+            opening.append(&mut self.request);
+        }
+        opening
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
@@ -237,6 +258,46 @@ mod tests {
         request.extend([0; 15]);
         request.extend([1, 1, 0xbb]);
         assert_eq!(codec.advance(&[5, 0]), write(2, &request));
+    }
+
+    #[test]
+    fn all_messages_can_leave_at_once_and_nothing_is_left_to_send() {
+        let mut codec = anonymous("h.example");
+        assert!(codec.pipeline());
+        assert_eq!(
+            codec.opening(),
+            b"\x05\x01\x00\x05\x01\x00\x03\x09h.example\x01\xbb"
+        );
+        assert_eq!(codec.advance(&[5, 0]), write(2, b""));
+        let granted = b"\x05\0\0\x01\0\0\0\0\0\0ServerHello";
+        assert_eq!(codec.advance(granted), Ok(Step::Done { consumed: 10 }));
+    }
+
+    #[test]
+    fn a_login_that_leaves_at_once_is_the_only_method_offered() {
+        let mut codec = Socks5::new(&target("192.0.2.1"), Some(&alice())).unwrap();
+        assert!(codec.pipeline());
+        assert_eq!(
+            codec.opening(),
+            b"\x05\x01\x02\x01\x05alice\x06secret\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"
+        );
+        let other = codec.clone().advance(&[5, 0]).unwrap_err();
+        assert_eq!(other.kind(), transport::DialErrorKind::Protocol);
+        let none = codec.clone().advance(&[5, 0xFF]).unwrap_err();
+        let offered = vec![2];
+        assert_eq!(none.reply(), Some(&Reply::Socks5NoMethod { offered }));
+        assert_eq!(codec.advance(&[5, 2]), write(2, b""));
+        assert_eq!(codec.advance(&[1, 0]), write(2, b""));
+        let granted = b"\x05\0\0\x01\0\0\0\0\0\0";
+        assert_eq!(codec.advance(granted), Ok(Step::Done { consumed: 10 }));
+    }
+
+    #[test]
+    fn a_login_too_long_to_send_is_not_sent_ahead() {
+        let long = Credentials::new("x".repeat(256), Some("secret"));
+        let mut codec = Socks5::new(&target("h"), Some(&long)).unwrap();
+        assert!(!codec.pipeline());
+        assert_eq!(codec.opening(), [5, 2, 0, 2]);
     }
 
     #[test]

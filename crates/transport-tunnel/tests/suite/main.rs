@@ -8,6 +8,8 @@ mod deadlines;
 mod errors;
 mod headers;
 mod name_lookup;
+mod optimistic_flight;
+mod optimistic_redial;
 mod segmentation;
 mod sockets;
 mod socks4_replies;

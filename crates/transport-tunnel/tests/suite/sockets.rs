@@ -15,7 +15,7 @@ use transport_tunnel::TcpDialer;
 use transport_ws::WsClient;
 
 use crate::common::{
-    Client, LONG, Names, Route, answer, failure, listen, read_head, tcp, through, trust,
+    Client, LONG, Names, Route, Scripted, answer, failure, listen, read_head, tcp, through, trust,
 };
 
 /// What happens at once happens in far less.
@@ -251,5 +251,40 @@ async fn every_phase_of_a_connection_is_timed() {
         assert!(elapsed > Duration::ZERO && elapsed < LONG);
         assert_eq!(info.hops(), [proxy.endpoint().clone()]);
         assert_eq!(info.peer_addr().unwrap().port(), port);
+    }
+}
+
+#[tokio::test]
+async fn what_the_nearest_proxy_sends_is_acknowledged_as_it_is_configured() {
+    let exit_alone = Route::new("http://exit:2").quick_ack().via("http://p:1");
+    for (route, expected) in [
+        (Route::new("http://p:1"), false),
+        (Route::new("http://p:1").quick_ack(), true),
+        (exit_alone, false),
+    ] {
+        let open = "HTTP/1.1 200 OK\r\n\r\n";
+        let recording = Arc::new(RecordingDialer::new(Scripted::new([open, open])));
+        let dialer = route.over(Arc::clone(&recording));
+        let target = Target::parse("h.example", 443).unwrap();
+        dialer.dial(&target).await.unwrap();
+        let asked = recording.targets().pop().unwrap();
+        assert_eq!(asked.quick_ack(), expected);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_exchange_answers_over_a_socket_that_acknowledges_at_once() {
+    let ca = TestCa::new().unwrap();
+    let proxy = proxy_of(ProxyKind::Socks5h, &ca).await;
+    let exchange = listen(|stream| async {
+        answer(stream).await;
+    })
+    .await;
+    let dialer = Route::new(&proxy.url()).quick_ack().over(tcp());
+    let authority = format!("h.example:{}", exchange.port());
+    for client in Client::ALL {
+        let answer = client.ask(Arc::clone(&dialer), &authority).await.unwrap();
+        assert_eq!(answer.text, "ok");
     }
 }

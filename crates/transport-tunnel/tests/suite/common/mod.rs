@@ -3,6 +3,7 @@
 mod clients;
 mod exchange;
 mod head;
+mod in_turn;
 mod listener;
 mod names;
 mod piped;
@@ -13,6 +14,7 @@ mod scripted;
 pub(crate) use clients::{Client, failure, opens, secure_failure};
 pub(crate) use exchange::answer;
 pub(crate) use head::read_head;
+pub(crate) use in_turn::InTurn;
 pub(crate) use listener::listen;
 pub(crate) use names::{Names, NoDns, long_name};
 pub(crate) use piped::Piped;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use proxy_config::{ProxyConfig, ProxyUrl};
+use proxy_config::{HandshakeMode, ProxyConfig, ProxyServer, ProxyUrl};
 use testkit::TestCa;
 use transport::Dialer;
 use transport_tunnel::{Resolver, RouteDialer, TcpDialer, TlsTrust};
@@ -41,6 +41,28 @@ impl Route {
             resolver: Arc::new(NoDns),
             trust: PLATFORM.clone(),
         }
+    }
+
+    /// Asks the proxy for tunnels in this way.
+    pub(crate) fn handshake(mut self, mode: HandshakeMode) -> Self {
+        let server = self.proxy.server().clone().with_handshake(mode);
+        self.proxy = self.proxy.with_server(server);
+        self
+    }
+
+    /// Has what the proxy sends acknowledged at once.
+    pub(crate) fn quick_ack(mut self) -> Self {
+        let server = self.proxy.server().clone().with_quick_ack(true);
+        self.proxy = self.proxy.with_server(server);
+        self
+    }
+
+    /// Has another proxy, asked in the same way, on the way to the proxy.
+    pub(crate) fn via(mut self, url: &str) -> Self {
+        let mode = self.proxy.server().handshake();
+        let nearest = ProxyServer::new(ProxyUrl::parse(url).unwrap()).with_handshake(mode);
+        self.proxy = self.proxy.with_via([nearest]);
+        self
     }
 
     pub(crate) fn resolver(mut self, resolver: impl Resolver + 'static) -> Self {

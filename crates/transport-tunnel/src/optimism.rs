@@ -1,0 +1,116 @@
+//! What is known about whether a proxy copes with everything at once.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use proxy_config::HandshakeMode;
+
+/// Decides, dial by dial, how a proxy is asked for a tunnel, and learns from what came of it.
+#[derive(Debug)]
+pub(crate) struct Optimism(Option<Mutex<Trust>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// The proxy shall open a tunnel in the standard way first.
+    Reserved,
+    /// Everything at once is worth a try.
+    Granted,
+    /// It has worked. One failure from here is an accident.
+    Earned,
+    /// It has failed, where the standard way did not.
+    Lost,
+}
+
+impl Optimism {
+    pub(crate) fn new(mode: HandshakeMode) -> Self {
+        Self(match mode {
+            HandshakeMode::Standard => None,
+            HandshakeMode::Optimistic => Some(Mutex::new(Trust::Granted)),
+            HandshakeMode::Auto => Some(Mutex::new(Trust::Reserved)),
+        })
+    }
+
+    /// Whether the next dial shall send everything at once.
+    pub(crate) fn is_due(&self) -> bool {
+        self.trust()
+            .is_some_and(|trust| matches!(*trust, Trust::Granted | Trust::Earned))
+    }
+
+    /// The proxy has opened a tunnel in the standard way.
+    pub(crate) fn has_opened(&self) {
+        self.step(|trust| match trust {
+            Trust::Reserved => Trust::Granted,
+            other => other,
+        });
+    }
+
+    /// The proxy has opened a tunnel although it was sent everything at once.
+    pub(crate) fn has_coped(&self) {
+        self.step(|trust| match trust {
+            Trust::Granted => Trust::Earned,
+            other => other,
+        });
+    }
+
+    /// The proxy has answered in the standard way after it did not when sent everything at once.
+    /// Returns whether that was the last time.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.step(|trust| match trust {
+            Trust::Earned => Trust::Granted,
+            _ => Trust::Lost,
+        }) == Some(Trust::Lost)
+    }
+
+    fn step(&self, next: impl FnOnce(Trust) -> Trust) -> Option<Trust> {
+        let mut trust = self.trust()?;
+        *trust = next(*trust);
+        Some(*trust)
+    }
+
+    fn trust(&self) -> Option<MutexGuard<'_, Trust>> {
+        let trust = self.0.as_ref()?;
+        Some(trust.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_is_never_due_whatever_happens() {
+        let optimism = Optimism::new(HandshakeMode::Standard);
+        optimism.has_opened();
+        optimism.has_coped();
+        assert!(!optimism.is_due() && !optimism.has_failed());
+    }
+
+    #[test]
+    fn auto_waits_for_one_tunnel_in_the_standard_way() {
+        let optimism = Optimism::new(HandshakeMode::Auto);
+        assert!(!optimism.is_due());
+        optimism.has_opened();
+        assert!(optimism.is_due());
+    }
+
+    #[test]
+    fn who_fails_at_the_first_try_is_not_tried_again() {
+        let optimism = Optimism::new(HandshakeMode::Optimistic);
+        assert!(optimism.is_due());
+        assert!(optimism.has_failed());
+        optimism.has_opened();
+        optimism.has_coped();
+        assert!(!optimism.is_due());
+    }
+
+    #[test]
+    fn who_has_coped_once_may_fail_once_but_not_twice_in_a_row() {
+        let optimism = Optimism::new(HandshakeMode::Optimistic);
+        for _accident in 0..3 {
+            optimism.has_coped();
+            assert!(!optimism.has_failed());
+            assert!(optimism.is_due());
+        }
+        assert!(optimism.has_failed());
+        assert!(!optimism.is_due());
+    }
+}

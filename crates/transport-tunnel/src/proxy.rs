@@ -1,0 +1,224 @@
+//! One proxy, and how it is asked for a tunnel.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use proxy_config::{Credentials, HandshakeMode, ProxyUrl};
+use tokio::time::Instant;
+use transport::{
+    Connection, ConnectionInfo, DialError, Dialer, Endpoint, Hop, Overdue, Phase, Reply, Target,
+};
+
+use crate::codec::{Handshake, HandshakeError};
+use crate::drive::{Drive, Failure};
+use crate::optimism::Optimism;
+use crate::prefixed::Prefixed;
+
+/// A proxy that was sent everything at once may be silent for this long,
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// or so many times as long as it took to reach it.
+const PATIENCE: u32 = 4;
+
+/// What all kinds of tunnels have in common.
+#[derive(Debug)]
+pub(crate) struct Proxy<D> {
+    endpoint: Endpoint,
+    credentials: Option<Credentials>,
+    optimism: Optimism,
+    inner: D,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Pace {
+    Standard {
+        /// The time that another try took before.
+        lost: Duration,
+    },
+    /// Everything at once.
+    Optimistic,
+}
+
+impl Pace {
+    const STANDARD: Self = Self::Standard {
+        lost: Duration::ZERO,
+    };
+}
+
+impl<D: Dialer> Proxy<D> {
+    /// The proxy at `url`, which `inner` connects to, asked in the standard way.
+    pub(crate) fn new(url: &ProxyUrl, inner: D) -> Self {
+        Self {
+            endpoint: Endpoint::new(url.host().clone(), url.port()),
+            credentials: url.credentials().cloned(),
+            optimism: Optimism::new(HandshakeMode::Standard),
+            inner,
+        }
+    }
+
+    pub(crate) fn with_handshake(mut self, mode: HandshakeMode) -> Self {
+        self.optimism = Optimism::new(mode);
+        self
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    pub(crate) fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
+    /// Asks for a tunnel to `target`. Whether everything is sent at once or not, the outcome is
+    /// that of the standard way.
+    pub(crate) async fn open(
+        &self,
+        target: &Target,
+        handshake: impl Handshake + Clone,
+    ) -> Result<Connection, DialError> {
+        let all = self.optimism.is_due().then(|| handshake.clone());
+        let all = all.and_then(|mut all| {
+            let is_more = all.pipeline() || target.first_flight().is_some();
+            is_more.then_some(all)
+        });
+        let Some(all) = all else {
+            let opened = self.ask(target, handshake, Pace::STANDARD).await;
+            if opened.is_ok() {
+                self.optimism.has_opened();
+            }
+            return opened.map_err(|failure| self.error(target, failure));
+        };
+        let start = Instant::now();
+        let opened = match self.ask(target, all, Pace::Optimistic).await {
+            Ok(connection) => {
+                self.optimism.has_coped();
+                Ok(connection)
+            }
+            Err(failure) if may_be_haste(&failure) => {
+                let lost = start.elapsed();
+                let opened = self.ask(target, handshake, Pace::Standard { lost }).await;
+                self.learn(&opened);
+                opened
+            }
+            Err(failure) => Err(failure),
+        };
+        opened.map_err(|failure| self.error(target, failure))
+    }
+
+    async fn ask(
+        &self,
+        target: &Target,
+        mut handshake: impl Handshake,
+        pace: Pace,
+    ) -> Result<Connection, Failure> {
+        let ahead = match pace {
+            Pace::Standard { .. } => None,
+            Pace::Optimistic => target.first_flight(),
+        };
+        let mut flight = handshake.opening();
+        flight.extend(ahead.into_iter().flatten());
+        let flight = Bytes::from(flight);
+        let mut connection = target
+            .via(self.endpoint.clone())
+            .with_first_flight(flight.clone())
+            .dial(&self.inner)
+            .await
+            .map_err(|error| Failure::Dial(error.pass_through(&self.endpoint)))?;
+        let start = Instant::now();
+        let is_sent = connection.info().is_first_flight_sent();
+        let patience = match pace {
+            Pace::Standard { .. } => None,
+            Pace::Optimistic => Some(patience(connection.info())),
+        };
+        let info = connection.info_mut();
+        info.pass_through(&self.endpoint);
+        info.set_first_flight_sent(ahead.is_some());
+        let mut drive = Drive::new(connection, handshake, patience);
+        let asked = async {
+            if !is_sent {
+                drive.send(&flight).await?;
+            }
+            drive.run().await?;
+            if ahead.is_some() {
+                drive.hear_target().await?;
+            }
+            Ok::<(), Failure>(())
+        };
+        match target.phase(asked).await {
+            Ok(asked) => asked?,
+            Err(overdue) => return Err(drive.give_up(overdue)),
+        }
+        let (mut connection, received) = drive.into_parts();
+        let elapsed = match pace {
+            Pace::Standard { lost } => lost + start.elapsed(),
+            Pace::Optimistic => start.elapsed(),
+        };
+        let hop = Hop::Proxy(self.endpoint.clone());
+        let info = connection.info_mut();
+        info.record(hop, Phase::ProxyHandshake, elapsed);
+        Ok(Prefixed::put_back(received, connection))
+    }
+
+    /// The proxy was asked in the standard way after the other had failed. Only if it answered now
+    /// was that the reason.
+    fn learn(&self, opened: &Result<Connection, Failure>) {
+        let has_answered = match opened {
+            Ok(_) => true,
+            Err(Failure::Handshake(error)) => error.reply().is_some(),
+            Err(_) => false,
+        };
+        if has_answered && self.optimism.has_failed() {
+            tracing::info!(proxy = %self.endpoint, "the proxy copes with the standard handshake only");
+        }
+    }
+
+    /// What the codec found before anything was sent, as the failure of a dial.
+    pub(crate) fn unsupported(&self, target: &Target, error: HandshakeError) -> DialError {
+        self.error(target, Failure::Handshake(error))
+    }
+
+    fn error(&self, target: &Target, failure: Failure) -> DialError {
+        let hop = Hop::Proxy(self.endpoint.clone());
+        let phase = Phase::ProxyHandshake;
+        match failure {
+            Failure::Dial(error) => return error,
+            Failure::Io(error) => DialError::io(hop, phase, error),
+            Failure::Overdue(overdue) => DialError::timeout(hop, phase, overdue),
+            Failure::Handshake(error) => {
+                let failure = DialError::new(hop, phase, error.kind());
+                match error.reply().cloned() {
+                    Some(reply) => failure.with_reply(reply),
+                    None => failure,
+                }
+                .with_source(error)
+            }
+        }
+        .with_towards(target.endpoint().clone())
+    }
+}
+
+/// Names take their time wherever the proxy is.
+fn patience(info: &ConnectionInfo) -> Duration {
+    let timings = info.timings().iter();
+    let reaching: Duration = timings
+        .filter(|timing| timing.phase != Phase::Dns)
+        .map(|timing| timing.elapsed)
+        .sum();
+    LEAST_PATIENCE.max(reaching.saturating_mul(PATIENCE))
+}
+
+/// Whether a proxy may fail like this because it was sent too much too early. A plain refusal is
+/// none of that.
+fn may_be_haste(failure: &Failure) -> bool {
+    match failure {
+        Failure::Dial(_) | Failure::Overdue(Overdue::Whole(_)) => false,
+        Failure::Io(_) | Failure::Overdue(_) => true,
+        Failure::Handshake(error) => match error.reply() {
+            None => true,
+            // It takes what follows the head for a body or for another request.
+            Some(Reply::Http { status, .. }) => *status == 400,
+            // It was offered less than usual: not the way without a login.
+            Some(Reply::Socks5NoMethod { offered }) => offered.len() == 1 && !offered.contains(&0),
+            Some(_) => false,
+        },
+    }
+}

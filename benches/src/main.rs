@@ -11,6 +11,7 @@ mod decode;
 mod dial;
 mod error;
 mod measure;
+mod messages;
 mod plot;
 mod python;
 mod receive;

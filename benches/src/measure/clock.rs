@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The CPU time of this process, user and system, of all its threads.
@@ -21,8 +21,9 @@ impl Cpu {
     }
 }
 
-/// Keeps this thread, and those that it will start, on one of the cores, so that a client and its
-/// server do not disturb each other. On a machine with too few cores it does nothing.
+/// Keeps this thread, and those and the processes that it will start, on one of the cores, so that
+/// a client and its server do not disturb each other. On a machine with too few cores it does
+/// nothing.
 pub(crate) fn pin(core: usize) {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if core < cores {
@@ -30,5 +31,27 @@ pub(crate) fn pin(core: usize) {
         set.set(core);
         // A container may forbid it; then the figures are noisier.
         let _ = sched_setaffinity(None, &set);
+    }
+}
+
+/// While it lives, this thread is [`pin`]ned.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    before: Option<CpuSet>,
+}
+
+impl Pinned {
+    pub(crate) fn to(core: usize) -> Self {
+        let before = sched_getaffinity(None).ok();
+        pin(core);
+        Self { before }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = sched_setaffinity(None, before);
+        }
     }
 }

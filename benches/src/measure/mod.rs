@@ -1,7 +1,9 @@
 //! How to measure.
 
+mod allocations;
 mod clock;
 mod interleave;
 
-pub(crate) use clock::{Cpu, pin};
+pub(crate) use allocations::{allocations, uncounted};
+pub(crate) use clock::{Cpu, Pinned, pin};
 pub(crate) use interleave::{Outcome, interleave};

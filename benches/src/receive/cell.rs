@@ -1,0 +1,155 @@
+//! What is sent, and how.
+
+use std::fmt;
+
+use crate::error::Result;
+use crate::messages::Kind;
+
+/// What the server sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Payload {
+    /// Text of so many bytes.
+    Text(usize),
+    /// Recorded messages.
+    Recorded(Kind),
+}
+
+impl Payload {
+    pub(super) const ALL: [Self; 5] = [
+        Self::Text(200),
+        Self::Text(2000),
+        Self::Recorded(Kind::Trade),
+        Self::Recorded(Kind::Ticker),
+        Self::Recorded(Kind::Depth),
+    ];
+
+    fn path(self) -> String {
+        match self {
+            Self::Text(size) => size.to_string(),
+            Self::Recorded(kind) => kind.stream().to_owned(),
+        }
+    }
+
+    /// The messages that are sent, over and over.
+    pub(super) fn messages(self) -> Result<Vec<String>> {
+        match self {
+            Self::Text(size) => {
+                let text = r#"{"stream":"benchmark","sequence":1234567890,"text":"äöü "}"#;
+                Ok(vec![text.chars().cycle().scan(size, take_bytes).collect()])
+            }
+            Self::Recorded(kind) => kind.recorded(),
+        }
+    }
+}
+
+/// Lets characters pass until so many bytes are used up; a space stands for one that is too long.
+fn take_bytes(left: &mut usize, character: char) -> Option<char> {
+    let character = if character.len_utf8() > *left {
+        ' '
+    } else {
+        character
+    };
+    *left = left.checked_sub(character.len_utf8())?;
+    Some(character)
+}
+
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(size) => write!(f, "text of {size} B"),
+            Self::Recorded(kind) => f.write_str(kind.name()),
+        }
+    }
+}
+
+/// How the messages leave the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// As many as fit into 256 KB with every write.
+    Burst,
+    /// Each with a write, and so a TLS record, of its own.
+    Single,
+}
+
+impl Framing {
+    pub(super) const ALL: [Self; 2] = [Self::Burst, Self::Single];
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Burst => "burst",
+            Self::Single => "single",
+        }
+    }
+}
+
+impl fmt::Display for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Burst => "bursts",
+            Self::Single => "one message per write",
+        })
+    }
+}
+
+/// What is compared with one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) payload: Payload,
+    pub(super) framing: Framing,
+    pub(super) is_secure: bool,
+}
+
+impl Cell {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let of = |payload| {
+            Framing::ALL.into_iter().flat_map(move |framing| {
+                [false, true].map(|is_secure| Self {
+                    payload,
+                    framing,
+                    is_secure,
+                })
+            })
+        };
+        Payload::ALL.into_iter().flat_map(of)
+    }
+
+    /// The path by which the server is asked for it.
+    pub(super) fn path(self) -> String {
+        format!("/{}/{}", self.payload.path(), self.framing.path())
+    }
+
+    /// What a client asks for by `path`.
+    pub(super) fn of_path(path: &str) -> Option<(Payload, Framing)> {
+        let mut cells = Self::all();
+        let cell = cells.find(|cell| cell.path() == path)?;
+        Some((cell.payload, cell.framing))
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let security = if self.is_secure { "TLS" } else { "plain" };
+        write!(f, "{}, {security}, {}", self.payload, self.framing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_have_the_length_that_is_asked_for() {
+        for size in [200, 2000] {
+            assert_eq!(Payload::Text(size).messages().unwrap()[0].len(), size);
+        }
+    }
+
+    #[test]
+    fn every_cell_can_be_asked_for() {
+        for cell in Cell::all() {
+            let asked = Cell::of_path(&cell.path());
+            assert_eq!(asked, Some((cell.payload, cell.framing)));
+        }
+        assert_eq!(Cell::of_path("/"), None);
+    }
+}

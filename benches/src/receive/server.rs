@@ -1,0 +1,144 @@
+//! The server: says what it is asked for, as fast as it can.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use testkit::TestCa;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_tungstenite::accept_hdr_async;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+
+use super::cell::{Cell, Framing};
+use super::relay;
+use crate::child;
+use crate::error::Result;
+use crate::measure::pin;
+
+const CHUNK: usize = 256 * 1024;
+
+/// The server and the proxy of `receive`, as a process of their own.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {}
+
+/// Where to find the server and the proxy.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Addresses {
+    pub(super) plain: SocketAddr,
+    pub(super) secure: SocketAddr,
+    /// A SOCKS5 proxy.
+    pub(super) proxy: SocketAddr,
+    /// Whom to trust.
+    pub(super) ca_pem: String,
+}
+
+impl Serve {
+    /// Serves until its standard input ends.
+    pub(crate) fn run(self) -> Result<()> {
+        pin(1);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(serve())
+    }
+}
+
+async fn serve() -> Result<()> {
+    let ca = TestCa::new()?;
+    let acceptor = TlsAcceptor::from(ca.server_config(&[])?);
+    let any_port = (Ipv4Addr::LOCALHOST, 0);
+    let [plain, secure, proxy] = [
+        TcpListener::bind(any_port).await?,
+        TcpListener::bind(any_port).await?,
+        TcpListener::bind(any_port).await?,
+    ];
+    child::say(&Addresses {
+        plain: plain.local_addr()?,
+        secure: secure.local_addr()?,
+        proxy: proxy.local_addr()?,
+        ca_pem: ca.pem(),
+    })?;
+    tokio::spawn(accept(plain, send));
+    tokio::spawn(accept(secure, move |stream| {
+        let acceptor = acceptor.clone();
+        async move { send(acceptor.accept(stream).await?).await }
+    }));
+    tokio::spawn(accept(proxy, relay::serve));
+    tokio::task::spawn_blocking(child::until_abandoned).await?
+}
+
+/// Serves every connection until the client leaves it, which is not told: it is how they all end.
+async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    while let Ok((stream, _)) = listener.accept().await {
+        if stream.set_nodelay(true).is_ok() {
+            tokio::spawn(serve(stream));
+        }
+    }
+}
+
+async fn send<S>(stream: S) -> Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut asked_for = None;
+    #[expect(clippy::result_large_err, reason = "the library's signature")]
+    let remember = |request: &Request, response: Response| {
+        asked_for = Cell::of_path(request.uri().path());
+        Ok::<_, ErrorResponse>(response)
+    };
+    let mut stream = accept_hdr_async(stream, remember).await?.into_inner();
+    let (payload, framing) = asked_for.ok_or("no such path")?;
+    let frames: Vec<_> = payload.messages()?.iter().map(|text| frame(text)).collect();
+    match framing {
+        Framing::Burst => {
+            let chunk: Vec<u8> = repeat_to(CHUNK, &frames);
+            loop {
+                stream.write_all(&chunk).await?;
+            }
+        }
+        Framing::Single => loop {
+            for frame in &frames {
+                stream.write_all(frame).await?;
+                stream.flush().await?;
+            }
+        },
+    }
+}
+
+/// All `frames`, over and over, whole ones only, in about `size` bytes.
+fn repeat_to(size: usize, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut chunk = Vec::with_capacity(size);
+    for frame in frames.iter().cycle() {
+        chunk.extend_from_slice(frame);
+        if chunk.len() >= size {
+            break;
+        }
+    }
+    chunk
+}
+
+/// A text frame as a server sends it: whole and not masked (RFC 6455, section 5.2).
+fn frame(text: &str) -> Vec<u8> {
+    const WHOLE_TEXT: u8 = 0x81;
+    let mut frame = vec![WHOLE_TEXT];
+    match text.len() {
+        length @ 0..126 => frame.push(u8::try_from(length).unwrap_or_default()),
+        length => match u16::try_from(length) {
+            Ok(length) => {
+                frame.push(126);
+                frame.extend(length.to_be_bytes());
+            }
+            Err(_) => {
+                frame.push(127);
+                frame.extend((length as u64).to_be_bytes());
+            }
+        },
+    }
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}

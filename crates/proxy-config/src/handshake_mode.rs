@@ -12,8 +12,9 @@ pub enum HandshakeMode {
     /// Nothing but what its protocol has next. Every proxy can cope with that.
     #[default]
     Standard,
-    /// Everything up to the target's first answer, in one flight. If the proxy does not answer
-    /// soon, the dial begins again in the standard way.
+    /// Everything up to the target's first answer, in one flight: the login and the name of the
+    /// target leave before the proxy has accepted anything. If it does not answer soon, the dial
+    /// begins again in the standard way.
     Optimistic,
     /// The first dial is standard, the second optimistic; further ones are what has worked.
     Auto,

@@ -20,7 +20,7 @@ use crate::io::HyperConnection;
 #[derive(Debug)]
 pub struct DialerConnector<D> {
     dialer: Arc<D>,
-    tls: TlsDialer<Arc<D>>,
+    tls: Option<TlsDialer<Arc<D>>>,
     timeout: Duration,
 }
 
@@ -28,10 +28,20 @@ impl<D: Dialer> DialerConnector<D> {
     /// Connects by `dialer`, with TLS by `tls`, within `timeout` for both together. In ALPN, it
     /// offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
-        let dialer = Arc::new(dialer);
+        let connector = Self::without_tls(dialer, timeout);
+        let tls = TlsDialer::new(Arc::clone(&connector.dialer), http1_only(tls));
         Self {
-            tls: TlsDialer::new(Arc::clone(&dialer), http1_only(tls)),
-            dialer,
+            tls: Some(tls),
+            ..connector
+        }
+    }
+
+    /// Connects by `dialer` alone, within `timeout`, for whoever adds TLS on top: the
+    /// `HttpsConnector` of hyper-rustls, for example.
+    pub fn without_tls(dialer: D, timeout: Duration) -> Self {
+        Self {
+            dialer: Arc::new(dialer),
+            tls: None,
             timeout,
         }
     }
@@ -54,10 +64,9 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
         } = self.clone();
         Box::pin(async move {
             let target = Target::from_http_uri(&uri)?.within(timeout);
-            let connection = if uri.scheme() == Some(&Scheme::HTTP) {
-                target.dial(&dialer).await?
-            } else {
-                target.dial(&tls).await?
+            let connection = match tls {
+                Some(tls) if uri.scheme() == Some(&Scheme::HTTPS) => target.dial(&tls).await?,
+                _ => target.dial(&dialer).await?,
             };
             Ok(HyperConnection::new(connection))
         })

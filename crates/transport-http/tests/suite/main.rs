@@ -5,4 +5,5 @@ mod common;
 mod connections;
 mod errors;
 mod limits;
+mod own_stack;
 mod responses;

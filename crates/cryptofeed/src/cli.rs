@@ -9,6 +9,7 @@ use crate::demo::Demo;
 use crate::failure::Failure;
 use crate::logging;
 use crate::mock::Mock;
+use crate::probe::Probe;
 use crate::run::Run;
 use crate::schema::Schema;
 
@@ -40,6 +41,7 @@ enum Command {
     Demo(Demo),
     Run(Run),
     Check(Check),
+    Probe(Probe),
     Schema(Schema),
     Mock(Mock),
 }
@@ -52,6 +54,8 @@ impl Cli {
         let default = match self.command {
             // The demo tells by itself what happens, and needs no authority of the platform.
             Command::Demo(_) => "warn,transport_tunnel=error",
+            // What is opened stands in its table.
+            Command::Probe(_) => "warn,transport_tunnel=info",
             _ => logging::OURS,
         };
         logging::init(given.as_deref().unwrap_or(default), &progress)?;
@@ -62,6 +66,7 @@ impl Cli {
                 Command::Demo(demo) => demo.execute(&progress).await,
                 Command::Run(run) => run.execute().await,
                 Command::Check(check) => check.execute(),
+                Command::Probe(probe) => probe.execute(&progress).await,
                 Command::Schema(schema) => schema.execute(),
                 Command::Mock(mock) => mock.execute().await,
             }

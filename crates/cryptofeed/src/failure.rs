@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Runtime { doing: String, cause: BoxError },
     /// The demo did not show what it has to.
     Demo(Vec<String>),
+    /// Some of the connections that were tried are not as they should be.
+    Probe { failed: usize, of: usize },
     /// Nobody reads standard output any longer, which is no failure of ours.
     Closed,
 }
@@ -52,6 +54,10 @@ impl Failure {
             }
             Self::Demo(problems) => {
                 lines(&mut message, "error: the demo failed", problems);
+                ExitCode::FAILURE
+            }
+            Self::Probe { failed, of } => {
+                message = format!("error: connections that are not ok: {failed} of {of}\n");
                 ExitCode::FAILURE
             }
             Self::Runtime { doing, cause } => {

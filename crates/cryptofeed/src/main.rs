@@ -14,6 +14,7 @@ mod interrupt;
 mod logging;
 mod mock;
 mod notice;
+mod probe;
 mod run;
 mod schema;
 mod stage;

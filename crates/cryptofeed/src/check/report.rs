@@ -7,10 +7,8 @@ use proxy_config::{ExchangeId, ProxySettings, Transport};
 use serde::Serialize;
 
 use super::row::Row;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, TRANSPORTS};
 use crate::table;
-
-const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
 /// The routes of every exchange that is configured in some way, and of all others.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use feeds::Exchange;
 use proxy_config::{Destination, Transport};
-use transport::Target;
+use transport::{Hop, Target};
 
 /// The address of a venue's REST or WebSocket.
 #[derive(Debug, Clone)]
@@ -32,6 +32,11 @@ impl Address {
                 })
             }
         }
+    }
+
+    /// The address as the last hop of a connection.
+    pub(crate) fn hop(&self) -> Hop {
+        Hop::Target(self.target.endpoint().clone())
     }
 
     /// The address as what the choice of a proxy may depend on.

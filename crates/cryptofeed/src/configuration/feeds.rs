@@ -42,7 +42,8 @@ impl Venue {
         Address::of(self.codec(), transport)
     }
 
-    fn codec(&self) -> &dyn Exchange {
+    /// What the venue speaks.
+    pub(crate) fn codec(&self) -> &dyn Exchange {
         match self {
             Self::Binance(venue) => venue,
             Self::Backpack(venue) => venue,

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources};
+use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources, Transport};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use transport_tunnel::TlsTrust;
@@ -22,6 +22,19 @@ use crate::failure::Failure;
 
 /// The file that is read if none is named.
 const DEFAULT_FILE: &str = "cryptofeed.yaml";
+
+/// What to write in the absence of any feed.
+const MINIMAL: &str = "\
+no feed is configured; a minimal cryptofeed.yaml is
+  feeds:
+    binance: {symbols: [BTC-USDT]}
+  proxy: socks5h://user:password@proxy.example:1080
+and the same in the environment
+  CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT
+  CRYPTOFEED_PROXY=socks5h://user:password@proxy.example:1080";
+
+/// Both kinds of connection that a feed makes.
+pub(crate) const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
 /// Which file to read.
 #[derive(Debug, Args)]
@@ -112,12 +125,23 @@ impl Configuration {
         self.loaded.into_settings()
     }
 
+    /// Whom to trust: the platform, and what the configuration adds to it.
+    pub(crate) fn trust(&self) -> TlsTrust {
+        self.trust.clone().unwrap_or_else(TlsTrust::platform)
+    }
+
     /// Takes the configuration apart into what makes the connections and what to connect to.
-    pub(crate) fn into_parts(self) -> (Arc<ProxyInjector>, Vec<ConfiguredFeed>) {
+    ///
+    /// # Errors
+    /// [`Failure::Configuration`] if there is no feed.
+    pub(crate) fn into_parts(self) -> Result<(Arc<ProxyInjector>, Vec<ConfiguredFeed>), Failure> {
+        if self.feeds.is_empty() {
+            return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
+        }
         let mut injector = ProxyInjector::new(self.loaded.into_settings());
         if let Some(trust) = self.trust {
             injector = injector.with_trust(trust);
         }
-        (Arc::new(injector), self.feeds)
+        Ok((Arc::new(injector), self.feeds))
     }
 }

@@ -32,16 +32,6 @@ Examples:
   CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT,ETH-USDT \\
     CRYPTOFEED_PROXY=socks5h://proxy.example:1080 cryptofeed run --count 100";
 
-/// What to write in the absence of any feed.
-const MINIMAL: &str = "\
-no feed is configured; a minimal cryptofeed.yaml is
-  feeds:
-    binance: {symbols: [BTC-USDT]}
-  proxy: socks5h://user:password@proxy.example:1080
-and the same in the environment
-  CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT
-  CRYPTOFEED_PROXY=socks5h://user:password@proxy.example:1080";
-
 /// Stream the configured feeds to standard output
 ///
 /// It ends at SIGINT or SIGTERM, after --duration, after --count events, or when nobody reads its
@@ -69,10 +59,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn execute(self) -> Result<(), Failure> {
-        let (injector, feeds) = self.configuration.load()?.into_parts();
-        if feeds.is_empty() {
-            return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
-        }
+        let (injector, feeds) = self.configuration.load()?.into_parts()?;
         let mut interrupt = Interrupt::listen()?;
         let hangup = Hangup::listen()?;
         // A time that no clock can tell never comes.

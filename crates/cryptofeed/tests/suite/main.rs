@@ -6,6 +6,7 @@ mod child;
 mod demo;
 mod documentation;
 mod mock;
+mod probe;
 mod reload;
 mod run;
 mod schema;

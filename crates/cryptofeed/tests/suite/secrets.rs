@@ -101,6 +101,10 @@ async fn no_command_shows_a_user_name_or_a_password() {
                 (vec!["check", "--config", "refused.yaml"], 0),
                 (vec!["check", "--json", "--config", "refused.yaml"], 0),
                 (vec!["check", "--config", "wrong.yaml"], 2),
+                (vec!["probe", "--config", "refused.yaml"], 1),
+                (vec!["probe", "--json", "--config", "refused.yaml"], 1),
+                (vec!["probe", "--json", "--config", "accepted.yaml"], 0),
+                (vec!["probe", "--config", "wrong.yaml"], 2),
                 (vec!["schema"], 0),
                 (vec!["run", "--config", "wrong.yaml"], 2),
                 (
@@ -113,7 +117,7 @@ async fn no_command_shows_a_user_name_or_a_password() {
                 let finished = workspace.output(&arguments, &[]);
                 let what = format!("{kind} {arguments:?}");
                 assert_eq!(finished.code, Some(code), "{what}: {}", finished.stderr);
-                let is_dialing = arguments.first() == Some(&"run") && code == 0;
+                let is_dialing = ["run", "probe"].contains(&arguments[0]) && code != 2;
                 assert!(!is_dialing || finished.stderr.contains("TRACE"), "{what}");
                 check_hidden(&what, &finished);
             }

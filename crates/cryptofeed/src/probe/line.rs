@@ -1,0 +1,128 @@
+//! What there is to probe.
+
+use std::fmt;
+use std::sync::Arc;
+
+use proxy_config::{
+    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
+    Transport,
+};
+use proxy_injector::ProxyInjector;
+use proxy_resolve::Route;
+
+use super::question::Question;
+use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
+use crate::failure::Failure;
+
+/// One connection by one way.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) exchange: ExchangeId,
+    pub(super) transport: Transport,
+    pub(super) address: Address,
+    pub(super) question: Question,
+    pub(super) way: Way,
+}
+
+/// A way that leaves nothing to choose.
+#[derive(Debug)]
+pub(super) enum Way {
+    Direct,
+    Proxy(ProxyConfig),
+    Member {
+        proxy: ProxyConfig,
+        is_enabled: bool,
+    },
+    Refused,
+}
+
+impl Line {
+    /// Each way that `injector` might choose for the connections of `feed`.
+    pub(super) fn of_feed(
+        feed: &ConfiguredFeed,
+        injector: &Arc<ProxyInjector>,
+    ) -> Result<Vec<Self>, Failure> {
+        let scope = injector.exchange(feed.id.clone());
+        let mut lines = Vec::new();
+        for transport in TRANSPORTS {
+            let address = feed.venue.address(transport);
+            let question = Question::of(feed.venue.codec(), transport);
+            let Some((address, question)) = address.zip(question) else {
+                let doing = format!("probe the {transport} of {}", feed.id);
+                return Err(Failure::runtime(doing, "its address makes no uri"));
+            };
+            let decision = scope.resolve_for(transport, &address.destination());
+            let ways = Way::all(decision.route()).into_iter();
+            lines.extend(ways.map(|way| Self {
+                exchange: feed.id.clone(),
+                transport,
+                address: address.clone(),
+                question: question.clone(),
+                way,
+            }));
+        }
+        Ok(lines)
+    }
+}
+
+impl Way {
+    fn all(route: Route<'_>) -> Vec<Self> {
+        match route {
+            Route::Direct => vec![Self::Direct],
+            Route::Proxy(proxy) => vec![Self::Proxy(proxy.clone())],
+            Route::Pool(pool) => {
+                let members = pool.members().iter();
+                members.map(|member| Self::through(pool, member)).collect()
+            }
+            Route::Refused => vec![Self::Refused],
+        }
+    }
+
+    fn through(pool: &PoolConfig, member: &PoolMember) -> Self {
+        Self::Member {
+            proxy: pool.through(member),
+            is_enabled: member.is_enabled(),
+        }
+    }
+
+    /// The proxy to pass, with those on the way to it.
+    pub(super) fn proxy(&self) -> Option<&ProxyConfig> {
+        match self {
+            Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy),
+            Self::Direct | Self::Refused => None,
+        }
+    }
+
+    /// Settings that know this way and no other.
+    pub(super) fn settings(&self) -> ProxySettings {
+        let rule = match self {
+            Self::Direct => Some(ProxyRule::Direct),
+            Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy.clone().into()),
+            Self::Refused => None,
+        };
+        let proxies = rule.map(ConnectionProxies::both).unwrap_or_default();
+        ProxySettings::new()
+            .with_enabled(true)
+            .with_strict(true)
+            .with_default(proxies)
+    }
+}
+
+/// Without credentials.
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("direct"),
+            Self::Refused => f.write_str("refused"),
+            Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Member {
+                proxy,
+                is_enabled: true,
+            } => write!(f, "{proxy} (pool)"),
+            Self::Member {
+                proxy,
+                is_enabled: false,
+            } => write!(f, "{proxy} (pool, disabled)"),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What there is to see while connections are made, on standard error.
+
+use std::io::{self, Write};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::dial::Outcome;
+use super::line::Line;
+
+/// A bar on a terminal, a line per connection elsewhere. The bar is gone when this is dropped.
+#[derive(Debug)]
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(super) fn new(bars: &MultiProgress, connections: usize) -> Self {
+        let style = ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let length = u64::try_from(connections).unwrap_or(u64::MAX);
+        let bar = bars.add(ProgressBar::new(length).with_style(style));
+        bar.tick();
+        Self(bar)
+    }
+
+    /// Shows that one more has come to its end.
+    pub(super) fn show(&self, line: &Line, outcome: &Outcome) {
+        let verdict = outcome.verdict().as_str();
+        let Line {
+            exchange,
+            transport,
+            way,
+            ..
+        } = line;
+        let message = format!("{exchange} {transport}, {way}: {verdict}");
+        self.0.inc(1);
+        if self.0.is_hidden() {
+            let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());
+            // Where standard error is closed, nobody looks on.
+            let _ = writeln!(io::stderr(), "{done}/{all} {message}");
+        } else {
+            self.0.set_message(message);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,95 @@
+//! What to ask an exchange for if all that counts is that it answers.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use feeds::Exchange;
+use http::{Request, Uri};
+use proxy_config::Transport;
+use transport::WsRequest;
+
+#[derive(Debug, Clone)]
+pub(super) enum Question {
+    Rest(Request<Bytes>),
+    Stream(WsRequest),
+}
+
+impl Question {
+    /// The cheapest there is for `venue`; `None` if its address makes no URI.
+    pub(super) fn of(venue: &dyn Exchange, transport: Transport) -> Option<Self> {
+        match transport {
+            Transport::Http => ping(venue).map(Self::Rest),
+            Transport::WebSocket => idle_stream(venue).map(Self::Stream),
+        }
+    }
+}
+
+/// Each venue has its ping beside its list of instruments.
+fn ping(venue: &dyn Exchange) -> Option<Request<Bytes>> {
+    let mut request = venue.metadata_request().ok()?;
+    let (folder, _list) = request.uri().path().rsplit_once('/')?;
+    let path = format!("{folder}/ping");
+    *request.uri_mut() = with_path(request.uri(), &path)?;
+    Some(request)
+}
+
+/// A WebSocket on which nothing is subscribed to.
+fn idle_stream(venue: &dyn Exchange) -> Option<WsRequest> {
+    let mut request = venue.stream_request(&[], &BTreeSet::new()).ok()?;
+    let uri = with_path(request.uri(), request.uri().path())?;
+    request.set_uri(uri).ok()?;
+    Some(request)
+}
+
+/// `uri` with another path and without a query.
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(path.parse().ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use feeds::{Backpack, Binance};
+
+    use super::*;
+
+    fn uris(venue: &dyn Exchange) -> [String; 2] {
+        crate::configuration::TRANSPORTS.map(|transport| {
+            match Question::of(venue, transport).unwrap() {
+                Question::Rest(request) => request.uri().to_string(),
+                Question::Stream(request) => {
+                    assert!(request.first_messages.is_empty());
+                    request.uri().to_string()
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn a_ping_and_a_stream_without_subscriptions_are_asked_for() {
+        assert_eq!(
+            uris(&Binance::default()),
+            [
+                "https://api.binance.com/api/v3/ping",
+                "wss://stream.binance.com:9443/stream"
+            ]
+        );
+        assert_eq!(
+            uris(&Backpack::default()),
+            [
+                "https://api.backpack.exchange/api/v1/ping",
+                "wss://ws.backpack.exchange/"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_path_of_a_mirror_is_kept() {
+        let mirror = Binance::new("https://h/binance/", "wss://h/binance").unwrap();
+        assert_eq!(
+            uris(&mirror),
+            ["https://h/binance/api/v3/ping", "wss://h/binance/stream"]
+        );
+    }
+}

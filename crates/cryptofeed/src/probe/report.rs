@@ -1,0 +1,58 @@
+//! What came of all connections, as a report.
+
+use serde::Serialize;
+
+use super::dial::Outcome;
+use super::line::Line;
+use super::row::Row;
+use crate::failure::Failure;
+use crate::table;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    probes: Vec<Row>,
+}
+
+impl Report {
+    /// What came of each of `lines`.
+    pub(super) fn new(lines: Vec<Line>, outcomes: Vec<Option<Outcome>>) -> Self {
+        let probes = lines.into_iter().zip(outcomes);
+        Self {
+            probes: probes
+                .map(|(line, outcome)| Row::new(line, outcome))
+                .collect(),
+        }
+    }
+
+    /// For people.
+    pub(super) fn text(&self) -> String {
+        let header = [
+            "exchange",
+            "transport",
+            "proxy",
+            "dns",
+            "tcp",
+            "proxy tls",
+            "handshake",
+            "tls",
+            "answer",
+            "total",
+            "verdict",
+        ];
+        let table = table::of(header, self.probes.iter().map(Row::cells));
+        let notes: String = self.probes.iter().filter_map(Row::note).collect();
+        format!("{table}\n{notes}")
+    }
+
+    /// # Errors
+    /// [`Failure::Probe`] unless every line is ok.
+    pub(super) fn verdict(&self) -> Result<(), Failure> {
+        let of = self.probes.len();
+        let failed = self.probes.iter().filter(|row| !row.is_ok()).count();
+        if failed == 0 {
+            Ok(())
+        } else {
+            Err(Failure::Probe { failed, of })
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! A line of the report.
+
+use std::time::Duration;
+
+use proxy_config::{ExchangeId, ProxyConfig};
+use serde::Serialize;
+use transport::{Phase, Timing};
+
+use super::dial::Outcome;
+use super::line::{Line, Way};
+use super::verdict::{Trouble, Verdict};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    exchange: ExchangeId,
+    transport: &'static str,
+    destination: String,
+    route: &'static str,
+    #[serde(skip)]
+    way: String,
+    proxy: Option<ProxyConfig>,
+    /// Of a member of a pool.
+    enabled: Option<bool>,
+    timings: Vec<Share>,
+    total_ms: Option<f64>,
+    verdict: &'static str,
+    failure: Option<Explanation>,
+}
+
+/// How long a phase took.
+#[derive(Debug, Serialize)]
+struct Share {
+    hop: String,
+    #[serde(serialize_with = "as_text")]
+    phase: Phase,
+    ms: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Explanation {
+    hop: String,
+    phase: String,
+    status: Option<u16>,
+    error: String,
+    advice: Option<&'static str>,
+}
+
+impl Row {
+    /// What came of `line`; no outcome if it was interrupted.
+    pub(super) fn new(line: Line, outcome: Option<Outcome>) -> Self {
+        let (route, enabled) = match line.way {
+            Way::Direct => ("direct", None),
+            Way::Proxy(_) => ("proxy", None),
+            Way::Member { is_enabled, .. } => ("pool", Some(is_enabled)),
+            Way::Refused => ("refused", None),
+        };
+        let verdict = outcome
+            .as_ref()
+            .map_or(Verdict::Interrupted, Outcome::verdict);
+        let trouble = outcome
+            .as_ref()
+            .and_then(|outcome| outcome.trouble.as_ref());
+        Self {
+            transport: line.transport.as_str(),
+            destination: line.address.to_string(),
+            route,
+            way: line.way.to_string(),
+            proxy: line.way.proxy().cloned(),
+            exchange: line.exchange,
+            enabled,
+            verdict: verdict.as_str(),
+            failure: trouble.map(Explanation::new),
+            total_ms: outcome.as_ref().map(|outcome| millis(outcome.total)),
+            timings: outcome.map_or_else(Vec::new, |outcome| {
+                outcome.timings.iter().map(Share::new).collect()
+            }),
+        }
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        self.verdict == Verdict::Ok.as_str()
+    }
+
+    pub(super) fn cells(&self) -> [String; 11] {
+        let verdict = match &self.failure {
+            Some(failure) => format!("{} in {}, {}", self.verdict, failure.phase, failure.hop),
+            None => self.verdict.to_owned(),
+        };
+        [
+            self.exchange.to_string(),
+            self.transport.to_owned(),
+            self.way.clone(),
+            self.cell(&[Phase::Dns]),
+            self.cell(&[Phase::Tcp]),
+            self.cell(&[Phase::ProxyTls]),
+            self.cell(&[Phase::ProxyHandshake]),
+            self.cell(&[Phase::TargetTls]),
+            self.cell(&[Phase::Upgrade, Phase::Response]),
+            text(self.total_ms),
+            verdict,
+        ]
+    }
+
+    /// Why it is not ok, and what to do.
+    pub(super) fn note(&self) -> Option<String> {
+        let Explanation { error, advice, .. } = self.failure.as_ref()?;
+        let (exchange, transport, way) = (&self.exchange, self.transport, &self.way);
+        let advice = advice.map_or_else(String::new, |advice| format!("\n  -> {advice}"));
+        Some(format!(
+            "{exchange} {transport}, {way}:\n  failed to {error}{advice}\n"
+        ))
+    }
+
+    /// The time that these phases took, with all the hops together.
+    fn cell(&self, phases: &[Phase]) -> String {
+        let shares = self.timings.iter();
+        let shares = shares.filter(|share| phases.contains(&share.phase));
+        text(shares.map(|share| share.ms).reduce(|a, b| a + b))
+    }
+}
+
+impl Share {
+    fn new(timing: &Timing) -> Self {
+        Self {
+            hop: timing.hop.to_string(),
+            phase: timing.phase,
+            ms: millis(timing.elapsed),
+        }
+    }
+}
+
+impl Explanation {
+    fn new(trouble: &Trouble) -> Self {
+        Self {
+            hop: trouble.hop.to_string(),
+            phase: trouble.phase.to_string(),
+            status: trouble.status,
+            error: trouble.error.clone(),
+            advice: trouble.advice(),
+        }
+    }
+}
+
+/// Milliseconds, to the microsecond.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+fn text(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1}"))
+}
+
+fn as_text<S: serde::Serializer>(phase: &Phase, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(phase)
+}

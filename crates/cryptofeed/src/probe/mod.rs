@@ -51,7 +51,7 @@ Examples:
 /// is direct is probed directly, one that is refused stays refused, and no proxy stands in for
 /// another. Nothing is tried twice.
 ///
-/// Exit code 0 if every line is ok, 1 if any is not, a disabled member and an interruption included.
+/// Exit code 0 if every line is ok, those of disabled members aside, and 1 if any is not.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]
 pub(crate) struct Probe {

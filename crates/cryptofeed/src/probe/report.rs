@@ -45,10 +45,10 @@ impl Report {
     }
 
     /// # Errors
-    /// [`Failure::Probe`] unless every line is ok.
+    /// [`Failure::Probe`] if a line has failed.
     pub(super) fn verdict(&self) -> Result<(), Failure> {
         let of = self.probes.len();
-        let failed = self.probes.iter().filter(|row| !row.is_ok()).count();
+        let failed = self.probes.iter().filter(|row| row.has_failed()).count();
         if failed == 0 {
             Ok(())
         } else {

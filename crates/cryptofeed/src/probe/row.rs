@@ -77,8 +77,10 @@ impl Row {
         }
     }
 
-    pub(super) fn is_ok(&self) -> bool {
-        self.verdict == Verdict::Ok.as_str()
+    /// Whether the programs that use the configuration would be in trouble. A disabled member of a
+    /// pool may be as broken as it likes.
+    pub(super) fn has_failed(&self) -> bool {
+        self.enabled != Some(false) && self.verdict != Verdict::Ok.as_str()
     }
 
     pub(super) fn cells(&self) -> [String; 11] {

@@ -104,6 +104,31 @@ async fn each_way_of_each_connection_is_tried_once_and_all_ok_is_exit_code_0() {
     assert_eq!(paths, BTreeSet::from(["/api/v3/ping", "/stream"]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_member_that_fails_is_shown_and_does_not_count() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let [working, broken] = [
+        world.proxy(ProxyKind::Http, 2).await,
+        world.proxy(ProxyKind::Http, 3).await,
+    ];
+    broken.stop().await;
+    let rules = format!(
+        "proxy:\n  enabled: true\n  default:\n    http: '{working}'\n\
+         \x20   websocket: {{pool: {{proxies: ['{working}', {{url: '{broken}', enabled: false}}]}}}}\n",
+        working = working.url(),
+        broken = broken.url()
+    );
+    configure(&workspace, &world, &rules);
+    let run = workspace.output(&["probe", "--json"], &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let probes = probes(&run.stdout);
+    let refused = probes.iter().filter(|probe| probe["verdict"] == "refused");
+    let is_disabled = |probe: &Value| probe["enabled"] == false;
+    assert_eq!(refused.clone().count(), 2);
+    assert!(refused.clone().all(is_disabled));
+}
+
 /// A pool for Binance's streams in which everything is wrong but a disabled member, a REST that has
 /// no rule, and a Backpack that blocks.
 struct Troubled {
@@ -239,9 +264,17 @@ async fn the_table_has_a_line_for_each_way_and_a_note_for_each_failure() {
         stderr,
     } = workspace.output(&["probe"], &[]);
     assert_eq!(code, Some(1), "{stderr}");
+    let header = stdout
+        .lines()
+        .find(|line| line.contains("exchange"))
+        .unwrap();
+    let columns: Vec<_> = header.split(['│', '┆']).map(str::trim).collect();
+    assert_eq!(
+        columns.join(" | "),
+        " | exchange | transport | proxy | dns | tcp | proxy tls | handshake | tls | answer | total \
+         | verdict | "
+    );
     for part in [
-        "│ exchange ┆ transport ┆ proxy ",
-        "┆ dns ┆ tcp ┆ proxy tls ┆ handshake ┆ tls ┆ answer ┆ total ",
         "│ binance  ┆ http      ┆ refused ",
         "(pool, disabled) ",
         " auth in proxy handshake, proxy 127.0.0.1:",

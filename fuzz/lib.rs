@@ -46,13 +46,17 @@ pub fn socks4_reply(data: &[u8]) {
     assert_cut_makes_no_difference(|| Socks4::new(&name, 443, None).expect("a request"), data);
 }
 
-/// Any bytes as the answers of a SOCKS5 proxy.
+/// Any bytes as the answers of a SOCKS5 proxy, asked step by step and all at once.
 pub fn socks5_reply(data: &[u8]) {
     let (target, login) = (target(), Credentials::new("alice", Some("secret")));
-    assert_cut_makes_no_difference(
-        || Socks5::new(target.endpoint(), Some(&login)).expect("a request"),
-        data,
-    );
+    let step_by_step = || Socks5::new(target.endpoint(), Some(&login)).expect("a request");
+    assert_cut_makes_no_difference(step_by_step, data);
+    let all_at_once = || {
+        let mut handshake = step_by_step();
+        assert!(handshake.pipeline());
+        handshake
+    };
+    assert_cut_makes_no_difference(all_at_once, data);
 }
 
 /// Any bytes as a message or an answer of Binance.

@@ -4,6 +4,8 @@ mod backpack;
 mod base_url;
 mod binance;
 mod dialect;
+mod levels;
+mod plain_number;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use rust_decimal::Decimal;
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use crate::level::Level;
+use super::plain_number::plain_decimal;
 
 /// Text, borrowed unless it holds an escape.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -38,6 +38,9 @@ impl<'de> Deserialize<'de> for Exact {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Exact, E> {
+                if let Some((number, [])) = plain_decimal(text.as_bytes()) {
+                    return Ok(Exact(number));
+                }
                 let invalid = || E::invalid_value(de::Unexpected::Str(text), &self);
                 let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
                 let is_number =
@@ -94,35 +97,19 @@ pub(super) const MILLIS: i64 = 1_000_000;
 /// The `UNIT` of a [`Time`] in microseconds.
 pub(super) const MICROS: i64 = 1_000;
 
-impl<'de, const UNIT: i64> Deserialize<'de> for Time<UNIT> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let units = i64::deserialize(deserializer)?;
-        let nanos = units.checked_mul(UNIT).map(Self);
-        nanos.ok_or_else(|| de::Error::custom(format_args!("time {units} out of range")))
+impl<const UNIT: i64> Time<UNIT> {
+    /// `None` for a time that is out of range.
+    pub(super) fn of_units(units: impl TryInto<i64>) -> Option<Self> {
+        units.try_into().ok()?.checked_mul(UNIT).map(Self)
     }
 }
 
-/// A list of `[price, size]`.
-pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Level>, D::Error> {
-    struct Levels;
-
-    impl<'de> Visitor<'de> for Levels {
-        type Value = Vec<Level>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of [price, size]")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
-            let mut levels = Vec::new();
-            while let Some((Exact(price), Exact(size))) = pairs.next_element()? {
-                levels.push(Level { price, size });
-            }
-            Ok(levels)
-        }
+impl<'de, const UNIT: i64> Deserialize<'de> for Time<UNIT> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let units = i64::deserialize(deserializer)?;
+        Self::of_units(units)
+            .ok_or_else(|| de::Error::custom(format_args!("time {units} out of range")))
     }
-
-    deserializer.deserialize_seq(Levels)
 }
 
 #[cfg(test)]
@@ -192,19 +179,5 @@ mod tests {
         assert_eq!(parsed, Time(1_790_915_525_102_951_000));
         let error = serde_json::from_str::<Time<MILLIS>>("9223372036855").unwrap_err();
         assert!(error.to_string().contains("out of range"), "{error}");
-    }
-
-    #[test]
-    fn a_level_is_a_pair() {
-        let parse = |json: &str| levels(&mut serde_json::Deserializer::from_str(json));
-        assert_eq!(parse(r#"[["1.0","2"],["3","0"]]"#).unwrap().len(), 2);
-        for json in [
-            r#"[["1"]]"#,
-            r#"[["1","2","3"]]"#,
-            r#"[[1,2]]"#,
-            r#"{"1":"2"}"#,
-        ] {
-            assert!(parse(json).is_err(), "{json}");
-        }
     }
 }

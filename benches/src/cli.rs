@@ -67,6 +67,9 @@ enum Command {
 /// A process of its own that a benchmark needs. It ends when its standard input does.
 #[derive(Debug, Subcommand)]
 enum Child {
+    /// The exchange, the proxies, the wire and the clients of `dial`, `rest` and `scale`.
+    #[command(subcommand)]
+    Dial(dial::Role),
     /// The server and the proxy of `receive`.
     Receive(receive::Serve),
 }
@@ -74,6 +77,7 @@ enum Child {
 impl Child {
     fn run(self) -> Result<()> {
         match self {
+            Self::Dial(role) => role.run(),
             Self::Receive(serve) => serve.run(),
         }
     }

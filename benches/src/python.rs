@@ -13,7 +13,7 @@ use crate::error::Result;
 /// The reason why there is no such interpreter, as it stands in the tables.
 pub(crate) fn start(script: &str, arguments: &[&str]) -> Result<Child> {
     let mut command = Command::new(interpreter()?);
-    command.arg(folder().join(script)).args(arguments);
+    command.arg(self::script(script)).args(arguments);
     Child::start(command)
 }
 
@@ -22,6 +22,11 @@ pub(crate) fn interpreter() -> Result<&'static Path> {
     static INTERPRETER: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
     let made = INTERPRETER.get_or_init(|| prepare().map_err(|error| error.to_string()));
     made.as_deref().map_err(|reason| reason.as_str().into())
+}
+
+/// The path of a script of `benches/python`.
+pub(crate) fn script(name: &str) -> PathBuf {
+    folder().join(name)
 }
 
 fn folder() -> PathBuf {

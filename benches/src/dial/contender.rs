@@ -19,6 +19,10 @@ pub(crate) enum Contender {
     HyperUtilOptimistic,
     FastSocks5(Socket),
     TokioSocks(Socket),
+    /// tokio-tungstenite with small buffers, over tokio-socks.
+    Tuned,
+    /// tokio-websockets over tokio-socks.
+    TokioWebsockets,
     Yawc(Socket),
     Reqwest,
     PythonWebsockets,
@@ -63,8 +67,7 @@ impl Contender {
         Self::PythonAiohttp,
     ];
 
-    /// Who can open that on this route. [`QuickAck`](Self::QuickAck), which makes a difference to
-    /// few proxies, is not among them.
+    /// Whose dials to compare on this route.
     pub(crate) fn of(route: Route, opens: Opens) -> impl Iterator<Item = Self> {
         let all = Self::ALL.into_iter();
         all.filter(move |contender| match opens {
@@ -82,6 +85,7 @@ impl Contender {
             Self::Tungstenite(_) => is_direct,
             Self::HyperUtilOptimistic | Self::FastSocks5(_) => is_socks5,
             Self::TokioSocks(_) => is_socks5 || route == Route::Socks4a,
+            Self::Tuned | Self::TokioWebsockets => is_socks5,
             Self::Yawc(_) => is_socks5 || is_direct,
             Self::Reqwest => false,
         }
@@ -132,6 +136,8 @@ impl Contender {
             Self::HyperUtil(_) | Self::HyperUtilOptimistic => "hyper-util",
             Self::FastSocks5(_) => "fast-socks5",
             Self::TokioSocks(_) => "tokio-socks",
+            Self::Tuned => "tokio-tungstenite, 4 KiB read buffer",
+            Self::TokioWebsockets => "tokio-websockets",
             Self::Yawc(_) => "yawc",
             Self::Reqwest => "reqwest",
             Self::PythonWebsockets => "Python websockets",

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use http::{Request, Response, header};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustix::time::{ClockId, clock_gettime};
 use rustls::ServerConfig;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
 use super::way::Greeting;
 use crate::error::Result;
-use crate::measure::monotonic;
 
 /// How long a REST answer is.
 const BODY: usize = 130;
@@ -40,11 +40,21 @@ const BETWEEN_BURSTS: Duration = Duration::from_millis(50);
 /// Where to get one burst after the other, behind the greeting.
 pub(crate) const BURSTS: &str = "bursts";
 
+/// Where the greeting comes a second time, a little later.
+pub(crate) const TWICE: &str = "twice";
+const LATER: Duration = Duration::from_millis(20);
+
 /// A message of a burst.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Sent {
     /// When it was sent, in nanoseconds of this machine's monotonic clock.
     pub(crate) at: u64,
+}
+
+/// This machine's monotonic clock, in nanoseconds. All processes read the same.
+pub(crate) fn monotonic() -> u64 {
+    let time = Duration::try_from(clock_gettime(ClockId::Monotonic)).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The ports of a running exchange.
@@ -73,30 +83,51 @@ async fn accept<F>(
     acceptor: TlsAcceptor,
     serve: impl Fn(TlsStream<TcpStream>, SocketAddr) -> F + Copy + Send + 'static,
 ) where
-    F: Future<Output = Result<()>> + Send,
+    F: Future<Output = Result<()>> + Send + 'static,
 {
     while let Ok((socket, peer)) = listener.accept().await {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             socket.set_nodelay(true)?;
-            serve(acceptor.accept(socket).await?, peer).await
+            let stream = acceptor.accept(socket).await?;
+            serve(stream, peer).await
         });
     }
 }
 
-#[expect(clippy::result_large_err, reason = "tungstenite's callback has that signature")]
+#[expect(
+    clippy::result_large_err,
+    reason = "tungstenite's callback has that signature"
+)]
 async fn serve_stream(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Result<()> {
-    let mut wants_bursts = false;
+    let mut path = String::new();
     let look = |request: &server::Request, response: server::Response| {
-        wants_bursts = request.uri().path().ends_with(BURSTS);
+        request
+            .uri()
+            .path()
+            .trim_start_matches('/')
+            .clone_into(&mut path);
         Ok(response)
     };
     // Thousands of these are open at once.
     let small = WebSocketConfig::default().read_buffer_size(4096);
     let mut socket = accept_hdr_async_with_config(stream, look, Some(small)).await?;
     let greeting = serde_json::to_string(&Greeting { peer: peer.ip() })?;
-    socket.send(greeting.into()).await?;
-    while wants_bursts {
+    socket.send(greeting.as_str().into()).await?;
+    if path == TWICE {
+        sleep(LATER).await;
+        socket.send(greeting.into()).await?;
+    }
+    if path == BURSTS {
+        return send_bursts(&mut socket).await;
+    }
+    while let Some(Ok(_)) = socket.next().await {}
+    Ok(())
+}
+
+/// Until the client has enough.
+async fn send_bursts(socket: &mut WebSocketStream<TlsStream<TcpStream>>) -> Result<()> {
+    loop {
         for _ in 0..BURST {
             let sent = serde_json::to_string(&Sent { at: monotonic() })?;
             socket.send(format!("{sent:MESSAGE$}").into()).await?;
@@ -104,8 +135,6 @@ async fn serve_stream(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Result<
         }
         sleep(BETWEEN_BURSTS).await;
     }
-    while let Some(Ok(_)) = futures_util::StreamExt::next(&mut socket).await {}
-    Ok(())
 }
 
 async fn serve_rest(stream: TlsStream<TcpStream>, peer: SocketAddr) -> Result<()> {

@@ -41,10 +41,14 @@ impl Network {
         let [near, far]: [String; 2] = wire.hear()?;
 
         let host = server.holder.id().to_string();
-        run(client.command("ip").args(["link", "set", &far, "netns", &host]))?;
+        run(client
+            .command("ip")
+            .args(["link", "set", &far, "netns", &host]))?;
         for (host, device, address) in [(&client, &near, CLIENT), (&server, &far, SERVER)] {
             let address = format!("{address}/24");
-            run(host.command("ip").args(["address", "add", &address, "dev", device]))?;
+            run(host
+                .command("ip")
+                .args(["address", "add", &address, "dev", device]))?;
             run(host.command("ip").args(["link", "set", "lo", "up"]))?;
             run(host.command("ip").args(["link", "set", device, "up"]))?;
         }

@@ -136,7 +136,10 @@ mod tests {
         };
         assert!(way.check(br#"{"peer":"127.0.9.1"}"#).is_ok());
         let error = way.check(br#"{"peer":"127.0.0.1"}"#).unwrap_err();
-        assert_eq!(error.to_string(), "the exchange saw 127.0.0.1, not 127.0.9.1");
+        assert_eq!(
+            error.to_string(),
+            "the exchange saw 127.0.0.1, not 127.0.9.1"
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::exchange;
 use super::way::{Route, Way};
 use crate::child::{Child, say, until_abandoned};
 use crate::error::Result;
-use crate::file_limit::raise_file_limit;
+use crate::measure::pin;
+use crate::scale::raise_file_limit;
 
 /// What the proxies call the exchange.
 const NAME: &str = "exchange.test";
@@ -68,6 +69,7 @@ pub(crate) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> Result<()> {
         raise_file_limit()?;
+        pin(1);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
@@ -81,6 +83,8 @@ impl Serve {
         ca.write_pem(&self.ca_file)?;
         let tls = ca.server_config(&[NAME, &self.ip.to_string()])?;
         let ports = exchange::serve(self.ip, tls.clone()).await?;
+        // Ports that were used stay taken for a minute, so every process has its own addresses.
+        let [.., high, low] = std::process::id().to_be_bytes();
         let mut proxies = Vec::new();
         let mut ways = Vec::new();
         for (route, number) in Route::ALL.into_iter().zip(1..) {
@@ -94,7 +98,7 @@ impl Serve {
                 ca_file: self.ca_file.clone(),
             };
             if let Some(kind) = kind(route) {
-                let egress = Ipv4Addr::new(127, 0, 9, number).into();
+                let egress = Ipv4Addr::new(127, high, low, number).into();
                 let mut proxy = MockProxy::builder(kind)
                     .address((self.ip, 0).into())
                     .tls(tls.clone())

@@ -16,7 +16,7 @@ impl Settings {
     pub(crate) fn thorough() -> Self {
         Self {
             rounds: 5,
-            window: Duration::from_millis(150),
+            window: Duration::from_millis(100),
         }
     }
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use self::contender::{Contender, Decoder};
 use self::worker::Worker;
 use crate::error::Result;
-use crate::measure::{Outcome, Pinned, allocations, interleave, uncounted};
+use crate::measure::{Cpu, Outcome, Pinned, allocations, interleave, uncounted};
 use crate::messages::Kind;
 use crate::report::{Measurement, Target};
 use crate::settings::Settings;
 
-const TIME: (&str, &str) = ("time per message", "ns");
+const TIME: (&str, &str) = ("CPU time per message", "ns");
 const ALLOCATIONS: (&str, &str) = ("allocations per message", "");
 
 /// What one run of a contender cost, per message.
@@ -69,18 +69,18 @@ fn measure(
     pass()?;
     let (allocations, counted) = allocations(&mut pass);
     counted?;
-    let (elapsed, passes) = uncounted(|| -> Result<_> {
-        let start = Instant::now();
+    let (cpu, passes) = uncounted(|| -> Result<_> {
+        let (start, cpu) = (Instant::now(), Cpu::of_thread());
         let mut passes = 0_u32;
         while start.elapsed() < window {
             pass()?;
             passes += 1;
         }
-        Ok((start.elapsed(), passes))
+        Ok((cpu.elapsed(), passes))
     })?;
     let count = messages.len() as f64;
     Ok(Cost {
-        nanoseconds: elapsed.as_secs_f64() * 1e9 / (f64::from(passes) * count),
+        nanoseconds: cpu.as_secs_f64() * 1e9 / (f64::from(passes) * count),
         allocations: Some(allocations as f64 / count),
     })
 }

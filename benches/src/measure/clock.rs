@@ -5,19 +5,32 @@ use std::time::Duration;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The CPU time of this process, user and system, of all its threads.
+/// CPU time that was spent until a moment, user and system together.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Cpu(Duration);
+pub(crate) struct Cpu {
+    clock: ClockId,
+    spent: Duration,
+}
 
 impl Cpu {
+    /// Of all threads of this process.
     pub(crate) fn now() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        Self(Duration::try_from(time).unwrap_or_default())
+        Self::by(ClockId::ProcessCPUTime)
+    }
+
+    /// Of this thread.
+    pub(crate) fn of_thread() -> Self {
+        Self::by(ClockId::ThreadCPUTime)
+    }
+
+    fn by(clock: ClockId) -> Self {
+        let spent = Duration::try_from(clock_gettime(clock)).unwrap_or_default();
+        Self { clock, spent }
     }
 
     /// What was spent since then.
     pub(crate) fn elapsed(self) -> Duration {
-        Self::now().0.saturating_sub(self.0)
+        Self::by(self.clock).spent.saturating_sub(self.spent)
     }
 }
 

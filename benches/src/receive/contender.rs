@@ -40,14 +40,14 @@ pub(super) enum Client {
 }
 
 impl Contender {
+    /// Everybody directly; through the proxy we, and the library that we are made of.
     pub(super) fn all() -> Vec<Self> {
-        let clients = || {
-            std::iter::once(Client::Ours)
-                .chain(Peer::ALL.map(Client::Peer))
-                .chain(["websockets", "aiohttp"].map(Client::Python))
-        };
-        let of = |is_proxied| clients().map(move |client| Self { client, is_proxied });
-        [false, true].into_iter().flat_map(of).collect()
+        let proxied = [Client::Ours, Client::Peer(Peer::Tungstenite)];
+        let direct = std::iter::once(Client::Ours)
+            .chain(Peer::ALL.map(Client::Peer))
+            .chain(["websockets", "aiohttp"].map(Client::Python));
+        let of = |is_proxied| move |client| Self { client, is_proxied };
+        direct.map(of(false)).chain(proxied.map(of(true))).collect()
     }
 }
 

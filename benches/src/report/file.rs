@@ -52,6 +52,11 @@ impl Report {
         self.sections.get(section).map_or(&[], Vec::as_slice)
     }
 
+    pub(crate) fn sections(&self) -> impl Iterator<Item = (&str, &[Measurement])> {
+        let sections = self.sections.iter();
+        sections.map(|(section, measurements)| (section.as_str(), measurements.as_slice()))
+    }
+
     /// The tables of one section, and how its targets were met.
     pub(crate) fn tables(&self, section: &str) -> String {
         table::groups(section, self.section(section))

@@ -6,4 +6,5 @@ mod measurement;
 mod table;
 
 pub(crate) use file::Report;
-pub(crate) use measurement::{Extra, Measurement, Target};
+pub(crate) use measurement::{Measurement, Summary, Target};
+pub(crate) use table::number;

@@ -104,7 +104,7 @@ fn right(text: String) -> Cell {
 }
 
 /// Three significant digits, or all of a whole number, with its thousands apart.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     let decimals = match magnitude {
         m if m >= 100.0 || m == 0.0 => 0,

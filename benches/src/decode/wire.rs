@@ -1,5 +1,10 @@
 //! Binance's messages as a user would write them down for serde, with text of any type.
 
+#![expect(
+    dead_code,
+    reason = "a user would read the fields; here it is enough that they are parsed"
+)]
+
 use rust_decimal::Decimal;
 use serde::Deserialize;
 

@@ -81,6 +81,27 @@ impl fmt::Display for Framing {
     }
 }
 
+/// How the client reaches the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Direct,
+    /// Over something that forwards bytes and that the client does not know of. It changes the
+    /// sizes of reads as a proxy does, so only it shows what the proxy costs the client.
+    Forwarded,
+    /// Through a SOCKS5 proxy, which forwards bytes by the same code.
+    Socks5,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct",
+            Self::Forwarded => "forwarded",
+            Self::Socks5 => "SOCKS5",
+        })
+    }
+}
+
 /// What is compared with one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cell {

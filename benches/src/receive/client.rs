@@ -1,12 +1,13 @@
 //! What every client has in common.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use serde::Deserialize;
 
-use super::cell::Cell;
+use super::cell::{Cell, Way};
 use super::check::Check;
 use super::server::Addresses;
 use crate::error::Result;
@@ -26,19 +27,26 @@ pub(super) trait Receive {
 pub(super) struct Link<'a> {
     pub(super) cell: Cell,
     pub(super) addresses: &'a Addresses,
-    pub(super) is_proxied: bool,
+    pub(super) way: Way,
     /// Trusts the server.
     pub(super) tls: &'a Arc<ClientConfig>,
 }
 
 impl Link<'_> {
+    /// What the client believes to be the server.
+    pub(super) fn target(&self) -> SocketAddr {
+        let Addresses { plain, secure, .. } = self.addresses;
+        match (self.way, self.cell.is_secure) {
+            (Way::Direct | Way::Socks5, false) => *plain,
+            (Way::Direct | Way::Socks5, true) => *secure,
+            (Way::Forwarded, false) => self.addresses.forwarded_plain,
+            (Way::Forwarded, true) => self.addresses.forwarded_secure,
+        }
+    }
+
     pub(super) fn uri(&self) -> String {
-        let (scheme, address) = if self.cell.is_secure {
-            ("wss", self.addresses.secure)
-        } else {
-            ("ws", self.addresses.plain)
-        };
-        format!("{scheme}://{address}{}", self.cell.path())
+        let scheme = if self.cell.is_secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.target(), self.cell.path())
     }
 }
 

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 use transport_tunnel::TlsTrust;
 
-use super::cell::{Cell, Payload};
+use super::cell::{Cell, Payload, Way};
 use super::client::{Link, Throughput};
 use super::ours;
 use super::peers::Peer;
@@ -24,11 +24,11 @@ use crate::python;
 /// Long enough for the slowest client; a server that falls silent ends the measurement.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A client, and whether a proxy is on its way.
+/// A client, and its way to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Contender {
     pub(super) client: Client,
-    pub(super) is_proxied: bool,
+    pub(super) way: Way,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +40,18 @@ pub(super) enum Client {
 }
 
 impl Contender {
-    /// Everybody directly; through the proxy we, and the library that we are made of.
+    /// Everybody directly; the other ways we, and the library that we are made of.
     pub(super) fn all() -> Vec<Self> {
-        let proxied = [Client::Ours, Client::Peer(Peer::Tungstenite)];
+        let both = [Client::Ours, Client::Peer(Peer::Tungstenite)];
         let direct = std::iter::once(Client::Ours)
             .chain(Peer::ALL.map(Client::Peer))
             .chain(["websockets", "aiohttp"].map(Client::Python));
-        let of = |is_proxied| move |client| Self { client, is_proxied };
-        direct.map(of(false)).chain(proxied.map(of(true))).collect()
+        let by = |way| move |client| Self { client, way };
+        direct
+            .map(by(Way::Direct))
+            .chain(both.map(by(Way::Forwarded)))
+            .chain(both.map(by(Way::Socks5)))
+            .collect()
     }
 }
 
@@ -58,7 +62,10 @@ impl fmt::Display for Contender {
             Client::Peer(peer) => f.write_str(peer.name())?,
             Client::Python(module) => write!(f, "Python {module}")?,
         }
-        f.write_str(if self.is_proxied { ", SOCKS5" } else { "" })
+        match self.way {
+            Way::Direct => Ok(()),
+            way => write!(f, ", {way}"),
+        }
     }
 }
 
@@ -91,11 +98,11 @@ impl<'a> Stage<'a> {
     }
 
     pub(super) fn measure(&mut self, contender: Contender, cell: Cell) -> Result<Throughput> {
-        let Contender { client, is_proxied } = contender;
+        let Contender { client, way } = contender;
         let link = Link {
             cell,
             addresses: self.addresses,
-            is_proxied,
+            way,
             tls: &self.tls,
         };
         match client {
@@ -105,7 +112,8 @@ impl<'a> Stage<'a> {
                 let task = Task {
                     module,
                     uri: link.uri(),
-                    proxy: is_proxied.then(|| format!("socks5h://{}", self.addresses.proxy)),
+                    proxy: (way == Way::Socks5)
+                        .then(|| format!("socks5h://{}", self.addresses.proxy)),
                     ca_file: self.ca_file.path(),
                     window: self.window.as_secs_f64(),
                     expected: Expected::of(cell.payload)?,

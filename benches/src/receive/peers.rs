@@ -1,6 +1,5 @@
 //! The other libraries of Rust, each as its documentation shows it.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::cell::Way;
 use super::check::Check;
 use super::client::{Link, Receive, Throughput, drain};
 use crate::error::Result;
@@ -54,7 +54,7 @@ impl Peer {
         let socket = connect(link).await?;
         if link.cell.is_secure {
             let connector = TlsConnector::from(link.tls.clone());
-            let name = ServerName::from(link.addresses.secure.ip());
+            let name = ServerName::from(link.target().ip());
             let stream = connector.connect(name, socket).await?;
             self.measure_over(stream, link, window).await
         } else {
@@ -102,21 +102,17 @@ impl Peer {
 
 /// A connection without any delay of small packets: the libraries get the best one there is.
 async fn connect(link: Link<'_>) -> Result<TcpStream> {
-    let Link { addresses, .. } = link;
-    let target = if link.cell.is_secure {
-        addresses.secure
-    } else {
-        addresses.plain
-    };
-    let first: SocketAddr = if link.is_proxied {
-        addresses.proxy
+    let target = link.target();
+    let is_proxied = link.way == Way::Socks5;
+    let first = if is_proxied {
+        link.addresses.proxy
     } else {
         target
     };
     #[expect(clippy::disallowed_methods, reason = "the peers connect by themselves")]
     let socket = TcpStream::connect(first).await?;
     socket.set_nodelay(true)?;
-    if link.is_proxied {
+    if is_proxied {
         let tunnel = tokio_socks::tcp::Socks5Stream::connect_with_socket(socket, target).await?;
         Ok(tunnel.into_inner())
     } else {

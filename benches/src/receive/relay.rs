@@ -1,4 +1,5 @@
-//! A SOCKS5 proxy that relays as fast as a proxy can: large buffers, no delay.
+//! Forwards bytes as fast as a proxy can, with large buffers and without delay: as a SOCKS5 proxy,
+//! or unseen.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,7 +11,7 @@ use crate::error::Result;
 const BUFFER: usize = 128 * 1024;
 
 /// Serves one client, who asks for an IPv4 address and has no password (RFC 1928).
-pub(super) async fn serve(mut client: TcpStream) -> Result<()> {
+pub(super) async fn socks5(mut client: TcpStream) -> Result<()> {
     let [version, methods] = read(&mut client).await?;
     let mut offered = vec![0; methods.into()];
     client.read_exact(&mut offered).await?;
@@ -26,13 +27,27 @@ pub(super) async fn serve(mut client: TcpStream) -> Result<()> {
     let address: [u8; 4] = read(&mut client).await?;
     let port: [u8; 2] = read(&mut client).await?;
     let target = SocketAddr::from((Ipv4Addr::from(address), u16::from_be_bytes(port)));
+    let server = connect(target).await?;
+    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    relay(client, server).await
+}
+
+/// Forwards what `client` says to `target`, and back.
+pub(super) async fn forward(client: TcpStream, target: SocketAddr) -> Result<()> {
+    relay(client, connect(target).await?).await
+}
+
+async fn connect(target: SocketAddr) -> Result<TcpStream> {
     if !target.ip().is_loopback() {
         return Err("only to this machine".into());
     }
     #[expect(clippy::disallowed_methods, reason = "this is the proxy")]
-    let mut server = TcpStream::connect(target).await?;
+    let server = TcpStream::connect(target).await?;
     server.set_nodelay(true)?;
-    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    Ok(server)
+}
+
+async fn relay(mut client: TcpStream, mut server: TcpStream) -> Result<()> {
     copy_bidirectional_with_sizes(&mut client, &mut server, 4096, BUFFER).await?;
     Ok(())
 }

@@ -28,6 +28,10 @@ pub(crate) struct Serve {}
 pub(super) struct Addresses {
     pub(super) plain: SocketAddr,
     pub(super) secure: SocketAddr,
+    /// Leads to `plain`.
+    pub(super) forwarded_plain: SocketAddr,
+    /// Leads to `secure`.
+    pub(super) forwarded_secure: SocketAddr,
     /// A SOCKS5 proxy.
     pub(super) proxy: SocketAddr,
     /// Whom to trust.
@@ -49,24 +53,35 @@ async fn serve() -> Result<()> {
     let ca = TestCa::new()?;
     let acceptor = TlsAcceptor::from(ca.server_config(&[])?);
     let any_port = (Ipv4Addr::LOCALHOST, 0);
-    let [plain, secure, proxy] = [
-        TcpListener::bind(any_port).await?,
-        TcpListener::bind(any_port).await?,
-        TcpListener::bind(any_port).await?,
-    ];
-    child::say(&Addresses {
+    let plain = TcpListener::bind(any_port).await?;
+    let secure = TcpListener::bind(any_port).await?;
+    let proxy = TcpListener::bind(any_port).await?;
+    let addresses = Addresses {
         plain: plain.local_addr()?,
         secure: secure.local_addr()?,
+        forwarded_plain: forwarder(plain.local_addr()?).await?,
+        forwarded_secure: forwarder(secure.local_addr()?).await?,
         proxy: proxy.local_addr()?,
         ca_pem: ca.pem(),
-    })?;
+    };
+    child::say(&addresses)?;
     tokio::spawn(accept(plain, send));
     tokio::spawn(accept(secure, move |stream| {
         let acceptor = acceptor.clone();
         async move { send(acceptor.accept(stream).await?).await }
     }));
-    tokio::spawn(accept(proxy, relay::serve));
+    tokio::spawn(accept(proxy, relay::socks5));
     tokio::task::spawn_blocking(child::until_abandoned).await?
+}
+
+/// Listens for who wants to reach `target` without knowing it.
+async fn forwarder(target: SocketAddr) -> Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(accept(listener, move |client| {
+        relay::forward(client, target)
+    }));
+    Ok(address)
 }
 
 /// Serves every connection until the client leaves it, which is not told: it is how they all end.

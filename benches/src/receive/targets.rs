@@ -1,33 +1,38 @@
 //! What the figures should be.
 
-use super::cell::{Cell, Framing, Payload};
+use super::cell::{Cell, Framing, Payload, Way};
 use super::contender::{Client, Contender};
 use super::peers::Peer;
 use crate::report::{Measurement, Target};
 
 /// A proxy may cost the client three percent.
-const PROXIED_OVER_DIRECT: f64 = 0.97;
+const PROXIED_OVER_FORWARDED: f64 = 0.97;
 /// Nobody may be more than five percent faster.
 const OVER_FASTEST_PEER: f64 = 0.95;
 
 /// Adds to our rows of `cell` what they should be compared with the others.
 pub(super) fn judge(cell: Cell, contenders: &[Contender], rows: &mut [Measurement]) {
-    let figure = |client: Client, is_proxied: bool| {
-        let wanted = Contender { client, is_proxied };
+    let figure = |client: Client, way: Way| {
+        let wanted = Contender { client, way };
         let position = contenders
             .iter()
             .position(|contender| *contender == wanted)?;
         rows.get(position)?.median()
     };
-    let peer = |peer: Peer| figure(Client::Peer(peer), false);
-    let Some(ours) = figure(Client::Ours, false) else {
+    let peer = |peer: Peer| figure(Client::Peer(peer), Way::Direct);
+    let Some(ours) = figure(Client::Ours, Way::Direct) else {
         return;
     };
 
     let mut targets = Vec::new();
-    if let Some(proxied) = figure(Client::Ours, true) {
-        let what = "through SOCKS5 / direct";
-        targets.push(Target::at_least(what, proxied / ours, PROXIED_OVER_DIRECT));
+    let ways = [Way::Socks5, Way::Forwarded].map(|way| figure(Client::Ours, way));
+    if let [Some(proxied), Some(forwarded)] = ways {
+        let what = "through SOCKS5 / the same bytes forwarded without a proxy";
+        targets.push(Target::at_least(
+            what,
+            proxied / forwarded,
+            PROXIED_OVER_FORWARDED,
+        ));
     }
     if let (Some(limit), Some(theirs)) = (over_tungstenite(cell), peer(Peer::Tungstenite)) {
         let what = "ours / tokio-tungstenite as shipped";

@@ -20,6 +20,7 @@ mod interop;
 mod log_lines;
 mod no_leak;
 mod parity;
+mod pool_faults;
 mod pools;
 mod process_wide;
 mod reload;

@@ -21,7 +21,7 @@ pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let mut seen = HashSet::new();
     for (node, member) in nodes.iter().zip(&members) {
         if let Some(member) = member
-            && !seen.insert(member.server())
+            && !seen.insert(member.server().url())
         {
             node.report("the proxy is listed twice; its `weight` can give it more of the work");
         }

@@ -25,14 +25,19 @@ pub(crate) struct ScopeDialer {
 impl Dialer for ScopeDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let source = self.decision.source();
-        let (connection, taken) = connect(self.scope.mechanism(), &self.decision, |way, left| {
-            let outlet = self.scope.outlet(self.transport, &way, source);
-            let target = match (target.deadline(), left) {
-                (None, Some(left)) => target.clone().within(left),
-                _ => target.clone(),
-            };
-            async move { target.dial(&outlet.dialer).await }
-        })
+        let (connection, taken) = connect(
+            self.scope.mechanism(),
+            &self.decision,
+            target.deadline(),
+            |way, left| {
+                let outlet = self.scope.outlet(self.transport, &way, source);
+                let target = match (target.deadline(), left) {
+                    (None, Some(left)) => target.clone().within(left),
+                    _ => target.clone(),
+                };
+                async move { target.dial(&outlet.dialer).await }
+            },
+        )
         .await?;
         Ok(match taken.lease {
             Some(lease) => Leased::until_closed(connection, lease),

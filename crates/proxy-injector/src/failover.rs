@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::time::Duration;
 
+use proxy_config::ProxyConfig;
 use tokio::time::Instant;
-use transport::{DialError, chain};
+use transport::{DialError, DialErrorKind, Hop, Phase, chain};
 
 use crate::decision::{Choice, Decision, Way};
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Mechanism, endpoint};
 use crate::pool::Lease;
 
 /// How a connection has been made.
@@ -17,20 +18,23 @@ pub(crate) struct Taken {
 }
 
 /// Makes a connection by `attempt`, which gets the way to take and, if there may be several
-/// attempts, the time that is left for them.
+/// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
 ///
-/// A proxy of a pool is at fault if the failure happened with it, whatever it was. Then the next
-/// one is tried.
+/// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
+/// declined, or TLS with the exchange does not come about through it, it may be the exchange's
+/// fault: the next one is tried as well, and nobody is marked.
 pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
     mechanism: &Mechanism,
     decision: &Decision,
+    deadline: Option<Instant>,
     mut attempt: impl FnMut(Way, Option<Duration>) -> F,
 ) -> Result<(T, Taken), E> {
     let config = match &decision.choice {
         Choice::Among(config) => config,
         Choice::Of(way) => return alone(way.clone(), attempt).await,
     };
-    let deadline = Instant::now() + config.timeout();
+    let whole = Instant::now() + config.timeout();
+    let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
     let mut last_failure = None;
     for lease in mechanism.pool(config).attempts() {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -44,13 +48,16 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
                 let lease = Some(lease);
                 return Ok((made, Taken { way, lease }));
             }
-            Err(error) if is_with_proxy(&error) => {
-                lease.mark_unhealthy();
+            Err(error) => {
+                match blame(lease.proxy(), &error) {
+                    Blame::Proxy => lease.mark_unhealthy(),
+                    Blame::Unclear => {}
+                    Blame::Other => return Err(error),
+                }
                 let proxy = lease.proxy().url().endpoint();
                 tracing::warn!(%proxy, error = %chain(&error), "a proxy of the pool failed");
                 last_failure = Some(error);
             }
-            Err(error) => return Err(error),
         }
     }
     match last_failure {
@@ -67,6 +74,30 @@ async fn alone<T, E, F: Future<Output = Result<T, E>>>(
     Ok((made, Taken { way, lease: None }))
 }
 
-fn is_with_proxy(error: &(dyn Error + 'static)) -> bool {
-    DialError::find(error).is_some_and(|failure| failure.hop().is_proxy())
+/// Whose fault a failed attempt is.
+enum Blame {
+    Proxy,
+    /// The proxy's or the exchange's. Nothing of a request has been sent.
+    Unclear,
+    /// The exchange's, or that of something else the attempt needed, such as a login.
+    Other,
+}
+
+fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
+    let Some(failure) = DialError::find(error) else {
+        return Blame::Other;
+    };
+    let mut servers = proxy.via().iter().chain([proxy.server()]);
+    match (failure.hop(), failure.phase(), failure.kind()) {
+        (Hop::Proxy(hop), _, kind) if servers.any(|server| *hop == endpoint(server.url())) => {
+            match kind {
+                DialErrorKind::Rejected => Blame::Unclear,
+                _ => Blame::Proxy,
+            }
+        }
+        (Hop::Target(_), Phase::TargetTls, DialErrorKind::Closed | DialErrorKind::Timeout) => {
+            Blame::Unclear
+        }
+        _ => Blame::Other,
+    }
 }

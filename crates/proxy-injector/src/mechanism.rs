@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use proxy_config::{PoolConfig, ProxyConfig};
+use proxy_config::{PoolConfig, ProxyConfig, ProxyUrl};
 use rustls::ClientConfig;
-use transport::Dialer;
-use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust, TrustError};
+use transport::{Dialer, Endpoint};
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
 
 use crate::pool::ProxyPool;
 use crate::refused::Refused;
@@ -42,6 +42,13 @@ pub(crate) struct Lane {
     pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
+    /// Whether it could be built.
+    pub(crate) is_built: bool,
+}
+
+/// Where a proxy is, in the terms of the dialers.
+pub(crate) fn endpoint(url: &ProxyUrl) -> Endpoint {
+    Endpoint::new(url.host().clone(), url.port())
 }
 
 impl Default for Mechanism {
@@ -66,15 +73,20 @@ impl Mechanism {
             return lane.clone();
         }
         let trust = self.trust.get_or_init(TlsTrust::platform);
-        let with = |dialer| Lane {
+        let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(proxy, trust) {
+            Ok(dialer) => (dialer, true),
+            Err(refused) => (Arc::new(refused), false),
+        };
+        let lane = Lane {
             dialer,
             tls: trust.client_config(&[b"http/1.1"]),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
+            is_built,
         };
-        match self.dialer(proxy, trust) {
-            Ok(dialer) => lanes.entry(proxy.cloned()).or_insert(with(dialer)).clone(),
-            Err(error) => with(Arc::new(Refused::Trust(Arc::new(error)))),
+        if is_built {
+            lanes.insert(proxy.cloned(), lane.clone());
         }
+        lane
     }
 
     /// The pool that `config` describes, the same one for all who ask.
@@ -104,14 +116,20 @@ impl Mechanism {
         &self,
         proxy: Option<&ProxyConfig>,
         trust: &TlsTrust,
-    ) -> Result<Arc<dyn Dialer>, TrustError> {
+    ) -> Result<Arc<dyn Dialer>, Refused> {
         if let Some(stack) = &self.stack {
             return Ok(stack(proxy));
         }
         let tcp = Arc::clone(&self.tcp);
-        Ok(Arc::new(match proxy {
-            None => RouteDialer::direct(tcp, DIRECT_TIMEOUT),
-            Some(proxy) => RouteDialer::through(proxy, tcp, &self.resolver, trust)?,
-        }))
+        let Some(proxy) = proxy else {
+            return Ok(Arc::new(RouteDialer::direct(tcp, DIRECT_TIMEOUT)));
+        };
+        match RouteDialer::through(proxy, tcp, &self.resolver, trust) {
+            Ok(route) => Ok(Arc::new(route)),
+            Err(error) => Err(Refused::Trust {
+                proxy: endpoint(proxy.url()),
+                error: Arc::new(error),
+            }),
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use transport::{Connection, DialError, DialErrorKind, Dialer, Hop, Phase, Target};
+use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase, Target};
 use transport_tunnel::TrustError;
 
 /// Fails every dial, for this reason.
@@ -12,13 +12,20 @@ pub(crate) enum Refused {
     #[error("no proxy is configured for it, and `strict` forbids to connect directly")]
     NoRule,
     #[error("it is unknown whom to trust as its proxy")]
-    Trust(#[source] Arc<TrustError>),
+    Trust {
+        proxy: Endpoint,
+        #[source]
+        error: Arc<TrustError>,
+    },
 }
 
 #[async_trait]
 impl Dialer for Refused {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
-        let hop = Hop::Target(target.endpoint().clone());
+        let hop = match self {
+            Self::NoRule => Hop::Target(target.endpoint().clone()),
+            Self::Trust { proxy, .. } => Hop::Proxy(proxy.clone()),
+        };
         Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(self.clone()))
     }
 }

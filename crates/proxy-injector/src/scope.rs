@@ -127,6 +127,7 @@ impl Scope {
             dialer,
             tls: lane.tls,
             timeout: lane.timeout,
+            is_built: lane.is_built,
         }
     }
 

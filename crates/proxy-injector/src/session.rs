@@ -27,6 +27,8 @@ pub(crate) struct Outlet {
     pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
+    /// Whether it leads anywhere; if not, that may change.
+    pub(crate) is_built: bool,
 }
 
 /// A REST session: requests reuse its connections, which are kept apart by the way that they take.
@@ -62,11 +64,15 @@ impl HttpSession {
             clients.by_way.clear();
             clients.settings = settings;
         }
-        let client = clients.by_way.entry(way).or_insert_with_key(|way| {
-            let outlet = self.scope.outlet(Transport::Http, way, source);
-            HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout).into()
-        });
-        Arc::clone(client)
+        if let Some(client) = clients.by_way.get(&way) {
+            return Arc::clone(client);
+        }
+        let outlet = self.scope.outlet(Transport::Http, &way, source);
+        let client = Arc::new(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout));
+        if outlet.is_built {
+            clients.by_way.insert(way, Arc::clone(&client));
+        }
+        client
     }
 }
 
@@ -78,10 +84,15 @@ impl HttpTransport for HttpSession {
         let decision = self
             .scope
             .resolve_for(Transport::Http, &destination(&target, is_tls));
-        let (response, _taken) = connect(self.scope.mechanism(), &decision, |way, _left| {
+        let (response, _taken) = connect(self.scope.mechanism(), &decision, None, |way, left| {
             let client = self.client(way, decision.source());
             let request = request.clone();
-            async move { client.send(request).await }
+            async move {
+                match left {
+                    Some(left) => client.send_within(request, left).await,
+                    None => client.send(request).await,
+                }
+            }
         })
         .await?;
         Ok(response)
@@ -119,7 +130,7 @@ impl WsDialer for WsSession {
         let decision = self
             .scope
             .resolve_for(Transport::WebSocket, &destination(&target, is_tls));
-        let (socket, taken) = connect(self.scope.mechanism(), &decision, |way, left| {
+        let (socket, taken) = connect(self.scope.mechanism(), &decision, None, |way, left| {
             let outlet = self
                 .scope
                 .outlet(Transport::WebSocket, &way, decision.source());

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use proxy_config::{ProxyConfig, ProxyServer};
+use std::path::{Path, PathBuf};
+
+use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
 use tokio::time::Instant;
 
 /// How long a proxy that has failed is passed over.
@@ -52,14 +54,24 @@ impl Standing {
     }
 }
 
+/// What makes a proxy another one; how it is spoken to does not.
+type Place = (ProxyUrl, Option<PathBuf>);
+
 /// What is known of all proxies: the same proxy in two pools has failed in both.
 #[derive(Debug, Default)]
-pub(crate) struct Standings(HashMap<(ProxyServer, Vec<ProxyServer>), Arc<Standing>>);
+pub(crate) struct Standings(HashMap<Vec<Place>, Arc<Standing>>);
 
 impl Standings {
     /// That of `proxy`, however long a dial through it may take.
     pub(crate) fn of(&mut self, proxy: &ProxyConfig) -> Arc<Standing> {
-        let way = (proxy.server().clone(), proxy.via().to_vec());
+        let servers = proxy.via().iter().chain([proxy.server()]);
+        let place = |server: &ProxyServer| {
+            (
+                server.url().clone(),
+                server.ca_file().map(Path::to_path_buf),
+            )
+        };
+        let way = servers.map(place).collect();
         Arc::clone(self.0.entry(way).or_default())
     }
 

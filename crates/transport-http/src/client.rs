@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use transport::{
     DialError, Dialer, Hop, HttpError, HttpErrorKind, HttpTransport, Overdue, Phase, Target,
 };
@@ -66,7 +66,26 @@ impl<D: Dialer + 'static> HttpClient<D> {
         self
     }
 
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    /// As [`send`](HttpTransport::send), with no more than `connect` to get a connection.
+    ///
+    /// # Errors
+    /// As `send`; [`Timeout`](HttpErrorKind::Timeout) if there is no connection in time.
+    pub async fn send_within(
+        &self,
+        request: Request<Bytes>,
+        connect: Duration,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        self.exchange(request, connect)
+            .await
+            .map_err(|error| error.with_request(&method, &uri))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        connect: Duration,
+    ) -> Result<Response<Bytes>, HttpError> {
         let target = Target::from_http_uri(request.uri())?;
         let exchange = || Hop::Target(target.endpoint().clone());
         let mut request = request.map(Full::new);
@@ -82,7 +101,10 @@ impl<D: Dialer + 'static> HttpClient<D> {
             Ok(Response::from_parts(parts, body.to_bytes()))
         };
         let overdue = async {
-            connection.wait_for_connection_metadata().await;
+            let connected = connection.wait_for_connection_metadata();
+            if timeout(connect, connected).await.is_err() {
+                return DialError::timeout(exchange(), Phase::Tcp, Overdue::Whole(connect));
+            }
             sleep(self.response_timeout).await;
             let overdue = Overdue::Phase(self.response_timeout);
             DialError::timeout(exchange(), Phase::Response, overdue)
@@ -107,9 +129,7 @@ impl<D> fmt::Debug for HttpClient<D> {
 #[async_trait]
 impl<D: Dialer + 'static> HttpTransport for HttpClient<D> {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        self.exchange(request)
-            .await
-            .map_err(|error| error.with_request(&method, &uri))
+        // The connector has a limit of its own.
+        self.send_within(request, Duration::MAX).await
     }
 }

@@ -10,6 +10,10 @@ use transport::{Connection, DialError, DialErrorKind, Overdue};
 
 use crate::codec::{Handshake, HandshakeError, Step};
 
+/// Types of TLS records (RFC 8446, section 5.1).
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
+
 const READ_CHUNK: usize = 4096;
 
 /// How long the text of a refusal is waited for once its head has arrived.
@@ -81,10 +85,15 @@ impl<H: Handshake> Drive<H> {
         }
     }
 
-    /// Waits for a first byte behind the proxy's last reply.
-    pub(crate) async fn hear_target(&mut self) -> Result<(), Failure> {
+    /// Waits for a first byte behind the proxy's last reply to `flight`. No target answers a
+    /// `ClientHello` with anything but TLS; a proxy that takes it for another request does.
+    pub(crate) async fn hear_target(&mut self, flight: &[u8]) -> Result<(), Failure> {
         if self.input.is_empty() && self.read_patiently().await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        let is_tls = |bytes: &[u8]| matches!(bytes.first(), Some(&(TLS_ALERT | TLS_HANDSHAKE)));
+        if is_tls(flight) && !is_tls(&self.input) {
+            return Err(HandshakeError::Malformed("no tls follows its reply").into());
         }
         Ok(())
     }

@@ -138,8 +138,8 @@ impl<D: Dialer> Proxy<D> {
                 drive.send(&flight).await?;
             }
             drive.run().await?;
-            if ahead.is_some() {
-                drive.hear_target().await?;
+            if let Some(ahead) = ahead {
+                drive.hear_target(ahead).await?;
             }
             Ok::<(), Failure>(())
         };

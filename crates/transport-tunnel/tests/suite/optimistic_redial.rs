@@ -130,6 +130,21 @@ async fn a_bad_request_may_be_what_the_first_flight_was_taken_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_answer_to_the_hello_is_not_the_exchange() {
+    let confused = says(&[
+        OPEN,
+        b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    ]);
+    let again = says(&[OPEN]);
+    let peers = InTurn::new([&confused, &again]);
+    let dialer = optimistic(HTTP, peers.clone());
+    let target = plain().with_first_flight(Bytes::from_static(b"\x16\x03\x01ClientHello"));
+    dialer.dial(&target).await.unwrap();
+    assert_eq!(peers.left(), 0);
+    assert!(!again.written().ends_with(b"ClientHello"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_login_that_the_proxy_does_not_want_is_offered_beside_none() {
     let unwanted = says(&[b"\x05\xff"]);
     let again = opens();

@@ -1,5 +1,6 @@
 //! Whose fault a failure is, as far as a pool can tell.
 
+use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use async_trait::async_trait;
 use http::Method;
 use proxy_config::{
     ConnectionProxies, ExchangeId, HandshakeMode, PoolConfig, PoolMember, PoolStrategy,
-    ProxyConfig, ProxyServer, ProxySettings,
+    ProxyConfig, ProxyServer, ProxySettings, Transport,
 };
 use proxy_injector::{HttpSession, ProxyInjector};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
@@ -17,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 use transport::{
-    BoxError, Connection, DialError, Dialer, HttpTransport, Target, WsDialer, WsRequest,
+    BoxError, Connection, DialError, Dialer, Hop, HttpTransport, Phase, Target, WsDialer, WsRequest,
 };
 use transport_ws::{Authenticator, Hooks};
 
@@ -206,7 +207,7 @@ impl Dialer for SlowAndSilent {
         let (connection, silent) = tokio::io::duplex(4096);
         tokio::spawn(async move {
             let _held = silent;
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         });
         Ok(Connection::new(connection))
     }
@@ -232,4 +233,46 @@ async fn all_members_together_take_no_longer_than_the_timeout() {
     let stream = ws_request("ws://127.0.0.1:9/");
     scope.websocket().dial(stream).await.unwrap_err();
     assert!(start.elapsed() <= timeout, "{:?}", start.elapsed());
+}
+
+/// Reaches port 3 at once, and no other ever.
+struct OnlyTheThird;
+
+#[async_trait]
+impl Dialer for OnlyTheThird {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        if target.port() != 3 {
+            let hop = Hop::Target(target.endpoint().clone());
+            let overdue = target.phase(pending::<()>()).await.unwrap_err();
+            return Err(DialError::timeout(hop, Phase::Tcp, overdue));
+        }
+        let (connection, mut proxy) = tokio::io::duplex(4096);
+        tokio::spawn(async move {
+            let _ = proxy.read(&mut [0; 4096]).await;
+            let _ = proxy.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            pending::<()>().await;
+        });
+        Ok(Connection::new(connection))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_was_given_no_time_is_not_marked() {
+    let member = |port| {
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        PoolMember::new(ProxyServer::new(url))
+    };
+    // The first two use the time up.
+    let first = member(1).with_weight(100).unwrap();
+    let pool = PoolConfig::new([first, member(2), member(3)]).unwrap();
+    let injector = ProxyInjector::new(settings(ConnectionProxies::both(pool)));
+    let injector = Arc::new(injector.with_tcp_dialer(Arc::new(OnlyTheThird)));
+    let scope = injector.exchange(ExchangeId::new("binance").unwrap());
+    let dialer = scope.dialer(Transport::WebSocket);
+    let target = Target::parse("127.0.0.1", 9).unwrap();
+    let short = target.clone().within(Duration::from_secs(10));
+    dialer.dial(&short).await.unwrap_err();
+    let start = Instant::now();
+    dialer.dial(&target).await.unwrap();
+    assert_eq!(start.elapsed(), Duration::ZERO);
 }

@@ -3,8 +3,8 @@
 
 use std::ops::RangeInclusive;
 
+use crate::passage::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
 use crate::pool::{DEFAULT_WEIGHT, WEIGHT};
-use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
 use crate::transport::Transport;
 
 /// A key, and what it is for.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, InvalidTimeout, ProxyConfig, TIMEOUT_SECONDS};
+use crate::passage::{InvalidTimeout, Passage};
+use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 
 /// How much of the work one member of a pool may get, compared with the others.
@@ -30,8 +31,7 @@ pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 pub struct PoolConfig {
     strategy: PoolStrategy,
     members: Vec<PoolMember>,
-    via: Vec<ProxyServer>,
-    timeout_seconds: u64,
+    passage: Passage,
 }
 
 impl PoolConfig {
@@ -48,8 +48,7 @@ impl PoolConfig {
         Ok(Self {
             strategy: PoolStrategy::default(),
             members,
-            via: Vec::new(),
-            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+            passage: Passage::default(),
         })
     }
 
@@ -63,7 +62,7 @@ impl PoolConfig {
     /// The same pool behind proxies that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.via = via.into_iter().collect();
+        self.passage.via = via.into_iter().collect();
         self
     }
 
@@ -72,16 +71,12 @@ impl PoolConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        if !TIMEOUT_SECONDS.contains(&seconds) {
-            return Err(InvalidTimeout);
-        }
-        self.timeout_seconds = seconds;
+        self.passage = self.passage.with_timeout_seconds(seconds)?;
         Ok(self)
     }
 
-    /// The same pool with a timeout that is known to be in its range.
-    pub(crate) fn with_timeout(mut self, seconds: u64) -> Self {
-        self.timeout_seconds = seconds;
+    pub(crate) fn with_passage(mut self, passage: Passage) -> Self {
+        self.passage = passage;
         self
     }
 
@@ -100,27 +95,25 @@ impl PoolConfig {
     /// The proxies to pass on the way to any member, the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.via
+        &self.passage.via
     }
 
     /// How long a whole dial may take, whatever members it tries.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
+        self.passage.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.timeout_seconds
+        self.passage.timeout_seconds()
     }
 
     /// The way through one member.
     #[must_use]
     pub fn through(&self, member: &PoolMember) -> ProxyConfig {
-        ProxyConfig::from(member.server().clone())
-            .with_via(self.via.iter().cloned())
-            .with_timeout(self.timeout_seconds)
+        ProxyConfig::from(member.server().clone()).with_passage(self.passage.clone())
     }
 }
 
@@ -132,10 +125,7 @@ impl fmt::Display for PoolConfig {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{}", member.server())?;
         }
-        for server in self.via.iter().rev() {
-            write!(f, " via {server}")?;
-        }
-        Ok(())
+        self.passage.fmt(f)
     }
 }
 
@@ -143,10 +133,7 @@ impl Serialize for PoolConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("pool", &Choice(self))?;
-        if !self.via.is_empty() {
-            map.serialize_entry("via", &self.via)?;
-        }
-        map.serialize_entry("timeout_seconds", &self.timeout_seconds)?;
+        self.passage.serialize_fields(&mut map)?;
         map.end()
     }
 }

@@ -1,18 +1,13 @@
 //! The way through a proxy.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::passage::{InvalidTimeout, Passage};
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
-
-/// The seconds a dial through a proxy may take.
-pub(crate) const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=300;
-
-pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 
 /// The proxy that connections leave from, the proxies on the way to it, and how long a dial through
 /// all of them may take.
@@ -29,8 +24,7 @@ pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyConfig {
     server: ProxyServer,
-    via: Vec<ProxyServer>,
-    timeout_seconds: u64,
+    passage: Passage,
 }
 
 impl ProxyConfig {
@@ -50,7 +44,7 @@ impl ProxyConfig {
     /// The same proxy behind others that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.via = via.into_iter().collect();
+        self.passage.via = via.into_iter().collect();
         self
     }
 
@@ -59,16 +53,12 @@ impl ProxyConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        if !TIMEOUT_SECONDS.contains(&seconds) {
-            return Err(InvalidTimeout);
-        }
-        self.timeout_seconds = seconds;
+        self.passage = self.passage.with_timeout_seconds(seconds)?;
         Ok(self)
     }
 
-    /// The same proxy with a timeout that is known to be in its range.
-    pub(crate) fn with_timeout(mut self, seconds: u64) -> Self {
-        self.timeout_seconds = seconds;
+    pub(crate) fn with_passage(mut self, passage: Passage) -> Self {
+        self.passage = passage;
         self
     }
 
@@ -81,7 +71,7 @@ impl ProxyConfig {
     /// The proxies to pass on the way to [`server`](Self::server), the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.via
+        &self.passage.via
     }
 
     /// Where [`server`](Self::server) is and how to log in.
@@ -93,13 +83,13 @@ impl ProxyConfig {
     /// How long a whole dial, through all proxies, may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
+        self.passage.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.timeout_seconds
+        self.passage.timeout_seconds()
     }
 }
 
@@ -107,8 +97,7 @@ impl From<ProxyServer> for ProxyConfig {
     fn from(server: ProxyServer) -> Self {
         Self {
             server,
-            via: Vec::new(),
-            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+            passage: Passage::default(),
         }
     }
 }
@@ -117,10 +106,7 @@ impl From<ProxyServer> for ProxyConfig {
 impl fmt::Display for ProxyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.server.fmt(f)?;
-        for server in self.via.iter().rev() {
-            write!(f, " via {server}")?;
-        }
-        Ok(())
+        self.passage.fmt(f)
     }
 }
 
@@ -128,16 +114,7 @@ impl Serialize for ProxyConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.server.serialize_fields(&mut map)?;
-        if !self.via.is_empty() {
-            map.serialize_entry("via", &self.via)?;
-        }
-        map.serialize_entry("timeout_seconds", &self.timeout_seconds)?;
+        self.passage.serialize_fields(&mut map)?;
         map.end()
     }
 }
-
-/// A timeout that is out of range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the timeout must be from 1 to 300 seconds")]
-#[non_exhaustive]
-pub struct InvalidTimeout;

@@ -10,8 +10,9 @@ use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
 use crate::keys::Content;
 use crate::node::Node;
+use crate::passage::{Passage, TIMEOUT_SECONDS};
 use crate::pool::{PoolConfig, PoolMember};
-use crate::proxy_config::{DEFAULT_TIMEOUT_SECONDS, ProxyConfig, TIMEOUT_SECONDS};
+use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 use crate::read_pool::pool;
 use crate::read_server::{Reach, server};
@@ -87,10 +88,11 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
         return Some(ProxyRule::Direct);
     }
     let fields = node.table(&Content::Slot.names())?;
-    let timeout = fields
+    let passage = fields
         .field("timeout_seconds")
-        .map_or(Some(DEFAULT_TIMEOUT_SECONDS), |node| {
-            node.integer(TIMEOUT_SECONDS)
+        .map_or(Some(Passage::default()), |node| {
+            let seconds = node.integer(TIMEOUT_SECONDS)?;
+            Passage::default().with_timeout_seconds(seconds).ok()
         });
     let hops = fields
         .field("via")
@@ -102,8 +104,8 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     let Some(node) = fields.field("pool") else {
         let exit = server(&fields, reach);
         let via = via(&hops?, exit.iter());
-        let proxy = ProxyConfig::from(exit?).with_via(via?);
-        return Some(proxy.with_timeout(timeout?).into());
+        let proxy = ProxyConfig::from(exit?).with_passage(passage?);
+        return Some(proxy.with_via(via?).into());
     };
     for field in replaced_by("pool")
         .iter()
@@ -114,7 +116,7 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     let pool = pool(&node, reach);
     let members = pool.iter().flat_map(PoolConfig::members);
     let via = via(&hops?, members.map(PoolMember::server));
-    Some(pool?.with_via(via?).with_timeout(timeout?).into())
+    Some(pool?.with_passage(passage?).with_via(via?).into())
 }
 
 /// The proxies on the way, which lead to one of `exits`.

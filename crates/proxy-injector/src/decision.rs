@@ -1,7 +1,9 @@
 //! What was decided, for as long as it is needed.
 
-use proxy_config::{PoolConfig, ProxyConfig, ProxyServer};
+use proxy_config::{PoolConfig, ProxyConfig};
 use proxy_resolve::{Resolution, Route, RouteSource};
+
+use crate::place::Places;
 
 /// What the settings said at one time. Later settings do not change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,25 +59,17 @@ impl Decision {
     pub(crate) fn allows(&self, way: &Way) -> bool {
         match (&self.choice, way) {
             (Choice::Of(Way::Proxy(proxy)), Way::Proxy(taken)) => {
-                is_same(proxy.server(), taken.server()) && are_same(proxy.via(), taken.via())
+                Places::of(proxy) == Places::of(taken)
             }
             (Choice::Of(decided), taken) => decided == taken,
             (Choice::Among(pool), Way::Proxy(taken)) => {
+                let taken = Places::of(taken);
                 let mut enabled = pool.members().iter().filter(|member| member.is_enabled());
-                enabled.any(|member| is_same(member.server(), taken.server()))
-                    && are_same(pool.via(), taken.via())
+                enabled.any(|member| Places::of(&pool.through(member)) == taken)
             }
             (Choice::Among(_), Way::Direct | Way::Refused) => false,
         }
     }
-}
-
-fn is_same(a: &ProxyServer, b: &ProxyServer) -> bool {
-    a.url() == b.url() && a.ca_file() == b.ca_file()
-}
-
-fn are_same(a: &[ProxyServer], b: &[ProxyServer]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
 }
 
 impl From<Resolution<'_>> for Decision {

@@ -36,6 +36,7 @@ mod global;
 mod injector;
 mod mechanism;
 mod opened;
+mod place;
 mod pool;
 mod refused;
 mod scope;

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use std::path::{Path, PathBuf};
-
-use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
+use proxy_config::ProxyConfig;
 use tokio::time::Instant;
+
+use crate::place::Places;
 
 /// How long a proxy that has failed is passed over.
 const MARKED: Duration = Duration::from_secs(30);
@@ -47,32 +47,21 @@ impl Standing {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
         self.marked_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What makes a proxy another one; how it is spoken to does not.
-type Place = (ProxyUrl, Option<PathBuf>);
-
 /// What is known of all proxies: the same proxy in two pools has failed in both.
 #[derive(Debug, Default)]
-pub(crate) struct Standings(HashMap<Vec<Place>, Arc<Standing>>);
+pub(crate) struct Standings(HashMap<Places, Arc<Standing>>);
 
 impl Standings {
     /// That of `proxy`, however long a dial through it may take.
     pub(crate) fn of(&mut self, proxy: &ProxyConfig) -> Arc<Standing> {
-        let servers = proxy.via().iter().chain([proxy.server()]);
-        let place = |server: &ProxyServer| {
-            (
-                server.url().clone(),
-                server.ca_file().map(Path::to_path_buf),
-            )
-        };
-        let way = servers.map(place).collect();
-        Arc::clone(self.0.entry(way).or_default())
+        Arc::clone(self.0.entry(Places::of(proxy)).or_default())
     }
 
     /// Takes all marks back, and forgets the proxies that nobody uses.

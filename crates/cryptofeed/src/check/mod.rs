@@ -22,9 +22,10 @@ Examples:
 /// proxy (credentials hidden) with those on the way to it, a pool with its proxies, `direct` or
 /// `refused`; which rule decided (source); where the exchange's name is resolved (dns); how long a
 /// connection attempt may take; and the variable or the place in the file that the rule stands in
-/// (set by), with that of its timeout, its password and its strategy where they stand elsewhere. The route of a feed is the one to its own
-/// addresses, where NO_PROXY and its like may make a difference. No connection is made. A
-/// configuration with errors has all of them listed, and exit code 2.
+/// (set by), with that of its timeout, its password and its strategy where they stand elsewhere.
+/// The route of a feed is the one to its own addresses, where NO_PROXY and its like may make a
+/// difference. No connection is made. A configuration with errors has all of them listed, and exit
+/// code 2.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Check {

@@ -1,0 +1,70 @@
+//! What a dial has beside the proxy that it ends with.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::ser::SerializeMap;
+
+use crate::proxy_server::ProxyServer;
+
+/// The seconds a dial through a proxy may take.
+pub(crate) const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=300;
+
+pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
+
+/// The proxies that are passed first, and how long a dial through all may take.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Passage {
+    pub(crate) via: Vec<ProxyServer>,
+    timeout_seconds: u64,
+}
+
+impl Passage {
+    pub(crate) fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
+        if !TIMEOUT_SECONDS.contains(&seconds) {
+            return Err(InvalidTimeout);
+        }
+        self.timeout_seconds = seconds;
+        Ok(self)
+    }
+
+    pub(crate) fn timeout_seconds(&self) -> u64 {
+        self.timeout_seconds
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+
+    /// The fields, for a map that has others.
+    pub(crate) fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        if !self.via.is_empty() {
+            map.serialize_entry("via", &self.via)?;
+        }
+        map.serialize_entry("timeout_seconds", &self.timeout_seconds)
+    }
+}
+
+impl Default for Passage {
+    fn default() -> Self {
+        Self {
+            via: Vec::new(),
+            timeout_seconds: DEFAULT_TIMEOUT_SECONDS,
+        }
+    }
+}
+
+/// What follows the name of the proxy: the URLs without their credentials, the nearest last.
+impl fmt::Display for Passage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut nearest_last = self.via.iter().rev();
+        nearest_last.try_for_each(|server| write!(f, " via {server}"))
+    }
+}
+
+/// A timeout that is out of range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the timeout must be from 1 to 300 seconds")]
+#[non_exhaustive]
+pub struct InvalidTimeout;

@@ -55,9 +55,9 @@ impl<D: Dialer> WsClient<D> {
         let hop = || Hop::Target(target.endpoint().clone());
         let mut info = std::mem::take(connection.info_mut());
         let start = Instant::now();
-        let stream = upgrade(request, connection, target).await?;
+        let received = upgrade(request, &mut connection, target).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
-        let mut frames = Frames::new(stream, self.hooks.observer.clone());
+        let mut frames = Frames::new(connection, received, self.hooks.observer.clone());
         for message in &request.first_messages {
             target
                 .phase(frames.send(message.clone()))

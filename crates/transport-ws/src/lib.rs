@@ -26,7 +26,10 @@
 //! ```
 
 mod client;
+mod head;
 mod hooks;
+mod inbox;
+mod polled;
 mod stream;
 mod upgrade;
 

@@ -1,37 +1,114 @@
-//! tungstenite's stream in the terms of the seam.
+//! tungstenite's protocol in the terms of the seam.
 
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, Stream};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message as Frame};
-use tokio_tungstenite::tungstenite::{Error, Utf8Bytes};
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Message as Frame, Role, WebSocketConfig, WebSocketContext,
+};
+use tokio_tungstenite::tungstenite::{self, Error, Utf8Bytes};
 use transport::{BoxError, Connection, Message, WsError, WsErrorKind};
 
 use crate::hooks::FrameObserver;
+use crate::inbox::{Inbox, Next};
+use crate::polled::Polled;
 
+/// Of what tungstenite reads by itself, which is not much.
+const READ_BUFFER: usize = 1024;
+
+/// The longest message, and frame, that is received.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// The client's side of an open WebSocket.
+///
+/// tungstenite knows the protocol, but is not asked where there is nothing to know: whole frames of
+/// text come straight from the [`Inbox`].
 pub(crate) struct Frames {
-    inner: WebSocketStream<Connection>,
+    connection: Connection,
+    inbox: Inbox,
+    protocol: WebSocketContext,
     observer: Option<Arc<dyn FrameObserver>>,
+    /// tungstenite has an answer to send, to a ping or a farewell.
+    owes_answer: bool,
     /// The other side has said farewell. That it does not wait for ours is no failure.
     is_closing: bool,
+    /// The stream is over.
+    has_ended: bool,
+    /// Another message has to wait for a flush.
+    is_full: bool,
+    /// The task that sends, while it waits for the connection to take something.
+    sender: Option<Waker>,
 }
 
 impl Frames {
+    /// An open WebSocket over `connection`, of which `received` has been read.
     pub(crate) fn new(
-        inner: WebSocketStream<Connection>,
+        connection: Connection,
+        received: BytesMut,
         observer: Option<Arc<dyn FrameObserver>>,
     ) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
         Self {
-            inner,
+            connection,
+            inbox: Inbox::new(received, MAX_MESSAGE),
+            protocol: WebSocketContext::new(Role::Client, Some(config)),
             observer,
+            owes_answer: false,
             is_closing: false,
+            has_ended: false,
+            is_full: false,
+            sender: None,
+        }
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
+        if self.owes_answer {
+            self.answer(cx)?;
+        }
+        loop {
+            match self.inbox.next() {
+                // Nothing follows a farewell.
+                Next::Text(_) if self.is_closing => return Poll::Ready(Err(Error::AlreadyClosed)),
+                Next::Text(text) => return Poll::Ready(Ok(Message::Text(text))),
+                Next::Frame => {
+                    if let Poll::Ready(frame) = unless_blocked(self.protocol.read(&mut self.inbox))
+                    {
+                        let message = from_frame(frame?);
+                        self.is_closing |= matches!(message, Message::Close(_));
+                        self.owes_answer |= matches!(message, Message::Ping(_) | Message::Close(_));
+                        return Poll::Ready(Ok(message));
+                    }
+                }
+                Next::Fill => ready!(self.inbox.poll_fill(&mut self.connection, cx))?,
+            }
+        }
+    }
+
+    /// Sends what tungstenite has to answer, or as much of it as the connection takes.
+    fn answer(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let mut polled = Polled::new(&mut self.connection, cx);
+        match unless_blocked(self.protocol.flush(&mut polled)) {
+            Poll::Ready(result) => {
+                self.owes_answer = false;
+                result
+            }
+            Poll::Pending => {
+                // A connection wakes one task when it can be written to: from now on, this one.
+                if let Some(sender) = self.sender.take() {
+                    sender.wake();
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -40,16 +117,18 @@ impl Stream for Frames {
     type Item = Result<Message, WsError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let frame = match ready!(Pin::new(&mut self.inner).poll_next(cx)) {
-            None | Some(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => {
-                return Poll::Ready(None);
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let message = match ready!(self.poll_message(cx)) {
+            Ok(message) => message,
+            Err(error) => {
+                self.has_ended = true;
+                let is_farewell = matches!(error, Error::ConnectionClosed | Error::AlreadyClosed);
+                let failure = (!is_farewell && !self.is_closing).then(|| Err(ws_error(error)));
+                return Poll::Ready(failure);
             }
-            Some(Err(_)) if self.is_closing => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(ws_error(error)))),
-            Some(Ok(frame)) => frame,
         };
-        let message = from_frame(frame);
-        self.is_closing |= matches!(message, Message::Close(_));
         if let Some(observer) = &self.observer {
             observer.observe(&message, SystemTime::now());
         }
@@ -60,23 +139,54 @@ impl Stream for Frames {
 impl Sink<Message> for Frames {
     type Error = WsError;
 
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        Pin::new(&mut self.inner).poll_ready(cx).map_err(ws_error)
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        if self.is_full {
+            self.poll_flush(cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
         let frame = into_frame(message)?;
-        Pin::new(&mut self.inner)
-            .start_send(frame)
-            .map_err(ws_error)
+        let this = &mut *self;
+        match unless_blocked(this.protocol.write(&mut this.inbox, frame)) {
+            Poll::Ready(result) => result.map_err(ws_error),
+            Poll::Pending => {
+                this.is_full = true;
+                Ok(())
+            }
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        Pin::new(&mut self.inner).poll_flush(cx).map_err(ws_error)
+        let this = &mut *self;
+        let mut polled = Polled::new(&mut this.connection, cx);
+        let outcome = unless_blocked(this.protocol.flush(&mut polled));
+        this.sender = outcome.is_pending().then(|| cx.waker().clone());
+        this.is_full &= outcome.is_pending();
+        match ready!(outcome) {
+            Ok(()) | Err(Error::ConnectionClosed) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(ws_error(error))),
+        }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        Pin::new(&mut self.inner).poll_close(cx).map_err(ws_error)
+        let this = &mut *self;
+        // Says farewell at the first call, and only then.
+        let queued = this.protocol.close(&mut this.inbox, None);
+        if let Poll::Ready(Err(error)) = unless_blocked(queued) {
+            return Poll::Ready(Err(ws_error(error)));
+        }
+        self.poll_flush(cx)
+    }
+}
+
+/// What would block is pending.
+fn unless_blocked<T>(result: tungstenite::Result<T>) -> Poll<tungstenite::Result<T>> {
+    match result {
+        Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
     }
 }
 

@@ -2,50 +2,41 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::Request;
 use http::header::RETRY_AFTER;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use transport::{
     Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Target, WsRequest,
 };
 
+use crate::head::Head;
 use crate::stream::cause;
 
-/// tungstenite zeroes and fills a buffer of this size for every read. Its own 128 KiB would stay
-/// resident for each connection.
-const READ_BUFFER: usize = 16 * 1024;
-/// Queue nothing: a message leaves with the flush that follows it.
-const WRITE_BUFFER: usize = 0;
-const MAX_MESSAGE: usize = 16 * 1024 * 1024;
-
-/// Asks for a WebSocket over `connection`.
+/// Asks for a WebSocket over `connection`. Returns what has arrived behind the answer.
 pub(crate) async fn upgrade(
     request: &WsRequest,
-    connection: Connection,
+    connection: &mut Connection,
     target: &Target,
-) -> Result<WebSocketStream<Connection>, DialError> {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    let request = http_request(request).map_err(|error| upgrade_error(target, error))?;
-    target
-        .phase(client_async_with_config(request, connection, Some(config)))
+) -> Result<BytesMut, DialError> {
+    let request = http_request(request).map_err(|error| upgrade_error(target, error, &[]))?;
+    let mut behind = BytesMut::new();
+    let outcome = target
+        .phase(client_async(request, Head::new(connection, &mut behind)))
         .await
-        .map_err(|overdue| {
-            DialError::timeout(
-                Hop::Target(target.endpoint().clone()),
-                Phase::Upgrade,
-                overdue,
-            )
-        })?
-        .map(|(stream, _response)| stream)
-        .map_err(|error| upgrade_error(target, error))
+        .map(|answer| answer.map(|_stream_and_response| ()));
+    match outcome {
+        Ok(Ok(())) => Ok(behind),
+        Ok(Err(error)) => Err(upgrade_error(target, error, &behind)),
+        Err(overdue) => Err(DialError::timeout(
+            Hop::Target(target.endpoint().clone()),
+            Phase::Upgrade,
+            overdue,
+        )),
+    }
 }
 
 fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {
@@ -54,11 +45,12 @@ fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {
     Ok(upgrade)
 }
 
-fn upgrade_error(target: &Target, error: Error) -> DialError {
+/// `body` is what has arrived behind the head of the answer.
+fn upgrade_error(target: &Target, error: Error, body: &[u8]) -> DialError {
     let hop = Hop::Target(target.endpoint().clone());
     let kind = match error {
         Error::Io(error) => return DialError::io(hop, Phase::Upgrade, error),
-        Error::Http(response) => return rejected(hop, &response),
+        Error::Http(response) => return rejected(hop, &response, body),
         Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::HandshakeIncomplete) => DialErrorKind::Closed,
@@ -70,10 +62,9 @@ fn upgrade_error(target: &Target, error: Error) -> DialError {
 
 /// The exchange answered, but not with an upgrade: 451 and 403 for a blocked region or address,
 /// 429 and 418 for too many connections.
-fn rejected(hop: Hop, response: &http::Response<Option<Vec<u8>>>) -> DialError {
+fn rejected<T>(hop: Hop, response: &http::Response<T>, body: &[u8]) -> DialError {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
-    let body = response.body().as_deref().unwrap_or_default();
     let error =
         DialError::new(hop, Phase::Upgrade, DialErrorKind::Rejected).with_reply(Reply::Http {
             status: status.as_u16(),

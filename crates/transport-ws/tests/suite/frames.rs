@@ -1,8 +1,14 @@
 //! What arrives on an open connection, and how it ends.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::DuplexStream;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::yield_now;
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use transport::{Message, WsDialer, WsErrorKind};
@@ -105,6 +111,36 @@ async fn a_ping_is_answered_by_reading_on() {
             assert_eq!(pong, Some(expected));
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_does_not_make_a_sender_in_another_task_wait_for_ever() {
+    let read = Arc::new(Notify::new());
+    let reads = Arc::clone(&read);
+    let slow = exchange(move |mut socket: WebSocketStream<DuplexStream>| {
+        let reads = Arc::clone(&reads);
+        async move {
+            socket.send(Frame::Ping("id".into())).await.unwrap();
+            reads.notified().await;
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    });
+    let socket = client(slow).dial(request("ws://h.example/")).await.unwrap();
+    let (mut sink, mut stream) = socket.split();
+    // More than the pipe holds.
+    let long = Message::text("x".repeat(1 << 20));
+    let sending = tokio::spawn(async move { sink.send(long).await });
+    yield_now().await;
+    let ping = stream.next().await.unwrap().unwrap();
+    assert_eq!(ping, Message::Ping("id".into()));
+    assert!(!sending.is_finished());
+    // The answer to the ping has to wait, too.
+    let wait = Duration::from_secs(1);
+    assert!(timeout(wait, stream.next()).await.is_err());
+
+    read.notify_one();
+    let sent = timeout(wait, sending).await;
+    sent.expect("the sender is woken").unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,190 @@
+//! What has arrived and was not handed out yet.
+
+use std::io::{self, Cursor, ErrorKind, Read, Write};
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use simdutf8::basic::from_utf8;
+use tokio::io::AsyncReadExt;
+use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use transport::Connection;
+
+/// How much is read at once. A message that is kept keeps as much memory.
+const READ: usize = 4 * 1024;
+/// How much is read at once after a read of [`READ`] or more.
+const READ_IN_A_BURST: usize = 64 * 1024;
+
+/// What has arrived, frame by frame.
+///
+/// Market data is text in whole frames; such a frame is handed out as it lies there. Every other
+/// one is tungstenite's to read and to judge, and so is text that is not UTF-8.
+pub(crate) struct Inbox {
+    bytes: BytesMut,
+    /// How long a message, and so a frame, may be.
+    limit: usize,
+    /// The last read brought [`READ`] or more.
+    is_in_burst: bool,
+    /// The message of which the last frame is a part goes on.
+    is_fragmented: bool,
+    /// How many of the bytes tungstenite is to read next.
+    due: usize,
+    /// How many bytes the next frame lacks at least.
+    missing: usize,
+    /// Nothing more will arrive.
+    has_ended: bool,
+}
+
+/// What is to be done next.
+pub(crate) enum Next {
+    /// This text is a message.
+    Text(Bytes),
+    /// tungstenite shall read from the inbox.
+    Frame,
+    /// The inbox has to be filled.
+    Fill,
+}
+
+impl Inbox {
+    /// An inbox that has `bytes`, of messages of at most `limit` bytes.
+    pub(crate) fn new(bytes: BytesMut, limit: usize) -> Self {
+        Self {
+            bytes,
+            limit,
+            is_in_burst: false,
+            is_fragmented: false,
+            due: 0,
+            missing: 0,
+            has_ended: false,
+        }
+    }
+
+    /// What is to be done with what is there.
+    pub(crate) fn next(&mut self) -> Next {
+        let mut cursor = Cursor::new(&self.bytes);
+        let parsed = FrameHeader::parse(&mut cursor);
+        let start = cursor.position() as usize;
+        let (header, len) = match parsed {
+            Ok(Some((header, payload))) => match usize::try_from(payload) {
+                Ok(payload) if payload <= self.limit => (header, start + payload),
+                // Too long, says tungstenite.
+                _ => return self.leave_to_tungstenite(start),
+            },
+            Ok(None) => return self.fill(1),
+            Err(_) => return self.leave_to_tungstenite(self.bytes.len()),
+        };
+        let Some(payload) = self.bytes.get(start..len) else {
+            return self.fill(len - self.bytes.len());
+        };
+        if !self.is_fragmented && is_whole_text(&header) && from_utf8(payload).is_ok() {
+            let mut text = self.bytes.split_to(len);
+            text.advance(start);
+            return Next::Text(text.freeze());
+        }
+        if matches!(header.opcode, OpCode::Data(_)) {
+            self.is_fragmented = !header.is_final;
+        }
+        self.leave_to_tungstenite(len)
+    }
+
+    /// At the end, tungstenite says what it means that something is missing.
+    fn fill(&mut self, missing: usize) -> Next {
+        if self.has_ended {
+            return self.leave_to_tungstenite(self.bytes.len());
+        }
+        self.missing = missing;
+        Next::Fill
+    }
+
+    fn leave_to_tungstenite(&mut self, due: usize) -> Next {
+        self.due = due;
+        Next::Frame
+    }
+
+    /// Reads more from `connection`. While there is nothing to read, an empty inbox has no memory.
+    pub(crate) fn poll_fill(
+        &mut self,
+        connection: &mut Connection,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.room() < self.missing {
+            let usual = if self.is_in_burst {
+                READ_IN_A_BURST
+            } else {
+                READ
+            };
+            self.bytes.reserve(self.missing.max(usual));
+        }
+        let outcome = pin!(connection.read_buf(&mut self.bytes)).poll(cx);
+        if outcome.is_pending() && self.bytes.is_empty() {
+            self.bytes = BytesMut::new();
+        }
+        let len = ready!(outcome)?;
+        self.is_in_burst = len >= READ;
+        self.has_ended = len == 0;
+        Poll::Ready(Ok(()))
+    }
+
+    fn room(&self) -> usize {
+        self.bytes.capacity() - self.bytes.len()
+    }
+}
+
+fn is_whole_text(header: &FrameHeader) -> bool {
+    header.is_final
+        && header.opcode == OpCode::Data(Data::Text)
+        && header.mask.is_none()
+        && !(header.rsv1 || header.rsv2 || header.rsv3)
+}
+
+/// What is due, as tungstenite reads it.
+impl Read for Inbox {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.due == 0 && !self.has_ended {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let len = (&mut self.bytes).take(self.due).reader().read(buf)?;
+        self.due -= len;
+        Ok(len)
+    }
+}
+
+/// What tungstenite is told to send, or wants to answer, stays queued in it.
+impl Write for Inbox {
+    fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_inbox_has_no_memory_while_there_is_nothing_in_it() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let mut connection = Connection::new(ours);
+        let mut inbox = Inbox::new(BytesMut::new(), 1024);
+        for _message in 0..2 {
+            assert!(matches!(inbox.next(), Next::Fill));
+            let outcome = poll_fn(|cx| Poll::Ready(inbox.poll_fill(&mut connection, cx))).await;
+            assert!(outcome.is_pending());
+            assert_eq!(inbox.bytes.capacity(), 0);
+
+            theirs.write_all(b"\x81\x02ok").await.unwrap();
+            poll_fn(|cx| inbox.poll_fill(&mut connection, cx))
+                .await
+                .unwrap();
+            assert!(matches!(inbox.next(), Next::Text(text) if *text == *b"ok"));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! A connection that is written to during one poll.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use transport::Connection;
+
+/// A connection as tungstenite writes to one, for the time of one poll: what is not ready would
+/// block.
+pub(crate) struct Polled<'a, 'cx> {
+    connection: &'a mut Connection,
+    context: &'a mut Context<'cx>,
+}
+
+impl<'a, 'cx> Polled<'a, 'cx> {
+    pub(crate) fn new(connection: &'a mut Connection, context: &'a mut Context<'cx>) -> Self {
+        Self {
+            connection,
+            context,
+        }
+    }
+}
+
+impl Write for Polled<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        ready_or_blocked(Pin::new(&mut *self.connection).poll_write(self.context, buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        ready_or_blocked(Pin::new(&mut *self.connection).poll_flush(self.context))
+    }
+}
+
+impl Read for Polled<'_, '_> {
+    /// Reading is the inbox's.
+    fn read(&mut self, _buf: &mut [u8]) -> io::Result<usize> {
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+fn ready_or_blocked<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
+    match outcome {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+    }
+}

@@ -1,6 +1,7 @@
 //! What is sent, and how.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::messages::Kind;
@@ -52,21 +53,34 @@ impl fmt::Display for Payload {
     }
 }
 
+/// Between two messages that come one at a time. Without it, how many of them a client finds at
+/// once would depend on how fast it is.
+pub(super) const PAUSE: Duration = Duration::from_micros(50);
+
 /// How the messages leave the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// As many as fit into 256 KB with every write.
+    /// As many as fit into 256 KB with every write, and as many as fit into every TLS record.
     Burst,
-    /// Each with a write, and so a TLS record, of its own.
+    /// The same, but each in a TLS record of its own.
+    Records,
+    /// Each with a write, and so a TLS record, of its own, and with a [`PAUSE`] before the next: a
+    /// client that keeps up wakes for every one of them.
     Single,
 }
 
 impl Framing {
-    pub(super) const ALL: [Self; 2] = [Self::Burst, Self::Single];
+    /// Without TLS there are no records.
+    fn all(is_secure: bool) -> impl Iterator<Item = Self> {
+        [Self::Burst, Self::Records, Self::Single]
+            .into_iter()
+            .filter(move |framing| is_secure || *framing != Self::Records)
+    }
 
     fn path(self) -> &'static str {
         match self {
             Self::Burst => "burst",
+            Self::Records => "records",
             Self::Single => "single",
         }
     }
@@ -76,7 +90,8 @@ impl fmt::Display for Framing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Burst => "bursts",
-            Self::Single => "one message per write",
+            Self::Records => "bursts, a record each",
+            Self::Single => "one at a time",
         })
     }
 }
@@ -112,16 +127,15 @@ pub(super) struct Cell {
 
 impl Cell {
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let of = |payload| {
-            Framing::ALL.into_iter().flat_map(move |framing| {
-                [false, true].map(|is_secure| Self {
+        Payload::ALL.into_iter().flat_map(|payload| {
+            [false, true].into_iter().flat_map(move |is_secure| {
+                Framing::all(is_secure).map(move |framing| Self {
                     payload,
                     framing,
                     is_secure,
                 })
             })
-        };
-        Payload::ALL.into_iter().flat_map(of)
+        })
     }
 
     /// The path by which the server is asked for it.

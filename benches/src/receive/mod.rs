@@ -1,5 +1,6 @@
 //! From socket to text message, and to normalised event.
 
+mod bytes;
 mod cell;
 mod check;
 mod client;

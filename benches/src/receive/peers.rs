@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use fastwebsockets::{FragmentCollector, handshake};
 use futures_util::StreamExt;
 use http::Request;
@@ -16,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use super::bytes::Bytes;
 use super::cell::Way;
 use super::check::Check;
 use super::client::{Link, Receive, Throughput, drain};
@@ -29,15 +29,18 @@ pub(super) enum Peer {
     FastWebSockets,
     TokioWebSockets,
     Yawc,
+    /// No library: reads the bytes and leaves them alone, so nobody can be faster.
+    Bytes,
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Tungstenite,
         Self::TungsteniteSmallBuffer,
         Self::FastWebSockets,
         Self::TokioWebSockets,
         Self::Yawc,
+        Self::Bytes,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Peer {
             Self::FastWebSockets => "fastwebsockets",
             Self::TokioWebSockets => "tokio-websockets",
             Self::Yawc => "yawc",
+            Self::Bytes => "the bytes alone",
         }
     }
 
@@ -96,6 +100,7 @@ impl Peer {
                 let client = yawc::WebSocket::handshake(uri.parse()?, stream, options).await?;
                 drain(client, cell, window).await
             }
+            Self::Bytes => drain(Bytes::open(&uri, stream, cell).await?, cell, window).await,
         }
     }
 }
@@ -127,7 +132,7 @@ where
     Ok(client_async_with_config(uri, stream, Some(config)).await?.0)
 }
 
-fn upgrade_request(uri: &str) -> Result<Request<Empty<Bytes>>> {
+fn upgrade_request(uri: &str) -> Result<Request<Empty<bytes::Bytes>>> {
     let uri: http::Uri = uri.parse()?;
     let host = uri.authority().ok_or("no host")?.to_string();
     Ok(Request::get(uri.path())

@@ -1,22 +1,25 @@
 //! The server: says what it is asked for, as fast as it can.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Instant;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use testkit::TestCa;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::yield_now;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
-use super::cell::{Cell, Framing};
+use super::cell::{Cell, Framing, PAUSE};
 use super::relay;
 use crate::child;
 use crate::error::Result;
 use crate::measure::pin;
 
+/// What is written at once; TLS records are collected until there is as much.
 const CHUNK: usize = 256 * 1024;
 
 /// The server and the proxy of `receive`, as a process of their own.
@@ -68,6 +71,7 @@ async fn serve() -> Result<()> {
     tokio::spawn(accept(plain, send));
     tokio::spawn(accept(secure, move |stream| {
         let acceptor = acceptor.clone();
+        let stream = BufWriter::with_capacity(CHUNK, stream);
         async move { send(acceptor.accept(stream).await?).await }
     }));
     tokio::spawn(accept(proxy, relay::socks5));
@@ -114,14 +118,32 @@ where
             let chunk: Vec<u8> = repeat_to(CHUNK, &frames);
             loop {
                 stream.write_all(&chunk).await?;
-            }
-        }
-        Framing::Single => loop {
-            for frame in &frames {
-                stream.write_all(frame).await?;
                 stream.flush().await?;
             }
+        }
+        Framing::Records => loop {
+            for frame in &frames {
+                stream.write_all(frame).await?;
+            }
         },
+        Framing::Single => {
+            let mut next = Instant::now();
+            loop {
+                for frame in &frames {
+                    next += PAUSE;
+                    until(next).await;
+                    stream.write_all(frame).await?;
+                    stream.flush().await?;
+                }
+            }
+        }
+    }
+}
+
+/// Waits more exactly than a timer does, which counts in milliseconds, and lets the proxy work.
+async fn until(moment: Instant) {
+    while Instant::now() < moment {
+        yield_now().await;
     }
 }
 
@@ -138,7 +160,7 @@ fn repeat_to(size: usize, frames: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// A text frame as a server sends it: whole and not masked (RFC 6455, section 5.2).
-fn frame(text: &str) -> Vec<u8> {
+pub(super) fn frame(text: &str) -> Vec<u8> {
     const WHOLE_TEXT: u8 = 0x81;
     let mut frame = vec![WHOLE_TEXT];
     match text.len() {

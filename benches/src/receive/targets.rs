@@ -38,11 +38,11 @@ pub(super) fn judge(cell: Cell, contenders: &[Contender], rows: &mut [Measuremen
         let what = "ours / tokio-tungstenite as shipped";
         targets.push(Target::at_least(what, ours / theirs, limit));
     }
-    // As shipped: a smaller buffer is what we give to tungstenite ourselves.
-    let shipped = Peer::ALL
+    // tungstenite with a smaller buffer is tungstenite again, and bytes alone are no library.
+    let libraries = Peer::ALL
         .into_iter()
-        .filter(|peer| *peer != Peer::TungsteniteSmallBuffer);
-    let fastest = shipped.filter_map(|one| Some((one, peer(one)?)));
+        .filter(|peer| !matches!(peer, Peer::TungsteniteSmallBuffer | Peer::Bytes));
+    let fastest = libraries.filter_map(|one| Some((one, peer(one)?)));
     if let Some((one, theirs)) = fastest.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
         let what = format!("ours / fastest other library ({})", one.name());
         targets.push(Target::at_least(&what, ours / theirs, OVER_FASTEST_PEER));
@@ -57,7 +57,7 @@ fn over_tungstenite(cell: Cell) -> Option<f64> {
     let is_text = |size| cell.payload == Payload::Text(size);
     match cell.framing {
         Framing::Burst if cell.is_secure && is_text(2000) => Some(1.7),
-        Framing::Single if cell.is_secure && (is_text(200) || is_text(2000)) => Some(1.3),
+        Framing::Records if is_text(200) || is_text(2000) => Some(1.3),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::measure::Cpu;
 
 /// How many dials are under way at a time.
-const DIALING: usize = 64;
+const DIALING: usize = 8;
 
 /// Opens WebSockets and keeps them.
 pub(crate) async fn hold(task: &Hold) -> Result<Held> {

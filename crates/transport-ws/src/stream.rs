@@ -20,8 +20,8 @@ use crate::hooks::FrameObserver;
 use crate::inbox::{Inbox, Next};
 use crate::polled::Polled;
 
-/// Of what tungstenite reads by itself, which is not much.
-const READ_BUFFER: usize = 1024;
+/// tungstenite keeps a buffer of this size. It fits what it reads by itself: control frames, mostly.
+const READ_BUFFER: usize = 256;
 
 /// The longest message, and frame, that is received.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;

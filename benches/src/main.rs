@@ -12,6 +12,7 @@ mod dial;
 mod error;
 mod measure;
 mod messages;
+mod page;
 mod plot;
 mod python;
 mod receive;

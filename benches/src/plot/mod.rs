@@ -29,14 +29,16 @@ pub(crate) fn draw(report: &Report, directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The tables have everything; of many cells, a drawing has those that matter most.
+/// The tables have everything; a drawing has what the targets are about.
 fn is_shown(section: &str, group: &[Measurement]) -> bool {
-    let is_of = |word| {
-        group
-            .first()
-            .is_some_and(|first| first.group.contains(word))
-    };
-    section != "receive" || is_of("TLS")
+    let name = group.first().map_or("", |first| first.group.as_str());
+    match section {
+        "receive" => name.contains("TLS, bursts"),
+        "dial" => {
+            name.starts_with("WebSocket") && name.contains("each way") || name.contains("messages")
+        }
+        _ => true,
+    }
 }
 
 fn draw_panels(panels: &[Panel<'_>], file: &Path) -> Result<()> {

@@ -7,11 +7,11 @@ use plotters::element::{PathElement, Rectangle, Text};
 use plotters::style::{BLACK, Color, RGBColor, TextStyle};
 
 use crate::error::Result;
-use crate::report::{Measurement, Summary, number};
+use crate::report::{Measurement, Summary, number, titled};
 
-pub(super) const WIDTH: u32 = 900;
-const LABELS: i32 = 300;
-const BARS: i32 = 480;
+pub(super) const WIDTH: u32 = 980;
+const LABELS: i32 = 390;
+const BARS: i32 = 490;
 const TITLE: i32 = 40;
 const ROW: i32 = 22;
 const MARGIN: i32 = 14;
@@ -19,7 +19,14 @@ const MARGIN: i32 = 14;
 const OURS: RGBColor = RGBColor(31, 119, 180);
 const OTHERS: RGBColor = RGBColor(174, 182, 191);
 /// What the crates of the workspace are called in the tables.
-const OUR_NAMES: [&str; 5] = ["transport-", "feeds", "proxy-", "workspace", "command"];
+const OUR_NAMES: [&str; 6] = [
+    "ours",
+    "transport-",
+    "feeds",
+    "proxy-",
+    "workspace",
+    "command",
+];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -41,7 +48,7 @@ impl<'a> Panel<'a> {
             .map(|(_, summary)| summary.max)
             .fold(0.0, f64::max);
         (most > 0.0).then(|| Self {
-            title: format!("{}: {} {}", first.group, first.what, first.unit),
+            title: format!("{}: {}", first.group, titled(&first.what, &first.unit)),
             rows,
             most,
         })

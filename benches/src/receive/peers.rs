@@ -12,8 +12,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::bytes::Bytes;
 use super::cell::Way;
@@ -25,7 +24,6 @@ use crate::error::Result;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Peer {
     Tungstenite,
-    TungsteniteSmallBuffer,
     FastWebSockets,
     TokioWebSockets,
     Yawc,
@@ -34,9 +32,8 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Tungstenite,
-        Self::TungsteniteSmallBuffer,
         Self::FastWebSockets,
         Self::TokioWebSockets,
         Self::Yawc,
@@ -46,7 +43,6 @@ impl Peer {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Tungstenite => "tokio-tungstenite",
-            Self::TungsteniteSmallBuffer => "tokio-tungstenite, 16 KB buffer",
             Self::FastWebSockets => "fastwebsockets",
             Self::TokioWebSockets => "tokio-websockets",
             Self::Yawc => "yawc",
@@ -78,12 +74,8 @@ impl Peer {
         let (uri, cell) = (link.uri(), link.cell);
         match self {
             Self::Tungstenite => {
-                let client = tungstenite(&uri, stream, WebSocketConfig::default()).await?;
+                let (client, _) = client_async(&uri, stream).await?;
                 drain(client, cell, window).await
-            }
-            Self::TungsteniteSmallBuffer => {
-                let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
-                drain(tungstenite(&uri, stream, config).await?, cell, window).await
             }
             Self::FastWebSockets => {
                 let request = upgrade_request(&uri)?;
@@ -123,13 +115,6 @@ async fn connect(link: Link<'_>) -> Result<TcpStream> {
     } else {
         Ok(socket)
     }
-}
-
-async fn tungstenite<S>(uri: &str, stream: S, config: WebSocketConfig) -> Result<WebSocketStream<S>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    Ok(client_async_with_config(uri, stream, Some(config)).await?.0)
 }
 
 fn upgrade_request(uri: &str) -> Result<Request<Empty<bytes::Bytes>>> {

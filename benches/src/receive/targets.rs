@@ -38,10 +38,8 @@ pub(super) fn judge(cell: Cell, contenders: &[Contender], rows: &mut [Measuremen
         let what = "ours / tokio-tungstenite as shipped";
         targets.push(Target::at_least(what, ours / theirs, limit));
     }
-    // tungstenite with a smaller buffer is tungstenite again, and bytes alone are no library.
-    let libraries = Peer::ALL
-        .into_iter()
-        .filter(|peer| !matches!(peer, Peer::TungsteniteSmallBuffer | Peer::Bytes));
+    // Bytes alone are no library.
+    let libraries = Peer::ALL.into_iter().filter(|peer| *peer != Peer::Bytes);
     let fastest = libraries.filter_map(|one| Some((one, peer(one)?)));
     if let Some((one, theirs)) = fastest.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
         let what = format!("ours / fastest other library ({})", one.name());

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 use super::measurement::{Measurement, Target};
-use super::table;
+use super::table::{self, Style};
 use crate::error::Result;
 
 /// The figures of all benchmarks that were run.
@@ -48,6 +48,10 @@ impl Report {
         self.sections.insert(section.to_owned(), measurements);
     }
 
+    pub(crate) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
     pub(crate) fn section(&self, section: &str) -> &[Measurement] {
         self.sections.get(section).map_or(&[], Vec::as_slice)
     }
@@ -57,13 +61,13 @@ impl Report {
         sections.map(|(section, measurements)| (section.as_str(), measurements.as_slice()))
     }
 
-    /// The tables of one section, and how its targets were met.
-    pub(crate) fn tables(&self, section: &str) -> String {
-        table::groups(section, self.section(section))
+    /// The tables of one section.
+    pub(crate) fn tables(&self, section: &str, style: Style) -> String {
+        table::groups(section, self.section(section), style)
     }
 
     /// Every target of every section.
-    pub(crate) fn verdict(&self) -> String {
+    pub(crate) fn verdict(&self, style: Style) -> String {
         let targets = self.sections.iter().flat_map(|(section, measurements)| {
             let of_one = |measurement: &'_ Measurement| -> Vec<(String, Target)> {
                 let place = format!("{section}: {}", measurement.group);
@@ -72,6 +76,6 @@ impl Report {
             };
             measurements.iter().flat_map(of_one).collect::<Vec<_>>()
         });
-        table::targets(targets)
+        table::targets(targets, style)
     }
 }

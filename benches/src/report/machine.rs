@@ -1,5 +1,6 @@
 //! Where the figures come from.
 
+use std::fmt;
 use std::fs;
 use std::process::Command;
 
@@ -24,6 +25,18 @@ impl Machine {
                 .unwrap_or_default(),
             rustc: rustc().unwrap_or_default(),
         }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cpu,
+            cores,
+            kernel,
+            rustc,
+        } = self;
+        write!(f, "{cpu}, {cores} cores, Linux {kernel}, {rustc}")
     }
 }
 

@@ -7,4 +7,4 @@ mod table;
 
 pub(crate) use file::Report;
 pub(crate) use measurement::{Measurement, Summary, Target};
-pub(crate) use table::number;
+pub(crate) use table::{Style, number, titled};

@@ -2,29 +2,48 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
 use super::measurement::{Measurement, Target};
 
+/// Where a table is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Style {
+    Terminal,
+    Markdown,
+}
+
+impl Style {
+    fn table(self) -> Table {
+        let mut table = Table::new();
+        table
+            .load_preset(match self {
+                Self::Terminal => UTF8_HORIZONTAL_ONLY,
+                Self::Markdown => ASCII_MARKDOWN,
+            })
+            .set_content_arrangement(ContentArrangement::Disabled);
+        table
+    }
+}
+
 /// One table per group, in the order in which the groups came.
-pub(super) fn groups(section: &str, measurements: &[Measurement]) -> String {
+pub(super) fn groups(section: &str, measurements: &[Measurement], style: Style) -> String {
     let is_same_group = |a: &Measurement, b: &Measurement| a.group == b.group && a.what == b.what;
     let mut text = String::new();
     for group in measurements.chunk_by(is_same_group) {
         if let Some(first) = group.first() {
-            let _ = writeln!(
-                text,
-                "\n{section}: {}\n{}",
-                first.group,
-                group_table(first, group)
-            );
+            let table = group_table(first, group, style);
+            let _ = match style {
+                Style::Terminal => writeln!(text, "\n{section}: {}\n{table}", first.group),
+                Style::Markdown => writeln!(text, "\n{}:\n\n{table}", first.group),
+            };
         }
     }
     text
 }
 
-fn group_table(first: &Measurement, group: &[Measurement]) -> Table {
+fn group_table(first: &Measurement, group: &[Measurement], style: Style) -> Table {
     let mut extras: Vec<(&str, &str)> = Vec::new();
     for extra in group.iter().flat_map(|m| &m.extras) {
         if !extras.contains(&(&extra.what, &extra.unit)) {
@@ -33,7 +52,7 @@ fn group_table(first: &Measurement, group: &[Measurement]) -> Table {
     }
     let has_notes = group.iter().any(|m| !m.notes.is_empty());
 
-    let mut table = table();
+    let mut table = style.table();
     let mut header = vec![
         String::new(),
         titled(&first.what, &first.unit),
@@ -69,8 +88,8 @@ fn group_table(first: &Measurement, group: &[Measurement]) -> Table {
 }
 
 /// What should be, what is, and whether that is enough.
-pub(super) fn targets(targets: impl Iterator<Item = (String, Target)>) -> String {
-    let mut table = table();
+pub(super) fn targets(targets: impl Iterator<Item = (String, Target)>, style: Style) -> String {
+    let mut table = style.table();
     table.set_header(["target", "", "measured", ""]);
     for (place, target) in targets {
         table.add_row([
@@ -83,15 +102,8 @@ pub(super) fn targets(targets: impl Iterator<Item = (String, Target)>) -> String
     table.to_string()
 }
 
-fn table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table
-}
-
-fn titled(what: &str, unit: &str) -> String {
+/// `what`, with its unit in brackets.
+pub(crate) fn titled(what: &str, unit: &str) -> String {
     if unit.is_empty() {
         what.to_owned()
     } else {

@@ -144,6 +144,50 @@ async fn a_ping_does_not_make_a_sender_in_another_task_wait_for_ever() {
 }
 
 #[tokio::test]
+async fn an_exchange_that_says_farewell_and_waits_is_answered() {
+    let (sender, mut seen) = unbounded_channel();
+    let leaving = exchange(move |mut socket: WebSocketStream<DuplexStream>| {
+        let sender = sender.clone();
+        async move {
+            socket.send(Frame::Close(None)).await.unwrap();
+            while let Some(Ok(frame)) = socket.next().await {
+                sender.send(frame).unwrap();
+            }
+        }
+    });
+    let mut socket = client(leaving)
+        .dial(request("ws://h.example/"))
+        .await
+        .unwrap();
+    let farewell = socket.next().await.unwrap().unwrap();
+    assert_eq!(farewell, Message::Close(None));
+    assert!(socket.next().await.is_none());
+    assert_eq!(seen.recv().await, Some(Frame::Close(None)));
+}
+
+#[tokio::test]
+async fn what_is_sent_before_the_exchange_answers_a_farewell_still_arrives() {
+    let chatty = exchange(async |mut socket: WebSocketStream<DuplexStream>| {
+        while let Some(Ok(frame)) = socket.next().await {
+            if frame.is_text() {
+                socket.send(Frame::text("late")).await.unwrap();
+            }
+        }
+    });
+    let mut socket = client(chatty)
+        .dial(request("ws://h.example/"))
+        .await
+        .unwrap();
+    socket.feed(Message::text("last")).await.unwrap();
+    socket.close().await.unwrap();
+    let late = socket.next().await.unwrap().unwrap();
+    assert_eq!(late.as_text(), Some("late"));
+    let farewell = socket.next().await.unwrap().unwrap();
+    assert!(matches!(farewell, Message::Close(_)));
+    assert!(socket.next().await.is_none());
+}
+
+#[tokio::test]
 async fn sending_on_a_connection_that_is_over_is_an_error_and_no_panic() {
     let mut socket = open(b"\x88\x00", false).await;
     while socket.next().await.is_some() {}

@@ -37,6 +37,7 @@ fn is_shown(section: &str, group: &[Measurement]) -> bool {
         "dial" => {
             name.starts_with("WebSocket") && name.contains("each way") || name.contains("messages")
         }
+        "build" => false,
         _ => true,
     }
 }

@@ -13,7 +13,7 @@ use crate::report::{Measurement, Target};
 use crate::settings::Settings;
 
 /// How many connections are held, and how often that is measured at most: memory hardly varies.
-const SIZES: [(usize, usize); 3] = [(100, 3), (1_000, 1), (5_000, 1)];
+const SIZES: [(usize, usize); 3] = [(100, 2), (1_000, 1), (5_000, 1)];
 
 /// The more connections Python has, the longer it takes to make others wait.
 const MOST_OF_PYTHON: usize = 1_000;

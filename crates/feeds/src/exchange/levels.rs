@@ -75,8 +75,14 @@ fn any_levels(json: &str) -> serde_json::Result<Vec<Level>> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rust_decimal::Decimal;
 
     use super::*;
+
+    /// Every digit of `text` but zeros in front.
+    fn exactly(text: &str) -> String {
+        Decimal::from_str_exact(text).unwrap().to_string()
+    }
 
     fn parse(json: &str) -> serde_json::Result<Vec<Level>> {
         levels(&mut serde_json::Deserializer::from_str(json))
@@ -117,8 +123,8 @@ mod tests {
             if let Some(levels) = compact_levels(&json) {
                 prop_assert_eq!(any_levels(&json).unwrap(), levels.clone());
                 for (level, (price, size)) in levels.iter().zip(pairs) {
-                    prop_assert_eq!(level.price.to_string(), price);
-                    prop_assert_eq!(level.size.to_string(), size);
+                    prop_assert_eq!(level.price.to_string(), exactly(&price));
+                    prop_assert_eq!(level.size.to_string(), exactly(&size));
                 }
             }
         }

@@ -33,7 +33,7 @@ fn pool(servers: impl IntoIterator<Item = ProxyServer>) -> PoolConfig {
 }
 
 fn settings(rules: ConnectionProxies) -> ProxySettings {
-    ProxySettings::new().with_enabled(true).with_default(rules)
+    ProxySettings::enabled().with_default(rules)
 }
 
 #[tokio::test]

@@ -16,9 +16,7 @@ fn pool(proxies: &[&MockProxy]) -> PoolConfig {
 }
 
 fn settings(pool: PoolConfig) -> ProxySettings {
-    ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(pool))
+    ProxySettings::enabled().with_default(ConnectionProxies::both(pool))
 }
 
 /// How often the socket of `proxy` was asked for.
@@ -77,11 +75,7 @@ async fn what_one_transport_finds_dead_the_other_passes_over() {
     let both = pool(&[&dead, &alive]);
     let least = both.clone().with_strategy(PoolStrategy::LeastConnections);
     let proxies = ConnectionProxies::both(both).with_websocket(least);
-    let injected = world.injector(
-        ProxySettings::new()
-            .with_enabled(true)
-            .with_default(proxies),
-    );
+    let injected = world.injector(ProxySettings::enabled().with_default(proxies));
     let scope = injected.exchange("binance");
     world.echo(&scope.http(), BINANCE).await.unwrap();
     assert_eq!(dials(&injected, &dead), 1);

@@ -7,14 +7,14 @@ use proxy_injector::{init_proxy_system, proxy_injector};
 fn it_is_there_while_the_system_is_enabled_and_gone_once_it_is_disabled() {
     assert!(proxy_injector().is_none());
     let proxy = ProxyConfig::new("http://proxy.example:8080".parse().unwrap());
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(proxy));
+    let rules = ConnectionProxies::both(proxy);
+    let settings = ProxySettings::enabled().with_default(rules.clone());
 
     let made = init_proxy_system(settings.clone()).unwrap();
     assert_eq!(*proxy_injector().unwrap().settings(), settings);
 
-    assert!(init_proxy_system(settings.with_enabled(false)).is_none());
+    let disabled = ProxySettings::disabled().with_default(rules);
+    assert!(init_proxy_system(disabled).is_none());
     assert!(proxy_injector().is_none());
     assert!(made.settings().is_enabled(), "who holds it keeps it");
 }

@@ -10,8 +10,7 @@ use crate::running::Running;
 use crate::world::{BACKPACK, BINANCE, World, config, egress};
 
 fn settings(default: &MockProxy, binance: &MockProxy) -> ProxySettings {
-    ProxySettings::new()
-        .with_enabled(true)
+    ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(default)))
         .with_exchange(
             ExchangeId::new("binance").unwrap(),
@@ -97,7 +96,7 @@ async fn settings_that_lead_the_same_way_touch_no_stream() {
     let rules = ConnectionProxies::both(slower);
     injected
         .injector
-        .reload(ProxySettings::new().with_enabled(true).with_default(rules));
+        .reload(ProxySettings::enabled().with_default(rules));
     let mut changes = 0;
     feed.until(|event| {
         assert!(!matches!(event, FeedEvent::Disconnected { .. }));

@@ -78,8 +78,11 @@ impl Policy {
     }
 
     pub(super) fn settings(&self) -> ProxySettings {
-        let mut settings = ProxySettings::new()
-            .with_enabled(self.enabled)
+        let settings = match self.enabled {
+            true => ProxySettings::enabled(),
+            false => ProxySettings::disabled(),
+        };
+        let mut settings = settings
             .with_strict(self.strict)
             .with_default(self.default.proxies());
         for (name, rules) in &self.exchanges {

@@ -89,7 +89,7 @@ async fn check(
     let resolver = Arc::new(FaultyResolver::new(look_up));
     for transport in [Transport::Http, Transport::WebSocket] {
         let tcp = Arc::new(RecordingDialer::new(FaultyDialer::new(fault.clone())));
-        let injector = ProxyInjector::new(ProxySettings::new())
+        let injector = ProxyInjector::new(ProxySettings::default())
             .with_tcp_dialer(Arc::clone(&tcp) as _)
             .with_resolver(Arc::clone(&resolver) as _)
             .with_trust(TRUST.clone());

@@ -27,9 +27,12 @@ pub(crate) fn settings(
 ) -> Option<ProxySettings> {
     let fields = node.table(&Content::Settings.names())?;
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
-    let mut settings = ProxySettings::new()
-        .with_enabled(is_set("enabled").unwrap_or_default())
-        .with_strict(is_set("strict").unwrap_or_default());
+    let settings = match is_set("enabled") {
+        Some(true) => ProxySettings::enabled(),
+        Some(false) => ProxySettings::disabled(),
+        None => ProxySettings::default(),
+    };
+    let mut settings = settings.with_strict(is_set("strict").unwrap_or_default());
     if let Some(node) = fields.field("default") {
         settings = settings.with_default(block(&node)?);
     }
@@ -51,13 +54,10 @@ pub(crate) fn settings(
 /// Notes an error if the settings are enabled and have no rule: every connection would go direct,
 /// which nobody enables proxies for.
 pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
-    let has_rule = !settings.default_proxies().is_empty()
-        || settings.exchanges().any(|(_, proxies)| !proxies.is_empty());
-    let ambient = settings.ambient();
-    if !settings.is_enabled() || has_rule || ambient.is_some_and(|ambient| !ambient.is_empty()) {
+    if !settings.is_enabled() || settings.has_rules() {
         return;
     }
-    node.report(match ambient {
+    node.report(match settings.ambient() {
         Some(_) => {
             "enabled, but no proxy is configured; \
              none of HTTPS_PROXY, HTTP_PROXY and ALL_PROXY is set for `from_env`"

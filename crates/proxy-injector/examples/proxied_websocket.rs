@@ -60,7 +60,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn through(proxy: &MockProxy) -> Result<ProxySettings, ProxyUrlError> {
     let rule = ProxyConfig::new(proxy.url().parse()?);
-    Ok(ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(rule)))
+    Ok(ProxySettings::enabled().with_default(ConnectionProxies::both(rule)))
 }

@@ -12,8 +12,7 @@
 //! use proxy_resolve::RouteSource;
 //!
 //! let proxy = ProxyConfig::new("socks5h://alice:secret@proxy.example:1080".parse()?);
-//! let settings = ProxySettings::new()
-//!     .with_enabled(true)
+//! let settings = ProxySettings::enabled()
 //!     .with_default(ConnectionProxies::both(proxy));
 //! let injector = Arc::new(ProxyInjector::new(settings));
 //!

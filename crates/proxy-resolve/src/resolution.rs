@@ -41,7 +41,8 @@ pub enum Route<'a> {
     Proxy(&'a ProxyConfig),
     /// Through one of these proxies.
     Pool(&'a PoolConfig),
-    /// Not at all: no rule applies, and the settings are strict.
+    /// Not at all: no rule applies and the settings are strict, or they never said whether they
+    /// are enabled.
     Refused,
 }
 
@@ -66,7 +67,7 @@ pub enum RouteSource {
     Default,
     /// The legacy proxy that the caller gave.
     Legacy,
-    /// No rule applies.
+    /// No rule applies, or nobody said whether the rules do.
     None,
 }
 

@@ -218,9 +218,7 @@ fn asking_for_what_is_not_set_is_refused() {
 #[test]
 fn code_asks_too_and_is_weaker_than_the_environment() {
     let in_code = AmbientProxies::from_variables([("ALL_PROXY", "http://code:1")]).unwrap();
-    let code = ProxySettings::new()
-        .with_enabled(true)
-        .with_ambient(in_code);
+    let code = ProxySettings::enabled().with_ambient(in_code);
     let sources = Sources::new().with_code(code.clone());
     assert_eq!(sources.clone().load().unwrap().settings(), &code);
 

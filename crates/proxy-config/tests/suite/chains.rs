@@ -173,7 +173,7 @@ fn a_chain_made_in_code_survives_being_merged() {
         ])
         .with_timeout_seconds(7)
         .unwrap();
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(chain));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(chain));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let file = "proxy: {default: {http: {via: 'http://file:1'}, ws: {timeout_seconds: 5}}}";

@@ -112,7 +112,7 @@ fn those_made_in_code_survive_being_merged_and_serialized() {
     let server = |url: &str| ProxyServer::new(url.parse().unwrap());
     let proxy = ProxyConfig::from(server("http://exit:9").with_handshake(HandshakeMode::Auto))
         .with_via([server("http://a:1").with_quick_ack(true)]);
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(proxy.clone()));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy.clone()));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let value = serde_json::to_value(&proxy).unwrap();

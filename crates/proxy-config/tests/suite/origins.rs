@@ -39,7 +39,7 @@ proxy:
             ("_DEFAULT__HTTP__VIA__2", "http://farthest:3"),
             ("_EXCHANGES__BINANCE__WS", "http://u:s3cret@env:1"),
         ]))
-        .with_code(ProxySettings::new().with_exchange(
+        .with_code(ProxySettings::enabled().with_exchange(
             id("kraken"),
             ConnectionProxies::both(ProxyRule::Direct).with_websocket(proxy("http://code:1")),
         ))

@@ -6,7 +6,7 @@ use proxy_config::{
 };
 use serde_json::json;
 
-use crate::support::{Folder, env, id, messages, named, proxy, yaml};
+use crate::support::{Folder, enabled, env, id, messages, named, proxy, yaml};
 
 fn server(url: &str) -> ProxyServer {
     ProxyServer::new(url.parse().unwrap())
@@ -115,16 +115,16 @@ fn toml_json_and_variables_say_the_same_as_yaml() {
     ])
     .unwrap()
     .with_strategy(PoolStrategy::Random);
-    let expected =
-        ProxySettings::new().with_default(ConnectionProxies::default().with_websocket(expected));
+    let expected = ProxySettings::enabled()
+        .with_default(ConnectionProxies::default().with_websocket(expected));
     let json = r#"{"strategy": "random", "proxies":
         [{"url": "socks5h://a:1", "username": "u", "password": "p", "weight": 2}, "http://b:2"]}"#;
     let list = r#"["http://b:2"]"#;
-    let variables = |variables: &[(&str, &str)]| Sources::new().with_env(named(variables));
+    let variables = |variables: &[(&str, &str)]| enabled().with_env(named(variables));
     for (form, sources) in [
         (
             "TOML",
-            Sources::new().with_text(
+            enabled().with_text(
                 "test.toml",
                 "[proxy.default.ws.pool]\nstrategy = 'random'\n\
                  [[proxy.default.ws.pool.proxies]]\nurl = 'socks5h://u:p@a:1'\nweight = 2\n\
@@ -133,7 +133,7 @@ fn toml_json_and_variables_say_the_same_as_yaml() {
         ),
         (
             "JSON",
-            Sources::new().with_text(
+            enabled().with_text(
                 "test.json",
                 format!(r#"{{"proxy": {{"default": {{"ws": {{"pool": {json}}}}}}}}}"#),
             ),
@@ -439,7 +439,7 @@ fn a_pool_made_in_code_survives_being_merged() {
     .with_strategy(PoolStrategy::Random)
     .with_timeout_seconds(9)
     .unwrap();
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(made));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(made));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let over = Sources::new()

@@ -35,17 +35,15 @@ fn the_file_is_used_where_the_environment_says_nothing() {
 
 #[test]
 fn code_is_used_where_nobody_else_says_anything() {
-    let code = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(proxy("http://u:p@code:1")));
+    let code =
+        ProxySettings::enabled().with_default(ConnectionProxies::both(proxy("http://u:p@code:1")));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
 }
 
 #[test]
 fn the_file_beats_code_whatever_the_order_of_the_calls() {
-    let code = ProxySettings::new()
-        .with_enabled(true)
+    let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::default().with_http(proxy("http://code:1")));
     let loaded = Sources::new()
         .with_env(named(&[("_STRICT", "true")]))

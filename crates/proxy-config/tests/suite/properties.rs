@@ -114,7 +114,7 @@ proptest! {
         let url: ProxyUrl = "socks5://[::1]:1".parse().unwrap();
         let url = url.with_credentials(Credentials::new(username, password)).unwrap();
         let proxies = proxy_config::ConnectionProxies::both(proxy_config::ProxyConfig::new(url));
-        let settings = ProxySettings::new().with_enabled(true).with_default(proxies);
+        let settings = ProxySettings::enabled().with_default(proxies);
         let loaded = Sources::new().with_code(settings.clone()).load().unwrap();
         prop_assert_eq!(loaded.into_settings(), settings);
     }

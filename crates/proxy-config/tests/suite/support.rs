@@ -14,6 +14,11 @@ pub(crate) fn proxy(url: &str) -> ProxyConfig {
     ProxyConfig::new(url.parse().unwrap())
 }
 
+/// Sources of which the weakest says that the system is enabled, for those that are about rules.
+pub(crate) fn enabled() -> Sources {
+    Sources::new().with_code(ProxySettings::enabled())
+}
+
 /// The settings of one YAML file.
 pub(crate) fn yaml(text: &str) -> Result<ProxySettings, ConfigErrors> {
     let sources = Sources::new().with_text("test.yaml", text);

@@ -6,7 +6,7 @@ use proxy_config::{
     ConnectionProxies, ProxyConfig, ProxyRule, ProxyServer, ProxySettings, Sources,
 };
 
-use crate::support::{Folder, messages, named};
+use crate::support::{Folder, enabled, messages, named};
 
 fn http(settings: &ProxySettings) -> &ProxyConfig {
     match settings.default_proxies().http() {
@@ -33,9 +33,9 @@ fn a_ca_file_may_come_from_a_variable_or_from_code() {
         ("_DEFAULT__HTTP__URL", "https://h:1"),
         ("_DEFAULT__HTTP__TLS__CA_FILE", "Cargo.toml"),
     ];
-    let from_env = Sources::new().with_env(named(&variables)).load().unwrap();
+    let from_env = enabled().with_env(named(&variables)).load().unwrap();
     let server = ProxyServer::new("https://h:1".parse().unwrap()).with_ca_file("Cargo.toml");
-    let code = ProxySettings::new()
+    let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::default().with_http(ProxyConfig::from(server)));
     let from_code = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(from_env.settings(), from_code.settings());

@@ -189,7 +189,10 @@ async fn how_a_proxy_is_spoken_to_makes_it_no_other_proxy() {
     let injected = world.injector(speaking(HandshakeMode::Standard));
     let streams = injected.exchange("binance").websocket();
     let _first = world.stream(&streams, BINANCE).await;
-    injected.injector.reload(speaking(HandshakeMode::Auto));
+    injected
+        .injector
+        .reload(speaking(HandshakeMode::Auto))
+        .unwrap();
     let _second = world.stream(&streams, BINANCE).await;
     assert_eq!(
         world.seen(BINANCE, ExchangeTransport::WebSocket),

@@ -20,7 +20,7 @@ pub(crate) struct CloseOnReroute {
 
 impl CloseOnReroute {
     /// `socket`, which is carried by `live`.
-    pub(crate) fn new(socket: WebSocket, live: Arc<LiveConnection>) -> WebSocket {
+    pub(crate) fn wrap(socket: WebSocket, live: Arc<LiveConnection>) -> WebSocket {
         let info = socket.info().clone();
         let stream = Self {
             socket,

@@ -15,10 +15,10 @@ pub(crate) async fn at_each(
     loop {
         hangup.received().await;
         match configuration.load() {
-            Ok(configuration) => {
-                injector.reload(configuration.into_settings());
-                tracing::info!("new settings apply");
-            }
+            Ok(configuration) => match injector.reload(configuration.into_settings()) {
+                Ok(_) => tracing::info!("new settings apply"),
+                Err(error) => tracing::error!(%error, "new settings refused; the old ones stay"),
+            },
             Err(Failure::Configuration(problems)) => {
                 for problem in problems {
                     tracing::error!(problem, "new settings refused; the old ones stay");

@@ -39,6 +39,7 @@ mod dialer;
 mod error;
 mod http_transport;
 mod reply;
+mod secrets;
 mod target;
 mod ws;
 
@@ -48,6 +49,7 @@ pub use dialer::Dialer;
 pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
 pub use reply::{Excerpt, Reply};
+pub use secrets::Secrets;
 pub use target::{Endpoint, InvalidTarget, Target};
 pub use url::Host;
 pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};

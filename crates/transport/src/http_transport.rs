@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 
+use crate::connection::ConnectionInfo;
 use crate::error::{BoxError, DialError};
 use crate::reply::{Excerpt, Reply};
 use crate::target::InvalidTarget;
@@ -30,7 +31,9 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     }
 }
 
-/// Turns every status but 2xx into an error that carries the status and the beginning of the body.
+/// Turns every status but 2xx into an error that carries the status and the beginning of the body,
+/// without the [secrets](ConnectionInfo::secrets) of the way that it came, if the response's
+/// extensions know it.
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
@@ -39,10 +42,14 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     if status.is_success() {
         return Ok(response);
     }
+    let body = match response.extensions().get::<ConnectionInfo>() {
+        Some(info) => info.secrets().quote(response.body()),
+        None => Excerpt::of(response.body()),
+    };
     let reply = Reply::Http {
         status: status.as_u16(),
         reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
-        body: Excerpt::of(response.body()),
+        body,
     };
     Err(HttpError {
         kind: HttpErrorKind::Status(status),
@@ -185,6 +192,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secrets;
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {
@@ -201,6 +209,22 @@ mod tests {
         assert_eq!(
             crate::chain(&error).to_string(),
             "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+        );
+    }
+
+    #[test]
+    fn a_body_is_quoted_without_the_secrets_of_its_way() {
+        let mut info = ConnectionInfo::default();
+        info.add_secrets(&Secrets::of_login(b"alice", b"s3cret"));
+        let response = Response::builder()
+            .status(403)
+            .extension(info)
+            .body(Bytes::from_static(b"not with S3CRET"))
+            .unwrap();
+        let error = require_success(response).unwrap_err();
+        assert_eq!(
+            error.reply().unwrap().to_string(),
+            "status 403 Forbidden, body \"***\""
         );
     }
 

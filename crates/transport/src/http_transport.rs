@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, Uri};
 
-use crate::connection::ConnectionInfo;
 use crate::error::{BoxError, DialError};
 use crate::reply::{Excerpt, Reply};
+use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
 
 /// Sends REST requests.
@@ -32,8 +32,7 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
 }
 
 /// Turns every status but 2xx into an error that carries the status and the beginning of the body,
-/// without the [secrets](ConnectionInfo::secrets) of the way that it came, if the response's
-/// extensions know it.
+/// without the [secrets of its way](Secrets::of_way).
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
@@ -42,14 +41,10 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     if status.is_success() {
         return Ok(response);
     }
-    let body = match response.extensions().get::<ConnectionInfo>() {
-        Some(info) => info.secrets().quote(response.body()),
-        None => Excerpt::of(response.body()),
-    };
     let reply = Reply::Http {
         status: status.as_u16(),
         reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
-        body,
+        body: Secrets::of_way(&response).quote(response.body()),
     };
     Err(HttpError {
         kind: HttpErrorKind::Status(status),
@@ -192,7 +187,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Secrets;
+    use crate::ConnectionInfo;
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {

@@ -7,8 +7,11 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use http::Response;
+
 use self::forms::Form;
 use self::readings::Readings;
+use crate::connection::ConnectionInfo;
 use crate::error::BoxError;
 use crate::reply::Excerpt;
 
@@ -18,7 +21,7 @@ const HIDDEN: &str = "***";
 /// How much of a text is searched for what begins in its quotation.
 const SEARCHED: usize = 2 * Excerpt::MAX;
 
-/// The most bytes of an error's messages that may be printed as they are.
+/// The most bytes of a text that are searched as a whole. What is longer is hidden.
 const LONGEST: usize = 64 * 1024;
 
 /// The logins of a route, to be looked for in whatever comes from outside before it is printed: a
@@ -45,6 +48,14 @@ impl Secrets {
     #[must_use]
     pub fn of_login(username: &[u8], password: &[u8]) -> Self {
         Self(forms::of_login(username, password).into())
+    }
+
+    /// The [secrets](ConnectionInfo::secrets) of the way that `response` came, which its extensions
+    /// tell if the transport has put a [`ConnectionInfo`] there.
+    #[must_use]
+    pub fn of_way<T>(response: &Response<T>) -> Self {
+        let info = response.extensions().get::<ConnectionInfo>();
+        info.map(|info| info.secrets().clone()).unwrap_or_default()
     }
 
     /// These and others.
@@ -96,19 +107,21 @@ impl Secrets {
             return error;
         }
         let printed = printed(&*error);
-        if printed.len() > LONGEST || self.begin_in(printed.as_bytes(), printed.len()) {
+        if self.begin_in(printed.as_bytes(), printed.len()) {
             Sealed.into()
         } else {
             error
         }
     }
 
-    /// Whether a secret begins among the first `starts` bytes of `text`.
+    /// Whether a secret begins among the first `starts` bytes of `text`, or may, for all that can be
+    /// found out.
     fn begin_in(&self, text: &[u8], starts: usize) -> bool {
         if self.is_empty() || text.is_empty() {
             return false;
         }
-        match Readings::of(text) {
+        let readings = (text.len() <= LONGEST).then(|| Readings::of(text));
+        match readings.flatten() {
             Some(readings) => self.0.iter().any(|form| form.begins_in(&readings, starts)),
             None => true,
         }

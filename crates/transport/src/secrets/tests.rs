@@ -200,6 +200,8 @@ fn a_secret_beyond_the_quotation_does_no_harm_and_one_at_its_edge_does() {
     assert!(is_hidden(&secrets, text(Excerpt::MAX - 1)));
     assert!(!is_hidden(&secrets, text(Excerpt::MAX)));
     assert_eq!(secrets.seal_text(text(5000)), HIDDEN);
+    assert_eq!(secrets.seal_text("x".repeat(LONGEST)).len(), LONGEST);
+    assert_eq!(secrets.seal_text("x".repeat(LONGEST + 1)), HIDDEN);
 }
 
 #[test]

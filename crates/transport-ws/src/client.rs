@@ -55,7 +55,7 @@ impl<D: Dialer> WsClient<D> {
         let hop = || Hop::Target(target.endpoint().clone());
         let mut info = std::mem::take(connection.info_mut());
         let start = Instant::now();
-        let received = upgrade(request, &mut connection, target).await?;
+        let received = upgrade(request, &mut connection, target, info.secrets()).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
         let mut frames = Frames::new(connection, received, self.hooks.observer.clone());
         for message in &request.first_messages {

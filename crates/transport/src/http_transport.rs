@@ -12,6 +12,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use crate::error::{BoxError, DialError};
 use crate::reload::Reloads;
 use crate::reply::{Excerpt, Reply};
+use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
 
 /// Sends REST requests.
@@ -42,7 +43,8 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     }
 }
 
-/// Turns every status but 2xx into an error that carries the status and the beginning of the body.
+/// Turns every status but 2xx into an error that carries the status and the beginning of the body,
+/// without the [secrets of its way](Secrets::of_way).
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
@@ -54,7 +56,7 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     let reply = Reply::Http {
         status: status.as_u16(),
         reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
-        body: Excerpt::of(response.body()),
+        body: Secrets::of_way(&response).quote(response.body()),
     };
     Err(HttpError {
         kind: HttpErrorKind::Status(status),
@@ -197,6 +199,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ConnectionInfo;
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {
@@ -213,6 +216,22 @@ mod tests {
         assert_eq!(
             crate::chain(&error).to_string(),
             "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+        );
+    }
+
+    #[test]
+    fn a_body_is_quoted_without_the_secrets_of_its_way() {
+        let mut info = ConnectionInfo::default();
+        info.add_secrets(&Secrets::of_login(b"alice", b"s3cret"));
+        let response = Response::builder()
+            .status(403)
+            .extension(info)
+            .body(Bytes::from_static(b"not with S3CRET"))
+            .unwrap();
+        let error = require_success(response).unwrap_err();
+        assert_eq!(
+            error.reply().unwrap().to_string(),
+            "status 403 Forbidden, body \"***\""
         );
     }
 

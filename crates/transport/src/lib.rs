@@ -40,6 +40,7 @@ mod error;
 mod http_transport;
 mod reload;
 mod reply;
+mod secrets;
 mod target;
 mod ws;
 
@@ -50,6 +51,7 @@ pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
 pub use reload::{Reload, Reloads};
 pub use reply::{Excerpt, Reply};
+pub use secrets::Secrets;
 pub use target::{Endpoint, InvalidTarget, Target};
 pub use url::Host;
 pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};

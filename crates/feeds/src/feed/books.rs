@@ -186,6 +186,7 @@ async fn fetch_snapshot(
     rest: &Rest,
     instrument: &Instrument,
 ) -> Result<L2Snapshot, Failure> {
-    let body = rest.fetch(exchange.snapshot_request(instrument)?).await?;
-    Ok(exchange.parse_snapshot(instrument.symbol(), &body, now_ns())?)
+    let request = exchange.snapshot_request(instrument)?;
+    let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body, now_ns());
+    rest.fetch(request, read).await
 }

@@ -135,8 +135,8 @@ impl Feed {
 
     async fn try_load_instruments(&self) -> Result<Instruments, Failure> {
         let request = self.exchange.metadata_request()?;
-        let body = self.rest.fetch(request).await?;
-        let instruments = self.exchange.parse_metadata(&body)?;
+        let read = |body: &[u8]| self.exchange.parse_metadata(body);
+        let instruments = self.rest.fetch(request, read).await?;
         if instruments.is_empty() {
             // Maintenance, not a mistake in the subscription.
             return Err(Failure::new("nothing is trading"));

@@ -9,9 +9,10 @@ use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Request, header};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
-use transport::{HttpTransport, Reload, Reloads, require_success};
+use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
 
 use super::failure::Failure;
+use crate::exchange::Malformed;
 
 /// How many requests may be under way at once.
 const CONCURRENT: usize = 4;
@@ -46,11 +47,16 @@ impl Rest {
         }
     }
 
-    /// The body of a successful answer.
+    /// What `read` makes of the body of a successful answer. What it finds wrong with it is told
+    /// without the secrets of the way that the answer came.
     ///
     /// A refusal with `Retry-After` (RFC 9110, section 10.2.3) holds back every later request: the
     /// venues count per address, not per resource. Another route has another address.
-    pub(super) async fn fetch(&self, request: Request<Bytes>) -> Result<Bytes, Failure> {
+    pub(super) async fn fetch<T>(
+        &self,
+        request: Request<Bytes>,
+        read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
         let _permit = self.permits.acquire().await;
         let mut reloads = self.reloads();
         while let Some(until) = self.paused_until() {
@@ -63,7 +69,10 @@ impl Rest {
         let response = self.http.send(request).await?;
         let wait = retry_after(response.headers());
         match require_success(response) {
-            Ok(response) => Ok(response.into_body()),
+            Ok(response) => read(response.body()).map_err(|malformed| {
+                let reason = malformed.reason().to_owned();
+                Malformed::new(Secrets::of_way(&response).seal_text(reason)).into()
+            }),
             Err(error) => {
                 let failure = Failure::from(error).with_retry_after(wait);
                 if let Some(wait) = failure.retry_after {

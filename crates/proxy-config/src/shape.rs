@@ -23,7 +23,7 @@ use config::{Map, Value, ValueKind};
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
-use crate::keys::Content;
+use crate::keys::{Content, ENABLED};
 use crate::node::Node;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
@@ -53,7 +53,7 @@ fn settings(node: &Node<'_>) -> Option<Value> {
     if node.as_text().is_none() {
         return into_value(table(node, &Content::Settings)?);
     }
-    let mut fields = Map::from([("enabled".to_owned(), scalar(node, "true"))]);
+    let mut fields = Map::from([(ENABLED.to_owned(), scalar(node, "true"))]);
     fields.extend(block(node).map(|block| ("default".to_owned(), block)));
     into_value(fields)
 }

@@ -2,7 +2,7 @@
 
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxyServer, ProxySettings, Sources};
 
-use crate::support::{env, messages, named, proxy, yaml};
+use crate::support::{enabled, env, messages, named, proxy, yaml};
 
 fn server(url: &str) -> ProxyServer {
     ProxyServer::new(url.parse().unwrap())
@@ -74,7 +74,7 @@ fn variables_have_them_as_a_url_as_json_or_by_place() {
 fn a_list_takes_the_place_of_a_list_and_a_place_that_of_an_item() {
     let load = |variables: &[(&str, &str)]| {
         let file = slot("[{url: 'http://a:1', username: u}, 'http://b:2', 'http://c:3']");
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", file)
             .with_env(named(variables));
         http(sources.load().unwrap().settings())

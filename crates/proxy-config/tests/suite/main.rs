@@ -7,6 +7,8 @@ mod canaries;
 #[cfg(test)]
 mod chains;
 #[cfg(test)]
+mod enabled;
+#[cfg(test)]
 mod environment;
 #[cfg(test)]
 mod errors;

@@ -179,7 +179,7 @@ fn a_relative_path_in_a_file_starts_from_its_folder_and_any_other_from_here() {
 #[test]
 fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
     let document = merge(
-        "proxy: {default: 'ftp://u:s3cret@h:1'}\nfeeds: {okx: {symbols: BTC}}\nfeds: {}",
+        "proxy: {enabled: yes, default: 'ftp://u:s3cret@h:1'}\nfeeds: {okx: {symbols: BTC}}\nfeds: {}",
         &[
             ("CRYPTOFEED_PROXY_STRICT", "maybe"),
             ("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS", "BTC"),
@@ -198,7 +198,7 @@ fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
                 Some("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS")
             ),
             ("feeds.okx.symbols", Some("test.yaml:2:24")),
-            ("proxy.default", Some("test.yaml:1:18")),
+            ("proxy.default", Some("test.yaml:1:32")),
             ("proxy.defaults", Some("CRYPTOFEED_PROXY_DEFAULTS")),
             ("proxy.strict", Some("CRYPTOFEED_PROXY_STRICT")),
         ]

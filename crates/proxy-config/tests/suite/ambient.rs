@@ -65,6 +65,20 @@ fn each_scheme_has_its_variable_and_all_proxy_is_for_the_rest() {
 }
 
 #[test]
+fn a_variable_that_no_destination_takes_may_be_unusable() {
+    let both = [("https_proxy", "http://s:1"), ("HTTP_PROXY", "http://p:2")];
+    for unused in [
+        ("ALL_PROXY", "socks://localhost:1080/"),
+        ("all_proxy", "nonsense"),
+        ("HTTPS_PROXY", "nonsense"),
+    ] {
+        let all = [both[0], both[1], unused];
+        assert_eq!(rule(&all, "https://x:443"), "http://s:1");
+        assert_eq!(rule(&all, "http://x:80"), "http://p:2");
+    }
+}
+
+#[test]
 fn lower_case_comes_first_an_empty_value_is_none_and_the_scheme_may_be_missing() {
     for variables in [
         [

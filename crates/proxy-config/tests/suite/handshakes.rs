@@ -20,7 +20,7 @@ fn http(settings: &ProxySettings) -> &ProxyConfig {
 
 #[test]
 fn a_proxy_is_asked_step_by_step_and_acknowledged_as_ever_unless_told_otherwise() {
-    let settings = yaml(&slot("url: 'http://h:1', handshake: ~, quick_ack: ~")).unwrap();
+    let settings = yaml(&slot("url: 'http://h:1'")).unwrap();
     let server = http(&settings).server();
     assert_eq!(server.handshake(), HandshakeMode::Standard);
     assert!(!server.quick_ack());

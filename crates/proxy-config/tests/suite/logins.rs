@@ -124,6 +124,27 @@ fn a_relative_path_starts_from_the_folder_of_the_file_that_has_it() {
 }
 
 #[test]
+fn a_byte_order_mark_is_not_part_of_a_password() {
+    let folder = Folder::new();
+    let load = |content: &[u8]| {
+        let path = folder.write("password", content).display().to_string();
+        env(&[
+            ("_DEFAULT__HTTP__URL", "http://h:1"),
+            ("_DEFAULT__HTTP__USERNAME", "u"),
+            ("_DEFAULT__HTTP__PASSWORD_FILE", &path),
+        ])
+    };
+    let marked = load(b"\xEF\xBB\xBFs3cret\r\n").unwrap();
+    assert_eq!(marked, load(b"s3cret").unwrap());
+    assert!(messages(load(b"\xEF\xBB\xBF\n"))[0].ends_with("\" is empty"));
+    for utf16 in [&b"\xFF\xFEs\x003\x00"[..], b"\xFE\xFF\x00s\x003"] {
+        let messages = messages(load(utf16));
+        assert!(messages[0].contains("is UTF-16"), "{messages:?}");
+        assert!(messages[0].ends_with("save it as UTF-8"), "{messages:?}");
+    }
+}
+
+#[test]
 fn a_password_file_that_cannot_be_used_is_named_with_the_reason() {
     let folder = Folder::new();
     folder.write("empty", "\r\n\n");

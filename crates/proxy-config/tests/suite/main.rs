@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod ambient;
 #[cfg(test)]
+mod blank;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod chains;

@@ -188,6 +188,7 @@ fn a_pool_for_one_transport_goes_with_a_proxy_for_the_other() {
 fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
     let nobody = "a pool needs at least one proxy that is enabled";
     let missing = "`proxies` is missing";
+    let blank = "nothing is given; quote it if it is a text, or remove the key";
     for (pool, key, problem) in [
         ("{proxies: []}", "pool.proxies", nobody),
         (
@@ -196,9 +197,10 @@ fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
             nobody,
         ),
         ("{}", "pool", nobody),
-        ("{proxies: ~}", "pool", nobody),
+        ("{proxies: ~}", "pool.proxies", blank),
         ("{strategy: random}", "pool", missing),
-        ("{strategy: random, proxies: ~}", "pool", missing),
+        ("{strategy: random, proxies: ~}", "pool.proxies", blank),
+        ("{strategy: random, proxies: [~]}", "pool.proxies[0]", blank),
         ("[]", "pool", "expected a table, found a list"),
         ("http://a:1", "pool", "expected a table, found a text"),
         (

@@ -165,24 +165,6 @@ fn a_timeout_does_not_turn_direct_into_a_proxy() {
 }
 
 #[test]
-fn what_is_empty_sets_nothing() {
-    let file = "proxy: {default: 'http://yaml:1', exchanges: {okx: 'http://yaml:2'}}";
-    for empty in [
-        r#"{"http": null, "websocket": {}}"#,
-        "{}",
-        r#"{"http": {"url": null, "timeout_seconds": null}}"#,
-    ] {
-        let settings = load(file, &[("_DEFAULT", empty), ("_EXCHANGES__OKX", empty)]);
-        assert_eq!(defaults(&settings), ["http://yaml:1"; 2], "{empty}");
-        assert_eq!(
-            of_exchange(&settings, "okx"),
-            ["http://yaml:2"; 2],
-            "{empty}"
-        );
-    }
-}
-
-#[test]
 fn a_wrong_value_that_is_overridden_does_no_harm() {
     let settings = load(
         "proxy: {default: {http: {url: 'ftp://yaml:1', timeout_seconds: 999}}}",

@@ -8,8 +8,8 @@ use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
-use crate::keys::Content;
-use crate::node::Node;
+use crate::keys::{Content, ENABLED};
+use crate::node::{Node, Table};
 use crate::passage::{Passage, TIMEOUT_SECONDS};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
@@ -26,8 +26,9 @@ pub(crate) fn settings(
     ambient: impl FnOnce(&Node<'_>) -> Option<AmbientProxies>,
 ) -> Option<ProxySettings> {
     let fields = node.table(&Content::Settings.names())?;
+    require_enabled(&fields, node);
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
-    let settings = match is_set("enabled") {
+    let settings = match is_set(ENABLED) {
         Some(true) => ProxySettings::enabled(),
         Some(false) => ProxySettings::disabled(),
         None => ProxySettings::default(),
@@ -49,6 +50,18 @@ pub(crate) fn settings(
         settings = settings.with_exchange(id, block(&node)?);
     }
     Some(settings)
+}
+
+/// Notes an error if anything but `enabled` is set: connections would go direct for want of a word.
+fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
+    let is_said = |key: &str| fields.field(key).is_some();
+    let mut others = Content::Settings.keys().iter().map(|key| key.name);
+    if !is_said(ENABLED) && others.any(is_said) {
+        node.report(
+            "there are rules, and nothing says whether they apply; \
+             add `enabled: true` to use the proxies, or `enabled: false` to connect without them",
+        );
+    }
 }
 
 /// Notes an error if the settings are enabled and have no rule: every connection would go direct,

@@ -73,10 +73,15 @@ impl ProxySettings {
         self
     }
 
-    /// The same settings with `proxies` for `exchange`, in place of those it may have had.
+    /// The same settings with `proxies` for `exchange`, in place of those it may have had. Without
+    /// a rule in them it is an exchange like any other.
     #[must_use]
     pub fn with_exchange(mut self, exchange: ExchangeId, proxies: ConnectionProxies) -> Self {
-        self.exchanges.insert(exchange, proxies);
+        if proxies.is_empty() {
+            self.exchanges.remove(&exchange);
+        } else {
+            self.exchanges.insert(exchange, proxies);
+        }
         self
     }
 

@@ -10,9 +10,9 @@ use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
-/// The document that the settings would be read from, with what they say and nothing else. It holds
-/// the credentials.
-pub(super) fn document(settings: &ProxySettings) -> Value {
+/// The document that the settings would be read from, with what they say and nothing else; none if
+/// they say nothing. It holds the credentials.
+pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     let exchanges: Map<_, _> = settings
         .exchanges()
         .map(|(id, proxies)| (id.to_string(), block(proxies)))
@@ -34,8 +34,7 @@ pub(super) fn document(settings: &ProxySettings) -> Value {
     .into_iter()
     .filter_map(|(key, value)| Some((key.to_owned(), value?)))
     .collect();
-    let section = (!section.is_empty()).then(|| (PROXY.to_owned(), value(section)));
-    value(section.into_iter().collect::<Map<_, _>>())
+    (!section.is_empty()).then(|| value(Map::from([(PROXY.to_owned(), value(section))])))
 }
 
 fn block(proxies: &ConnectionProxies) -> Value {

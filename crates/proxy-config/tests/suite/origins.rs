@@ -6,7 +6,7 @@ use proxy_config::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Folder, id, named, proxy};
+use crate::support::{Folder, enabled, id, named, proxy};
 
 fn explain(loaded: &Loaded, exchange: &str, transport: Transport) -> Value {
     let origins = loaded.explain(&id(exchange), transport);
@@ -77,7 +77,7 @@ proxy:
 
 #[test]
 fn what_an_operator_asks_for_first_has_names() {
-    let loaded = Sources::new()
+    let loaded = enabled()
         .with_text(
             "test.yaml",
             "proxy: {default: {http: 'http://u:s3cret@h:1', ws: 'http://u@h:1'}}",
@@ -123,7 +123,7 @@ fn what_an_operator_asks_for_first_has_names() {
 #[test]
 fn the_environment_for_all_programs_is_a_source_too() {
     let load = |no_proxy: &str| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", "proxy: {from_env: true}")
             .with_env([
                 ("HTTPS_PROXY", "http://u:s3cret@h:1"),
@@ -145,7 +145,7 @@ fn the_environment_for_all_programs_is_a_source_too() {
 #[test]
 fn a_destination_tells_which_of_the_environments_variables_it_is() {
     let load = |yaml: &str| {
-        let sources = Sources::new().with_text("test.yaml", yaml).with_env([
+        let sources = enabled().with_text("test.yaml", yaml).with_env([
             ("HTTPS_PROXY", "http://a:1"),
             ("http_proxy", "http://b:1"),
             ("NO_PROXY", "exempt.example"),

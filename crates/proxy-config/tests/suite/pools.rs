@@ -90,9 +90,7 @@ fn every_part_of_a_pool_can_be_configured() {
     .with_via([server("http://gate:5").with_quick_ack(true)])
     .with_timeout_seconds(20)
     .unwrap();
-    let loaded = Sources::new()
-        .with_file(folder.write("a.yaml", text))
-        .load();
+    let loaded = enabled().with_file(folder.write("a.yaml", text)).load();
     let settings = loaded.unwrap().into_settings();
     let default = settings.default_proxies();
     assert_eq!(default.websocket(), Some(&expected.clone().into()));
@@ -190,6 +188,7 @@ fn a_pool_for_one_transport_goes_with_a_proxy_for_the_other() {
 fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
     let nobody = "a pool needs at least one proxy that is enabled";
     let missing = "`proxies` is missing";
+    let blank = "nothing is given; quote it if it is a text, or remove the key";
     for (pool, key, problem) in [
         ("{proxies: []}", "pool.proxies", nobody),
         (
@@ -198,9 +197,10 @@ fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
             nobody,
         ),
         ("{}", "pool", nobody),
-        ("{proxies: ~}", "pool", nobody),
+        ("{proxies: ~}", "pool.proxies", blank),
         ("{strategy: random}", "pool", missing),
-        ("{strategy: random, proxies: ~}", "pool", missing),
+        ("{strategy: random, proxies: ~}", "pool.proxies", blank),
+        ("{strategy: random, proxies: [~]}", "pool.proxies[0]", blank),
         ("[]", "pool", "expected a table, found a list"),
         ("http://a:1", "pool", "expected a table, found a text"),
         (
@@ -346,7 +346,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
     let many = "pool: {strategy: random, proxies: ['http://a:1', 'http://b:2']}, \
                 timeout_seconds: 7, via: 'http://gate:5'";
     let load = |fields: &str, variables: &[(&str, &str)]| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", slot(fields))
             .with_env(named(variables));
         let settings = sources.load().map(proxy_config::Loaded::into_settings);
@@ -497,7 +497,7 @@ fn a_pool_is_serialized_without_secrets_and_deserialized() {
 fn every_value_of_a_pool_has_the_source_that_set_it() {
     let file = "proxy: {default: {http: {timeout_seconds: 9, pool: {strategy: random, \
                 proxies: ['http://a:1', {url: 'http://u:s3cret@b:2', weight: 2}]}}}}";
-    let loaded = Sources::new()
+    let loaded = enabled()
         .with_text("test.yaml", file)
         .with_env(named(&[("_DEFAULT__HTTP__POOL__PROXIES__0__WEIGHT", "3")]))
         .load()

@@ -23,7 +23,7 @@ fn a_ca_file_is_found_from_the_folder_of_the_file_that_names_it() {
         "etc/a.yaml",
         "proxy: {default: {http: {url: https://h:1, tls: {ca_file: tls/ca.pem}}}}",
     );
-    let loaded = Sources::new().with_file(file).load().unwrap();
+    let loaded = enabled().with_file(file).load().unwrap();
     assert_eq!(http(loaded.settings()).server().ca_file(), Some(&*ca_file));
 }
 
@@ -80,7 +80,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
              unknown key; did you mean `ca_file`? (known keys: ca_file)",
         ),
     ] {
-        let sources = Sources::new().with_env(named(&variables));
+        let sources = enabled().with_env(named(&variables));
         assert_eq!(messages(sources.load()), [error]);
     }
 }
@@ -88,7 +88,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
 #[test]
 fn a_url_in_place_of_a_table_takes_the_trust_with_it() {
     let file = "proxy: {default: {http: {url: https://h:1, tls: {ca_file: none.pem}}}}";
-    let sources = Sources::new()
+    let sources = enabled()
         .with_text("test.yaml", file)
         .with_env(named(&[("_DEFAULT__HTTP", "https://env:2")]));
     let loaded = sources.load().unwrap();

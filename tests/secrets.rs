@@ -13,8 +13,8 @@ use transport::WsDialer;
 use crate::capture::Capture;
 use crate::world::{BINANCE, World, soon, ws_request};
 
-const USER: &str = "cänary@/%user";
-const PASSWORD: &str = "h:u@n/t%e r2ß";
+pub(crate) const USER: &str = "cänary@/%user";
+pub(crate) const PASSWORD: &str = "h:u@n/t%e r2ß";
 
 /// Every form in which the secrets might be printed.
 fn forms() -> Vec<String> {
@@ -52,7 +52,7 @@ fn assert_sealed(what: &str, text: &str) {
 }
 
 /// Everything that can be printed of an error.
-fn printed(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn printed(error: &(dyn Error + 'static)) -> String {
     let mut text = format!("{error:?}\n{error:#?}");
     let mut next = Some(error);
     while let Some(error) = next {
@@ -62,7 +62,7 @@ fn printed(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-fn url_with_secrets(proxy: &MockProxy) -> ProxyUrl {
+pub(crate) fn url_with_secrets(proxy: &MockProxy) -> ProxyUrl {
     let encoded = |secret| utf8_percent_encode(secret, NON_ALPHANUMERIC);
     let userinfo = match proxy.kind() {
         ProxyKind::Socks4 | ProxyKind::Socks4a => encoded(USER).to_string(),

@@ -14,11 +14,7 @@ async fn they_apply_on_both_transports_and_no_proxy_exempts_a_destination() {
         ("NO_PROXY", "localhost, .backpack.test , backpack.test"),
     ])
     .unwrap();
-    let injected = world.injector(
-        ProxySettings::new()
-            .with_enabled(true)
-            .with_ambient(ambient),
-    );
+    let injected = world.injector(ProxySettings::enabled().with_ambient(ambient));
     for name in [BINANCE, BACKPACK] {
         let scope = injected.exchange(name.trim_end_matches(".test"));
         world.echo(&scope.http(), name).await.unwrap();

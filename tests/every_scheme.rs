@@ -17,9 +17,7 @@ async fn reaches_the_exchange_on_both_transports(kind: ProxyKind, authenticated:
     } else {
         proxy.start().await.unwrap()
     };
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(config(&proxy)));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(config(&proxy)));
     let injected = world.injector(settings);
     let scope = injected.exchange("binance");
     assert_eq!(

@@ -15,8 +15,7 @@ async fn each_opened_connection_leaves_one_line() {
         .start()
         .await
         .unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(&proxy)))
         .with_exchange(
             ExchangeId::new("backpack").unwrap(),

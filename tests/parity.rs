@@ -21,8 +21,7 @@ fn said_in_three_ways(default: &MockProxy, binance: &MockProxy) -> [(&'static st
         ("CRYPTOFEED_PROXY_DEFAULT", default.url()),
         ("CRYPTOFEED_PROXY_EXCHANGES__BINANCE", binance.url()),
     ];
-    let code = ProxySettings::new()
-        .with_enabled(true)
+    let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(default)))
         .with_exchange(
             ExchangeId::new("binance").unwrap(),
@@ -67,7 +66,7 @@ async fn a_proxy_at_an_ipv6_address_carries_both_transports() {
             .unwrap();
         assert!(proxy.url().contains("@[::1]:"), "{}", proxy.url());
         let rules = ConnectionProxies::both(config(&proxy));
-        let injected = world.injector(ProxySettings::new().with_enabled(true).with_default(rules));
+        let injected = world.injector(ProxySettings::enabled().with_default(rules));
         let scope = injected.exchange("binance");
         world.echo(&scope.http(), BINANCE).await.unwrap();
         world.stream(&scope.websocket(), BINANCE).await;

@@ -33,7 +33,7 @@ fn pool(servers: impl IntoIterator<Item = ProxyServer>) -> PoolConfig {
 }
 
 fn settings(rules: ConnectionProxies) -> ProxySettings {
-    ProxySettings::new().with_enabled(true).with_default(rules)
+    ProxySettings::enabled().with_default(rules)
 }
 
 #[tokio::test]
@@ -189,7 +189,10 @@ async fn how_a_proxy_is_spoken_to_makes_it_no_other_proxy() {
     let injected = world.injector(speaking(HandshakeMode::Standard));
     let streams = injected.exchange("binance").websocket();
     let _first = world.stream(&streams, BINANCE).await;
-    injected.injector.reload(speaking(HandshakeMode::Auto));
+    injected
+        .injector
+        .reload(speaking(HandshakeMode::Auto))
+        .unwrap();
     let _second = world.stream(&streams, BINANCE).await;
     assert_eq!(
         world.seen(BINANCE, ExchangeTransport::WebSocket),

@@ -16,9 +16,7 @@ fn pool(proxies: &[&MockProxy]) -> PoolConfig {
 }
 
 fn settings(pool: PoolConfig) -> ProxySettings {
-    ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(pool))
+    ProxySettings::enabled().with_default(ConnectionProxies::both(pool))
 }
 
 /// How often the socket of `proxy` was asked for.
@@ -77,11 +75,7 @@ async fn what_one_transport_finds_dead_the_other_passes_over() {
     let both = pool(&[&dead, &alive]);
     let least = both.clone().with_strategy(PoolStrategy::LeastConnections);
     let proxies = ConnectionProxies::both(both).with_websocket(least);
-    let injected = world.injector(
-        ProxySettings::new()
-            .with_enabled(true)
-            .with_default(proxies),
-    );
+    let injected = world.injector(ProxySettings::enabled().with_default(proxies));
     let scope = injected.exchange("binance");
     world.echo(&scope.http(), BINANCE).await.unwrap();
     assert_eq!(dials(&injected, &dead), 1);
@@ -232,11 +226,11 @@ async fn a_stream_stays_while_its_proxy_is_in_the_pool() {
     let mut socket = world.stream(&streams, BINANCE).await;
 
     let wider = pool(&[&b, &a]).with_strategy(PoolStrategy::Random);
-    injected.injector.reload(settings(wider));
+    injected.injector.reload(settings(wider)).unwrap();
     for _ in 0..20 {
         soon(socket.next()).await.unwrap().unwrap();
     }
-    injected.injector.reload(settings(pool(&[&b])));
+    injected.injector.reload(settings(pool(&[&b]))).unwrap();
     let error = loop {
         if let Err(error) = soon(socket.next()).await.unwrap() {
             break error;
@@ -261,7 +255,7 @@ async fn a_reload_gives_a_marked_proxy_another_chance_and_keeps_the_counts() {
         world.seen(BINANCE, ExchangeTransport::WebSocket),
         [egress(3)]
     );
-    injected.injector.reload(settings(pool));
+    injected.injector.reload(settings(pool)).unwrap();
     world.stream(&streams, BINANCE).await;
     world.stream(&streams, BINANCE).await;
     assert_eq!(

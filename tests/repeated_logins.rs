@@ -69,7 +69,7 @@ fn userinfo() -> String {
 
 fn through(world: &World, proxy: ProxyConfig) -> Injected {
     let rules = ConnectionProxies::both(proxy);
-    world.injector(ProxySettings::new().with_enabled(true).with_default(rules))
+    world.injector(ProxySettings::enabled().with_default(rules))
 }
 
 /// All that is printed about a REST request and a WebSocket that fail, without TLS.

@@ -31,8 +31,7 @@ async fn an_override_applies_to_its_transport_and_the_default_to_the_rest() {
     let world = World::start().await;
     let default = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
     let streams = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(&default)))
         .with_exchange(
             ExchangeId::new("binance").unwrap(),
@@ -47,8 +46,7 @@ async fn an_override_applies_to_its_transport_and_the_default_to_the_rest() {
 async fn direct_as_a_value_beats_the_default() {
     let world = World::start().await;
     let default = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(&default)))
         .with_exchange(
             ExchangeId::new("backpack").unwrap(),
@@ -63,12 +61,12 @@ async fn direct_as_a_value_beats_the_default() {
 async fn a_disabled_system_leaves_nothing_behind() {
     let world = World::start().await;
     let default = world.proxy(ProxyKind::Socks5, 2).start().await.unwrap();
-    let settings = ProxySettings::new().with_default(ConnectionProxies::both(config(&default)));
+    let rules = ConnectionProxies::both(config(&default));
 
-    let enabled = world.injector(settings.clone().with_enabled(true));
+    let enabled = world.injector(ProxySettings::enabled().with_default(rules.clone()));
     assert_eq!(visit(&world, &enabled, BINANCE).await, (from(2), from(2)));
 
-    let disabled = world.injector(settings);
+    let disabled = world.injector(ProxySettings::disabled().with_default(rules));
     let (rest, streams) = visit(&world, &disabled, BINANCE).await;
     assert_eq!(rest, [from(2), from(1)].concat());
     assert_eq!(streams, [from(2), from(1)].concat());
@@ -80,8 +78,9 @@ async fn a_legacy_proxy_is_used_when_disabled_and_when_nothing_else_applies() {
     let world = World::start().await;
     let legacy = world.proxy(ProxyKind::Http, 4).start().await.unwrap();
     for settings in [
-        ProxySettings::new(),
-        ProxySettings::new().with_enabled(true).with_strict(true),
+        ProxySettings::default(),
+        ProxySettings::disabled(),
+        ProxySettings::enabled().with_strict(true),
     ] {
         let injected = world.injector(settings);
         let scope = injected.exchange("binance").with_legacy(config(&legacy));
@@ -101,9 +100,7 @@ async fn a_rule_beats_the_legacy_proxy() {
     let world = World::start().await;
     let legacy = world.proxy(ProxyKind::Http, 4).start().await.unwrap();
     let default = world.proxy(ProxyKind::Socks4a, 2).start().await.unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(config(&default)));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(config(&default)));
     let injected = world.injector(settings);
     let scope = injected.exchange("binance").with_legacy(config(&legacy));
     world.echo(&scope.http(), BINANCE).await.unwrap();
@@ -114,9 +111,7 @@ async fn a_rule_beats_the_legacy_proxy() {
 async fn without_an_exchange_the_default_does_not_apply() {
     let world = World::start().await;
     let default = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(config(&default)));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(config(&default)));
     let injected = world.injector(settings);
     let scope = injected.injector.anonymous();
     assert_eq!(scope.resolve(Transport::Http).route(), Route::Direct);
@@ -127,7 +122,7 @@ async fn without_an_exchange_the_default_does_not_apply() {
 #[tokio::test]
 async fn strict_settings_refuse_what_no_rule_applies_to() {
     let world = World::start().await;
-    let injected = world.injector(ProxySettings::new().with_enabled(true).with_strict(true));
+    let injected = world.injector(ProxySettings::enabled().with_strict(true));
     let scope = injected.exchange("binance");
 
     let error = world.echo(&scope.http(), BINANCE).await.unwrap_err();
@@ -148,7 +143,7 @@ async fn two_injectors_with_different_settings_do_not_interfere() {
     let two = world.proxy(ProxyKind::Https, 3).start().await.unwrap();
     let through = |proxy| {
         let rules = ConnectionProxies::both(config(proxy));
-        world.injector(ProxySettings::new().with_enabled(true).with_default(rules))
+        world.injector(ProxySettings::enabled().with_default(rules))
     };
     let (first, second) = (through(&one), through(&two));
     tokio::join!(

@@ -75,9 +75,7 @@ pub(crate) fn url_with_secrets(proxy: &MockProxy) -> ProxyUrl {
 /// Uses both transports once and returns whatever can be printed of it.
 async fn visit(world: &World, proxy: &MockProxy) -> String {
     let config = ProxyConfig::new(url_with_secrets(proxy));
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(config));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(config));
     let injected = world.injector(settings);
     let scope = injected.exchange("binance");
     let (rest, stream) = (scope.http(), scope.websocket());
@@ -168,7 +166,7 @@ async fn a_proxy_of_another_protocol_or_identity_shows_no_secret() {
         );
         let config = ProxyConfig::new(ProxyUrl::parse(&url).unwrap());
         let rules = ConnectionProxies::both(config);
-        let injected = world.injector(ProxySettings::new().with_enabled(true).with_default(rules));
+        let injected = world.injector(ProxySettings::enabled().with_default(rules));
         let error = world
             .echo(&injected.exchange("binance").http(), BINANCE)
             .await

@@ -16,7 +16,7 @@ use crate::world::{BACKPACK, BINANCE, Injected, World, config, egress, request, 
 
 fn through(world: &World, proxy: &MockProxy) -> Injected {
     let rules = ConnectionProxies::both(config(proxy));
-    world.injector(ProxySettings::new().with_enabled(true).with_default(rules))
+    world.injector(ProxySettings::enabled().with_default(rules))
 }
 
 #[tokio::test]
@@ -185,12 +185,12 @@ async fn two_logins_at_one_proxy_never_share_a_connection() {
     let settings = |user: &str| {
         let url = format!("http://{user}:secret@{}", proxy.address());
         let rules = ConnectionProxies::both(ProxyConfig::new(url.parse().unwrap()));
-        ProxySettings::new().with_enabled(true).with_default(rules)
+        ProxySettings::enabled().with_default(rules)
     };
     let injected = world.injector(settings("alice"));
     let session = injected.exchange("binance").http();
     world.echo(&session, BINANCE).await.unwrap();
-    injected.injector.reload(settings("bob"));
+    injected.injector.reload(settings("bob")).unwrap();
     world.echo(&session, BINANCE).await.unwrap();
 
     let logins: Vec<_> = proxy

@@ -11,7 +11,7 @@ use crate::world::{BACKPACK, BINANCE, DIRECT, Injected, World, config, egress, s
 
 fn through(world: &World, proxy: &MockProxy) -> Injected {
     let rules = ConnectionProxies::both(config(proxy));
-    world.injector(ProxySettings::new().with_enabled(true).with_default(rules))
+    world.injector(ProxySettings::enabled().with_default(rules))
 }
 
 #[tokio::test]
@@ -20,8 +20,7 @@ async fn both_feeds_stream_all_channels_through_defaults_and_overrides() {
     let default = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
     let binance_ws = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
     let backpack_rest = world.proxy(ProxyKind::Https, 4).start().await.unwrap();
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(config(&default)))
         .with_exchange(
             ExchangeId::new("binance").unwrap(),
@@ -127,7 +126,7 @@ async fn a_disabled_system_streams_directly_and_touches_no_proxy() {
     let world = World::start().await;
     let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
     let rules = ConnectionProxies::both(config(&proxy));
-    let injected = world.injector(ProxySettings::new().with_default(rules));
+    let injected = world.injector(ProxySettings::disabled().with_default(rules));
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
     feed.until_everything_flows().await;
     assert_eq!(world.seen(BINANCE, ExchangeTransport::Rest), [DIRECT]);

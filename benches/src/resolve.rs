@@ -55,7 +55,7 @@ pub(crate) fn run(settings: &Settings) -> Result<Vec<Measurement>> {
 
 impl Subject {
     fn new(exchanges: usize) -> Result<Self> {
-        let mut settings = ProxySettings::new().with_enabled(true);
+        let mut settings = ProxySettings::enabled();
         let mut asked = Vec::new();
         for number in 0..exchanges {
             let exchange = ExchangeId::new(&format!("exchange{number}"))?;

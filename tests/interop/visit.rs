@@ -198,9 +198,7 @@ impl Visit<'_> {
         let sockets = Arc::new(Sockets::default());
         let server = ProxyServer::new(self.url().parse().unwrap()).with_handshake(self.mode);
         let proxy = ProxyConfig::from(server);
-        let settings = ProxySettings::new()
-            .with_enabled(true)
-            .with_default(ConnectionProxies::both(proxy));
+        let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy));
         let injector = ProxyInjector::new(settings)
             .with_tcp_dialer(Arc::clone(&sockets) as _)
             .with_resolver(Arc::new(TestNames))

@@ -62,13 +62,8 @@ impl Policy {
     /// What the settings promise: the first rule that there is, of the exchange, by default or
     /// from the caller; without any the target, or nowhere if the settings are enabled and strict.
     pub(super) fn way<'a>(&'a self, client: &'a Client, transport: Transport) -> Way<'a> {
-        let configured = client.exchange.filter(|_| self.enabled).map(|name| {
-            let mut exchanges = self.exchanges.iter();
-            let own = exchanges.find(|(exchange, _)| *exchange == name);
-            let own = own.and_then(|(_, rules)| rules.of(transport));
-            own.or(self.default.of(transport))
-        });
-        match (configured.flatten(), &client.legacy) {
+        let configured = client.exchange.and_then(|name| self.rule(name, transport));
+        match (configured, &client.legacy) {
             (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => Way::Proxies(from_ref(chain)),
             (Some(Rule::Pool(pool)), _) => Way::Proxies(pool.chains()),
             (Some(Rule::Direct), _) => Way::Target,
@@ -77,9 +72,42 @@ impl Policy {
         }
     }
 
+    /// Whether a reload may put these settings in the place of `before`: no route loses its proxy
+    /// for want of a rule.
+    pub(super) fn may_follow(&self, before: &Self) -> bool {
+        let loses = |name, transport| {
+            let is_proxied = matches!(
+                before.rule(name, transport),
+                Some(Rule::Proxy(_) | Rule::Pool(_))
+            );
+            let is_unsaid = self.enabled && self.rule(name, transport).is_none();
+            is_proxied && is_unsaid && !self.strict
+        };
+        let transports = [Transport::Http, Transport::WebSocket];
+        !["binance", "backpack", UNLISTED].into_iter().any(|name| {
+            transports
+                .into_iter()
+                .any(|transport| loses(name, transport))
+        })
+    }
+
+    /// The rule for the connections of an exchange, if the settings are enabled.
+    fn rule(&self, name: &str, transport: Transport) -> Option<&Rule> {
+        if !self.enabled {
+            return None;
+        }
+        let mut exchanges = self.exchanges.iter();
+        let own = exchanges.find(|(exchange, _)| *exchange == name);
+        let own = own.and_then(|(_, rules)| rules.of(transport));
+        own.or(self.default.of(transport))
+    }
+
     pub(super) fn settings(&self) -> ProxySettings {
-        let mut settings = ProxySettings::new()
-            .with_enabled(self.enabled)
+        let settings = match self.enabled {
+            true => ProxySettings::enabled(),
+            false => ProxySettings::disabled(),
+        };
+        let mut settings = settings
             .with_strict(self.strict)
             .with_default(self.default.proxies());
         for (name, rules) in &self.exchanges {

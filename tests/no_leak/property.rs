@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::{Request, Uri};
-use proptest::prelude::{ProptestConfig, Strategy, prop_assert, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 use proxy_config::{ProxySettings, Transport};
@@ -15,7 +15,7 @@ use transport_tunnel::TlsTrust;
 
 use super::chain::Chain;
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};
-use super::plan::{Client, Plan, Way, plans};
+use super::plan::{Client, Plan, Policy, Way, plans};
 
 /// A lost connection is made again, so each transport connects more than once.
 const ATTEMPTS: usize = 2;
@@ -89,16 +89,20 @@ async fn check(
     let resolver = Arc::new(FaultyResolver::new(look_up));
     for transport in [Transport::Http, Transport::WebSocket] {
         let tcp = Arc::new(RecordingDialer::new(FaultyDialer::new(fault.clone())));
-        let injector = ProxyInjector::new(ProxySettings::new())
+        let injector = ProxyInjector::new(ProxySettings::default())
             .with_tcp_dialer(Arc::clone(&tcp) as _)
             .with_resolver(Arc::clone(&resolver) as _)
             .with_trust(TRUST.clone());
         let injector = Arc::new(injector);
         let scope = scope(&plan.client, &injector);
         let (rest, streams) = (scope.http(), scope.websocket());
+        let mut applied: Option<&Policy> = None;
         let mut last_way = None;
         for policy in &plan.policies {
-            injector.reload(policy.settings());
+            let is_allowed = applied.is_none_or(|before| policy.may_follow(before));
+            prop_assert_eq!(injector.reload(policy.settings()).is_ok(), is_allowed);
+            let policy = if is_allowed { policy } else { applied.unwrap() };
+            applied = Some(policy);
             let known = tcp.targets().len();
             for _ in 0..ATTEMPTS {
                 let uri = place.uri(transport);

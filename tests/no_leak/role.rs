@@ -109,12 +109,10 @@ fn say(line: &str) {
 }
 
 async fn client(files: &Path) {
-    let mut settings = ProxySettings::new();
+    let mut settings = ProxySettings::disabled();
     if let Ok(url) = env::var(PROXY_URL) {
         let proxy = ProxyConfig::new(url.parse().unwrap());
-        settings = settings
-            .with_enabled(true)
-            .with_default(ConnectionProxies::both(proxy));
+        settings = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy));
     }
     let trust = ["exchange.pem", "proxies.pem"]
         .iter()

@@ -27,8 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let binance_id = ExchangeId::new("binance")?;
     let backpack_id = ExchangeId::new("backpack")?;
     let rule = |proxy: &MockProxy| proxy.url().parse().map(ProxyConfig::new);
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_strict(true)
         .with_exchange(binance_id.clone(), ConnectionProxies::both(rule(&one)?))
         .with_exchange(backpack_id.clone(), ConnectionProxies::both(rule(&two)?));

@@ -6,6 +6,7 @@ use std::fmt;
 use config::{Map, Value, ValueKind};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use crate::blank::refuse_blanks;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
 use crate::keys::Content;
@@ -27,19 +28,25 @@ fn read<'de, D: Deserializer<'de>, T>(
     let Document(value) = Document::deserialize(deserializer)?;
     let reading = Reading::default();
     let result = read(&Node::new("", &value, &reading));
-    let result = reading.problems.or(result).map_err(|errors| {
+    let result = reading.into_problems().or(result).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         D::Error::custom(errors.join("; "))
     })?;
     result.ok_or_else(|| D::Error::custom("expected a value"))
 }
 
-/// Brings a value into its one shape and reads it.
+/// Brings a value into its one shape and reads it. An empty table is what settings and blocks that
+/// say nothing are serialized to.
 fn read_shape<T>(
     node: &Node<'_>,
     content: &Content,
     read: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Option<T> {
+    let may_be_empty = matches!(content, Content::Settings | Content::Block);
+    if may_be_empty && node.is_empty_table() {
+        return read(&node.with_value(&Value::default()));
+    }
+    refuse_blanks(node, Some(content));
     read(&node.with_value(&shape(node, content).unwrap_or_default()))
 }
 

@@ -87,6 +87,11 @@ impl Problems {
         });
     }
 
+    /// Whether something is wrong with what stands at `path`.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.borrow().iter().any(|error| error.path == path)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }

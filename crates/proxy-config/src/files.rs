@@ -10,8 +10,11 @@ use crate::node::Node;
 /// The bytes that a file with a secret may have. No protocol carries as many.
 const MOST_SECRET_BYTES: u64 = 64 * 1024;
 
-/// Reads the secret in the file whose path is the value. The newlines that editors and `echo` put
-/// at the end are not part of it.
+/// What some editors put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// Reads the secret in the file whose path is the value. The mark that editors put before it and the
+/// newlines that they and `echo` put after it are not part of it.
 pub(crate) fn read_secret(node: &Node<'_>) -> Option<Vec<u8>> {
     let path = node.file_path()?;
     let report = |problem: &dyn fmt::Display| {
@@ -27,6 +30,13 @@ pub(crate) fn read_secret(node: &Node<'_>) -> Option<Vec<u8>> {
     if secret.len() as u64 > MOST_SECRET_BYTES {
         report(&"is too large for a password: more than 64 KiB");
         return None;
+    }
+    if secret.starts_with(b"\xFF\xFE") || secret.starts_with(b"\xFE\xFF") {
+        report(&"is UTF-16, which no proxy takes a password in; save it as UTF-8");
+        return None;
+    }
+    if let Some(text) = secret.strip_prefix(BYTE_ORDER_MARK) {
+        secret = text.to_owned();
     }
     while let Some(line) = secret.strip_suffix(b"\n") {
         let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -31,7 +31,8 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "cryptofeed configuration",
-        "type": ["object", "null"],
+        "type": "object",
+        "minProperties": 1,
         "properties": properties,
         "additionalProperties": false,
         "$defs": {
@@ -49,24 +50,24 @@ fn of(content: &Content) -> Value {
     match content {
         Content::Settings => any_of([url_ref(), table(content)]),
         Content::Boolean { default } => json!({
-            "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0, null],
+            "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
             "default": default,
         }),
         Content::Integer { range, default } => json!({
-            "type": ["integer", "string", "null"],
+            "type": ["integer", "string"],
             "pattern": "^[0-9]+$",
             "minimum": range.start(),
             "maximum": range.end(),
             "default": default,
         }),
-        Content::Text => json!({"type": ["string", "number", "boolean", "null"]}),
+        Content::Text => json!({"type": ["string", "number", "boolean"]}),
         Content::File => json!({
-            "type": ["string", "number", "boolean", "null"],
+            "type": ["string", "number", "boolean"],
             "minLength": 1,
         }),
         Content::Url => url_ref(),
         Content::Exchanges => json!({
-            "type": ["object", "null"],
+            "type": "object",
             "propertyNames": {"pattern": "^[A-Za-z0-9_.-]{1,64}$"},
             "additionalProperties": {"$ref": "#/$defs/block"},
         }),
@@ -100,7 +101,8 @@ fn table(content: &Content) -> Value {
         }
     }
     json!({
-        "type": ["object", "null"],
+        "type": "object",
+        "minProperties": 1,
         "properties": properties,
         "additionalProperties": false,
     })
@@ -118,7 +120,7 @@ fn described(key: &Key, about: String) -> Value {
 fn word<T, const N: usize>(default: T, all: [T; N], as_str: fn(T) -> &'static str) -> Value {
     let words = all.into_iter().map(|one| Value::from(as_str(one)));
     json!({
-        "enum": words.chain([Value::Null]).collect::<Value>(),
+        "enum": words.collect::<Value>(),
         "default": as_str(default),
     })
 }
@@ -126,7 +128,7 @@ fn word<T, const N: usize>(default: T, all: [T; N], as_str: fn(T) -> &'static st
 fn url() -> Value {
     let schemes = Scheme::ALL.map(Scheme::as_str);
     json!({
-        "type": ["string", "null"],
+        "type": "string",
         "pattern": format!("^({})://\\S+:[0-9]+/?$", schemes.join("|")),
         "examples": schemes.map(|scheme| format!("{scheme}://proxy.example:1080")),
     })

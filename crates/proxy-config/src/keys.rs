@@ -121,12 +121,15 @@ pub(crate) fn index(key: &str) -> Option<usize> {
     key.parse().ok().filter(|_| is_canonical)
 }
 
+/// The key that says whether the rest of the section counts.
+pub(crate) const ENABLED: &str = "enabled";
+
 static SETTINGS: [Key; 5] = [
     Key {
-        name: "enabled",
+        name: ENABLED,
         alias: None,
         content: Content::Boolean { default: false },
-        about: "Whether proxies are used at all.",
+        about: "Whether proxies are used at all. Has to be said where any other key of the section is.",
     },
     Key {
         name: "strict",

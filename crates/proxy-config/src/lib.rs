@@ -13,6 +13,7 @@
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
 
 mod ambient;
+mod blank;
 mod connection_proxies;
 mod credentials;
 mod deserialize;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Map, Value, ValueKind};
 
+use crate::blank::Blanks;
 use crate::error::Problems;
 use crate::keys::index;
 use crate::suggestion::{unknown_key, unknown_word};
@@ -15,8 +16,18 @@ use crate::suggestion::{unknown_key, unknown_word};
 #[derive(Default)]
 pub(crate) struct Reading {
     pub(crate) problems: Problems,
+    /// Keys without a value in the sections that others read.
+    pub(crate) blanks: Blanks,
     /// The folders that the files are in, by what origins call the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
+}
+
+impl Reading {
+    /// Everything that was found to be wrong.
+    pub(crate) fn into_problems(self) -> Problems {
+        self.blanks.report_all(&self.problems);
+        self.problems
+    }
 }
 
 /// One value of a configuration, with the keys that lead to it and what set it.
@@ -55,6 +66,10 @@ impl<'a> Node<'a> {
         self.value
     }
 
+    pub(crate) fn blanks(&self) -> &'a Blanks {
+        &self.reading.blanks
+    }
+
     /// The keys that lead to the value, such as `feeds.binance.symbols[0]`.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -75,10 +90,15 @@ impl<'a> Node<'a> {
             .report(&self.path, self.origin(), problem);
     }
 
-    /// The value as a table with the keys `known`; every other key is an error. Nothing at all is
-    /// an empty table.
+    /// The value as a table with the keys `known`; every other key is an error, and so are a key
+    /// without a value and a table without any key.
     #[must_use]
     pub fn table(&self, known: &[&str]) -> Option<Table<'a>> {
+        let problems = &self.reading.problems;
+        self.reading.blanks.report_in(&self.path, known, problems);
+        if self.is_empty_table() {
+            self.report(EMPTY);
+        }
         for (key, node) in self.entries()? {
             if !known.contains(&key) {
                 node.report(unknown_key(key, known));
@@ -87,15 +107,19 @@ impl<'a> Node<'a> {
         Some(Table(self.clone()))
     }
 
-    /// The value as a table with any keys, sorted by key. Nothing at all is an empty table.
+    /// The value as a table with any keys, sorted by key. A key without a value is an error.
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(&'a str, Self)>> {
+        let problems = &self.reading.problems;
+        self.reading.blanks.report_in(&self.path, &[], problems);
         let table = match &self.value.kind {
             ValueKind::Table(table) => table,
             ValueKind::Nil => return Some(Vec::new()),
             _ => return self.expected("a table"),
         };
         let entries = sorted(table).into_iter();
+        // What is nothing was unset by a stronger source, or is told above.
+        let entries = entries.filter(|(_, value)| value.kind != ValueKind::Nil);
         Some(
             entries
                 .map(|(key, value)| (key, self.child(key, value)))
@@ -122,12 +146,16 @@ impl<'a> Node<'a> {
             }
             _ => return self.expected("a list"),
         };
-        let item = |(index, value)| Self {
-            path: format!("{}[{index}]", self.path),
-            value,
-            reading: self.reading,
-        };
-        Some(values.into_iter().enumerate().map(item).collect())
+        let items = values.into_iter().enumerate();
+        Some(
+            items
+                .map(|(place, value)| self.item(place, value))
+                .collect(),
+        )
+    }
+
+    pub(crate) fn is_empty_table(&self) -> bool {
+        matches!(&self.value.kind, ValueKind::Table(table) if table.is_empty())
     }
 
     /// Whether the value is a table of the items of a list by their places, as variables make it.
@@ -221,7 +249,7 @@ impl<'a> Node<'a> {
         self.reading.folders.get(name).map(PathBuf::as_path)
     }
 
-    fn child(&self, key: &str, value: &'a Value) -> Self {
+    pub(crate) fn child(&self, key: &str, value: &'a Value) -> Self {
         Self {
             path: join(&self.path, key),
             value,
@@ -229,7 +257,18 @@ impl<'a> Node<'a> {
         }
     }
 
+    pub(crate) fn item(&self, place: usize, value: &'a Value) -> Self {
+        Self {
+            path: format!("{}[{place}]", self.path),
+            value,
+            reading: self.reading,
+        }
+    }
+
     fn expected<T>(&self, what: &str) -> Option<T> {
+        if self.value.kind == ValueKind::Nil && self.reading.problems.has(&self.path) {
+            return None;
+        }
         let found = match &self.value.kind {
             ValueKind::Table(_) => "a table",
             ValueKind::Array(_) => "a list",
@@ -266,17 +305,25 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn required(&self, key: &str) -> Option<Node<'a>> {
         let field = self.field(key);
-        if field.is_none() {
+        let problems = &self.0.reading.problems;
+        let is_told = || problems.has(&join(&self.0.path, key)) || problems.has(&self.0.path);
+        if field.is_none() && !is_told() {
             self.0.report(format_args!("`{key}` is missing"));
         }
         field
     }
 }
 
+/// What stands in a path for a key that is not shown.
+pub(crate) const UNKNOWN: &str = "?";
+
+/// What is wrong with a table that has known keys and none of them.
+const EMPTY: &str = "there is nothing in the table; say something in it, or remove the key";
+
 /// Appends a key to a path. A key that cannot be one of anybody's keys may be a misplaced URL, so
 /// it is not repeated.
 pub(crate) fn join(path: &str, key: &str) -> String {
-    let key = if is_plain(key) { key } else { "?" };
+    let key = if is_plain(key) { key } else { UNKNOWN };
     if path.is_empty() {
         key.to_owned()
     } else {

@@ -8,8 +8,8 @@ use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
-use crate::keys::Content;
-use crate::node::Node;
+use crate::keys::{Content, ENABLED};
+use crate::node::{Node, Table};
 use crate::passage::{Passage, TIMEOUT_SECONDS};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
@@ -26,10 +26,14 @@ pub(crate) fn settings(
     ambient: impl FnOnce(&Node<'_>) -> Option<AmbientProxies>,
 ) -> Option<ProxySettings> {
     let fields = node.table(&Content::Settings.names())?;
+    require_enabled(&fields, node);
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
-    let mut settings = ProxySettings::new()
-        .with_enabled(is_set("enabled").unwrap_or_default())
-        .with_strict(is_set("strict").unwrap_or_default());
+    let settings = match is_set(ENABLED) {
+        Some(true) => ProxySettings::enabled(),
+        Some(false) => ProxySettings::disabled(),
+        None => ProxySettings::default(),
+    };
+    let mut settings = settings.with_strict(is_set("strict").unwrap_or_default());
     if let Some(node) = fields.field("default") {
         settings = settings.with_default(block(&node)?);
     }
@@ -48,16 +52,25 @@ pub(crate) fn settings(
     Some(settings)
 }
 
+/// Notes an error if anything but `enabled` is set: connections would go direct for want of a word.
+fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
+    let is_said = |key: &str| fields.field(key).is_some();
+    let mut others = Content::Settings.keys().iter().map(|key| key.name);
+    if !is_said(ENABLED) && others.any(is_said) {
+        node.report(
+            "there are rules, and nothing says whether they apply; \
+             add `enabled: true` to use the proxies, or `enabled: false` to connect without them",
+        );
+    }
+}
+
 /// Notes an error if the settings are enabled and have no rule: every connection would go direct,
 /// which nobody enables proxies for.
 pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
-    let has_rule = !settings.default_proxies().is_empty()
-        || settings.exchanges().any(|(_, proxies)| !proxies.is_empty());
-    let ambient = settings.ambient();
-    if !settings.is_enabled() || has_rule || ambient.is_some_and(|ambient| !ambient.is_empty()) {
+    if !settings.is_enabled() || settings.has_rules() {
         return;
     }
-    node.report(match ambient {
+    node.report(match settings.ambient() {
         Some(_) => {
             "enabled, but no proxy is configured; \
              none of HTTPS_PROXY, HTTP_PROXY and ALL_PROXY is set for `from_env`"

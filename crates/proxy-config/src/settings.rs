@@ -2,23 +2,27 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::ambient::AmbientProxies;
-use crate::connection_proxies::ConnectionProxies;
+use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
 
 /// The settings of the whole proxy system.
 ///
-/// The default is a disabled system without proxies. Settings are built by value or loaded with
-/// [`Sources`](crate::Sources), and do not change afterwards.
+/// Whether the system is enabled is said in so many words: settings are made [`enabled`] or
+/// [`disabled`]. The default says nothing at all, and does not proxy; with rules and without the
+/// word it is refused wherever it is used, so that a forgotten word makes nothing direct. Settings
+/// are built by value or loaded with [`Sources`](crate::Sources), and do not change afterwards.
+///
+/// [`enabled`]: Self::enabled
+/// [`disabled`]: Self::disabled
 ///
 /// ```
 /// use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings};
 ///
 /// let proxy = ProxyConfig::new("socks5h://proxy.example:1080".parse()?);
-/// let settings = ProxySettings::new()
-///     .with_enabled(true)
+/// let settings = ProxySettings::enabled()
 ///     .with_default(ConnectionProxies::both(proxy))
 ///     .with_exchange(
 ///         ExchangeId::new("backpack")?,
@@ -29,7 +33,7 @@ use crate::exchange_id::ExchangeId;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
-    enabled: bool,
+    enabled: Option<bool>,
     strict: bool,
     default: ConnectionProxies,
     exchanges: HashMap<ExchangeId, ConnectionProxies>,
@@ -37,17 +41,22 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    /// A disabled system without proxies.
+    /// An enabled system, so far without rules.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn enabled() -> Self {
+        Self {
+            enabled: Some(true),
+            ..Self::default()
+        }
     }
 
-    /// The same settings, enabled or disabled.
+    /// A disabled system: whatever rules are added, none of them applies.
     #[must_use]
-    pub fn with_enabled(mut self, enabled: bool) -> Self {
-        self.enabled = enabled;
-        self
+    pub fn disabled() -> Self {
+        Self {
+            enabled: Some(false),
+            ..Self::default()
+        }
     }
 
     /// The same settings, strict or not.
@@ -64,10 +73,15 @@ impl ProxySettings {
         self
     }
 
-    /// The same settings with `proxies` for `exchange`, in place of those it may have had.
+    /// The same settings with `proxies` for `exchange`, in place of those it may have had. Without
+    /// a rule in them it is an exchange like any other.
     #[must_use]
     pub fn with_exchange(mut self, exchange: ExchangeId, proxies: ConnectionProxies) -> Self {
-        self.exchanges.insert(exchange, proxies);
+        if proxies.is_empty() {
+            self.exchanges.remove(&exchange);
+        } else {
+            self.exchanges.insert(exchange, proxies);
+        }
         self
     }
 
@@ -78,10 +92,46 @@ impl ProxySettings {
         self
     }
 
-    /// Whether the system has a say at all.
+    /// Whether the system has a say at all. It has none where nobody said so.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
-        self.enabled
+        self.enabled == Some(true)
+    }
+
+    /// Whether somebody said that the system is enabled, or that it is disabled.
+    #[must_use]
+    pub fn says_enabled(&self) -> bool {
+        self.enabled.is_some()
+    }
+
+    /// Whether the settings say how connections are made and not whether that counts: they are
+    /// strict, or have rules, or ask for the environment's proxies, and nobody said `enabled`.
+    #[must_use]
+    pub fn lacks_enabled(&self) -> bool {
+        !self.says_enabled() && (self.strict || self.ambient.is_some() || self.has_rules())
+    }
+
+    /// Whether there is any rule: a default, one of an exchange, or one of the environment.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        let ambient = self.ambient.as_ref();
+        self.blocks().any(|proxies| !proxies.is_empty())
+            || ambient.is_some_and(|ambient| !ambient.is_empty())
+    }
+
+    /// Whether any rule leads through a proxy, be it one or a pool.
+    #[must_use]
+    pub fn has_proxy(&self) -> bool {
+        let slots = self
+            .blocks()
+            .flat_map(|proxies| [proxies.http(), proxies.websocket()]);
+        let ambient = self.ambient.as_ref();
+        slots.flatten().any(|rule| *rule != ProxyRule::Direct)
+            || ambient.is_some_and(|ambient| !ambient.is_empty())
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &ConnectionProxies> {
+        [&self.default].into_iter().chain(self.exchanges.values())
     }
 
     /// Whether a connection that no rule applies to is refused instead of made directly.
@@ -117,15 +167,26 @@ impl ProxySettings {
     }
 }
 
+/// What nobody said is left out.
 impl Serialize for ProxySettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("ProxySettings", 5)?;
-        fields.serialize_field("enabled", &self.enabled)?;
-        fields.serialize_field("strict", &self.strict)?;
-        fields.serialize_field("default", &self.default)?;
-        let exchanges: BTreeMap<_, _> = self.exchanges.iter().collect();
-        fields.serialize_field("exchanges", &exchanges)?;
-        fields.serialize_field("from_env", &self.ambient.is_some())?;
+        let mut fields = serializer.serialize_map(None)?;
+        if let Some(enabled) = self.enabled {
+            fields.serialize_entry("enabled", &enabled)?;
+        }
+        if self.says_enabled() || self.strict {
+            fields.serialize_entry("strict", &self.strict)?;
+        }
+        if !self.default.is_empty() {
+            fields.serialize_entry("default", &self.default)?;
+        }
+        if !self.exchanges.is_empty() {
+            let exchanges: BTreeMap<_, _> = self.exchanges.iter().collect();
+            fields.serialize_entry("exchanges", &exchanges)?;
+        }
+        if self.says_enabled() || self.ambient.is_some() {
+            fields.serialize_entry("from_env", &self.ambient.is_some())?;
+        }
         fields.end()
     }
 }

@@ -13,8 +13,8 @@
 //!
 //! where a slot is `direct` or a table. A URL that stands for a slot sets the table's other fields
 //! to nothing, and so takes the place of all that a weaker source says about the slot; fields that
-//! are [exclusive](crate::exclusive) take each other's place in the same way. What is empty is left
-//! out: it sets nothing.
+//! are [exclusive](crate::exclusive) take each other's place in the same way. What is wrong is left
+//! out.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ use config::{Map, Value, ValueKind};
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
-use crate::keys::Content;
+use crate::keys::{Content, ENABLED};
 use crate::node::Node;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
@@ -53,7 +53,7 @@ fn settings(node: &Node<'_>) -> Option<Value> {
     if node.as_text().is_none() {
         return into_value(table(node, &Content::Settings)?);
     }
-    let mut fields = Map::from([("enabled".to_owned(), scalar(node, "true"))]);
+    let mut fields = Map::from([(ENABLED.to_owned(), scalar(node, "true"))]);
     fields.extend(block(node).map(|block| ("default".to_owned(), block)));
     into_value(fields)
 }
@@ -122,9 +122,9 @@ fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
 /// The shape of a pool. One that is there and empty is no pool, but nothing to pass over either:
 /// what would apply in its place might be a direct connection.
 fn pool(node: &Node<'_>) -> Option<Value> {
-    let mut entries = node.entries()?.into_iter();
-    if entries.all(|(_, node)| node.value().kind == ValueKind::Nil) {
+    if node.is_empty_table() {
         node.report(InvalidPool);
+        return None;
     }
     into_value(table(node, &Content::Pool)?)
 }
@@ -134,7 +134,7 @@ fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
     // What is no proxy stays in its place, for the reader to say so.
     let server = |node: &Node<'_>| match node.value().kind {
         ValueKind::Array(_) => node.value().clone(),
-        _ => server(node, item).unwrap_or_else(|| scalar(node, Map::<String, Value>::new())),
+        _ => server(node, item).unwrap_or_else(|| scalar(node, ValueKind::Nil)),
     };
     if node.as_text().is_some() {
         return Some(Value::new(None, vec![server(node)]));

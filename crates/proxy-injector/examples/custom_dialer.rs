@@ -29,9 +29,7 @@ impl Dialer for Announce {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let proxy = ProxyConfig::new("socks5h://alice:secret@proxy.example:1080".parse()?);
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(proxy));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy));
 
     // In place of the sockets: it is asked for the proxy, never for the exchange.
     let sockets = ProxyInjector::new(settings.clone())

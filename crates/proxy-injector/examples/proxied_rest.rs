@@ -29,9 +29,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .await?;
 
     let rule = ProxyConfig::new(proxy.url().parse()?);
-    let settings = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(rule));
+    let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(rule));
     let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
     let injector = Arc::new(ProxyInjector::new(settings).with_trust(trust));
     let rest = injector.exchange(ExchangeId::new("binance")?).http();

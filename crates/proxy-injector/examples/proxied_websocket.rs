@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             trades += 1;
             if trades == 3 {
-                injector.reload(through(&new)?);
+                injector.reload(through(&new)?)?;
             } else if trades >= 6 {
                 break;
             }
@@ -60,7 +60,5 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn through(proxy: &MockProxy) -> Result<ProxySettings, ProxyUrlError> {
     let rule = ProxyConfig::new(proxy.url().parse()?);
-    Ok(ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(rule)))
+    Ok(ProxySettings::enabled().with_default(ConnectionProxies::both(rule)))
 }

@@ -11,13 +11,7 @@ use crate::decision::{Choice, Decision, Way};
 use crate::mechanism::{Mechanism, endpoint};
 use crate::pool::Lease;
 
-/// How a connection has been made.
-pub(crate) struct Taken {
-    pub(crate) way: Way,
-    pub(crate) lease: Option<Lease>,
-}
-
-/// Makes a connection by `attempt`, which gets the way to take and, if there may be several
+/// Makes a connection, and returns the lease of the pool's proxy if it is through one. It is made by `attempt`, which gets the way to take and, if there may be several
 /// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
@@ -28,10 +22,10 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
     decision: &Decision,
     deadline: Option<Instant>,
     mut attempt: impl FnMut(Way, Option<Duration>) -> F,
-) -> Result<(T, Taken), E> {
+) -> Result<(T, Option<Lease>), E> {
     let config = match &decision.choice {
         Choice::Among(config) => config,
-        Choice::Of(way) => return alone(way.clone(), attempt).await,
+        Choice::Of(way) => return Ok((attempt(way.clone(), None).await?, None)),
     };
     let whole = Instant::now() + config.timeout();
     let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
@@ -42,11 +36,10 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
             break;
         }
         let way = Way::Proxy(lease.proxy().clone());
-        match attempt(way.clone(), Some(left)).await {
+        match attempt(way, Some(left)).await {
             Ok(made) => {
                 lease.mark_healthy();
-                let lease = Some(lease);
-                return Ok((made, Taken { way, lease }));
+                return Ok((made, Some(lease)));
             }
             Err(error) => {
                 match blame(lease.proxy(), &error) {
@@ -62,16 +55,8 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
     }
     match last_failure {
         Some(error) => Err(error),
-        None => alone(Way::Refused, attempt).await,
+        None => Ok((attempt(Way::Refused, None).await?, None)),
     }
-}
-
-async fn alone<T, E, F: Future<Output = Result<T, E>>>(
-    way: Way,
-    mut attempt: impl FnMut(Way, Option<Duration>) -> F,
-) -> Result<(T, Taken), E> {
-    let made = attempt(way.clone(), None).await?;
-    Ok((made, Taken { way, lease: None }))
 }
 
 /// Whose fault a failed attempt is.

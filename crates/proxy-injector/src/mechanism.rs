@@ -9,12 +9,13 @@ use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
 
+use crate::decision::Way;
 use crate::pool::ProxyPool;
 use crate::refused::Refused;
 use crate::standing::Standings;
 
 /// How long a dial without a proxy may take.
-const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the dialer for a proxy, or for direct connections.
 pub(crate) type Stack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
@@ -51,6 +52,10 @@ pub(crate) fn endpoint(url: &ProxyUrl) -> Endpoint {
     Endpoint::new(url.host().clone(), url.port())
 }
 
+fn client_config(trust: &TlsTrust) -> Arc<ClientConfig> {
+    trust.client_config(&[b"http/1.1"])
+}
+
 impl Default for Mechanism {
     fn default() -> Self {
         Self {
@@ -65,9 +70,14 @@ impl Default for Mechanism {
 }
 
 impl Mechanism {
-    /// The lane through `proxy`, or that of direct connections. One that cannot be built refuses
-    /// every dial, and is tried again the next time.
-    pub(crate) fn lane(&self, proxy: Option<&ProxyConfig>) -> Lane {
+    /// The lane along `way`. One that cannot be built refuses every dial, and is tried again the
+    /// next time.
+    pub(crate) fn lane(&self, way: &Way) -> Lane {
+        let proxy = match way {
+            Way::Direct => None,
+            Way::Proxy(proxy) => Some(proxy),
+            Way::Refused => return self.refusal(),
+        };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get(&proxy.cloned()) {
             return lane.clone();
@@ -79,7 +89,7 @@ impl Mechanism {
         };
         let lane = Lane {
             dialer,
-            tls: trust.client_config(&[b"http/1.1"]),
+            tls: client_config(trust),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_built,
         };
@@ -87,6 +97,16 @@ impl Mechanism {
             lanes.insert(proxy.cloned(), lane.clone());
         }
         lane
+    }
+
+    /// The lane that leads nowhere.
+    fn refusal(&self) -> Lane {
+        Lane {
+            dialer: Arc::new(Refused::NoRule),
+            tls: client_config(self.trust.get_or_init(TlsTrust::platform)),
+            timeout: DIRECT_TIMEOUT,
+            is_built: true,
+        }
     }
 
     /// The pool that `config` describes, the same one for all who ask.

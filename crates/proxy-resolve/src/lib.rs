@@ -5,7 +5,9 @@
 //!
 //! The first of these that applies decides:
 //!
-//! 1. The system is disabled: the legacy proxy if there is one, else direct.
+//! 0. There are rules, or the settings are strict, and nobody said `enabled`: refused.
+//! 1. The system is disabled, or nothing at all was said: the legacy proxy if there is one, else
+//!    direct.
 //! 2. The exchange has a rule for the transport.
 //! 3. The default has a rule for the transport.
 //! 4. The settings ask for the environment's proxies, and there is one for the destination, or the
@@ -21,8 +23,7 @@
 //! use proxy_resolve::{Route, RouteSource, resolve};
 //!
 //! let proxy = ProxyConfig::new("socks5h://proxy.example:1080".parse()?);
-//! let settings = ProxySettings::new()
-//!     .with_enabled(true)
+//! let settings = ProxySettings::enabled()
 //!     .with_default(ConnectionProxies::both(proxy.clone()));
 //!
 //! let binance = ExchangeId::new("binance")?;

@@ -41,7 +41,8 @@ pub enum Route<'a> {
     Proxy(&'a ProxyConfig),
     /// Through one of these proxies.
     Pool(&'a PoolConfig),
-    /// Not at all: no rule applies, and the settings are strict.
+    /// Not at all: no rule applies and the settings are strict, or they never said whether they
+    /// are enabled.
     Refused,
 }
 
@@ -51,6 +52,18 @@ impl<'a> From<&'a ProxyRule> for Route<'a> {
             ProxyRule::Direct => Self::Direct,
             ProxyRule::Proxy(proxy) => Self::Proxy(proxy),
             ProxyRule::Pool(pool) => Self::Pool(pool),
+        }
+    }
+}
+
+/// The proxies as a configuration has them, without logins; `direct` or `refused`.
+impl fmt::Display for Route<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("direct"),
+            Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Pool(pool) => pool.fmt(f),
+            Self::Refused => f.write_str("refused"),
         }
     }
 }
@@ -66,7 +79,7 @@ pub enum RouteSource {
     Default,
     /// The legacy proxy that the caller gave.
     Legacy,
-    /// No rule applies.
+    /// No rule applies, or nobody said whether the rules do.
     None,
 }
 

@@ -49,6 +49,9 @@ fn decide<'a>(
     legacy: Option<&'a ProxyConfig>,
     ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
 ) -> Resolution<'a> {
+    if settings.lacks_enabled() {
+        return Resolution::new(Route::Refused, RouteSource::None);
+    }
     let configured = exchange
         .filter(|_| settings.is_enabled())
         .and_then(|exchange| configured(settings, exchange, transport, ambient));

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::pending;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use crate::error::{BoxError, DialError};
+use crate::reload::Reloads;
 use crate::reply::{Excerpt, Reply};
 use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
@@ -22,12 +24,22 @@ pub trait HttpTransport: Send + Sync {
     /// [`HttpError`] if there was no connection, no complete answer or too large an answer. A
     /// status of 400 and more is not an error here; [`require_success`] makes it one.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>;
+
+    /// Every reload of what the route of a request depends on, from this call on. Never, unless
+    /// routes can change.
+    fn reloads(&self) -> Reloads {
+        Box::pin(pending())
+    }
 }
 
 #[async_trait]
 impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         (**self).send(request).await
+    }
+
+    fn reloads(&self) -> Reloads {
+        (**self).reloads()
     }
 }
 

@@ -90,18 +90,18 @@ static FEED: [Key; 4] = [
     Key {
         name: "rest_url",
         about: "Another address of the REST interface, together with `ws_url`.",
-        schema: || json!({"type": ["string", "null"], "pattern": "^https?://"}),
+        schema: || json!({"type": "string", "pattern": "^https?://"}),
     },
     Key {
         name: "ws_url",
         about: "Another address of the WebSocket streams, together with `rest_url`.",
-        schema: || json!({"type": ["string", "null"], "pattern": "^wss?://"}),
+        schema: || json!({"type": "string", "pattern": "^wss?://"}),
     },
 ];
 
 /// The JSON Schema of at least one of `item`, as [`items`] reads them.
 fn list(item: &Value) -> Value {
-    json!({"type": ["array", "string", "null"], "items": item, "minItems": 1, "minLength": 1})
+    json!({"type": ["array", "string"], "items": item, "minItems": 1, "minLength": 1})
 }
 
 pub(super) fn schema() -> Value {

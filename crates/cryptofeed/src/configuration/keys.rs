@@ -27,7 +27,8 @@ pub(super) fn table(keys: &[Key]) -> Value {
         (key.name.to_owned(), schema)
     };
     json!({
-        "type": ["object", "null"],
+        "type": "object",
+        "minProperties": 1,
         "properties": keys.iter().map(property).collect::<Map<_, _>>(),
         "additionalProperties": false,
     })

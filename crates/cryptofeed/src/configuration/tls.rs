@@ -15,7 +15,7 @@ static KEYS: [Key; 1] = [Key {
     name: "ca_file",
     about: "PEM file of certificate authorities to trust beside the platform's. A relative path \
             starts from the folder of the file that has it.",
-    schema: || json!({"type": ["string", "number", "boolean", "null"], "minLength": 1}),
+    schema: || json!({"type": ["string", "number", "boolean"], "minLength": 1}),
 }];
 
 pub(super) fn schema() -> Value {

@@ -81,7 +81,7 @@ impl Set {
     }
 
     fn settings(&self) -> Result<ProxySettings, BoxError> {
-        let mut settings = ProxySettings::new().with_enabled(true).with_strict(true);
+        let mut settings = ProxySettings::enabled().with_strict(true);
         for lane in &self.lanes {
             let exchange = ExchangeId::new(lane.exchange)?;
             let rules = settings.exchange(&exchange).cloned().unwrap_or_default();

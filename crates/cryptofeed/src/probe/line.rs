@@ -101,8 +101,7 @@ impl Way {
             Self::Refused => None,
         };
         let proxies = rule.map(ConnectionProxies::both).unwrap_or_default();
-        ProxySettings::new()
-            .with_enabled(true)
+        ProxySettings::enabled()
             .with_strict(true)
             .with_default(proxies)
     }

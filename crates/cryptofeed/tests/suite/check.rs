@@ -36,6 +36,54 @@ fn an_unsupported_scheme_is_named_with_its_variable_and_without_the_password() {
 }
 
 #[test]
+fn rules_without_enabled_are_refused_with_both_answers() {
+    let variables = [("CRYPTOFEED_PROXY_DEFAULT", "socks5h://u:s3cret@h:1")];
+    let check = Workspace::new().output(&["check"], &variables);
+    assert_eq!(check.code, Some(2));
+    for part in ["`enabled: true`", "`enabled: false`"] {
+        assert!(check.stderr.contains(part), "{}", check.stderr);
+    }
+    assert!(!check.stderr.contains("s3cret"), "{}", check.stderr);
+}
+
+#[test]
+fn a_file_with_nothing_in_it_is_refused() {
+    let workspace = Workspace::new();
+    for text in ["", "# proxy: socks5h://h:1\n", "{}"] {
+        workspace.file("cryptofeed.yaml", text);
+        let check = workspace.output(&["check"], &[]);
+        assert_eq!(check.code, Some(2));
+        let expected = "cryptofeed.yaml: there is nothing in it";
+        assert!(check.stderr.contains(expected), "{}", check.stderr);
+    }
+}
+
+#[test]
+fn a_key_with_nothing_after_it_is_refused_in_every_section() {
+    let workspace = Workspace::new();
+    for (text, key) in [
+        (
+            "proxy: {enabled: true, strict: , default: direct}",
+            "proxy.strict",
+        ),
+        ("feeds: {binance: }", "feeds.binance"),
+        ("feeds: {binance: {symbols: }}", "feeds.binance.symbols"),
+        ("tls: {ca_file: }", "tls.ca_file"),
+    ] {
+        workspace.file("cryptofeed.yaml", text);
+        let check = workspace.output(&["check"], &[]);
+        assert_eq!(check.code, Some(2));
+        let expected = format!("{key} (from cryptofeed.yaml:1:");
+        assert!(check.stderr.contains(&expected), "{}", check.stderr);
+        assert!(
+            check.stderr.contains("nothing is given"),
+            "{}",
+            check.stderr
+        );
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     let workspace = Workspace::new();
     workspace.file(

@@ -14,6 +14,7 @@ use super::backoff::Backoff;
 use super::books::Books;
 use super::failure::{Failure, Pace};
 use super::outbox::{Outbox, Stopped, now_ns};
+use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::{FeedEvent, Trade};
 use crate::exchange::{Exchange, Malformed, VenueMessage};
@@ -47,12 +48,19 @@ impl Session {
 
     /// Streams over one connection until it ends, and waits until the time for the next has come.
     async fn connect_once(&mut self) -> Result<(), Stopped> {
+        let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
-            Ok(socket) => self.stream(socket).await?,
+            Ok(socket) => {
+                let end = self.stream(socket).await?;
+                // The stream has outlived those before.
+                reloads = self.ws.reloads();
+                end
+            }
             Err(failure) => failure,
         };
         let retry_in = self.backoff.delay_after(&failure);
         let attempt = self.backoff.attempt();
+        let imposed = failure.imposed();
         self.outbox
             .send(FeedEvent::Disconnected {
                 exchange: self.exchange.id(),
@@ -63,7 +71,9 @@ impl Session {
             })
             .await?;
         self.books.restart().await?;
-        sleep(retry_in).await;
+        if wait(retry_in, imposed, &mut reloads).await {
+            self.backoff.reset();
+        }
         Ok(())
     }
 

@@ -10,26 +10,31 @@ use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
-/// The document that the settings would be read from. It holds the credentials.
-pub(super) fn document(settings: &ProxySettings) -> Value {
+/// The document that the settings would be read from, with what they say and nothing else; none if
+/// they say nothing. It holds the credentials.
+pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     let exchanges: Map<_, _> = settings
         .exchanges()
         .map(|(id, proxies)| (id.to_string(), block(proxies)))
         .collect();
-    let section = Map::from([
+    let says_enabled = settings.says_enabled();
+    let flag = |is_said, flag: bool| Some(value(flag.to_string())).filter(|_| is_said);
+    let (strict, ambient) = (settings.is_strict(), settings.ambient().is_some());
+    let default = settings.default_proxies();
+    let section: Map<_, _> = [
+        ("enabled", flag(says_enabled, settings.is_enabled())),
+        ("strict", flag(says_enabled || strict, strict)),
+        ("default", (!default.is_empty()).then(|| block(default))),
         (
-            "enabled".to_owned(),
-            value(settings.is_enabled().to_string()),
+            "exchanges",
+            (!exchanges.is_empty()).then(|| value(exchanges)),
         ),
-        ("strict".to_owned(), value(settings.is_strict().to_string())),
-        ("default".to_owned(), block(settings.default_proxies())),
-        ("exchanges".to_owned(), value(exchanges)),
-        (
-            "from_env".to_owned(),
-            value(settings.ambient().is_some().to_string()),
-        ),
-    ]);
-    value(Map::from([(PROXY.to_owned(), value(section))]))
+        ("from_env", flag(says_enabled || ambient, ambient)),
+    ]
+    .into_iter()
+    .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    .collect();
+    (!section.is_empty()).then(|| value(Map::from([(PROXY.to_owned(), value(section))])))
 }
 
 fn block(proxies: &ConnectionProxies) -> Value {

@@ -63,7 +63,7 @@ impl Document {
     /// sections reported.
     pub fn into_loaded(self) -> Result<Loaded, ConfigErrors> {
         let loaded = Loaded::new(self.value, self.settings);
-        self.reading.problems.or(loaded)
+        self.reading.into_problems().or(loaded)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use config::Value;
+use config::{Value, ValueKind};
 
 use super::{json, toml, yaml};
 use crate::node::Reading;
@@ -76,9 +76,18 @@ impl File {
             Format::Toml => toml::parse(text, at),
             Format::Json => json::parse(text, at),
         };
-        document
-            .map_err(|fault| report(&at(fault.place), &fault.problem))
-            .ok()
+        let document = document.map_err(|fault| report(&at(fault.place), &fault.problem));
+        let document = document.ok()?;
+        let is_empty = match &document.kind {
+            ValueKind::Nil => true,
+            ValueKind::Table(sections) => sections.is_empty(),
+            _ => false,
+        };
+        if is_empty {
+            report(&name, &"there is nothing in it");
+            return None;
+        }
+        Some(document)
     }
 }
 

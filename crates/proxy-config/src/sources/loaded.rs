@@ -43,13 +43,13 @@ impl Loaded {
     /// use proxy_config::{ExchangeId, Sources, Transport};
     ///
     /// let loaded = Sources::new()
-    ///     .with_text("cryptofeed.yaml", "proxy: {default: 'http://alice:secret@proxy:8080'}")
+    ///     .with_text("cryptofeed.yaml", "proxy: 'http://alice:secret@proxy:8080'")
     ///     .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS", "5")])
     ///     .load()?;
     /// let binance = ExchangeId::new("binance").unwrap();
     /// let origins = loaded.explain(&binance, Transport::Http).unwrap();
-    /// assert_eq!(origins.rule(), Some("cryptofeed.yaml:1:18"));
-    /// assert_eq!(origins.password(), Some("cryptofeed.yaml:1:18"));
+    /// assert_eq!(origins.rule(), Some("cryptofeed.yaml:1:8"));
+    /// assert_eq!(origins.password(), Some("cryptofeed.yaml:1:8"));
     /// assert_eq!(origins.timeout(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS"));
     /// # Ok::<(), proxy_config::ConfigErrors>(())
     /// ```

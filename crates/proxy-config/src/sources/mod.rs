@@ -22,6 +22,7 @@ use config::{Map, Value};
 use self::file::File;
 use self::merge::merge;
 use crate::ambient::AmbientProxies;
+use crate::blank::refuse_blanks;
 use crate::error::{ConfigErrors, Problems};
 use crate::keys::Content;
 use crate::node::{Node, Reading, child};
@@ -160,7 +161,7 @@ impl Sources {
             .into_iter()
             .chain(self.sections.iter().map(String::as_str))
             .collect();
-        let mut documents: Vec<_> = self.code.iter().map(code::document).collect();
+        let mut documents: Vec<_> = self.code.iter().filter_map(code::document).collect();
         documents.extend(self.files.iter().filter_map(|file| file.document(&reading)));
         documents.extend(env::documents(
             &self.environment,
@@ -231,12 +232,15 @@ struct Layer(Map<String, Value>);
 
 impl Layer {
     fn new(document: &Node<'_>, sections: &[&str]) -> Option<Self> {
-        let fields = document.table(sections)?;
+        document.table(sections)?;
         let shape = |section: &&str| {
-            let node = fields.field(section)?;
+            let value = child(document.value(), section)?;
+            let node = document.child(section, value);
+            let content = Some(&Content::Settings).filter(|_| *section == PROXY);
+            refuse_blanks(&node, content);
             let value = match *section {
                 PROXY => shape(&node, &Content::Settings)?,
-                _ => node.value().clone(),
+                _ => value.clone(),
             };
             Some(((*section).to_owned(), value))
         };

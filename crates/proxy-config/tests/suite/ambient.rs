@@ -4,7 +4,7 @@ use proxy_config::{
     AmbientProxies, ConfigErrors, Destination, Host, ProxyRule, ProxySettings, Sources, Transport,
 };
 
-use crate::support::{defaults, id, messages, proxy, yaml};
+use crate::support::{defaults, enabled, id, messages, proxy, yaml};
 
 fn load(from_env: &str, variables: &[(&str, &str)]) -> Result<ProxySettings, ConfigErrors> {
     let file = format!("proxy: {{enabled: true, from_env: {from_env}}}");
@@ -34,15 +34,15 @@ fn variables_count_only_where_they_are_asked_for() {
     let ambient = load("yes", &variables).unwrap().ambient().cloned().unwrap();
     assert_eq!(ambient.rule(), Some(&proxy("http://h:1").into()));
     assert_eq!(ambient.variable(), Some("HTTPS_PROXY"));
-    let asked_by_variable = Sources::new()
+    let asked_by_variable = enabled()
         .with_env([("CRYPTOFEED_PROXY_FROM_ENV", "true")])
         .with_env(variables)
         .load()
         .unwrap();
     assert_eq!(asked_by_variable.settings().ambient(), Some(&ambient));
-    for not_asked in ["{from_env: no}", "{}"] {
+    for not_asked in ["enabled: false, from_env: no", "enabled: false"] {
         let sources = Sources::new()
-            .with_text("test.yaml", format!("proxy: {not_asked}"))
+            .with_text("test.yaml", format!("proxy: {{{not_asked}}}"))
             .with_env([("HTTPS_PROXY", "nonsense:")]);
         assert_eq!(sources.load().unwrap().settings().ambient(), None);
     }
@@ -62,6 +62,20 @@ fn each_scheme_has_its_variable_and_all_proxy_is_for_the_rest() {
     assert_eq!(rule(&all[1..], "wss://x:443"), "socks5h://a:3");
     assert_eq!(rule(&all[..1], "http://x:80"), "-");
     assert_eq!(rule(&[], "https://x:443"), "-");
+}
+
+#[test]
+fn a_variable_that_no_destination_takes_may_be_unusable() {
+    let both = [("https_proxy", "http://s:1"), ("HTTP_PROXY", "http://p:2")];
+    for unused in [
+        ("ALL_PROXY", "socks://localhost:1080/"),
+        ("all_proxy", "nonsense"),
+        ("HTTPS_PROXY", "nonsense"),
+    ] {
+        let all = [both[0], both[1], unused];
+        assert_eq!(rule(&all, "https://x:443"), "http://s:1");
+        assert_eq!(rule(&all, "http://x:80"), "http://p:2");
+    }
 }
 
 #[test]
@@ -218,9 +232,7 @@ fn asking_for_what_is_not_set_is_refused() {
 #[test]
 fn code_asks_too_and_is_weaker_than_the_environment() {
     let in_code = AmbientProxies::from_variables([("ALL_PROXY", "http://code:1")]).unwrap();
-    let code = ProxySettings::new()
-        .with_enabled(true)
-        .with_ambient(in_code);
+    let code = ProxySettings::enabled().with_ambient(in_code);
     let sources = Sources::new().with_code(code.clone());
     assert_eq!(sources.clone().load().unwrap().settings(), &code);
 
@@ -235,13 +247,16 @@ fn code_asks_too_and_is_weaker_than_the_environment() {
 
 #[test]
 fn who_has_no_environment_cannot_ask_for_it() {
-    let error = serde_json::from_str::<ProxySettings>(r#"{"from_env": true}"#).unwrap_err();
+    let error = serde_json::from_str::<ProxySettings>(r#"{"enabled": true, "from_env": true}"#)
+        .unwrap_err();
     assert!(
         error
             .to_string()
             .contains("only `Sources` have an environment")
     );
-    assert!(serde_json::from_str::<ProxySettings>(r#"{"from_env": false}"#).is_ok());
+    assert!(
+        serde_json::from_str::<ProxySettings>(r#"{"enabled": false, "from_env": false}"#).is_ok()
+    );
     let settings = load("true", &[("HTTPS_PROXY", "http://u:s3cret@h:1")]).unwrap();
     assert_eq!(serde_json::to_value(&settings).unwrap()["from_env"], true);
     assert!(!format!("{settings:?}").contains("s3cret"));

@@ -6,7 +6,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 use proxy_config::{ProxyServer, Sources};
 
-use crate::support::{Folder, named};
+use crate::support::{Folder, enabled, named};
 
 /// A secret that is recognised wherever it turns up, and does not turn up by itself.
 fn secret() -> impl Strategy<Value = String> {
@@ -123,7 +123,7 @@ proptest! {
         let folder = Folder::new();
         let path = folder.write("password", &password).display().to_string();
         for (key, value) in [("PASSWORD", &password), ("PASSWORD_FILE", &path)] {
-            let sources = Sources::new().with_env(named(&[
+            let sources = enabled().with_env(named(&[
                 ("_DEFAULT__HTTP__URL", "http://h:1"),
                 ("_DEFAULT__HTTP__USERNAME", &user),
                 (&format!("_DEFAULT__HTTP__{key}"), value),
@@ -152,7 +152,7 @@ proptest! {
         let user = user.replace(':', "_");
         let encoded = |text: &str| percent_encode(text.as_bytes(), NON_ALPHANUMERIC).to_string();
         let in_url = format!("socks5h://{}:{}@h:1", encoded(&user), encoded(&password));
-        let sources = Sources::new().with_env(named(&[
+        let sources = enabled().with_env(named(&[
             ("_DEFAULT__HTTP__POOL__PROXIES__0", &in_url),
             ("_DEFAULT__HTTP__POOL__PROXIES__1__URL", "http://h:2"),
             ("_DEFAULT__HTTP__POOL__PROXIES__1__USERNAME", &user),
@@ -181,7 +181,7 @@ proptest! {
     ) {
         let folder = Folder::new();
         let path = folder.write("password", format!("{content}{after}"));
-        let sources = Sources::new().with_env(named(&[
+        let sources = enabled().with_env(named(&[
             ("_DEFAULT__HTTP__URL", url),
             ("_DEFAULT__HTTP__USERNAME", "u"),
             ("_DEFAULT__HTTP__PASSWORD_FILE", &path.display().to_string()),
@@ -199,7 +199,7 @@ proptest! {
     ) {
         let secret = secret.replace([':', '@'], "_");
         let shown = shown(
-            Sources::new()
+            enabled()
                 .with_env([(name, format!("{before}{secret}{after}"))])
                 .with_env(named(&[("_ENABLED", "true"), ("_FROM_ENV", "true")])),
         );
@@ -212,7 +212,7 @@ proptest! {
         before in "[a-z=\\[\\]{}\"'. \n-]{0,12}",
     ) {
         let text = format!("[proxy.default.http]\npassword = {before}{secret}");
-        let shown = shown(Sources::new().with_text("test.toml", text));
+        let shown = shown(enabled().with_text("test.toml", text));
         prop_assert!(!shows(&shown, &secret), "{shown}");
     }
 

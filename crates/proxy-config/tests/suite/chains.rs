@@ -2,7 +2,7 @@
 
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxyServer, ProxySettings, Sources};
 
-use crate::support::{env, messages, named, proxy, yaml};
+use crate::support::{enabled, env, messages, named, proxy, yaml};
 
 fn server(url: &str) -> ProxyServer {
     ProxyServer::new(url.parse().unwrap())
@@ -29,8 +29,7 @@ fn proxies_on_the_way_are_a_url_or_a_list_of_urls_and_tables() {
             exit.clone()
                 .with_via([server("https://u:p@a:1"), server("socks4://u@b:2")]),
         ),
-        ("[]", exit.clone()),
-        ("~", exit),
+        ("[]", exit),
     ] {
         let settings = yaml(&slot(via)).unwrap();
         let http = settings.default_proxies().http().cloned();
@@ -74,7 +73,7 @@ fn variables_have_them_as_a_url_as_json_or_by_place() {
 fn a_list_takes_the_place_of_a_list_and_a_place_that_of_an_item() {
     let load = |variables: &[(&str, &str)]| {
         let file = slot("[{url: 'http://a:1', username: u}, 'http://b:2', 'http://c:3']");
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", file)
             .with_env(named(variables));
         http(sources.load().unwrap().settings())
@@ -131,7 +130,7 @@ fn every_proxy_on_the_way_is_checked() {
         ("via[0].url", "Unsupported proxy scheme: ftp"),
         ("via[1]", "`url` is missing"),
         ("via[3].url", "Proxy URL must include scheme"),
-        ("via[4]", "`url` is missing"),
+        ("via[4]", "nothing is given"),
         ("via[5]", "expected a table, found a list"),
         ("via[6].password", "`username` is missing"),
     ];
@@ -173,7 +172,7 @@ fn a_chain_made_in_code_survives_being_merged() {
         ])
         .with_timeout_seconds(7)
         .unwrap();
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(chain));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(chain));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let file = "proxy: {default: {http: {via: 'http://file:1'}, ws: {timeout_seconds: 5}}}";

@@ -38,11 +38,13 @@ fn variables_alone_configure_everything() {
 
 #[test]
 fn no_variables_leave_the_system_disabled() {
-    assert_eq!(env(&[]).unwrap(), ProxySettings::default());
+    let nothing = Sources::new().with_env([("PATH", "/bin")]).load().unwrap();
+    assert_eq!(nothing.settings(), &ProxySettings::default());
 }
 
 #[test]
 fn booleans_have_eight_spellings_in_any_case() {
+    let settings = |strict| env(&[("_DEFAULT", "direct"), ("_STRICT", strict)]);
     for (spelling, expected) in [
         ("true", true),
         ("TRUE", true),
@@ -54,11 +56,11 @@ fn booleans_have_eight_spellings_in_any_case() {
         ("No", false),
         ("off", false),
     ] {
-        assert_eq!(env(&[("_STRICT", spelling)]).unwrap().is_strict(), expected);
+        assert_eq!(settings(spelling).unwrap().is_strict(), expected);
     }
     for wrong in ["", " true", "2", "enabled"] {
         assert_eq!(
-            messages(env(&[("_STRICT", wrong)])),
+            messages(settings(wrong)),
             ["proxy.strict (from CRYPTOFEED_PROXY_STRICT): \
                  expected true or false, yes or no, on or off, 1 or 0"]
         );

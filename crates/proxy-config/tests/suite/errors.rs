@@ -69,7 +69,7 @@ fn a_url_that_stands_for_both_transports_is_wrong_once() {
 fn enabled_without_any_rule_is_refused() {
     for nothing in [
         "proxy: {enabled: true}",
-        "proxy: {enabled: true, default: {}, exchanges: {okx: {http: ~}}}",
+        "proxy: {enabled: true, exchanges: {}}",
     ] {
         assert_eq!(
             messages(yaml(nothing)),

@@ -15,9 +15,7 @@ fn a_file_of_every_accepted_form_is_loaded() {
                http: &eu {url: https://eu.proxy.example:8443, timeout_seconds: 10}
                websocket: *eu
              okx: http://okx.example:1
-             kraken: {http: direct, websocket: ~}
-             bybit: {}
-             bitget:
+             kraken: {http: direct}
              backpack: direct",
     )
     .unwrap();
@@ -36,9 +34,6 @@ fn a_file_of_every_accepted_form_is_loaded() {
     assert_eq!(of_exchange(&settings, "okx"), ["http://okx.example:1"; 2]);
     assert_eq!(of_exchange(&settings, "kraken"), ["direct", "-"]);
     assert_eq!(of_exchange(&settings, "backpack"), ["direct"; 2]);
-    for unset in ["bybit", "bitget"] {
-        assert_eq!(settings.exchange(&crate::support::id(unset)), None);
-    }
     let eu = proxy("https://eu.proxy.example:8443")
         .with_timeout_seconds(10)
         .unwrap();

@@ -113,8 +113,7 @@ fn code(folder: &Folder) -> ProxySettings {
         .unwrap();
     let http = ProxyConfig::new(url("socks5h://alice:s%40crit@proxy.example:1080"));
     let binance = ProxyConfig::new(url("socks5://u:1%2E10@[::1]:1080"));
-    ProxySettings::new()
-        .with_enabled(true)
+    ProxySettings::enabled()
         .with_strict(true)
         .with_default(ConnectionProxies::both(http).with_websocket(websocket))
         .with_exchange(id("backpack"), ConnectionProxies::both(ProxyRule::Direct))

@@ -5,7 +5,7 @@ use proxy_config::{
 };
 use serde_json::json;
 
-use crate::support::{env, messages, named, yaml};
+use crate::support::{enabled, env, messages, named, yaml};
 
 fn slot(fields: &str) -> String {
     format!("proxy: {{default: {{http: {{{fields}}}}}}}")
@@ -20,7 +20,7 @@ fn http(settings: &ProxySettings) -> &ProxyConfig {
 
 #[test]
 fn a_proxy_is_asked_step_by_step_and_acknowledged_as_ever_unless_told_otherwise() {
-    let settings = yaml(&slot("url: 'http://h:1', handshake: ~, quick_ack: ~")).unwrap();
+    let settings = yaml(&slot("url: 'http://h:1'")).unwrap();
     let server = http(&settings).server();
     assert_eq!(server.handshake(), HandshakeMode::Standard);
     assert!(!server.quick_ack());
@@ -50,7 +50,7 @@ fn every_proxy_has_its_own() {
 fn variables_change_them_one_by_one() {
     let file = slot("url: 'http://h:1', handshake: optimistic");
     let load = |variable| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", file.clone())
             .with_env(named(&[variable]));
         let settings = sources.load().unwrap().into_settings();
@@ -112,7 +112,7 @@ fn those_made_in_code_survive_being_merged_and_serialized() {
     let server = |url: &str| ProxyServer::new(url.parse().unwrap());
     let proxy = ProxyConfig::from(server("http://exit:9").with_handshake(HandshakeMode::Auto))
         .with_via([server("http://a:1").with_quick_ack(true)]);
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(proxy.clone()));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy.clone()));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let value = serde_json::to_value(&proxy).unwrap();

@@ -2,7 +2,7 @@
 
 use proxy_config::{ProxyRule, Sources};
 
-use crate::support::{defaults, env, messages};
+use crate::support::{defaults, enabled, env, messages};
 
 fn errors(json: &str) -> Vec<String> {
     messages(Sources::new().with_text("test.json", json).load())
@@ -32,7 +32,7 @@ fn escaped_surrogates_are_one_character_and_numbers_keep_their_text() {
             r#"{{"proxy": {{"default": {{"http":
             {{"url": "http://h:1", "username": "u", "password": {password}}}}}}}}}"#
         );
-        let loaded = Sources::new().with_text("test.json", json).load().unwrap();
+        let loaded = enabled().with_text("test.json", json).load().unwrap();
         let Some(ProxyRule::Proxy(proxy)) = loaded.settings().default_proxies().http() else {
             panic!("a proxy was set");
         };

@@ -1,8 +1,8 @@
 //! `username`, `password` and `password_file`.
 
-use proxy_config::{ProxyRule, ProxySettings, Sources};
+use proxy_config::{ProxyRule, ProxySettings};
 
-use crate::support::{Folder, env, messages, named, proxy, yaml};
+use crate::support::{Folder, enabled, env, messages, named, proxy, yaml};
 
 /// The proxy for REST, credentials and all, and whether it is as given.
 fn assert_http(settings: &ProxySettings, url: &str) {
@@ -89,9 +89,7 @@ fn a_password_file_is_read_without_the_newlines_at_its_end() {
     ] {
         folder.write("password", content);
         let text = slot("url: socks5://h:1, username: u, password_file: password");
-        let loaded = Sources::new()
-            .with_file(folder.write("a.yaml", text))
-            .load();
+        let loaded = enabled().with_file(folder.write("a.yaml", text)).load();
         assert_http(
             loaded.unwrap().settings(),
             &format!("socks5://u:{password}@h:1"),
@@ -111,11 +109,11 @@ fn a_relative_path_starts_from_the_folder_of_the_file_that_has_it() {
         "b.toml",
         "proxy.default.http = {url = 'socks5://h:1', username = 'u'}",
     );
-    let sources = Sources::new().with_file(file).with_file(&stronger);
+    let sources = enabled().with_file(file).with_file(&stronger);
     assert_http(sources.load().unwrap().settings(), "socks5://u:secret@h:1");
 
     let variables = named(&[("_DEFAULT__HTTP__PASSWORD_FILE", "none")]);
-    let sources = Sources::new().with_file(stronger).with_env(variables);
+    let sources = enabled().with_file(stronger).with_env(variables);
     assert_eq!(
         messages(sources.load()),
         ["proxy.default.http.password_file \
@@ -123,6 +121,27 @@ fn a_relative_path_starts_from_the_folder_of_the_file_that_has_it() {
              the file, looked for from the working directory, could not be read: \
              No such file or directory (os error 2)"]
     );
+}
+
+#[test]
+fn a_byte_order_mark_is_not_part_of_a_password() {
+    let folder = Folder::new();
+    let load = |content: &[u8]| {
+        let path = folder.write("password", content).display().to_string();
+        env(&[
+            ("_DEFAULT__HTTP__URL", "http://h:1"),
+            ("_DEFAULT__HTTP__USERNAME", "u"),
+            ("_DEFAULT__HTTP__PASSWORD_FILE", &path),
+        ])
+    };
+    let marked = load(b"\xEF\xBB\xBFs3cret\r\n").unwrap();
+    assert_eq!(marked, load(b"s3cret").unwrap());
+    assert!(messages(load(b"\xEF\xBB\xBF\n"))[0].ends_with("\" is empty"));
+    for utf16 in [&b"\xFF\xFEs\x003\x00"[..], b"\xFE\xFF\x00s\x003"] {
+        let messages = messages(load(utf16));
+        assert!(messages[0].contains("is UTF-16"), "{messages:?}");
+        assert!(messages[0].ends_with("save it as UTF-8"), "{messages:?}");
+    }
 }
 
 #[test]
@@ -135,11 +154,7 @@ fn a_password_file_that_cannot_be_used_is_named_with_the_reason() {
         let text = slot(&format!(
             "url: http://h:1, username: u, password_file: {name}"
         ));
-        messages(
-            Sources::new()
-                .with_file(folder.write("a.yaml", text))
-                .load(),
-        )
+        messages(enabled().with_file(folder.write("a.yaml", text)).load())
     };
     let at = format!("{}:1:71", folder.path("a.yaml").display());
     let key = format!("proxy.default.http.password_file (from {at})");
@@ -219,7 +234,7 @@ fn a_stronger_password_takes_the_place_of_a_weaker_one_whichever_way_either_is_g
     let with_file = slot("url: http://h:1, username: u, password_file: password");
     let with_text = slot("url: http://h:1, username: u, password: plain");
     let load = |text: &str, variable: (&str, &str)| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_file(folder.write("a.yaml", text))
             .with_env(named(&[variable]));
         sources.load().unwrap().into_settings()

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod ambient;
 #[cfg(test)]
+mod blank;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod chains;
+#[cfg(test)]
+mod enabled;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]

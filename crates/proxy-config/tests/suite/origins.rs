@@ -6,7 +6,7 @@ use proxy_config::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Folder, id, named, proxy};
+use crate::support::{Folder, enabled, id, named, proxy};
 
 fn explain(loaded: &Loaded, exchange: &str, transport: Transport) -> Value {
     let origins = loaded.explain(&id(exchange), transport);
@@ -39,7 +39,7 @@ proxy:
             ("_DEFAULT__HTTP__VIA__2", "http://farthest:3"),
             ("_EXCHANGES__BINANCE__WS", "http://u:s3cret@env:1"),
         ]))
-        .with_code(ProxySettings::new().with_exchange(
+        .with_code(ProxySettings::enabled().with_exchange(
             id("kraken"),
             ConnectionProxies::both(ProxyRule::Direct).with_websocket(proxy("http://code:1")),
         ))
@@ -77,7 +77,7 @@ proxy:
 
 #[test]
 fn what_an_operator_asks_for_first_has_names() {
-    let loaded = Sources::new()
+    let loaded = enabled()
         .with_text(
             "test.yaml",
             "proxy: {default: {http: 'http://u:s3cret@h:1', ws: 'http://u@h:1'}}",
@@ -123,7 +123,7 @@ fn what_an_operator_asks_for_first_has_names() {
 #[test]
 fn the_environment_for_all_programs_is_a_source_too() {
     let load = |no_proxy: &str| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", "proxy: {from_env: true}")
             .with_env([
                 ("HTTPS_PROXY", "http://u:s3cret@h:1"),
@@ -145,7 +145,7 @@ fn the_environment_for_all_programs_is_a_source_too() {
 #[test]
 fn a_destination_tells_which_of_the_environments_variables_it_is() {
     let load = |yaml: &str| {
-        let sources = Sources::new().with_text("test.yaml", yaml).with_env([
+        let sources = enabled().with_text("test.yaml", yaml).with_env([
             ("HTTPS_PROXY", "http://a:1"),
             ("http_proxy", "http://b:1"),
             ("NO_PROXY", "exempt.example"),

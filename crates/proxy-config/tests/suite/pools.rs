@@ -6,7 +6,7 @@ use proxy_config::{
 };
 use serde_json::json;
 
-use crate::support::{Folder, env, id, messages, named, proxy, yaml};
+use crate::support::{Folder, enabled, env, id, messages, named, proxy, yaml};
 
 fn server(url: &str) -> ProxyServer {
     ProxyServer::new(url.parse().unwrap())
@@ -90,9 +90,7 @@ fn every_part_of_a_pool_can_be_configured() {
     .with_via([server("http://gate:5").with_quick_ack(true)])
     .with_timeout_seconds(20)
     .unwrap();
-    let loaded = Sources::new()
-        .with_file(folder.write("a.yaml", text))
-        .load();
+    let loaded = enabled().with_file(folder.write("a.yaml", text)).load();
     let settings = loaded.unwrap().into_settings();
     let default = settings.default_proxies();
     assert_eq!(default.websocket(), Some(&expected.clone().into()));
@@ -115,16 +113,16 @@ fn toml_json_and_variables_say_the_same_as_yaml() {
     ])
     .unwrap()
     .with_strategy(PoolStrategy::Random);
-    let expected =
-        ProxySettings::new().with_default(ConnectionProxies::default().with_websocket(expected));
+    let expected = ProxySettings::enabled()
+        .with_default(ConnectionProxies::default().with_websocket(expected));
     let json = r#"{"strategy": "random", "proxies":
         [{"url": "socks5h://a:1", "username": "u", "password": "p", "weight": 2}, "http://b:2"]}"#;
     let list = r#"["http://b:2"]"#;
-    let variables = |variables: &[(&str, &str)]| Sources::new().with_env(named(variables));
+    let variables = |variables: &[(&str, &str)]| enabled().with_env(named(variables));
     for (form, sources) in [
         (
             "TOML",
-            Sources::new().with_text(
+            enabled().with_text(
                 "test.toml",
                 "[proxy.default.ws.pool]\nstrategy = 'random'\n\
                  [[proxy.default.ws.pool.proxies]]\nurl = 'socks5h://u:p@a:1'\nweight = 2\n\
@@ -133,7 +131,7 @@ fn toml_json_and_variables_say_the_same_as_yaml() {
         ),
         (
             "JSON",
-            Sources::new().with_text(
+            enabled().with_text(
                 "test.json",
                 format!(r#"{{"proxy": {{"default": {{"ws": {{"pool": {json}}}}}}}}}"#),
             ),
@@ -190,6 +188,7 @@ fn a_pool_for_one_transport_goes_with_a_proxy_for_the_other() {
 fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
     let nobody = "a pool needs at least one proxy that is enabled";
     let missing = "`proxies` is missing";
+    let blank = "nothing is given; quote it if it is a text, or remove the key";
     for (pool, key, problem) in [
         ("{proxies: []}", "pool.proxies", nobody),
         (
@@ -198,9 +197,10 @@ fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
             nobody,
         ),
         ("{}", "pool", nobody),
-        ("{proxies: ~}", "pool", nobody),
+        ("{proxies: ~}", "pool.proxies", blank),
         ("{strategy: random}", "pool", missing),
-        ("{strategy: random, proxies: ~}", "pool", missing),
+        ("{strategy: random, proxies: ~}", "pool.proxies", blank),
+        ("{strategy: random, proxies: [~]}", "pool.proxies[0]", blank),
         ("[]", "pool", "expected a table, found a list"),
         ("http://a:1", "pool", "expected a table, found a text"),
         (
@@ -346,7 +346,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
     let many = "pool: {strategy: random, proxies: ['http://a:1', 'http://b:2']}, \
                 timeout_seconds: 7, via: 'http://gate:5'";
     let load = |fields: &str, variables: &[(&str, &str)]| {
-        let sources = Sources::new()
+        let sources = enabled()
             .with_text("test.yaml", slot(fields))
             .with_env(named(variables));
         let settings = sources.load().map(proxy_config::Loaded::into_settings);
@@ -439,7 +439,7 @@ fn a_pool_made_in_code_survives_being_merged() {
     .with_strategy(PoolStrategy::Random)
     .with_timeout_seconds(9)
     .unwrap();
-    let code = ProxySettings::new().with_default(ConnectionProxies::both(made));
+    let code = ProxySettings::enabled().with_default(ConnectionProxies::both(made));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
     let over = Sources::new()
@@ -497,7 +497,7 @@ fn a_pool_is_serialized_without_secrets_and_deserialized() {
 fn every_value_of_a_pool_has_the_source_that_set_it() {
     let file = "proxy: {default: {http: {timeout_seconds: 9, pool: {strategy: random, \
                 proxies: ['http://a:1', {url: 'http://u:s3cret@b:2', weight: 2}]}}}}";
-    let loaded = Sources::new()
+    let loaded = enabled()
         .with_text("test.yaml", file)
         .with_env(named(&[("_DEFAULT__HTTP__POOL__PROXIES__0__WEIGHT", "3")]))
         .load()

@@ -1,10 +1,10 @@
 use proxy_config::{ConnectionProxies, ProxyRule, ProxySettings, Sources, Transport};
 
-use crate::support::{defaults, id, messages, named, of_exchange, proxy};
+use crate::support::{defaults, enabled, id, messages, named, of_exchange, proxy};
 
 /// The settings of a file and of environment variables.
 fn load(file: &str, variables: &[(&str, &str)]) -> ProxySettings {
-    let sources = Sources::new()
+    let sources = enabled()
         .with_text("test.yaml", file)
         .with_env(named(variables));
     sources.load().unwrap().into_settings()
@@ -35,17 +35,15 @@ fn the_file_is_used_where_the_environment_says_nothing() {
 
 #[test]
 fn code_is_used_where_nobody_else_says_anything() {
-    let code = ProxySettings::new()
-        .with_enabled(true)
-        .with_default(ConnectionProxies::both(proxy("http://u:p@code:1")));
+    let code =
+        ProxySettings::enabled().with_default(ConnectionProxies::both(proxy("http://u:p@code:1")));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);
 }
 
 #[test]
 fn the_file_beats_code_whatever_the_order_of_the_calls() {
-    let code = ProxySettings::new()
-        .with_enabled(true)
+    let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::default().with_http(proxy("http://code:1")));
     let loaded = Sources::new()
         .with_env(named(&[("_STRICT", "true")]))
@@ -65,7 +63,7 @@ fn the_file_beats_code_whatever_the_order_of_the_calls() {
 
 #[test]
 fn a_later_file_beats_an_earlier_one() {
-    let sources = Sources::new()
+    let sources = enabled()
         .with_text("a.yaml", "proxy: {default: 'http://a:1'}")
         .with_text("b.yaml", "proxy: {default: {http: 'http://b:1'}}");
     let loaded = sources.load().unwrap();
@@ -154,7 +152,7 @@ fn direct_takes_the_place_of_a_proxy_and_a_proxy_that_of_direct() {
 
 #[test]
 fn a_timeout_does_not_turn_direct_into_a_proxy() {
-    let sources = Sources::new()
+    let sources = enabled()
         .with_text("test.yaml", "proxy: {default: direct}")
         .with_env(named(&[("_DEFAULT__HTTP__TIMEOUT_SECONDS", "7")]));
     assert_eq!(
@@ -164,24 +162,6 @@ fn a_timeout_does_not_turn_direct_into_a_proxy() {
              `url` is missing"
         ]
     );
-}
-
-#[test]
-fn what_is_empty_sets_nothing() {
-    let file = "proxy: {default: 'http://yaml:1', exchanges: {okx: 'http://yaml:2'}}";
-    for empty in [
-        r#"{"http": null, "websocket": {}}"#,
-        "{}",
-        r#"{"http": {"url": null, "timeout_seconds": null}}"#,
-    ] {
-        let settings = load(file, &[("_DEFAULT", empty), ("_EXCHANGES__OKX", empty)]);
-        assert_eq!(defaults(&settings), ["http://yaml:1"; 2], "{empty}");
-        assert_eq!(
-            of_exchange(&settings, "okx"),
-            ["http://yaml:2"; 2],
-            "{empty}"
-        );
-    }
 }
 
 #[test]

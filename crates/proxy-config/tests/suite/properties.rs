@@ -114,7 +114,7 @@ proptest! {
         let url: ProxyUrl = "socks5://[::1]:1".parse().unwrap();
         let url = url.with_credentials(Credentials::new(username, password)).unwrap();
         let proxies = proxy_config::ConnectionProxies::both(proxy_config::ProxyConfig::new(url));
-        let settings = ProxySettings::new().with_enabled(true).with_default(proxies);
+        let settings = ProxySettings::enabled().with_default(proxies);
         let loaded = Sources::new().with_code(settings.clone()).load().unwrap();
         prop_assert_eq!(loaded.into_settings(), settings);
     }
@@ -125,11 +125,10 @@ fn way() -> impl Strategy<Value = Option<(bool, u8)>> {
     prop::option::of((any::<bool>(), 1..=9_u8))
 }
 
-fn way_in_json(way: Option<(bool, u8)>) -> String {
-    match way {
-        None => "{}".to_owned(),
-        Some((false, port)) => format!(r#"{{"url": "http://u:p@h:{port}"}}"#),
-        Some((true, port)) => format!(r#"{{"pool": {{"proxies": ["http://h:{port}"]}}}}"#),
+fn way_in_json((is_pool, port): (bool, u8)) -> String {
+    match is_pool {
+        false => format!(r#"{{"url": "http://u:p@h:{port}"}}"#),
+        true => format!(r#"{{"pool": {{"proxies": ["http://h:{port}"]}}}}"#),
     }
 }
 
@@ -144,18 +143,25 @@ fn fields() -> impl Strategy<Value = [Option<u8>; 4]> {
 }
 
 fn in_yaml(fields: &[Option<u8>; 4]) -> String {
-    let value = |field: &Option<u8>, before: &str| {
-        field.map_or("~".to_owned(), |number| format!("'{before}{number}'"))
+    let field = |key: &str, before: &str, field: &Option<u8>| {
+        field.map(|number| format!("{key}: '{before}{number}'"))
     };
     let [http, http_timeout, websocket, websocket_timeout] = fields;
-    format!(
-        "proxy: {{default: {{http: {{url: {}, timeout_seconds: {}}}, \
-         websocket: {{url: {}, timeout_seconds: {}}}}}}}",
-        value(http, "http://h:"),
-        value(http_timeout, ""),
-        value(websocket, "http://h:"),
-        value(websocket_timeout, ""),
-    )
+    let slot = |key: &str, url, timeout| {
+        let url = field("url", "http://h:", url);
+        table(key, [url, field("timeout_seconds", "", timeout)])
+    };
+    let http = slot("http", http, http_timeout);
+    let websocket = slot("websocket", websocket, websocket_timeout);
+    let default = table("default", [http, websocket]);
+    let section = table("proxy", [Some("enabled: true".to_owned()), default]);
+    section.unwrap()
+}
+
+/// A table in YAML, if it has any fields.
+fn table(key: &str, fields: [Option<String>; 2]) -> Option<String> {
+    let fields: Vec<_> = fields.into_iter().flatten().collect();
+    (!fields.is_empty()).then(|| format!("{key}: {{{}}}", fields.join(", ")))
 }
 
 fn in_environment(fields: &[Option<u8>; 4]) -> Vec<(String, String)> {
@@ -210,11 +216,16 @@ proptest! {
         second in way(),
         environment in way(),
     ) {
-        let file = |way| format!("proxy: {{default: {{http: {}}}}}", way_in_json(way));
+        let file = |way: Option<_>| {
+            let http = way.map(|way| format!("http: {}", way_in_json(way)));
+            let default = table("default", [http, None]);
+            table("proxy", [Some("enabled: false".to_owned()), default]).unwrap()
+        };
+        let variable = |way| ("CRYPTOFEED_PROXY_DEFAULT__HTTP", way_in_json(way));
         let loaded = Sources::new()
             .with_text("first.yaml", file(first))
             .with_text("second.yaml", file(second))
-            .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP", way_in_json(environment))])
+            .with_env(environment.map(variable))
             .load();
         let expected = yaml(&file(environment.or(second).or(first)));
         prop_assert_eq!(loaded.unwrap().into_settings(), expected.unwrap());

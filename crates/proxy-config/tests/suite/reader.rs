@@ -74,8 +74,7 @@ fn a_section_of_others_is_merged_and_read_like_our_own() {
 
 #[test]
 fn a_section_that_is_not_set_is_none() {
-    assert_eq!(read(merge("", &[])).unwrap(), None);
-    assert_eq!(read(merge("feeds:", &[])).unwrap(), None);
+    assert_eq!(read(merge("proxy: direct", &[])).unwrap(), None);
     assert_eq!(read(merge("feeds: {}", &[])).unwrap(), Some(Vec::new()));
 }
 
@@ -91,14 +90,16 @@ fn every_error_of_a_section_has_its_path_and_origin() {
     assert_eq!(
         messages,
         [
+            "feeds.kraken.symbols[1] (from test.yaml:4:27): nothing is given; \
+             quote it if it is a text, or remove the key",
+            "feeds.? (from test.yaml:3:10): nothing is given; \
+             quote it if it is a text, or remove the key",
             "feeds.backpack (from test.yaml:6:13): expected a table, found a text",
-            "feeds.binance (from test.yaml:3:10): `symbols` is missing",
             "feeds.bybit.depth (from CRYPTOFEED_FEEDS_BYBIT__DEPTH): \
              expected a whole number from 1 to 5000",
             "feeds.bybit.raw (from test.yaml:5:29): \
              expected true or false, yes or no, on or off, 1 or 0",
             "feeds.kraken.symbols[0] (from test.yaml:4:22): expected a text, found a list",
-            "feeds.kraken.symbols[1] (from test.yaml:4:27): expected a text, found nothing",
             "feeds.okx.depht (from test.yaml:2:30): unknown key; did you mean `depth`? \
              (known keys: symbols, depth, raw)",
             "feeds.okx.symbols (from test.yaml:2:18): expected a list, found a text",
@@ -143,9 +144,10 @@ fn variables_set_and_add_items_of_a_list_by_place() {
         .collect();
     let many: Vec<_> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let expected: Vec<_> = (0..12).map(|n| n.to_string()).collect();
-    assert_eq!(symbols("", &many).unwrap(), expected);
+    let other = "proxy: direct";
+    assert_eq!(symbols(other, &many).unwrap(), expected);
     assert_eq!(
-        symbols("", &variables).unwrap_err().to_string(),
+        symbols(other, &variables).unwrap_err().to_string(),
         "feeds.okx.symbols (from CRYPTOFEED_FEEDS_OKX__SYMBOLS__1): \
          the items of a list are counted from 0, without gaps"
     );
@@ -179,7 +181,7 @@ fn a_relative_path_in_a_file_starts_from_its_folder_and_any_other_from_here() {
 #[test]
 fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
     let document = merge(
-        "proxy: {default: 'ftp://u:s3cret@h:1'}\nfeeds: {okx: {symbols: BTC}}\nfeds: {}",
+        "proxy: {enabled: yes, default: 'ftp://u:s3cret@h:1'}\nfeeds: {okx: {symbols: BTC}}\nfeds: {}",
         &[
             ("CRYPTOFEED_PROXY_STRICT", "maybe"),
             ("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS", "BTC"),
@@ -198,7 +200,7 @@ fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
                 Some("CRYPTOFEED_FEEDS_BYBIT__SYMBOLS")
             ),
             ("feeds.okx.symbols", Some("test.yaml:2:24")),
-            ("proxy.default", Some("test.yaml:1:18")),
+            ("proxy.default", Some("test.yaml:1:32")),
             ("proxy.defaults", Some("CRYPTOFEED_PROXY_DEFAULTS")),
             ("proxy.strict", Some("CRYPTOFEED_PROXY_STRICT")),
         ]

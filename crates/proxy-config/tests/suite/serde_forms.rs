@@ -43,8 +43,7 @@ fn every_part_is_deserialized_on_its_own() {
     let proxies: ConnectionProxies = from(json!({"ws": "http://h:1"})).unwrap();
     assert_eq!(proxies, ConnectionProxies::default().with_websocket(config));
     assert_eq!(from(json!({})), Ok(ConnectionProxies::default()));
-    assert_eq!(from(json!(null)), Ok(ConnectionProxies::default()));
-    assert_eq!(from(json!(null)), Ok(ProxySettings::default()));
+    assert_eq!(from(json!({})), Ok(ProxySettings::default()));
     assert_eq!(from(json!("OKX")), Ok(id("okx")));
 }
 
@@ -79,6 +78,9 @@ fn values_of_a_wrong_kind_are_refused() {
     assert!(from::<ProxyConfig>(json!("direct")).is_err());
     assert!(from::<ProxyConfig>(json!({})).is_err());
     assert!(from::<ProxyRule>(json!(null)).is_err());
+    assert!(from::<ConnectionProxies>(json!(null)).is_err());
+    assert!(from::<ProxySettings>(json!(null)).is_err());
+    assert!(from::<ProxySettings>(json!({"enabled": false, "default": {}})).is_err());
     assert!(from::<ConnectionProxies>(json!([1])).is_err());
     assert!(from::<ExchangeId>(json!("a b")).is_err());
     assert!(from::<ProxySettings>(json!(7)).is_err());

@@ -2,7 +2,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use proxy_config::{
-    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxyServer, ProxySettings, Transport,
+    AmbientProxies, ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule,
+    ProxyServer, ProxySettings, Sources, Transport,
 };
 use serde_json::json;
 
@@ -90,14 +91,12 @@ fn settings_are_disabled_lenient_and_empty_by_default() {
     assert!(!settings.is_strict());
     assert!(settings.default_proxies().is_empty());
     assert_eq!(settings.exchanges().count(), 0);
-    assert_eq!(yaml("").unwrap(), settings);
-    assert_eq!(yaml("proxy:").unwrap(), settings);
+    assert_eq!(Sources::new().load().unwrap().settings(), &settings);
 }
 
 #[test]
 fn settings_made_in_code_equal_those_that_are_loaded() {
-    let made = ProxySettings::new()
-        .with_enabled(true)
+    let made = ProxySettings::enabled()
         .with_strict(true)
         .with_default(ConnectionProxies::both(proxy("socks5h://h:1")))
         .with_exchange(
@@ -152,8 +151,7 @@ fn an_exchange_id_is_a_short_plain_word() {
 
 #[test]
 fn settings_print_no_credentials() {
-    let settings = ProxySettings::new()
-        .with_enabled(true)
+    let settings = ProxySettings::enabled()
         .with_default(ConnectionProxies::both(proxy("http://alice:s3cret@h:1")))
         .with_exchange(id("binance"), ConnectionProxies::both(ProxyRule::Direct));
     let debug = format!("{settings:?}");
@@ -177,8 +175,75 @@ fn settings_print_no_credentials() {
 }
 
 #[test]
+fn whether_the_system_is_enabled_is_said_or_not() {
+    let said = |settings: &ProxySettings| (settings.is_enabled(), settings.says_enabled());
+    assert_eq!(said(&ProxySettings::enabled()), (true, true));
+    assert_eq!(said(&ProxySettings::disabled()), (false, true));
+    assert_eq!(said(&ProxySettings::default()), (false, false));
+}
+
+#[test]
+fn settings_lack_the_word_if_they_say_anything_else() {
+    let nobody = AmbientProxies::default();
+    let rules = ConnectionProxies::both(ProxyRule::Direct);
+    let makes: [fn(ProxySettings, &AmbientProxies, &ConnectionProxies) -> ProxySettings; 4] = [
+        |settings, _, _| settings.with_strict(true),
+        |settings, nobody, _| settings.with_ambient(nobody.clone()),
+        |settings, _, rules| settings.with_default(rules.clone()),
+        |settings, _, rules| settings.with_exchange(id("okx"), rules.clone()),
+    ];
+    for make in makes {
+        let lacks = |settings| make(settings, &nobody, &rules).lacks_enabled();
+        assert!(lacks(ProxySettings::default()));
+        assert!(!lacks(ProxySettings::enabled()));
+        assert!(!lacks(ProxySettings::disabled()));
+    }
+    assert!(!ProxySettings::default().lacks_enabled());
+    let empty = ProxySettings::default().with_exchange(id("okx"), ConnectionProxies::default());
+    assert!(!empty.lacks_enabled());
+}
+
+#[test]
+fn rules_are_counted_wherever_they_are_and_direct_is_no_proxy() {
+    let none = ProxySettings::enabled().with_ambient(AmbientProxies::default());
+    assert_eq!((none.has_rules(), none.has_proxy()), (false, false));
+    let direct = ConnectionProxies::both(ProxyRule::Direct);
+    for direct in [
+        none.clone().with_default(direct.clone()),
+        none.clone().with_exchange(id("okx"), direct),
+    ] {
+        assert_eq!((direct.has_rules(), direct.has_proxy()), (true, false));
+    }
+    let rules = ConnectionProxies::default().with_websocket(proxy("http://h:1"));
+    let pool = PoolConfig::new([PoolMember::new(proxy("http://h:1").url().clone())]).unwrap();
+    let ambient = AmbientProxies::from_variables([("ALL_PROXY", "http://h:1")]).unwrap();
+    for through in [
+        none.clone().with_default(rules.clone()),
+        none.clone().with_default(ConnectionProxies::both(pool)),
+        none.clone().with_exchange(id("okx"), rules),
+        none.with_ambient(ambient),
+    ] {
+        assert_eq!((through.has_rules(), through.has_proxy()), (true, true));
+    }
+}
+
+#[test]
+fn what_nobody_said_is_not_serialized() {
+    let json = |settings: ProxySettings| serde_json::to_value(settings).unwrap();
+    assert_eq!(json(ProxySettings::default()), json!({}));
+    assert_eq!(
+        json(ProxySettings::default().with_strict(true)),
+        json!({"strict": true})
+    );
+    assert_eq!(
+        json(ProxySettings::disabled()),
+        json!({"enabled": false, "strict": false, "from_env": false})
+    );
+}
+
+#[test]
 fn a_lookup_among_ten_thousand_exchanges_finds_the_right_one() {
-    let settings = (0..10_000).fold(ProxySettings::new(), |settings, n| {
+    let settings = (0..10_000).fold(ProxySettings::enabled(), |settings, n| {
         let proxy = ProxyConfig::new(format!("http://p{n}:1").parse().unwrap());
         settings.with_exchange(id(&format!("x{n}")), ConnectionProxies::both(proxy))
     });

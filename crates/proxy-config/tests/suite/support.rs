@@ -14,15 +14,21 @@ pub(crate) fn proxy(url: &str) -> ProxyConfig {
     ProxyConfig::new(url.parse().unwrap())
 }
 
-/// The settings of one YAML file.
+/// Sources of which the weakest says that the system is enabled, for those that are about rules.
+pub(crate) fn enabled() -> Sources {
+    Sources::new().with_code(ProxySettings::enabled())
+}
+
+/// The settings of one YAML file, enabled if it does not say otherwise.
 pub(crate) fn yaml(text: &str) -> Result<ProxySettings, ConfigErrors> {
-    let sources = Sources::new().with_text("test.yaml", text);
+    let sources = enabled().with_text("test.yaml", text);
     Ok(sources.load()?.into_settings())
 }
 
-/// The settings of environment variables alone, named without their `CRYPTOFEED_PROXY`.
+/// The settings of environment variables, named without their `CRYPTOFEED_PROXY`; enabled if they
+/// do not say otherwise.
 pub(crate) fn env(variables: &[(&str, &str)]) -> Result<ProxySettings, ConfigErrors> {
-    let sources = Sources::new().with_env(named(variables));
+    let sources = enabled().with_env(named(variables));
     Ok(sources.load()?.into_settings())
 }
 

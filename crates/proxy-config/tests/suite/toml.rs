@@ -2,7 +2,7 @@
 
 use proxy_config::{ProxyRule, Sources, Transport};
 
-use crate::support::{defaults, id, messages, of_exchange};
+use crate::support::{defaults, enabled, id, messages, of_exchange};
 
 fn errors(toml: &str) -> Vec<String> {
     messages(Sources::new().with_text("test.toml", toml).load())
@@ -57,7 +57,7 @@ fn a_password_that_looks_like_something_else_stays_the_text_it_is() {
         let toml = format!(
             "[proxy.default.http]\nurl = 'socks5://h:1'\nusername = 'u'\npassword = {password} # x"
         );
-        let loaded = Sources::new().with_text("test.toml", toml).load().unwrap();
+        let loaded = enabled().with_text("test.toml", toml).load().unwrap();
         let Some(ProxyRule::Proxy(proxy)) = loaded.settings().default_proxies().http() else {
             panic!("a proxy was set");
         };

@@ -6,7 +6,7 @@ use proxy_config::{
     ConnectionProxies, ProxyConfig, ProxyRule, ProxyServer, ProxySettings, Sources,
 };
 
-use crate::support::{Folder, messages, named};
+use crate::support::{Folder, enabled, messages, named};
 
 fn http(settings: &ProxySettings) -> &ProxyConfig {
     match settings.default_proxies().http() {
@@ -23,7 +23,7 @@ fn a_ca_file_is_found_from_the_folder_of_the_file_that_names_it() {
         "etc/a.yaml",
         "proxy: {default: {http: {url: https://h:1, tls: {ca_file: tls/ca.pem}}}}",
     );
-    let loaded = Sources::new().with_file(file).load().unwrap();
+    let loaded = enabled().with_file(file).load().unwrap();
     assert_eq!(http(loaded.settings()).server().ca_file(), Some(&*ca_file));
 }
 
@@ -33,9 +33,9 @@ fn a_ca_file_may_come_from_a_variable_or_from_code() {
         ("_DEFAULT__HTTP__URL", "https://h:1"),
         ("_DEFAULT__HTTP__TLS__CA_FILE", "Cargo.toml"),
     ];
-    let from_env = Sources::new().with_env(named(&variables)).load().unwrap();
+    let from_env = enabled().with_env(named(&variables)).load().unwrap();
     let server = ProxyServer::new("https://h:1".parse().unwrap()).with_ca_file("Cargo.toml");
-    let code = ProxySettings::new()
+    let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::default().with_http(ProxyConfig::from(server)));
     let from_code = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(from_env.settings(), from_code.settings());
@@ -80,7 +80,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
              unknown key; did you mean `ca_file`? (known keys: ca_file)",
         ),
     ] {
-        let sources = Sources::new().with_env(named(&variables));
+        let sources = enabled().with_env(named(&variables));
         assert_eq!(messages(sources.load()), [error]);
     }
 }
@@ -88,7 +88,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
 #[test]
 fn a_url_in_place_of_a_table_takes_the_trust_with_it() {
     let file = "proxy: {default: {http: {url: https://h:1, tls: {ca_file: none.pem}}}}";
-    let sources = Sources::new()
+    let sources = enabled()
         .with_text("test.yaml", file)
         .with_env(named(&[("_DEFAULT__HTTP", "https://env:2")]));
     let loaded = sources.load().unwrap();

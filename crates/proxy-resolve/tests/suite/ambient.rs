@@ -13,10 +13,11 @@ const VARIABLES: [(&str, &str); 3] = [
 ];
 
 fn settings(variables: &[(&str, &str)]) -> ProxySettings {
-    let ambient = AmbientProxies::from_variables(variables.iter().copied()).unwrap();
-    ProxySettings::new()
-        .with_enabled(true)
-        .with_ambient(ambient)
+    ProxySettings::enabled().with_ambient(ambient(variables))
+}
+
+fn ambient(variables: &[(&str, &str)]) -> AmbientProxies {
+    AmbientProxies::from_variables(variables.iter().copied()).unwrap()
 }
 
 fn proxy(url: &str) -> ProxyConfig {
@@ -124,8 +125,9 @@ fn a_disabled_system_and_a_connection_of_no_exchange_do_without() {
     let destination = Destination::tls(&host, 443);
     let nobodys = resolve_for(&settings, None, Transport::Http, None, &destination);
     assert_eq!(shown(nobodys), "direct (none)");
+    let disabled = ProxySettings::disabled().with_ambient(ambient(&VARIABLES));
     assert_eq!(
-        routes(&settings.with_enabled(false), "okx.example", None),
+        routes(&disabled, "okx.example", None),
         ["direct (disabled)"; 3].map(str::to_owned)
     );
 }

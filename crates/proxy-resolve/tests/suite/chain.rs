@@ -13,7 +13,7 @@ type Slots = [Option<ProxyRule>; 2];
 /// A question to the chain.
 #[derive(Debug, Clone)]
 struct Case {
-    enabled: bool,
+    enabled: Option<bool>,
     strict: bool,
     default: Slots,
     /// The rules of the exchange `binance`.
@@ -28,8 +28,12 @@ struct Case {
 
 impl Case {
     fn settings(&self) -> ProxySettings {
-        ProxySettings::new()
-            .with_enabled(self.enabled)
+        let settings = match self.enabled {
+            Some(true) => ProxySettings::enabled(),
+            Some(false) => ProxySettings::disabled(),
+            None => ProxySettings::default(),
+        };
+        settings
             .with_strict(self.strict)
             .with_default(proxies(&self.default))
             .with_exchange(id("binance"), proxies(&self.binance))
@@ -61,8 +65,13 @@ impl Case {
     fn expected(&self) -> (Route<'_>, RouteSource) {
         let own = self.slot(&self.binance);
         let default = self.slot(&self.default);
+        let slots = [&self.default, &self.binance, &self.other];
+        let has_rules = slots.into_iter().flatten().any(Option::is_some);
+        if self.enabled.is_none() && (self.strict || has_rules) {
+            return (Route::Refused, RouteSource::None);
+        }
         match (
-            self.enabled,
+            self.enabled.unwrap_or(false),
             self.has_exchange,
             own,
             default,
@@ -129,9 +138,9 @@ fn slots() -> impl Strategy<Value = Slots> {
 fn case() -> impl Strategy<Value = Case> {
     let transport = prop::sample::select(vec![Transport::Http, Transport::WebSocket]);
     let legacy = prop::option::of(proxy());
-    let flags = any::<[bool; 3]>();
+    let flags = (any::<Option<bool>>(), any::<bool>(), any::<bool>());
     (flags, slots(), slots(), slots(), legacy, transport).prop_map(
-        |([enabled, strict, has_exchange], default, binance, other, legacy, transport)| Case {
+        |((enabled, strict, has_exchange), default, binance, other, legacy, transport)| Case {
             enabled,
             strict,
             default,
@@ -161,7 +170,7 @@ proptest! {
         if resolution.route() == Route::Direct {
             let said_so = |slots| case.slot(slots) == Some(&ProxyRule::Direct);
             let is_right = match resolution.source() {
-                RouteSource::Disabled => !case.enabled && case.legacy.is_none(),
+                RouteSource::Disabled => case.enabled != Some(true) && case.legacy.is_none(),
                 RouteSource::Exchange => said_so(&case.binance),
                 RouteSource::Default => said_so(&case.default),
                 RouteSource::None => !case.strict && case.legacy.is_none(),
@@ -204,6 +213,9 @@ proptest! {
         case in case(),
         different in slots(),
     ) {
+        // If nobody said whether rules count, a single one is one too many.
+        let mut case = case;
+        case.enabled = case.enabled.or(Some(false));
         let mut changed = case.clone();
         changed.other = different.clone();
         let [http, websocket] = different;

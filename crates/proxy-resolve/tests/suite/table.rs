@@ -1,8 +1,8 @@
 //! One test per situation that the settings can describe.
 
 use proxy_config::{
-    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
-    ProxyUrl, Transport,
+    AmbientProxies, ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule,
+    ProxySettings, ProxyUrl, Transport,
 };
 use proxy_resolve::{Route, resolve};
 
@@ -23,11 +23,15 @@ fn websocket(url: &str) -> ConnectionProxies {
 }
 
 fn enabled() -> ProxySettings {
-    ProxySettings::new().with_enabled(true)
+    ProxySettings::enabled()
 }
 
 fn with_default() -> ProxySettings {
-    enabled().with_default(http("http://default:1").with_websocket(proxy("socks5://default:2")))
+    with_default_to(enabled())
+}
+
+fn with_default_to(settings: ProxySettings) -> ProxySettings {
+    settings.with_default(http("http://default:1").with_websocket(proxy("socks5://default:2")))
 }
 
 /// The routes and sources of both transports of an exchange, REST first.
@@ -48,7 +52,7 @@ fn both(settings: &ProxySettings, exchange: Option<&str>, legacy: Option<&str>) 
 
 #[test]
 fn disabled_without_legacy_is_direct() {
-    let settings = with_default().with_enabled(false);
+    let settings = with_default_to(ProxySettings::disabled());
     assert_eq!(
         both(&settings, Some("binance"), None),
         ["direct (disabled)"; 2]
@@ -58,7 +62,7 @@ fn disabled_without_legacy_is_direct() {
 
 #[test]
 fn disabled_with_legacy_is_legacy() {
-    let settings = with_default().with_enabled(false);
+    let settings = with_default_to(ProxySettings::disabled());
     let routes = both(&settings, Some("binance"), Some("http://legacy:9"));
     assert_eq!(routes, ["legacy:9 (legacy)"; 2]);
 }
@@ -71,7 +75,7 @@ fn disabled_again_after_it_was_enabled_is_legacy_again() {
         both(&settings, Some("okx"), legacy)[0],
         "default:1 (default)"
     );
-    let settings = settings.with_enabled(false);
+    let settings = with_default_to(ProxySettings::disabled());
     assert_eq!(both(&settings, Some("okx"), legacy)[0], "legacy:9 (legacy)");
 }
 
@@ -234,8 +238,40 @@ fn strict_leaves_legacy_and_direct_rules_alone() {
 
 #[test]
 fn strict_has_no_effect_when_disabled() {
-    let settings = with_default().with_strict(true).with_enabled(false);
+    let settings = with_default_to(ProxySettings::disabled()).with_strict(true);
     assert_eq!(both(&settings, Some("okx"), None), ["direct (disabled)"; 2]);
+}
+
+#[test]
+fn settings_that_say_nothing_are_like_disabled_ones() {
+    let settings = ProxySettings::default();
+    assert_eq!(both(&settings, Some("okx"), None), ["direct (disabled)"; 2]);
+    assert_eq!(
+        both(&settings, Some("okx"), Some("http://legacy:9")),
+        ["legacy:9 (legacy)"; 2]
+    );
+}
+
+#[test]
+fn settings_that_have_rules_and_never_said_enabled_are_refused_for_everybody() {
+    let default = ProxySettings::default();
+    let ambient = AmbientProxies::from_variables([("HTTPS_PROXY", "http://ambient:1")]).unwrap();
+    for settings in [
+        with_default_to(default.clone()),
+        default.clone().with_strict(true),
+        default.clone().with_ambient(ambient),
+        default.clone().with_ambient(AmbientProxies::default()),
+        default
+            .clone()
+            .with_exchange(id("okx"), http("http://okx:1")),
+        default.with_default(ConnectionProxies::both(ProxyRule::Direct)),
+    ] {
+        for exchange in [Some("binance"), Some("okx"), None] {
+            for legacy in [None, Some("http://legacy:9")] {
+                assert_eq!(both(&settings, exchange, legacy), ["refused (none)"; 2]);
+            }
+        }
+    }
 }
 
 #[test]

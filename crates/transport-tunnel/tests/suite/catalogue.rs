@@ -57,7 +57,8 @@ fn every_row_of_the_failure_catalogue_names_a_test() {
         numbers.push(number);
         assert!(tests(cells).count() > 0, "row {number} names no test");
     }
-    assert_eq!(numbers, (1..=76).collect::<Vec<_>>());
+    assert!(numbers.len() >= 76, "rows are gone: {numbers:?}");
+    assert_eq!(numbers, (1..).take(numbers.len()).collect::<Vec<_>>());
 }
 
 #[test]

@@ -40,6 +40,12 @@ const LONGEST: usize = 64 * 1024;
 /// cannot be told from the words around it, hides nearly every text.
 ///
 /// Cheap to clone. `Debug` shows nothing of it.
+///
+/// ```
+/// let secrets = transport::Secrets::of_login(b"alice", b"s3cret");
+/// assert_eq!(secrets.quote(b"not you, Al").as_str(), "not you, Al");
+/// assert_eq!(secrets.quote(b"not you, A%4Cice").as_str(), "***");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secrets(Arc<[Form]>);
 

@@ -56,15 +56,8 @@ impl Form {
     fn of(text: &[u8]) -> Self {
         let mut folded = Vec::with_capacity(text.len());
         for chunk in text.utf8_chunks() {
-            folded.extend(chunk.valid().chars().flat_map(fold));
-            folded.extend(
-                chunk
-                    .invalid()
-                    .iter()
-                    .copied()
-                    .map(char::from)
-                    .flat_map(fold),
-            );
+            let latin_1 = chunk.invalid().iter().copied().map(char::from);
+            folded.extend(chunk.valid().chars().chain(latin_1).flat_map(fold));
         }
         Self(folded.into())
     }

@@ -1,5 +1,7 @@
 //! Whether a text spells a form.
 
+use std::ops::Range;
+
 use super::forms::{Form, fold};
 use super::readings::Readings;
 
@@ -31,10 +33,11 @@ pub(super) fn is_spelled(forms: &[Form], readings: &Readings, starts: usize) -> 
                 };
                 match form.spell(count, reading.is) {
                     Some(count) if count == form.len() => return true,
-                    Some(count) => begun
-                        .get_mut(reading.end)
-                        .into_iter()
-                        .for_each(|begun| begun.push((number, count))),
+                    Some(count) => {
+                        if let Some(then) = begun.get_mut(reading.end) {
+                            then.push((number, count));
+                        }
+                    }
                     None => {}
                 }
             }
@@ -43,7 +46,7 @@ pub(super) fn is_spelled(forms: &[Form], readings: &Readings, starts: usize) -> 
     false
 }
 
-fn beginning_with(first: char, forms: &[Form]) -> std::ops::Range<usize> {
+fn beginning_with(first: char, forms: &[Form]) -> Range<usize> {
     let from = forms.partition_point(|form| form.first() < Some(first));
     let to = forms.partition_point(|form| form.first() <= Some(first));
     from..to

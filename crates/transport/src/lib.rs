@@ -9,7 +9,8 @@
 //! - [`WsDialer`] opens one [`WebSocket`].
 //!
 //! A failure to connect is always a [`DialError`]: which [`Hop`], in which [`Phase`], of what
-//! [`DialErrorKind`], and what the proxy or the exchange answered.
+//! [`DialErrorKind`], and what the proxy or the exchange answered: without any of the [`Secrets`] of
+//! the way, which a [`Target`] and a [`ConnectionInfo`] carry.
 //!
 //! ```
 //! use transport::{Connection, DialError, Dialer, Target};

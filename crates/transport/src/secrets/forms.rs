@@ -1,20 +1,20 @@
 //! How a login may be written.
 
+use std::collections::BTreeSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::readings::Readings;
-
-/// The beginning of a secret that is cut off counts from so many characters on. So does Base64 of
-/// a secret that depends on what stands around it, from so many bytes on.
+/// A secret of fewer bytes is not looked for in Base64 of something longer: too little of it does not
+/// depend on what stands around it.
 const TELLING: usize = 4;
 
 /// One way to write a secret, without regard to case: its characters, folded.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Form(Box<[char]>);
 
-/// All ways to write what a login consists of, escapes aside.
-pub(super) fn of_login(username: &[u8], password: &[u8]) -> Vec<Form> {
+/// All ways to write what a login consists of, escapes aside. None is empty.
+pub(super) fn of_login(username: &[u8], password: &[u8]) -> BTreeSet<Form> {
     let both = [username, b":", password].concat();
     let mut forms = Vec::new();
     for secret in [username, password] {
@@ -28,13 +28,7 @@ pub(super) fn of_login(username: &[u8], password: &[u8]) -> Vec<Form> {
     if !username.is_empty() || !password.is_empty() {
         forms.extend(in_base64(&both));
     }
-    let mut distinct = Vec::with_capacity(forms.len());
-    for form in forms {
-        if !form.0.is_empty() && !distinct.contains(&form) {
-            distinct.push(form);
-        }
-    }
-    distinct
+    forms.into_iter().filter(|form| form.len() > 0).collect()
 }
 
 fn hexadecimal(secret: &[u8]) -> String {
@@ -62,59 +56,24 @@ impl Form {
     fn of(text: &[u8]) -> Self {
         let mut folded = Vec::with_capacity(text.len());
         for chunk in text.utf8_chunks() {
-            folded.extend(chunk.valid().chars().flat_map(fold));
-            folded.extend(
-                chunk
-                    .invalid()
-                    .iter()
-                    .copied()
-                    .map(char::from)
-                    .flat_map(fold),
-            );
+            let latin_1 = chunk.invalid().iter().copied().map(char::from);
+            folded.extend(chunk.valid().chars().chain(latin_1).flat_map(fold));
         }
         Self(folded.into())
     }
 
-    /// Whether one of `readings` spells this form from one of the first `starts` places on, or the
-    /// beginning of it at the end of the text.
-    pub(super) fn begins_in(&self, readings: &Readings, starts: usize) -> bool {
-        // How many characters may have been spelled where, in order of that number.
-        let mut spelled = vec![Vec::new(); readings.len() + 1];
-        for place in 0..=readings.len() {
-            let mut counts = spelled
-                .get_mut(place)
-                .map(std::mem::take)
-                .unwrap_or_default();
-            if place < starts {
-                counts.push(0);
-            }
-            if counts.is_empty() {
-                continue;
-            }
-            counts.sort_unstable();
-            counts.dedup();
-            if counts.last().is_some_and(|most| *most >= TELLING) && readings.is_cut(place) {
-                return true;
-            }
-            for reading in readings.at(place) {
-                for count in counts
-                    .iter()
-                    .filter_map(|count| self.spell(*count, reading.is))
-                {
-                    if count == self.0.len() {
-                        return true;
-                    }
-                    if let Some(counts) = spelled.get_mut(reading.end) {
-                        counts.push(count);
-                    }
-                }
-            }
-        }
-        false
+    /// How many characters it has.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> Option<char> {
+        self.0.first().copied()
     }
 
     /// How many characters are spelled if `next` follows the first `count`; `None` if it must not.
-    fn spell(&self, count: usize, next: char) -> Option<usize> {
+    pub(super) fn spell(&self, count: usize, next: char) -> Option<usize> {
         let mut rest = self.0.get(count..)?.iter();
         for folded in fold(next) {
             match rest.next() {
@@ -127,7 +86,9 @@ impl Form {
     }
 }
 
-/// What all cases of a character have in common; for one `ß`, that is `ss`.
-fn fold(c: char) -> impl Iterator<Item = char> {
-    c.to_uppercase().flat_map(char::to_lowercase)
+/// What all cases of a character have in common; of `ß`, that is `ss`.
+pub(super) fn fold(c: char) -> impl Iterator<Item = char> {
+    let ascii = c.is_ascii().then(|| c.to_ascii_lowercase());
+    let other = (!c.is_ascii()).then(|| c.to_uppercase().flat_map(char::to_lowercase));
+    ascii.into_iter().chain(other.into_iter().flatten())
 }

@@ -2,7 +2,9 @@
 
 mod forms;
 mod readings;
+mod spelling;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -40,14 +42,23 @@ const LONGEST: usize = 64 * 1024;
 /// cannot be told from the words around it, hides nearly every text.
 ///
 /// Cheap to clone. `Debug` shows nothing of it.
+///
+/// ```
+/// let secrets = transport::Secrets::of_login(b"alice", b"s3cret");
+/// assert_eq!(secrets.quote(b"not you, Al").as_str(), "not you, Al");
+/// assert_eq!(secrets.quote(b"not you, A%4Cice").as_str(), "***");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secrets(Arc<[Form]>);
+pub struct Secrets(
+    /// In order.
+    Arc<[Form]>,
+);
 
 impl Secrets {
     /// The secrets of one login. What is empty is none.
     #[must_use]
     pub fn of_login(username: &[u8], password: &[u8]) -> Self {
-        Self(forms::of_login(username, password).into())
+        Self(forms::of_login(username, password).into_iter().collect())
     }
 
     /// The [secrets](ConnectionInfo::secrets) of the way that `response` came, which its extensions
@@ -67,8 +78,8 @@ impl Secrets {
         if self.is_empty() {
             return others.clone();
         }
-        let new = others.0.iter().filter(|form| !self.0.contains(form));
-        Self(self.0.iter().chain(new).cloned().collect())
+        let all: BTreeSet<_> = self.0.iter().chain(&*others.0).collect();
+        Self(all.into_iter().cloned().collect())
     }
 
     /// Whether there are none.
@@ -122,7 +133,7 @@ impl Secrets {
         }
         let readings = (text.len() <= LONGEST).then(|| Readings::of(text));
         match readings.flatten() {
-            Some(readings) => self.0.iter().any(|form| form.begins_in(&readings, starts)),
+            Some(readings) => spelling::is_spelled(&self.0, &readings, starts),
             None => true,
         }
     }

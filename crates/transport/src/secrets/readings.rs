@@ -14,7 +14,7 @@
 //! Every way through such a net is a reading of the text.
 
 use std::cell::Cell;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// No escape has more characters than this behind its first: `\u{10ffff}`.
 const LONGEST_ESCAPE: usize = 9;
@@ -44,7 +44,7 @@ pub(super) struct Readings {
     all: Vec<Reading>,
     /// Those that begin at each place.
     places: Vec<Range<usize>>,
-    /// The least number of characters from each place to the end, that of the end included.
+    /// The least number of characters that are left at each place, and at the end.
     left: Vec<usize>,
     /// How many characters may still be looked at.
     effort: Cell<usize>,
@@ -150,7 +150,7 @@ impl Readings {
         for (name, is) in NAMED {
             let mut ends = vec![place];
             for letter in name.chars() {
-                ends = self.each(&ends, |place| self.literal(place, letter));
+                ends = each(&ends, |place| self.literal(place, letter));
             }
             found.extend(ends.into_iter().map(|end| Reading { is, end }));
         }
@@ -168,33 +168,27 @@ impl Readings {
     fn backslashed(&self, place: usize) -> Vec<Reading> {
         let mut found = Vec::new();
         for next in self.look_at(place) {
-            let control = match next.is {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'x' => {
-                    found.extend(characters(self.digits(next.end, 16, 2..=2)));
-                    continue;
-                }
+            match next.is {
+                'x' => found.extend(characters(self.digits(next.end, 16, 2..=2))),
                 'u' => {
                     found.extend(self.utf16(next.end));
-                    for open in self.literal(next.end, '{') {
-                        for is in characters(self.digits(open, 16, 1..=6)) {
-                            let ends = self.literal(is.end, '}');
-                            found.extend(ends.into_iter().map(|end| Reading { end, ..is }));
-                        }
-                    }
-                    continue;
+                    found.extend(self.in_braces(next.end));
                 }
-                is if is.is_ascii_punctuation() => is,
-                _ => continue,
-            };
-            found.push(Reading {
-                is: control,
-                end: next.end,
-            });
+                _ => found.extend(unescaped(next.is).map(|is| Reading { is, ..*next })),
+            }
+        }
+        found
+    }
+
+    /// What follows the `\u` of Rust and JavaScript: up to six digits in braces.
+    fn in_braces(&self, place: usize) -> Vec<Reading> {
+        let numbers = each(&self.literal(place, '{'), |open| {
+            self.digits(open, 16, 1..=6)
+        });
+        let mut found = Vec::new();
+        for reading in characters(numbers) {
+            let ends = self.literal(reading.end, '}');
+            found.extend(ends.into_iter().map(|end| Reading { end, ..reading }));
         }
         found
     }
@@ -209,8 +203,8 @@ impl Readings {
                 continue;
             }
             let backslash = self.literal(end, '\\');
-            let second = self.each(&backslash, |place| self.literal(place, 'u'));
-            for (second, end) in self.each(&second, |place| self.digits(place, 16, 4..=4)) {
+            let second = each(&backslash, |place| self.literal(place, 'u'));
+            for (second, end) in each(&second, |place| self.digits(place, 16, 4..=4)) {
                 let pair = [first, second].map(|unit| u16::try_from(unit).unwrap_or_default());
                 if let Some(Ok(is)) = char::decode_utf16(pair).next() {
                     found.push(Reading { is, end });
@@ -254,7 +248,7 @@ impl Readings {
         &self,
         place: usize,
         radix: u32,
-        lengths: std::ops::RangeInclusive<usize>,
+        lengths: RangeInclusive<usize>,
     ) -> Vec<(u32, usize)> {
         let (mut found, mut numbers) = (Vec::new(), vec![(0, place)]);
         for length in 1..=*lengths.end() {
@@ -281,10 +275,6 @@ impl Readings {
         found.map(|reading| reading.end).collect()
     }
 
-    fn each<T>(&self, places: &[usize], next: impl Fn(usize) -> Vec<T>) -> Vec<T> {
-        places.iter().flat_map(|place| next(*place)).collect()
-    }
-
     /// What may begin at `place`, or nothing any more if too much has been looked at.
     fn look_at(&self, place: usize) -> &[Reading] {
         let readings = self.at(place);
@@ -298,6 +288,22 @@ impl Readings {
     fn spend(&self, effort: usize) {
         self.effort.set(self.effort.get().saturating_sub(effort));
     }
+}
+
+/// What a single character behind a backslash stands for.
+fn unescaped(c: char) -> Option<char> {
+    match c {
+        'b' => Some('\u{8}'),
+        'f' => Some('\u{c}'),
+        'n' => Some('\n'),
+        'r' => Some('\r'),
+        't' => Some('\t'),
+        c => c.is_ascii_punctuation().then_some(c),
+    }
+}
+
+fn each<T>(places: &[usize], next: impl Fn(usize) -> Vec<T>) -> Vec<T> {
+    places.iter().flat_map(|place| next(*place)).collect()
 }
 
 fn characters(numbers: Vec<(u32, usize)>) -> Vec<Reading> {

@@ -50,3 +50,5 @@ mod support;
 mod toml;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod variables;

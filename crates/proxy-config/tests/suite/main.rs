@@ -52,3 +52,5 @@ mod toml;
 mod trust;
 #[cfg(test)]
 mod variables;
+#[cfg(all(test, unix))]
+mod waiting;

@@ -52,5 +52,6 @@ mod toml;
 mod trust;
 #[cfg(test)]
 mod variables;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod waiting;

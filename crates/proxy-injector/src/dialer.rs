@@ -22,6 +22,7 @@ impl ScopeDialer {
         let ((connection, dialer), lease) = connect(
             self.scope.mechanism(),
             &decision,
+            target.endpoint(),
             target.deadline(),
             |way, left| {
                 let outlet = self.scope.outlet(&query, way, source, Revocation::Close);

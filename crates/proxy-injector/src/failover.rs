@@ -5,24 +5,31 @@ use std::time::Duration;
 
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
-use transport::{DialError, DialErrorKind, Hop, Phase, chain};
+use transport::{DialError, DialErrorKind, Endpoint, Hop, Overdue, Phase, chain};
 
 use crate::decision::{Choice, Decision, Way};
 use crate::mechanism::{Mechanism, endpoint};
 use crate::pool::Lease;
 
-/// Makes a connection, and returns the lease of the pool's proxy if it is through one. It is made by `attempt`, which gets the way to take and, if there may be several
-/// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
+/// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
+/// that it goes through, if it does.
+///
+/// `attempt` gets the way to take and, if there may be several attempts, the time that is left for
+/// them: that of the pool, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's
 /// fault: the next one is tried as well, and nobody is marked.
-pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
+pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     mechanism: &Mechanism,
     decision: &Decision,
+    target: &Endpoint,
     deadline: Option<Instant>,
     mut attempt: impl FnMut(Way, Option<Duration>) -> F,
-) -> Result<(T, Option<Lease>), E> {
+) -> Result<(T, Option<Lease>), E>
+where
+    E: Error + From<DialError> + 'static,
+{
     let config = match &decision.choice {
         Choice::Among(config) => config,
         Choice::Of(way) => return Ok((attempt(way.clone(), None).await?, None)),
@@ -53,10 +60,11 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
             }
         }
     }
-    match last_failure {
-        Some(error) => Err(error),
-        None => Ok((attempt(Way::Refused, None).await?, None)),
-    }
+    Err(last_failure.unwrap_or_else(|| {
+        // There was no time for a first attempt.
+        let overdue = Overdue::Whole(config.timeout());
+        DialError::timeout(Hop::Target(target.clone()), Phase::Route, overdue).into()
+    }))
 }
 
 /// Whose fault a failed attempt is.

@@ -110,10 +110,12 @@ impl ProxyInjector {
         // While this is held, no connection is handed out and no other reload begins.
         let mut live = lock(&self.live);
         let changes = compare(&self.settings(), &settings, &exchanges)?;
-        self.mechanism.start_over();
+        let old = self.mechanism.start_over();
         let stale = live.take_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
         drop(live);
+        // What somebody else has made may do anything when it is dropped.
+        drop(old);
         for connection in stale {
             connection.revoke();
         }

@@ -27,7 +27,7 @@ pub(crate) struct Mechanism {
     /// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
     pub(crate) trust: OnceLock<TlsTrust>,
     pub(crate) stack: Option<Stack>,
-    lanes: Mutex<HashMap<Option<ProxyConfig>, Lane>>,
+    lanes: Mutex<Lanes>,
     pools: Mutex<Pools>,
 }
 
@@ -36,6 +36,9 @@ struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
     standings: Standings,
 }
+
+/// The lanes made so far: through proxies, and that of direct connections.
+pub(crate) type Lanes = HashMap<Option<ProxyConfig>, Lane>;
 
 /// What the connections through one proxy, or all direct ones, have in common.
 #[derive(Clone)]
@@ -78,8 +81,8 @@ impl Mechanism {
             Way::Proxy(proxy) => Some(proxy),
             Way::Refused => return self.refusal(),
         };
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(&proxy.cloned()) {
+        let lanes = || self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes().get(&proxy.cloned()) {
             return lane.clone();
         }
         let trust = self.trust.get_or_init(TlsTrust::platform);
@@ -93,10 +96,11 @@ impl Mechanism {
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_built,
         };
-        if is_built {
-            lanes.insert(proxy.cloned(), lane.clone());
+        if !is_built {
+            return lane;
         }
-        lane
+        // Who was quicker has the one to share.
+        lanes().entry(proxy.cloned()).or_insert(lane).clone()
     }
 
     /// The lane that leads nowhere.
@@ -120,16 +124,16 @@ impl Mechanism {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// Builds every lane and every pool anew when it is next needed. Connections that are open are
-    /// not touched, and still count for the proxies that they are leased from.
-    pub(crate) fn start_over(&self) {
-        self.lanes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+    /// Builds every lane and every pool anew when it is next needed, and returns the lanes so far.
+    /// Connections that are open are not touched, and still count for the proxies that they are
+    /// leased from.
+    pub(crate) fn start_over(&self) -> Lanes {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *lanes);
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.made.clear();
         pools.standings.forget_marks();
+        old
     }
 
     fn dialer(

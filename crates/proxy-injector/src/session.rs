@@ -75,19 +75,26 @@ impl HttpSession {
     async fn send_once(
         &self,
         query: &RouteQuery,
+        target: &Target,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, HttpError> {
         let decision = query.decide(&self.scope.settings());
-        let (response, _lease) = connect(self.scope.mechanism(), &decision, None, |way, left| {
-            let client = self.client(query, way, decision.source());
-            let request = request.clone();
-            async move {
-                match left {
-                    Some(left) => client.send_within(request, left).await,
-                    None => client.send(request).await,
+        let (response, _lease) = connect(
+            self.scope.mechanism(),
+            &decision,
+            target.endpoint(),
+            None,
+            |way, left| {
+                let client = self.client(query, way, decision.source());
+                let request = request.clone();
+                async move {
+                    match left {
+                        Some(left) => client.send_within(request, left).await,
+                        None => client.send(request).await,
+                    }
                 }
-            }
-        })
+            },
+        )
         .await?;
         Ok(response)
     }
@@ -100,7 +107,7 @@ impl HttpTransport for HttpSession {
         let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
         let query = self.scope.query_for(Transport::Http, &target, is_tls);
         loop {
-            match self.send_once(&query, &request).await {
+            match self.send_once(&query, &target, &request).await {
                 Err(error) if is_unsent(&error, request.method()) => {}
                 outcome => return outcome,
             }
@@ -150,8 +157,12 @@ impl WsSession {
         let query = self.scope.query_for(Transport::WebSocket, target, is_tls);
         let decision = query.decide(&self.scope.settings());
         let source = decision.source();
-        let ((socket, dialer), lease) =
-            connect(self.scope.mechanism(), &decision, None, |way, left| {
+        let ((socket, dialer), lease) = connect(
+            self.scope.mechanism(),
+            &decision,
+            target.endpoint(),
+            None,
+            |way, left| {
                 let outlet = self.scope.outlet(&query, way, source, Revocation::Close);
                 let timeout = left.unwrap_or(outlet.timeout);
                 let client = WsClient::new(Arc::clone(&outlet.dialer), outlet.tls, timeout)
@@ -161,8 +172,9 @@ impl WsSession {
                     let socket = client.dial(request).await?;
                     Ok::<_, DialError>((socket, outlet.dialer))
                 }
-            })
-            .await?;
+            },
+        )
+        .await?;
         dialer.hold(lease);
         match dialer.opened.get() {
             Some(live) => Ok(CloseOnReroute::wrap(socket, Arc::clone(live))),

@@ -275,6 +275,8 @@ fn the_manifests_of_kubernetes_agree_with_each_other() {
     let configuration = text_at(&manifests[0], &["data", "cryptofeed.yaml"]).unwrap();
     assert!(configuration.contains("password_file: /run/secrets/proxy/password"));
     assert!(text.contains("mountPath: /run/secrets/proxy,"));
+    let pod = ["spec", "template", "spec", "enableServiceLinks"];
+    assert_eq!(text_at(&manifests[2], &pod).as_deref(), Some("false"));
     assert!(text_at(&manifests[1], &["stringData", "password"]).is_some());
     uses_a_proxy_for_everything(sources().with_text("ConfigMap", files.rebase(&configuration)));
 }
@@ -292,8 +294,11 @@ fn the_compose_file_gives_the_feed_its_files_and_no_way_out() {
         Some("./proxy_password")
     );
 
+    // A file that is mounted by itself would stay the old one.
+    assert!(text.contains("- ./config:/etc/cryptofeed:ro"));
+
     let files = Files::new("compose");
-    let configuration = deploy("cryptofeed.yaml");
+    let configuration = deploy("config/cryptofeed.yaml");
     assert!(configuration.contains("password_file: /run/secrets/proxy_password"));
     uses_a_proxy_for_everything(sources().with_text("file", files.rebase(&configuration)));
 }
@@ -305,6 +310,6 @@ fn the_unit_gives_the_program_its_password() {
     let variables = variables(&unit, &files);
     assert_eq!(variables.len(), 2);
     // The secret is where the unit says, not where the file does.
-    let configuration = sources().with_text("file.yaml", deploy("cryptofeed.yaml"));
+    let configuration = sources().with_text("file.yaml", deploy("config/cryptofeed.yaml"));
     uses_a_proxy_for_everything(configuration.with_env(variables));
 }

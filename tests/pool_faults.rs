@@ -1,6 +1,7 @@
 //! Whose fault a failure is, as far as a pool can tell.
 
 use std::future::pending;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -36,14 +37,17 @@ fn settings(rules: ConnectionProxies) -> ProxySettings {
     ProxySettings::enabled().with_default(rules)
 }
 
+/// A file without a certificate in it.
+const NO_AUTHORITIES: &str = "Cargo.toml";
+
 #[tokio::test]
 async fn a_member_that_cannot_be_trusted_is_passed_over() {
     let world = World::start().await;
     let a = world.proxy(ProxyKind::Https, 2).start().await.unwrap();
     let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
     for strategy in [PoolStrategy::RoundRobin, PoolStrategy::LeastConnections] {
-        let gone = server(&a).with_ca_file("/nonexistent/ca.pem");
-        let pool = pool([gone, server(&b)]).with_strategy(strategy);
+        let nobody = server(&a).with_ca_file(NO_AUTHORITIES).unwrap();
+        let pool = pool([nobody, server(&b)]).with_strategy(strategy);
         let injected = world.injector(settings(ConnectionProxies::both(pool)));
         let scope = injected.exchange("binance");
         for _ in 0..3 {
@@ -55,19 +59,23 @@ async fn a_member_that_cannot_be_trusted_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_session_recovers_when_the_authorities_of_its_proxy_are_back() {
+async fn a_session_recovers_when_a_reload_brings_the_authorities_of_its_proxy() {
     let world = World::start().await;
     let proxy = world.proxy(ProxyKind::Https, 2).start().await.unwrap();
     let path = env::temp_dir().join(format!("pool-faults-{}.pem", process::id()));
-    let proxy = ProxyConfig::from(server(&proxy).with_ca_file(&path));
-    let injected = world.injector(settings(ConnectionProxies::both(proxy)));
+    let trusting = |path: &Path| {
+        let proxy = ProxyConfig::from(server(&proxy).with_ca_file(path).unwrap());
+        settings(ConnectionProxies::both(proxy))
+    };
+    let injected = world.injector(trusting(Path::new(NO_AUTHORITIES)));
     let rest = injected.exchange("binance").http();
     let error = world.echo(&rest, BINANCE).await.unwrap_err();
     assert!(DialError::find(&error).unwrap().hop().is_proxy());
     world.ca.write_pem(&path).unwrap();
-    let answer = world.echo(&rest, BINANCE).await;
+    injected.injector.reload(trusting(&path)).unwrap();
+    // The file was read by then.
     fs::remove_file(&path).unwrap();
-    answer.unwrap();
+    world.echo(&rest, BINANCE).await.unwrap();
 }
 
 #[tokio::test]

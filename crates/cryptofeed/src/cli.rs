@@ -29,7 +29,7 @@ pub(crate) struct Cli {
         long,
         global = true,
         value_name = "FILTER",
-        env = "CRYPTOFEED_LOG",
+        env = logging::VARIABLE,
         hide_env_values = true,
         display_order = 100
     )]

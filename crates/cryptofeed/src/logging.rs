@@ -7,6 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::failure::Failure;
 
+/// The variable that says what to log.
+pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
+
 /// Our own crates from `INFO` on, all others from `WARN` on.
 pub(crate) const OURS: &str = "warn,cryptofeed=info,feeds=info,proxy_config=info,\
     proxy_injector=info,transport=info,transport_http=info,transport_tunnel=info,transport_ws=info";

@@ -1,99 +1,206 @@
-//! The files that a configuration names.
+//! The files that a configuration is, and those that it names.
+//!
+//! All of them are read here, each once, and within one span of time for all: a pipe without a
+//! writer or a mount that hangs must not hold up whoever loads a configuration.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::node::Node;
+/// How long all the files of a configuration may take to be read.
+const LIMIT: Duration = Duration::from_secs(10);
 
-/// The bytes that a file with a secret may have. No protocol carries as many.
-const MOST_SECRET_BYTES: u64 = 64 * 1024;
+/// How long a file may take at least, however long those before it took.
+const LEAST: Duration = Duration::from_millis(100);
 
-/// What some editors put before a text in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The bytes that a file may have.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Reads the secret in the file whose path is the value. The mark that editors put before it and the
-/// newlines that they and `echo` put after it are not part of it.
-pub(crate) fn read_secret(node: &Node<'_>) -> Option<Vec<u8>> {
-    let path = node.file_path()?;
-    let report = |problem: &dyn fmt::Display| {
-        node.report(format_args!("{} {problem}", Name::of(node, &path)));
-    };
-    let mut secret = Vec::new();
-    let read = File::open(&path)
-        .and_then(|file| file.take(MOST_SECRET_BYTES + 1).read_to_end(&mut secret));
-    if let Err(error) = read {
-        report(&format_args!("could not be read: {error}"));
-        return None;
-    }
-    if secret.len() as u64 > MOST_SECRET_BYTES {
-        report(&"is too large for a password: more than 64 KiB");
-        return None;
-    }
-    if secret.starts_with(b"\xFF\xFE") || secret.starts_with(b"\xFE\xFF") {
-        report(&"is UTF-16, which no proxy takes a password in; save it as UTF-8");
-        return None;
-    }
-    if let Some(text) = secret.strip_prefix(BYTE_ORDER_MARK) {
-        secret = text.to_owned();
-    }
-    while let Some(line) = secret.strip_suffix(b"\n") {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        secret.truncate(line.len());
-    }
-    if secret.is_empty() {
-        report(&"is empty");
-        return None;
-    }
-    Some(secret)
+/// The files that are read together.
+pub(crate) struct Files {
+    limit: Duration,
+    started: Instant,
+    outcomes: RefCell<HashMap<PathBuf, Outcome>>,
 }
 
-/// The value as the path of a file, which must be there.
-pub(crate) fn require_file(node: &Node<'_>) -> Option<PathBuf> {
-    let path = node.file_path()?;
-    let is_there = fs::metadata(&path).and_then(|file| match file.is_dir() {
-        true => Err(io::ErrorKind::IsADirectory.into()),
-        false => Ok(()),
-    });
-    match is_there {
-        Ok(()) => Some(path),
-        Err(error) => {
-            let name = Name::of(node, &path);
-            node.report(format_args!("{name} could not be read: {error}"));
-            None
+type Outcome = Result<Arc<[u8]>, Unread>;
+
+impl Default for Files {
+    fn default() -> Self {
+        Self::within(LIMIT)
+    }
+}
+
+impl Files {
+    fn within(limit: Duration) -> Self {
+        Self {
+            limit,
+            started: Instant::now(),
+            outcomes: RefCell::default(),
         }
     }
-}
 
-/// What an error calls a file.
-enum Name<'a> {
-    Path(&'a Path),
-    /// What is written may not be a path at all, but a misplaced secret.
-    FileIn(&'a Path),
-}
-
-impl<'a> Name<'a> {
-    fn of(node: &Node<'a>, path: &'a Path) -> Self {
-        let written = Path::new(node.as_text().unwrap_or_default());
-        let is_bare = written.components().count() == 1;
-        let has_folder = !is_bare && path.parent().is_some_and(Path::is_dir);
-        if written.is_absolute() || has_folder || path.exists() {
-            Self::Path(path)
-        } else {
-            Self::FileIn(node.folder().unwrap_or(Path::new("")))
+    /// The content of a file.
+    pub(crate) fn read(&self, path: &Path) -> Outcome {
+        if let Some(outcome) = self.outcomes.borrow().get(path) {
+            return outcome.clone();
         }
+        let left = self.limit.saturating_sub(self.started.elapsed());
+        let outcome = self.wait_for(path, left.max(LEAST));
+        let mut outcomes = self.outcomes.borrow_mut();
+        outcomes.insert(path.to_owned(), outcome.clone());
+        outcome
     }
-}
 
-impl fmt::Display for Name<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => write!(f, "{path:?}"),
-            Self::FileIn(folder) if folder.as_os_str().is_empty() => {
-                f.write_str("the file, looked for from the working directory,")
+    /// Reads on a thread of its own, which stays behind if it is not done in time.
+    fn wait_for(&self, path: &Path, limit: Duration) -> Outcome {
+        let (sender, steps) = mpsc::channel();
+        let owned = path.to_owned();
+        let failed = |error: &dyn fmt::Display, seen| Unread {
+            reason: error.to_string().into(),
+            seen,
+        };
+        thread::Builder::new()
+            .name("configuration file".to_owned())
+            .spawn(move || read(&owned, &sender))
+            .map_err(|error| failed(&error, Seen::default()))?;
+        let deadline = Instant::now() + limit;
+        let mut seen = Seen::default();
+        loop {
+            match steps.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Step::Seen(found)) => seen = found,
+                Ok(Step::Read(Ok(content))) => return Ok(content.into()),
+                Ok(Step::Read(Err(error))) => return Err(failed(&error, seen)),
+                Err(_) => {
+                    let seconds = self.limit.as_secs();
+                    let overdue = format_args!("it does not answer ({seconds} s)");
+                    return Err(failed(&overdue, seen));
+                }
             }
-            Self::FileIn(folder) => write!(f, "the file, looked for from {folder:?},"),
         }
+    }
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Unread {
+    reason: Arc<str>,
+    seen: Seen,
+}
+
+impl Unread {
+    /// What was found where the file should be.
+    pub(crate) fn seen(&self) -> Seen {
+        self.seen
+    }
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "could not be read: {}", self.reason)
+    }
+}
+
+/// What there is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) file: bool,
+    pub(crate) folder: bool,
+}
+
+/// How far the thread that reads a file is.
+enum Step {
+    Seen(Seen),
+    Read(io::Result<Vec<u8>>),
+}
+
+fn read(path: &Path, steps: &Sender<Step>) {
+    // Whoever has stopped waiting hears nothing of it.
+    let _ = steps.send(Step::Seen(Seen {
+        file: path.exists(),
+        folder: path.parent().is_some_and(Path::is_dir),
+    }));
+    let _ = steps.send(Step::Read(content(path)));
+}
+
+fn content(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let file = File::open(path)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other("it has more than 16 MiB"));
+    }
+    Ok(content)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    /// A pipe in the file system, which is gone when this is.
+    struct Pipe(PathBuf);
+
+    impl Pipe {
+        fn new(name: &str) -> Self {
+            let name = format!("proxy-config-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            let made = Command::new("mkfifo").arg(&path).status().unwrap();
+            assert!(made.success());
+            Self(path)
+        }
+    }
+
+    impl Drop for Pipe {
+        fn drop(&mut self) {
+            fs::remove_file(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_given_up_and_others_are_read_all_the_same() {
+        let (one, other) = (Pipe::new("one"), Pipe::new("other"));
+        let files = Files::within(Duration::ZERO);
+        for pipe in [&one, &other, &one] {
+            let unread = files.read(&pipe.0).unwrap_err();
+            assert_eq!(
+                unread.to_string(),
+                "could not be read: it does not answer (0 s)"
+            );
+            assert!(unread.seen().file && unread.seen().folder);
+        }
+        let manifest = Path::new("Cargo.toml");
+        assert_eq!(*files.read(manifest).unwrap(), *fs::read(manifest).unwrap());
+    }
+
+    #[test]
+    fn what_can_be_written_to_a_pipe_once_is_read_once() {
+        let pipe = Pipe::new("once");
+        let path = pipe.0.clone();
+        let writer = thread::spawn(move || fs::write(path, "s3cret"));
+        let files = Files::default();
+        for _ in 0..2 {
+            assert_eq!(&*files.read(&pipe.0).unwrap(), b"s3cret");
+        }
+        writer.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_given_up() {
+        let unread = Files::default().read(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(
+            unread.to_string(),
+            "could not be read: it has more than 16 MiB"
+        );
     }
 }

@@ -14,6 +14,7 @@
 
 mod ambient;
 mod blank;
+mod ca_file;
 mod connection_proxies;
 mod credentials;
 mod deserialize;
@@ -21,6 +22,7 @@ mod destination;
 mod error;
 mod exchange_id;
 mod exclusive;
+mod file_name;
 mod files;
 mod handshake_mode;
 mod json_schema;
@@ -36,6 +38,7 @@ mod read;
 mod read_pool;
 mod read_server;
 mod scheme;
+mod secret_file;
 mod settings;
 mod shape;
 mod sources;
@@ -43,6 +46,7 @@ mod suggestion;
 mod transport;
 
 pub use ambient::AmbientProxies;
+pub use ca_file::UnreadableFile;
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
 pub use destination::Destination;

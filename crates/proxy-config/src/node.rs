@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use config::{Map, Value, ValueKind};
 
 use crate::blank::Blanks;
 use crate::error::Problems;
+use crate::file_name::FileName;
+use crate::files::{Files, Seen};
 use crate::keys::index;
 use crate::suggestion::{unknown_key, unknown_word};
 
@@ -16,6 +19,7 @@ use crate::suggestion::{unknown_key, unknown_word};
 #[derive(Default)]
 pub(crate) struct Reading {
     pub(crate) problems: Problems,
+    pub(crate) files: Files,
     /// Keys without a value in the sections that others read.
     pub(crate) blanks: Blanks,
     /// The folders that the files are in, by what origins call the files.
@@ -241,8 +245,38 @@ impl<'a> Node<'a> {
         )
     }
 
+    /// The content of the file whose path is the value, as [`file_path`](Self::file_path) has it.
+    /// Within one load, each file is read once, and all of them within 10 seconds.
+    #[must_use]
+    pub fn read_file(&self) -> Option<Arc<[u8]>> {
+        let path = self.file_path()?;
+        let read = self.reading.files.read(&path);
+        read.map_err(|unread| {
+            let name = self.file_name(&path, unread.seen());
+            self.report(format_args!("{name} {unread}"));
+        })
+        .ok()
+    }
+
+    /// Notes that something is wrong with a file that [was read](Self::read_file).
+    pub(crate) fn report_file(&self, problem: impl fmt::Display) {
+        let seen = Seen {
+            file: true,
+            folder: true,
+        };
+        if let Some(path) = self.file_path() {
+            let name = self.file_name(&path, seen);
+            self.report(format_args!("{name} {problem}"));
+        }
+    }
+
+    fn file_name<'b>(&'b self, path: &'b Path, seen: Seen) -> FileName<'b> {
+        let written = Path::new(self.as_text().unwrap_or_default());
+        FileName::of(path, written, self.folder(), seen)
+    }
+
     /// The folder of the file that the value stands in.
-    pub(crate) fn folder(&self) -> Option<&'a Path> {
+    fn folder(&self) -> Option<&'a Path> {
         // The name of a file, a line and a column.
         let (line, _) = self.origin()?.rsplit_once(':')?;
         let (name, _) = line.rsplit_once(':')?;

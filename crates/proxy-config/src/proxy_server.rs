@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::ca_file::{CaFile, UnreadableFile};
 use crate::handshake_mode::HandshakeMode;
 use crate::proxy_url::ProxyUrl;
 
@@ -14,14 +15,14 @@ use crate::proxy_url::ProxyUrl;
 /// use proxy_config::{ProxyServer, ProxyUrl};
 ///
 /// let url: ProxyUrl = "https://alice:secret@proxy.example:8443".parse()?;
-/// let server = ProxyServer::new(url).with_ca_file("/etc/ssl/proxy-ca.pem");
+/// let server = ProxyServer::new(url).with_quick_ack(true);
 /// assert_eq!(server.to_string(), "https://***@proxy.example:8443");
 /// # Ok::<(), proxy_config::ProxyUrlError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyServer {
     url: ProxyUrl,
-    ca_file: Option<PathBuf>,
+    ca_file: Option<CaFile>,
     handshake: HandshakeMode,
     quick_ack: bool,
 }
@@ -39,10 +40,17 @@ impl ProxyServer {
     }
 
     /// The same proxy, trusted as well if an authority in this PEM file vouches for it. Of no
-    /// consequence to a scheme without TLS.
-    #[must_use]
-    pub fn with_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.ca_file = Some(path.into());
+    /// consequence to a scheme without TLS. The file is read now, and never again.
+    ///
+    /// # Errors
+    /// [`UnreadableFile`] if the file cannot be read, within 10 seconds. What is in it is not looked
+    /// at.
+    pub fn with_ca_file(self, path: impl Into<PathBuf>) -> Result<Self, UnreadableFile> {
+        Ok(self.with_authorities(CaFile::read(path.into())?))
+    }
+
+    pub(crate) fn with_authorities(mut self, file: CaFile) -> Self {
+        self.ca_file = Some(file);
         self
     }
 
@@ -72,7 +80,13 @@ impl ProxyServer {
     /// are trusted anyway.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
-        self.ca_file.as_deref()
+        self.ca_file.as_ref().map(CaFile::path)
+    }
+
+    /// What was in [`ca_file`](Self::ca_file) when it was read.
+    #[must_use]
+    pub fn ca_pem(&self) -> Option<&[u8]> {
+        self.ca_file.as_ref().map(CaFile::pem)
     }
 
     /// How the proxy is asked for tunnels.
@@ -90,7 +104,7 @@ impl ProxyServer {
     /// The fields, for a map that may have others.
     pub(crate) fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("url", &self.url)?;
-        if let Some(path) = &self.ca_file {
+        if let Some(path) = self.ca_file() {
             map.serialize_entry("tls", &Tls { ca_file: path })?;
         }
         if self.handshake != HandshakeMode::default() {

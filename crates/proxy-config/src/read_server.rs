@@ -1,15 +1,14 @@
 //! Reading one proxy: where it is, how to log in, whom to trust, how to speak with it.
 
-use std::path::PathBuf;
-
+use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
-use crate::files::{read_secret, require_file};
 use crate::handshake_mode::HandshakeMode;
 use crate::keys::Content;
 use crate::node::{Node, Table};
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 use crate::scheme::Scheme;
+use crate::secret_file::read_secret;
 
 /// How the socket to a proxy comes about.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
         .with_handshake(handshake?)
         .with_quick_ack(quick_ack?);
     Some(match ca_file {
-        Some(path) => server.with_ca_file(path?),
+        Some(file) => server.with_authorities(file?),
         None => server,
     })
 }
@@ -121,7 +120,7 @@ fn quick_ack(node: &Node<'_>, reach: Reach) -> Option<bool> {
 }
 
 /// The file of a `tls` table, which only an https proxy has a use for.
-fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<PathBuf> {
+fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<CaFile> {
     let file = tls.table(&Content::Tls.names())?.required("ca_file")?;
     if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {
         let scheme = url.scheme();
@@ -130,5 +129,6 @@ fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<PathBuf> {
         ));
         return None;
     }
-    require_file(&file)
+    let pem = file.read_file()?;
+    Some(CaFile::new(file.file_path()?, pem))
 }

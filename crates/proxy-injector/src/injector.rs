@@ -99,13 +99,12 @@ impl ProxyInjector {
     /// - Kept REST connections are closed. A request that has been sent is answered where it is.
     /// - A pool starts over with all its members.
     ///
-    /// A route that led through a proxy and is direct now is told by a `WARN` line.
+    /// A route that led through a proxy, or was refused, and is direct now is told by a `WARN` line.
     ///
     /// # Errors
-    /// [`ReloadError`] if connections that pass a proxy would become direct because something is
-    /// missing: a rule, or all of them; or if the settings have rules and do not say whether they
-    /// are enabled.
-    /// The old settings stay. Only `direct` and `enabled: false` make such a route direct.
+    /// [`ReloadError`] if such a route would become direct because something is missing: a rule, all
+    /// of them, or that they are strict; or if the settings have rules and do not say whether they
+    /// are enabled. The old settings stay. Only `direct` and `enabled: false` make a route direct.
     pub fn reload(&self, settings: ProxySettings) -> Result<Vec<RouteChange>, ReloadError> {
         let exchanges = lock(&self.exchanges).clone();
         // While this is held, no connection is handed out and no other reload begins.
@@ -123,8 +122,9 @@ impl ProxyInjector {
             tracing::warn!(
                 exchange = change.exchange().map_or(ANY_OTHER, ExchangeId::as_str),
                 transport = %change.transport(),
+                before = %change.before().route(),
                 source = %change.after().source(),
-                "connections that passed a proxy are direct now"
+                "connections are direct now"
             );
         }
         Ok(changes)

@@ -55,10 +55,10 @@ impl RouteChange {
         &self.after
     }
 
-    /// Whether connections that passed a proxy before are direct now.
+    /// Whether connections are direct now that passed a proxy before, or were refused.
     #[must_use]
     pub fn exposes(&self) -> bool {
-        self.before.is_proxied() && self.after.route() == Route::Direct
+        self.before.route() != Route::Direct && self.after.route() == Route::Direct
     }
 }
 
@@ -68,8 +68,8 @@ impl RouteChange {
 pub enum ReloadError {
     /// They have rules, but nobody said whether they are enabled.
     NotEnabled,
-    /// They lack what made these routes lead through a proxy: there is no rule any longer, and
-    /// nobody said `direct`.
+    /// They lack what kept these routes from being direct: there is no rule any longer, and nobody
+    /// said `direct`.
     Lost(Vec<RouteChange>),
 }
 
@@ -78,7 +78,7 @@ impl fmt::Display for ReloadError {
         let Self::Lost(routes) = self else {
             return f.write_str("apply settings that do not say whether they are enabled");
         };
-        f.write_str("apply settings without a proxy for what passes one now: ")?;
+        f.write_str("apply settings that make direct, without a word, what is not: ")?;
         for (index, change) in routes.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             let exchange = change
@@ -165,10 +165,4 @@ fn any_other(named: &BTreeSet<&ExchangeId>) -> Option<ExchangeId> {
 
 fn nowhere() -> Endpoint {
     Endpoint::new(Host::Domain(NOWHERE.to_owned()), 443)
-}
-
-impl Decision {
-    fn is_proxied(&self) -> bool {
-        matches!(self.route(), Route::Proxy(_) | Route::Pool(_))
-    }
 }

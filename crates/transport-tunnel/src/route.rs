@@ -69,8 +69,8 @@ fn tunnel(
     Ok(match url.scheme() {
         Scheme::Http => Arc::new(ConnectTunnel::new(url, inner).with_handshake(mode)),
         Scheme::Https => {
-            let trust = match server.ca_file() {
-                Some(path) => &trust.clone().with_ca_file(path)?,
+            let trust = match server.ca_file().zip(server.ca_pem()) {
+                Some((path, pem)) => &trust.clone().with_file_content(path, pem)?,
                 None => trust,
             };
             let tls = TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]));

@@ -47,7 +47,12 @@ impl TlsTrust {
     pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, TrustError> {
         let path = path.as_ref();
         let pem = std::fs::read(path).map_err(|error| TrustError::new(path, error))?;
-        self.with_ca_pem(&pem)
+        self.with_file_content(path, &pem)
+    }
+
+    /// These authorities and those of a PEM file that was read already.
+    pub(crate) fn with_file_content(self, path: &Path, pem: &[u8]) -> Result<Self, TrustError> {
+        self.with_ca_pem(pem)
             .map_err(|error| TrustError::new(path, error))
     }
 

@@ -19,9 +19,13 @@ use transport_tunnel::TlsTrust;
 pub(crate) use self::address::Address;
 pub(crate) use self::feeds::{ConfiguredFeed, Venue};
 use crate::failure::Failure;
+use crate::logging;
 
 /// The file that is read if none is named.
 const DEFAULT_FILE: &str = "cryptofeed.yaml";
+
+/// The variable that names the file.
+const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
 
 /// What to write in the absence of any feed.
 const MINIMAL: &str = "\
@@ -47,7 +51,7 @@ pub(crate) struct ConfigurationArgs {
     #[arg(
         long,
         value_name = "PATH",
-        env = "CRYPTOFEED_CONFIG",
+        env = FILE_VARIABLE,
         hide_env_values = true,
         verbatim_doc_comment
     )]
@@ -92,12 +96,20 @@ impl ConfigurationArgs {
         let file = self.file();
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
-            .with_section(tls::SECTION);
+            .with_section(tls::SECTION)
+            .with_variable(FILE_VARIABLE)
+            .with_variable(logging::VARIABLE);
         if let Some(file) = file {
             tracing::info!(file = %file.display(), "configuration file");
             sources = sources.with_file(file);
         }
-        Ok(Configuration::of(sources.with_process_env().merge())?)
+        let document = sources.with_process_env().merge();
+        let ignored = document.ignored_variables();
+        if !ignored.is_empty() {
+            let variables = ignored.join(", ");
+            tracing::info!(variables, "environment variables that others set; ignored");
+        }
+        Ok(Configuration::of(document)?)
     }
 }
 

@@ -1,10 +1,7 @@
 //! The section `tls`.
 
-use std::error::Error;
-
 use proxy_config::Node;
 use serde_json::{Value, json};
-use transport::chain;
 use transport_tunnel::TlsTrust;
 
 use super::keys::{Key, names, table};
@@ -25,16 +22,9 @@ pub(super) fn schema() -> Value {
 /// The platform's certificate authorities and those of `ca_file`, if there is one.
 pub(super) fn read(node: &Node<'_>) -> Option<TlsTrust> {
     let ca_file = node.table(&names(&KEYS))?.field("ca_file")?;
+    let pem = ca_file.read_file()?;
     TlsTrust::platform()
-        .with_ca_file(ca_file.file_path()?)
-        .map_err(|error| ca_file.report(cause(&error)))
+        .with_ca_pem(&pem)
+        .map_err(|error| ca_file.report(format_args!("cannot be used: {error}")))
         .ok()
-}
-
-/// Why the file cannot be used, without its path, which may be a misplaced secret.
-fn cause(error: &(dyn Error + 'static)) -> String {
-    match error.source() {
-        Some(cause) => format!("cannot be used: {}", chain(cause)),
-        None => "cannot be used".to_owned(),
-    }
 }

@@ -84,6 +84,46 @@ fn a_key_with_nothing_after_it_is_refused_in_every_section() {
 }
 
 #[test]
+fn a_misspelt_variable_is_refused() {
+    for (name, nearest) in [
+        ("CRYPTOFEED_PORXY", "CRYPTOFEED_PROXY"),
+        ("CRYPTOFEED_CONFG", "CRYPTOFEED_CONFIG"),
+        ("CRYPTOFEED_LGO", "CRYPTOFEED_LOG"),
+        ("CRYPTOFEED_TSL_CA_FILE", "CRYPTOFEED_TLS_CA_FILE"),
+    ] {
+        let check = Workspace::new().output(&["check"], &[(name, "socks5h://u:s3cret@h:1")]);
+        assert_eq!(check.code, Some(2));
+        let expected = format!("{name}: unknown variable; did you mean {nearest}?");
+        assert!(check.stderr.contains(&expected), "{}", check.stderr);
+        assert!(!check.stderr.contains("s3cret"), "{}", check.stderr);
+    }
+}
+
+#[test]
+fn the_variables_of_a_service_are_ignored_with_one_line() {
+    let variables = [
+        ("CRYPTOFEED_PROXY_SERVICE_HOST", "10.96.12.7"),
+        ("CRYPTOFEED_PROXY_SERVICE_PORT", "1080"),
+        ("CRYPTOFEED_PROXY_PORT", "tcp://10.96.12.7:1080"),
+        ("CRYPTOFEED_HTTP_TIMEOUT", "10"),
+    ];
+    let check = Workspace::new().output(&["check"], &variables);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    let lines: Vec<_> = check
+        .stderr
+        .lines()
+        .filter(|line| line.contains("ignored"))
+        .collect();
+    let [line] = &*lines else {
+        panic!("{}", check.stderr);
+    };
+    assert!(line.contains("INFO"), "{line}");
+    for (name, _) in variables {
+        assert!(line.contains(name), "{line}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
     let workspace = Workspace::new();
     workspace.file(

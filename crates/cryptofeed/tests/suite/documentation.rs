@@ -96,7 +96,7 @@ fn every_command_line_in_the_documentation_is_understood() {
 #[test]
 fn the_configuration_to_deploy_is_one_that_runs() {
     let workspace = Workspace::new();
-    let text = fs::read_to_string(path("docs/deploy/cryptofeed.yaml")).unwrap();
+    let text = fs::read_to_string(path("docs/deploy/config/cryptofeed.yaml")).unwrap();
     workspace.file("password", "0123\n");
     workspace.file(
         "cryptofeed.yaml",

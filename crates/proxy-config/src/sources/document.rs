@@ -34,16 +34,31 @@ use crate::settings::ProxySettings;
 pub struct Document {
     value: Value,
     settings: ProxySettings,
+    ignored: Vec<String>,
     reading: Reading,
 }
 
 impl Document {
-    pub(super) fn new(value: Value, settings: ProxySettings, reading: Reading) -> Self {
+    pub(super) fn new(
+        value: Value,
+        settings: ProxySettings,
+        ignored: Vec<String>,
+        reading: Reading,
+    ) -> Self {
         Self {
             value,
             settings,
+            ignored,
             reading,
         }
+    }
+
+    /// The names of variables with our prefix that were passed over, sorted: those that Kubernetes
+    /// writes for a Service whose name begins like ours, and those of the Python cryptofeed that say
+    /// nothing about proxies.
+    #[must_use]
+    pub fn ignored_variables(&self) -> &[String] {
+        &self.ignored
     }
 
     /// Reads a section, `None` if it is not set.

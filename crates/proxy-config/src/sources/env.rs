@@ -5,12 +5,17 @@
 //! path wins, as it is the more specific: `CRYPTOFEED_PROXY_DEFAULT` sets what
 //! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not. An item of a list is named by its place, counted
 //! from 0. Where a table or a list may stand, a value that begins like JSON is JSON.
+//!
+//! Any other name with our prefix is an error: a misspelt one would leave connections direct. Only
+//! what [Kubernetes](super::service) and [the original](super::original) put there is passed over.
 
 use std::ffi::OsString;
 use std::fmt;
 
 use config::{Map, Value};
 
+use super::original::{is_harmless, replacement};
+use super::service::Services;
 use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
 use crate::exclusive::are_exclusive;
@@ -28,16 +33,50 @@ struct Variable<'a> {
     value: &'a OsString,
 }
 
-/// One document per variable that names one of `sections`, the least specific first.
-pub(super) fn documents(
+/// What variables mean.
+#[derive(Default)]
+pub(super) struct Environment {
+    /// One document per variable that sets something, the least specific first.
+    pub(super) documents: Vec<Value>,
+    /// The names of the variables that were passed over.
+    pub(super) ignored: Vec<String>,
+}
+
+/// Reads the variables that begin with our prefix. Each names one of `sections` or is one of the
+/// `others`, whose readers are elsewhere.
+pub(super) fn read(
     variables: &[(String, OsString)],
     sections: &[&str],
+    others: &[String],
     problems: &Problems,
-) -> Vec<Value> {
-    let mut variables: Vec<_> = variables
-        .iter()
-        .filter_map(|(name, value)| Variable::parse(name, value, sections))
-        .collect();
+) -> Environment {
+    let services = Services::of(variables);
+    let mut environment = Environment::default();
+    let mut ours = Vec::new();
+    for (name, value) in variables {
+        let upper = name.to_ascii_uppercase();
+        let Some(rest) = upper.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if services.have(name, value) || is_harmless(rest) {
+            environment.ignored.push(name.clone());
+        } else if let Some(variable) = Variable::parse(name, value, sections) {
+            ours.push(variable);
+        } else if let Some(replacement) = replacement(rest) {
+            let problem = format!(
+                "a variable of the Python cryptofeed, without effect here; set {replacement} instead"
+            );
+            problems.report("", Some(name), problem);
+        } else if !others.contains(name) {
+            problems.report("", Some(name), unknown_name(rest, sections, others));
+        }
+    }
+    environment.ignored.sort_unstable();
+    environment.documents = documents(ours, problems);
+    environment
+}
+
+fn documents(mut variables: Vec<Variable<'_>>, problems: &Problems) -> Vec<Value> {
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
     let mut documents = Vec::new();
     for (place, variable) in variables.iter().enumerate() {
@@ -145,6 +184,33 @@ impl<'a> Variable<'a> {
             .iter()
             .fold(self.section.to_owned(), |path, key| join(&path, key));
         problems.report(&path, Some(self.name), problem);
+    }
+}
+
+/// What to say about a variable that names no section and nothing else that is known. `rest` is its
+/// name without the prefix.
+fn unknown_name(rest: &str, sections: &[&str], others: &[String]) -> String {
+    let sections: Vec<_> = sections
+        .iter()
+        .map(|name| name.to_ascii_uppercase())
+        .collect();
+    let others = others.iter().filter_map(|name| name.strip_prefix(PREFIX));
+    let names: Vec<_> = sections.iter().map(String::as_str).chain(others).collect();
+    let mut known: Vec<_> = names.iter().map(ToString::to_string).collect();
+    // The section alone may be misspelt.
+    let path = rest.split_once('_').map(|(_, path)| path);
+    if let Some(path) = path.filter(|path| !path.starts_with('_')) {
+        known.extend(sections.iter().map(|section| format!("{section}_{path}")));
+    }
+    let mut paths = Vec::new();
+    add_paths(&mut paths, "", &Content::Settings);
+    known.extend(paths.iter().map(|path| format!("PROXY_{path}")));
+    match nearest(rest, known.into_iter()) {
+        Some(name) => format!("unknown variable; did you mean {PREFIX}{name}?"),
+        None => {
+            let names = names.join(", ");
+            format!("unknown variable; what follows {PREFIX} must be or begin with one of {names}")
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Files as sources.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use config::{Value, ValueKind};
@@ -60,8 +59,10 @@ impl File {
                     report(&name, &"expected a .yaml, .yml, .toml or .json file");
                     return None;
                 };
-                let text = fs::read_to_string(path)
-                    .map_err(|error| report(&name, &format_args!("could not be read: {error}")));
+                let content = reading.files.read(path);
+                let content = content.map_err(|unread| report(&name, &unread)).ok()?;
+                let text = String::from_utf8(content.to_vec())
+                    .map_err(|_| report(&name, &"is not UTF-8; save it as UTF-8"));
                 (format, text.ok()?)
             }
             Self::InMemory { name, text } => {

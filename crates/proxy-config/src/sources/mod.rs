@@ -9,7 +9,9 @@ mod json;
 mod lines;
 mod loaded;
 mod merge;
+mod original;
 mod origins;
+mod service;
 mod toml;
 mod yaml;
 
@@ -67,6 +69,7 @@ const PREFIX: &str = "CRYPTOFEED_";
 #[derive(Clone, Default)]
 pub struct Sources {
     sections: Vec<String>,
+    variables: Vec<String>,
     code: Option<ProxySettings>,
     files: Vec<File>,
     environment: Vec<(String, OsString)>,
@@ -84,6 +87,14 @@ impl Sources {
     #[must_use]
     pub fn with_section(mut self, name: impl Into<String>) -> Self {
         self.sections.push(name.into());
+        self
+    }
+
+    /// Adds an environment variable that the program reads by itself, such as `CRYPTOFEED_CONFIG`. A
+    /// variable with our prefix that nobody added and that names no section is an error.
+    #[must_use]
+    pub fn with_variable(mut self, name: impl Into<String>) -> Self {
+        self.variables.push(name.into());
         self
     }
 
@@ -114,9 +125,11 @@ impl Sources {
         self
     }
 
-    /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` and
-    /// the name of a section are looked at, where case makes no difference, and those of
-    /// [`AmbientProxies`] if `proxy.from_env` asks for them.
+    /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` are
+    /// looked at, where case makes no difference, and those of [`AmbientProxies`] if
+    /// `proxy.from_env` asks for them. What follows `CRYPTOFEED_` is a section, with the keys within
+    /// it or without; any other name is an error, unless somebody [added](Self::with_variable) it or
+    /// [others](Document::ignored_variables) put it there.
     #[must_use]
     pub fn with_env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -163,11 +176,13 @@ impl Sources {
             .collect();
         let mut documents: Vec<_> = self.code.iter().filter_map(code::document).collect();
         documents.extend(self.files.iter().filter_map(|file| file.document(&reading)));
-        documents.extend(env::documents(
+        let environment = env::read(
             &self.environment,
             &sections,
+            &self.variables,
             &reading.problems,
-        ));
+        );
+        documents.extend(environment.documents);
 
         let mut layers = config::Config::builder();
         for document in &documents {
@@ -185,7 +200,7 @@ impl Sources {
             }
         };
         let settings = self.read_settings(&document, &reading);
-        Document::new(document, settings, reading)
+        Document::new(document, settings, environment.ignored, reading)
     }
 
     fn read_settings(&self, document: &Value, reading: &Reading) -> ProxySettings {
@@ -219,6 +234,7 @@ impl fmt::Debug for Sources {
         let variables = self.environment.iter().map(|(name, _)| name);
         f.debug_struct("Sources")
             .field("sections", &self.sections)
+            .field("variables", &self.variables)
             .field("code", &self.code)
             .field("files", &self.files)
             .field("environment", &variables.collect::<Vec<_>>())

@@ -168,7 +168,7 @@ fn a_chain_made_in_code_survives_being_merged() {
     let chain = proxy("socks5h://exit:9")
         .with_via([
             server("http://u:p@a:1"),
-            server("https://b:2").with_ca_file("Cargo.toml"),
+            server("https://b:2").with_ca_file("Cargo.toml").unwrap(),
         ])
         .with_timeout_seconds(7)
         .unwrap();

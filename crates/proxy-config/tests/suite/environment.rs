@@ -226,22 +226,18 @@ fn a_timeout_that_is_no_whole_number_or_has_no_url_is_refused() {
 }
 
 #[test]
-fn other_variables_are_left_alone() {
+fn variables_without_our_prefix_are_left_alone() {
     let sources = Sources::new().with_env([
-        ("CRYPTOFEED_CONFIG", "/etc/cryptofeed.yaml"),
-        ("CRYPTOFEED_LOG", "debug"),
-        ("CRYPTOFEED_HTTP_PROXY", "nonsense"),
-        ("CRYPTOFEED_PROXYING", "nonsense"),
-        (
-            "CRYPTOFEED_FEEDS_BINANCE",
-            "no section of that name was added",
-        ),
         ("HTTP_PROXY", "http://ambient:1"),
         ("ALL_PROXY", "socks5://ambient:1"),
+        ("CRYPTOFEEDS_PROXY", "nonsense"),
+        ("CRYPTOFEED", "nonsense"),
         ("PATH", "/bin"),
     ]);
+    let document = sources.merge();
+    assert!(document.ignored_variables().is_empty());
     assert_eq!(
-        sources.load().unwrap().into_settings(),
+        document.into_loaded().unwrap().into_settings(),
         ProxySettings::default()
     );
 }

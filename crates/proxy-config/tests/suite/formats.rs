@@ -104,7 +104,8 @@ fn variables(folder: &Folder) -> Vec<(String, String)> {
 fn code(folder: &Folder) -> ProxySettings {
     let url = |url: &str| url.parse().unwrap();
     let websocket = ProxyServer::new(url("https://0042:s3cret@proxy.example:8443"))
-        .with_ca_file(folder.path("ca.pem"));
+        .with_ca_file(folder.path("ca.pem"))
+        .unwrap();
     let via = ["http://near.example:3128", "socks4a://bob@far.example:1080"]
         .map(|hop| ProxyServer::new(url(hop)));
     let websocket = ProxyConfig::from(websocket)

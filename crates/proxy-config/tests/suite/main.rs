@@ -50,3 +50,8 @@ mod support;
 mod toml;
 #[cfg(test)]
 mod trust;
+#[cfg(test)]
+mod variables;
+#[cfg(test)]
+#[cfg(unix)]
+mod waiting;

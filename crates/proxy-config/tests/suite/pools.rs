@@ -79,7 +79,11 @@ fn every_part_of_a_pool_can_be_configured() {
             .with_weight(2)
             .unwrap(),
         member("socks5h://u:p@b:1"),
-        PoolMember::new(server("https://u:s3cret@c:3").with_ca_file(folder.path("ca.pem"))),
+        PoolMember::new(
+            server("https://u:s3cret@c:3")
+                .with_ca_file(folder.path("ca.pem"))
+                .unwrap(),
+        ),
         member("http://d:4")
             .with_weight(100)
             .unwrap()
@@ -100,7 +104,9 @@ fn every_part_of_a_pool_can_be_configured() {
          via http://gate:5"
     );
     let exit = expected.through(&expected.members()[2]);
-    let through = server("https://u:s3cret@c:3").with_ca_file(folder.path("ca.pem"));
+    let through = server("https://u:s3cret@c:3")
+        .with_ca_file(folder.path("ca.pem"))
+        .unwrap();
     let through = ProxyConfig::from(through).with_via(expected.via().to_vec());
     assert_eq!(exit, through.with_timeout_seconds(20).unwrap());
 }
@@ -430,7 +436,7 @@ fn variables_for_a_proxy_and_for_a_pool_in_the_same_place_are_refused() {
 fn a_pool_made_in_code_survives_being_merged() {
     let made = PoolConfig::new([
         PoolMember::new(server("http://u:s3cret@a:1").with_quick_ack(true)),
-        PoolMember::new(server("https://b:2").with_ca_file("Cargo.toml"))
+        PoolMember::new(server("https://b:2").with_ca_file("Cargo.toml").unwrap())
             .with_enabled(false)
             .with_weight(9)
             .unwrap(),

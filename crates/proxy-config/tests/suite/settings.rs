@@ -38,13 +38,15 @@ fn a_timeout_is_from_1_to_300_seconds() {
 #[test]
 fn a_way_through_several_proxies_tells_them_all_and_no_secrets() {
     let server = |url: &str| ProxyServer::new(url.parse().unwrap());
-    let exit = server("https://u:s3cret@exit:1").with_ca_file("ca.pem");
+    let exit = server("https://u:s3cret@exit:1")
+        .with_ca_file("Cargo.toml")
+        .unwrap();
     let way = proxy("http://replaced:9")
         .with_server(exit.clone())
         .with_via([server("socks5h://u:s3cret@near:1"), server("http://far:2")]);
     assert_eq!(way.server(), &exit);
     assert_eq!(way.url(), exit.url());
-    assert_eq!(way.server().ca_file(), Some(Path::new("ca.pem")));
+    assert_eq!(way.server().ca_file(), Some(Path::new("Cargo.toml")));
     assert_eq!(way.via()[1], server("http://far:2"));
     assert_eq!(
         way.to_string(),
@@ -54,7 +56,7 @@ fn a_way_through_several_proxies_tells_them_all_and_no_secrets() {
         serde_json::to_value(&way).unwrap(),
         json!({
             "url": "https://***@exit:1",
-            "tls": {"ca_file": "ca.pem"},
+            "tls": {"ca_file": "Cargo.toml"},
             "via": [{"url": "socks5h://***@near:1"}, {"url": "http://far:2"}],
             "timeout_seconds": 30,
         })

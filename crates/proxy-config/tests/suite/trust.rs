@@ -18,13 +18,19 @@ fn http(settings: &ProxySettings) -> &ProxyConfig {
 #[test]
 fn a_ca_file_is_found_from_the_folder_of_the_file_that_names_it() {
     let folder = Folder::new();
-    let ca_file = folder.write("etc/tls/ca.pem", "");
+    let ca_file = folder.write("etc/tls/ca.pem", "a certificate");
     let file = folder.write(
         "etc/a.yaml",
         "proxy: {default: {http: {url: https://h:1, tls: {ca_file: tls/ca.pem}}}}",
     );
     let loaded = enabled().with_file(file).load().unwrap();
-    assert_eq!(http(loaded.settings()).server().ca_file(), Some(&*ca_file));
+    let server = http(loaded.settings()).server().clone();
+    assert_eq!(server.ca_file(), Some(&*ca_file));
+    // It was read, and is not needed any longer.
+    folder.write("etc/tls/ca.pem", "another one");
+    assert_eq!(server.ca_pem(), Some(&b"a certificate"[..]));
+    let again = ProxyServer::new(server.url().clone()).with_ca_file(ca_file);
+    assert_ne!(again.unwrap(), server, "the authorities are others");
 }
 
 #[test]
@@ -34,7 +40,9 @@ fn a_ca_file_may_come_from_a_variable_or_from_code() {
         ("_DEFAULT__HTTP__TLS__CA_FILE", "Cargo.toml"),
     ];
     let from_env = enabled().with_env(named(&variables)).load().unwrap();
-    let server = ProxyServer::new("https://h:1".parse().unwrap()).with_ca_file("Cargo.toml");
+    let server = ProxyServer::new("https://h:1".parse().unwrap())
+        .with_ca_file("Cargo.toml")
+        .unwrap();
     let code = ProxySettings::enabled()
         .with_default(ConnectionProxies::default().with_http(ProxyConfig::from(server)));
     let from_code = Sources::new().with_code(code.clone()).load().unwrap();
@@ -61,7 +69,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
                 ("_DEFAULT__HTTP__TLS__CA_FILE", "src"),
             ],
             "proxy.default.http.tls.ca_file (from CRYPTOFEED_PROXY_DEFAULT__HTTP__TLS__CA_FILE): \
-             \"src\" could not be read: is a directory",
+             \"src\" could not be read: Is a directory (os error 21)",
         ),
         (
             [
@@ -83,6 +91,23 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
         let sources = enabled().with_env(named(&variables));
         assert_eq!(messages(sources.load()), [error]);
     }
+}
+
+#[test]
+fn a_ca_file_of_code_is_read_at_once() {
+    let server = ProxyServer::new("https://u:s3cret@h:1".parse().unwrap());
+    let error = server.clone().with_ca_file("none.pem").unwrap_err();
+    assert_eq!(error.path(), Path::new("none.pem"));
+    let shown = error.to_string();
+    assert!(
+        shown.starts_with("\"none.pem\" could not be read: No such file"),
+        "{shown}"
+    );
+    let server = server.with_ca_file("Cargo.toml").unwrap();
+    let content = std::fs::read("Cargo.toml").unwrap();
+    assert_eq!(server.ca_pem(), Some(&*content));
+    let debug = format!("{server:?}");
+    assert!(debug.contains("ca_file: Some(\"Cargo.toml\")"), "{debug}");
 }
 
 #[test]

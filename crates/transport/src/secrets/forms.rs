@@ -9,12 +9,19 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 /// depend on what stands around it.
 const TELLING: usize = 4;
 
+/// A longer form is told by so many of its first characters,
+const LONGEST_FORM: usize = 256;
+/// which these bytes of a secret are enough for, however they are written.
+const LONGEST_SECRET: usize = 4 * LONGEST_FORM;
+
 /// One way to write a secret, without regard to case: its characters, folded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Form(Box<[char]>);
 
 /// All ways to write what a login consists of, escapes aside. None is empty.
 pub(super) fn of_login(username: &[u8], password: &[u8]) -> BTreeSet<Form> {
+    let [username, password] =
+        [username, password].map(|secret| secret.get(..LONGEST_SECRET).unwrap_or(secret));
     let both = [username, b":", password].concat();
     let mut forms = Vec::new();
     for secret in [username, password] {
@@ -54,12 +61,11 @@ fn inside_base64(secret: &[u8], before: usize) -> [Form; 2] {
 impl Form {
     /// The characters of `text`. What is not UTF-8 is taken for Latin-1.
     fn of(text: &[u8]) -> Self {
-        let mut folded = Vec::with_capacity(text.len());
-        for chunk in text.utf8_chunks() {
+        let characters = text.utf8_chunks().flat_map(|chunk| {
             let latin_1 = chunk.invalid().iter().copied().map(char::from);
-            folded.extend(chunk.valid().chars().chain(latin_1).flat_map(fold));
-        }
-        Self(folded.into())
+            chunk.valid().chars().chain(latin_1)
+        });
+        Self(characters.flat_map(fold).take(LONGEST_FORM).collect())
     }
 
     /// How many characters it has.

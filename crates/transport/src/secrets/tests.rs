@@ -205,6 +205,21 @@ fn a_secret_beyond_the_quotation_does_no_harm_and_one_at_its_edge_does() {
 }
 
 #[test]
+fn a_secret_of_any_length_is_found_by_its_beginning() {
+    let long = "Ωμέγα".repeat(10_000);
+    let secrets = Secrets::of_login(b"", long.as_bytes());
+    for written in WRITTEN.map(|written| written(long.as_bytes())) {
+        assert!(is_hidden(&secrets, &written));
+        assert!(is_hidden(&secrets, &written[..40]), "{}", &written[..40]);
+        let text = format!("not with {written}");
+        assert_eq!(
+            secrets.seal_text(text[..text.floor_char_boundary(60_000)].to_owned()),
+            HIDDEN
+        );
+    }
+}
+
+#[test]
 fn a_login_of_one_character_hides_what_has_that_character() {
     let secrets = Secrets::of_login(b"b", b"");
     assert!(is_hidden(&secrets, "Forbidden"));

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources, Transport};
+use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources, Transport};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use transport_tunnel::TlsTrust;
@@ -82,7 +82,11 @@ impl ConfigurationArgs {
             let variables = ignored.join(", ");
             tracing::info!(variables, "environment variables that others set; ignored");
         }
-        Ok(Configuration::of(document)?)
+        let configuration = Configuration::of(document)?;
+        for exchange in configuration.unused_rules() {
+            tracing::warn!(%exchange, "its proxy rules are unused: it has no feed");
+        }
+        Ok(configuration)
     }
 }
 
@@ -115,6 +119,7 @@ impl Configuration {
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
         let trust = document.read(tls::SECTION, tls::read);
+        let _ = document.read("proxy", feeds::check_rules);
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
@@ -130,6 +135,13 @@ impl Configuration {
     /// The feeds; there may be none.
     pub(crate) fn feeds(&self) -> &[ConfiguredFeed] {
         &self.feeds
+    }
+
+    /// The exchanges that have rules and no feed to use them, if there is any feed.
+    pub(crate) fn unused_rules(&self) -> impl Iterator<Item = &ExchangeId> {
+        let exchanges = self.loaded.settings().exchanges().map(|(id, _)| id);
+        let has_feed = |id: &ExchangeId| self.feeds.iter().any(|feed| feed.id == *id);
+        exchanges.filter(move |id| !self.feeds.is_empty() && !has_feed(id))
     }
 
     /// The settings of the proxies alone.

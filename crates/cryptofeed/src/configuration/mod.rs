@@ -20,12 +20,18 @@ pub(crate) use self::address::Address;
 pub(crate) use self::feeds::{ConfiguredFeed, Venue};
 use crate::failure::Failure;
 use crate::logging;
+use crate::usage::may_hold_login;
 
 /// The file that is read if none is named.
 const DEFAULT_FILE: &str = "cryptofeed.yaml";
 
 /// The variable that names the file.
-const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
+pub(crate) const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
+
+/// What to write where no file is and what is named may be a URL that belongs elsewhere.
+const NO_FILE: &str = "\
+--config or CRYPTOFEED_CONFIG: there is no such file, whose name may be a login and is not shown; \
+proxies are set in the file, or by CRYPTOFEED_PROXY";
 
 /// What to write in the absence of any feed.
 const MINIMAL: &str = "\
@@ -66,6 +72,10 @@ impl ConfigurationArgs {
             .config
             .clone()
             .filter(|path| !path.as_os_str().is_empty());
+        let is_login = |path: &PathBuf| may_hold_login(&path.to_string_lossy()) && !path.exists();
+        if named.as_ref().is_some_and(is_login) {
+            return Err(Failure::Configuration(vec![NO_FILE.to_owned()]));
+        }
         let file = named.or_else(default_file);
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)

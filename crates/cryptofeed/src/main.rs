@@ -22,6 +22,7 @@ mod stdout;
 mod streams;
 mod table;
 mod tally;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -30,8 +31,9 @@ use clap::Parser;
 use crate::cli::Cli;
 
 fn main() -> ExitCode {
-    match Cli::parse().execute() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+    match Cli::try_parse().map(Cli::execute) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(failure)) => failure.report(),
+        Err(error) => usage::report(&error),
     }
 }

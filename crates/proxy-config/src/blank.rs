@@ -73,6 +73,16 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
     }
 }
 
+/// Keeps the keys of a table that have nothing after them for whoever reads the table.
+pub(crate) fn note_blanks(node: &Node<'_>) {
+    if let ValueKind::Table(table) = &node.value().kind {
+        let blanks = sorted(table).into_iter();
+        for (key, value) in blanks.filter(|(_, value)| value.kind == ValueKind::Nil) {
+            node.blanks().note(node.path(), key, value.origin());
+        }
+    }
+}
+
 fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
     match content {
         None => Found::Named(None),

@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for ProxyServer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
             read_shape(node, &Content::Server, |node| {
-                server(&node.table(&Content::Server.names())?, Reach::Here)
+                server(&node.table_of(&Content::Server)?, Reach::Here)
             })
         })
     }

@@ -115,6 +115,13 @@ impl Content {
     }
 }
 
+/// Whether any table of the section has a key of that name.
+pub(crate) fn is_key(name: &str) -> bool {
+    let tables: [&[Key]; 7] = [&SETTINGS, &BLOCK, &SLOT, &SERVER, &POOL, &MEMBER, &TLS];
+    let mut keys = tables.into_iter().flatten();
+    keys.any(|key| key.name == name || key.alias == Some(name))
+}
+
 /// The place in a list that `key` names, counted from 0.
 pub(crate) fn index(key: &str) -> Option<usize> {
     let is_canonical = key == "0" || !key.starts_with(['0', '+']);

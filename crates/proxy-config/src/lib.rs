@@ -63,6 +63,7 @@ pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;
 pub use sources::{Document, Loaded, RuleOrigins, Sources};
+pub use suggestion::nearest;
 pub use transport::Transport;
 pub use url::Host;
 

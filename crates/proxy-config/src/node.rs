@@ -12,7 +12,7 @@ use crate::blank::Blanks;
 use crate::error::Problems;
 use crate::file_name::FileName;
 use crate::files::{Files, Seen};
-use crate::keys::index;
+use crate::keys::{Content, index, is_key};
 use crate::suggestion::{unknown_key, unknown_word};
 
 /// What all the values of a configuration have in common while they are read.
@@ -98,6 +98,25 @@ impl<'a> Node<'a> {
     /// without a value and a table without any key.
     #[must_use]
     pub fn table(&self, known: &[&str]) -> Option<Table<'a>> {
+        self.checked_table(known, |key, node| node.report(unknown_key(key, known)))
+    }
+
+    /// The value as a table with the keys of `content`. Another one is an error that shows it only if
+    /// it is one of ours elsewhere: what follows a comma in a password is a key to YAML.
+    pub(crate) fn table_of(&self, content: &Content) -> Option<Table<'a>> {
+        let known = content.names();
+        self.checked_table(&known, |key, node| {
+            let shown = if is_key(key) { key } else { UNKNOWN };
+            let node = self.child(shown, node.value);
+            node.report(unknown_key(key, &known));
+        })
+    }
+
+    fn checked_table(
+        &self,
+        known: &[&str],
+        report_unknown: impl Fn(&str, &Self),
+    ) -> Option<Table<'a>> {
         let problems = &self.reading.problems;
         self.reading.blanks.report_in(&self.path, known, problems);
         if self.is_empty_table() {
@@ -105,7 +124,7 @@ impl<'a> Node<'a> {
         }
         for (key, node) in self.entries()? {
             if !known.contains(&key) {
-                node.report(unknown_key(key, known));
+                report_unknown(key, &node);
             }
         }
         Some(Table(self.clone()))

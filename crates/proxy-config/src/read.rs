@@ -25,7 +25,7 @@ pub(crate) fn settings(
     node: &Node<'_>,
     ambient: impl FnOnce(&Node<'_>) -> Option<AmbientProxies>,
 ) -> Option<ProxySettings> {
-    let fields = node.table(&Content::Settings.names())?;
+    let fields = node.table_of(&Content::Settings)?;
     require_enabled(&fields, node);
     let is_set = |key| fields.field(key).and_then(|node| node.boolean());
     let settings = match is_set(ENABLED) {
@@ -80,7 +80,7 @@ pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
 }
 
 pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {
-    let fields = node.table(&Content::Block.names())?;
+    let fields = node.table_of(&Content::Block)?;
     let rule = |transport: Transport| {
         fields
             .field(transport.as_str())
@@ -100,7 +100,7 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     if node.as_text() == Some(DIRECT) {
         return Some(ProxyRule::Direct);
     }
-    let fields = node.table(&Content::Slot.names())?;
+    let fields = node.table_of(&Content::Slot)?;
     let passage = fields
         .field("timeout_seconds")
         .map_or(Some(Passage::default()), |node| {
@@ -140,8 +140,7 @@ fn via<'a>(
     let reaches = [Reach::Here]
         .into_iter()
         .chain(repeat(Reach::ThroughAnother));
-    let read =
-        |(node, reach): (&Node<'_>, _)| server(&node.table(&Content::Server.names())?, reach);
+    let read = |(node, reach): (&Node<'_>, _)| server(&node.table_of(&Content::Server)?, reach);
     let via: Vec<_> = nodes.iter().zip(reaches).map(read).collect();
     let via = via.into_iter().collect::<Option<Vec<_>>>()?;
     let exits: Vec<_> = exits.collect();

@@ -9,7 +9,7 @@ use crate::read_server::{Reach, server};
 
 /// The pool, without what is passed on the way to it.
 pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
-    let fields = node.table(&Content::Pool.names())?;
+    let fields = node.table_of(&Content::Pool)?;
     let strategy = fields
         .field("strategy")
         .map_or(Some(PoolStrategy::default()), |node| {
@@ -33,7 +33,7 @@ pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
 
 /// One proxy of a pool.
 pub(crate) fn member(node: &Node<'_>, reach: Reach) -> Option<PoolMember> {
-    let fields = node.table(&Content::Member.names())?;
+    let fields = node.table_of(&Content::Member)?;
     let weight = fields
         .field("weight")
         .map_or(Some(DEFAULT_WEIGHT), |node| node.integer(WEIGHT));

@@ -121,7 +121,7 @@ fn quick_ack(node: &Node<'_>, reach: Reach) -> Option<bool> {
 
 /// The file of a `tls` table, which only an https proxy has a use for.
 fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<CaFile> {
-    let file = tls.table(&Content::Tls.names())?.required("ca_file")?;
+    let file = tls.table_of(&Content::Tls)?.required("ca_file")?;
     if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {
         let scheme = url.scheme();
         tls.report(format_args!(

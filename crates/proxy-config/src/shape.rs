@@ -153,7 +153,7 @@ fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
 
 /// The shapes of the fields that a table has, by their first names.
 fn table(node: &Node<'_>, content: &Content) -> Option<Map<String, Value>> {
-    let fields = node.table(&content.names())?;
+    let fields = node.table_of(content)?;
     let mut shapes = Map::new();
     for key in content.keys() {
         let alias = key.alias.and_then(|alias| fields.field(alias));

@@ -29,9 +29,17 @@ pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known name most like `name`, if one is like it at all.
-pub(crate) fn nearest<T: AsRef<str>>(name: &str, known: impl Iterator<Item = T>) -> Option<T> {
+/// The known name most like `name`, if one is so much like it that it was probably meant.
+///
+/// ```
+/// use proxy_config::nearest;
+///
+/// assert_eq!(nearest("binnance", ["backpack", "binance"]), Some("binance"));
+/// assert_eq!(nearest("kraken", ["backpack", "binance"]), None);
+/// ```
+pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
     known
+        .into_iter()
         .map(|known| (likeness(name, known.as_ref()), known))
         .filter(|(likeness, _)| *likeness >= LIKENESS)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))

@@ -74,9 +74,16 @@ fn known<'a>(
     let loaded = configuration.proxies();
     let mut feeds = configuration.feeds().iter();
     let feed = feeds.find(|feed| feed.id == *exchange);
-    match feed.and_then(|feed| feed.venue.address(transport)) {
-        Some(address) => Row::of_feed(loaded, exchange, transport, &address),
-        None => Row::of_exchange(loaded, exchange, transport),
+    if let Some(address) = feed.and_then(|feed| feed.venue.address(transport)) {
+        return Row::of_feed(loaded, exchange, transport, &address);
+    }
+    let row = Row::of_exchange(loaded, exchange, transport);
+    match configuration
+        .unused_rules()
+        .any(|unused| unused == exchange)
+    {
+        true => row.without_feed(),
+        false => row,
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) struct Row<'a> {
     route: &'static str,
     proxy: Option<Way<'a>>,
     source: String,
+    /// Whether the rule is that of an exchange without a feed.
+    unused: bool,
     dns: Option<String>,
     /// What set each value of the rule.
     set_by: Option<RuleOrigins<'a>>,
@@ -100,10 +102,19 @@ impl<'a> Row<'a> {
             route,
             proxy,
             source: resolution.source().to_string(),
+            unused: false,
             dns,
             password_set_by: set_by.as_ref().and_then(RuleOrigins::password),
             set_by,
             unless_exempted_by: None,
+        }
+    }
+
+    /// The same row, unused if it is the exchange's own rule.
+    pub(super) fn without_feed(self) -> Self {
+        Self {
+            unused: self.source == RouteSource::Exchange.to_string(),
+            ..self
         }
     }
 
@@ -124,11 +135,18 @@ impl<'a> Row<'a> {
             exchange.unwrap_or_else(|| "any other exchange".to_owned()),
             self.transport.to_owned(),
             self.route_cell(),
-            self.source.clone(),
+            self.source_cell(),
             or_dash(self.dns.clone()),
             or_dash(timeout.map(|seconds| format!("{seconds} s"))),
             self.set_by_cell(),
         ]
+    }
+
+    fn source_cell(&self) -> String {
+        match self.unused {
+            true => format!("{}, unused", self.source),
+            false => self.source.clone(),
+        }
     }
 
     fn route_cell(&self) -> String {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use feeds::{Backpack, Binance, Channel, Exchange, Feed, InvalidUrl, Subscription, Symbol};
-use proxy_config::{ExchangeId, Node, Table, Transport};
+use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
 use serde_json::{Value, json};
 
@@ -119,6 +119,24 @@ pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
             .map(|node| feed(&node, "backpack", Backpack::new, Venue::Backpack)),
     ];
     feeds.into_iter().flatten().collect()
+}
+
+/// Notes an error for each rule of an exchange that there is no codec for: its connections would be
+/// made without the rule, or be none of this program's.
+pub(super) fn check_rules(proxy: &Node<'_>) {
+    let sections = proxy.entries().unwrap_or_default().into_iter();
+    let exchanges = sections.filter(|(key, _)| *key == "exchanges");
+    let rules = exchanges.filter_map(|(_, node)| node.entries());
+    for (name, rule) in rules.flatten() {
+        let known = names(&VENUES);
+        if known.contains(&name) {
+            continue;
+        }
+        let meant = nearest(name, known);
+        let meant = meant.map(|name| format!("; did you mean `{name}`?"));
+        let (meant, known) = (meant.unwrap_or_default(), known.join(", "));
+        rule.report(format_args!("unknown exchange{meant} (known: {known})"));
+    }
 }
 
 fn feed<V: Default>(

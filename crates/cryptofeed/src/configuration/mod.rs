@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Document, Loaded, ProxySettings, Sources, Transport};
+use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources, Transport};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use transport_tunnel::TlsTrust;
@@ -20,12 +20,18 @@ pub(crate) use self::address::Address;
 pub(crate) use self::feeds::{ConfiguredFeed, Venue};
 use crate::failure::Failure;
 use crate::logging;
+use crate::usage::may_hold_login;
 
 /// The file that is read if none is named.
 const DEFAULT_FILE: &str = "cryptofeed.yaml";
 
 /// The variable that names the file.
-const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
+pub(crate) const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
+
+/// What to write where no file is and what is named may be a URL that belongs elsewhere.
+const NO_FILE: &str = "\
+--config or CRYPTOFEED_CONFIG: there is no such file, whose name may be a login and is not shown; \
+proxies are set in the file, or by CRYPTOFEED_PROXY";
 
 /// What to write in the absence of any feed.
 const MINIMAL: &str = "\
@@ -66,7 +72,7 @@ impl ConfigurationArgs {
         let this = self.clone();
         in_background(move || {
             let again = Self {
-                config: this.file(),
+                config: this.file()?,
             };
             let mut configuration = again.load()?;
             // Those of the platform are files as well.
@@ -82,18 +88,22 @@ impl ConfigurationArgs {
         in_background(move || this.load()).await
     }
 
-    fn file(&self) -> Option<PathBuf> {
+    fn file(&self) -> Result<Option<PathBuf>, Failure> {
         // In a container, an empty variable is the usual way to set none.
         let named = self
             .config
             .clone()
             .filter(|path| !path.as_os_str().is_empty());
-        named.or_else(default_file)
+        let is_login = |path: &PathBuf| may_hold_login(&path.to_string_lossy()) && !path.exists();
+        if named.as_ref().is_some_and(is_login) {
+            return Err(Failure::Configuration(vec![NO_FILE.to_owned()]));
+        }
+        Ok(named.or_else(default_file))
     }
 
     /// Reads the file and the environment.
     pub(crate) fn load(&self) -> Result<Configuration, Failure> {
-        let file = self.file();
+        let file = self.file()?;
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
             .with_section(tls::SECTION)
@@ -109,7 +119,11 @@ impl ConfigurationArgs {
             let variables = ignored.join(", ");
             tracing::info!(variables, "environment variables that others set; ignored");
         }
-        Ok(Configuration::of(document)?)
+        let configuration = Configuration::of(document)?;
+        for exchange in configuration.unused_rules() {
+            tracing::warn!(%exchange, "its proxy rules are unused: it has no feed");
+        }
+        Ok(configuration)
     }
 }
 
@@ -150,6 +164,7 @@ impl Configuration {
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
         let trust = document.read(tls::SECTION, tls::read);
+        let _ = document.read("proxy", feeds::check_rules);
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
@@ -165,6 +180,13 @@ impl Configuration {
     /// The feeds; there may be none.
     pub(crate) fn feeds(&self) -> &[ConfiguredFeed] {
         &self.feeds
+    }
+
+    /// The exchanges that have rules and no feed to use them, if there is any feed.
+    pub(crate) fn unused_rules(&self) -> impl Iterator<Item = &ExchangeId> {
+        let exchanges = self.loaded.settings().exchanges().map(|(id, _)| id);
+        let has_feed = |id: &ExchangeId| self.feeds.iter().any(|feed| feed.id == *id);
+        exchanges.filter(move |id| !self.feeds.is_empty() && !has_feed(id))
     }
 
     /// The settings of the proxies alone.

@@ -12,7 +12,7 @@ proxy:
   default:
     http: socks5://u:s3cret@proxy.example:1080
   exchanges:
-    kraken: direct
+    backpack: direct
 feeds:
   binance: {symbols: [BTC-USDT]}
 ";
@@ -80,6 +80,55 @@ fn a_key_with_nothing_after_it_is_refused_in_every_section() {
             "{}",
             check.stderr
         );
+    }
+}
+
+#[test]
+fn a_rule_of_an_exchange_that_is_not_known_is_refused_with_the_nearest_name() {
+    let workspace = Workspace::new();
+    for (name, meant) in [
+        ("binnance", "; did you mean `binance`?"),
+        ("BACKPAK", "; did you mean `backpack`?"),
+        ("kraken", ""),
+    ] {
+        let yaml = format!("proxy: {{enabled: true, exchanges: {{{name}: 'http://h:1'}}}}");
+        workspace.file("cryptofeed.yaml", &yaml);
+        let check = workspace.output(&["check"], &[]);
+        assert_eq!(check.code, Some(2));
+        let name = name.to_lowercase();
+        for part in [
+            format!("proxy.exchanges.{name} (from cryptofeed.yaml:1:"),
+            format!("unknown exchange{meant} (known: binance, backpack)"),
+        ] {
+            assert!(check.stderr.contains(&part), "{part}: {}", check.stderr);
+        }
+    }
+    let variable = [
+        ("CRYPTOFEED_PROXY_ENABLED", "yes"),
+        ("CRYPTOFEED_PROXY_EXCHANGES__BINANCEE__WS", "http://h:1"),
+    ];
+    let check = Workspace::new().output(&["check"], &variable);
+    assert_eq!(check.code, Some(2));
+    assert!(check.stderr.contains("`binance`"), "{}", check.stderr);
+}
+
+#[test]
+fn a_rule_that_no_feed_uses_is_told_once() {
+    let workspace = Workspace::new();
+    let rules = "proxy: {enabled: true, exchanges: {BINANCE: direct, backpack: direct}}\n";
+    let feeds = "feeds: {binance: {symbols: [BTC-USDT]}}\n";
+    for (feeds, expected) in [(feeds, vec!["exchange=backpack"]), ("", vec![])] {
+        workspace.file("cryptofeed.yaml", &format!("{rules}{feeds}"));
+        let check = workspace.output(&["check"], &[]);
+        assert_eq!(check.code, Some(0), "{}", check.stderr);
+        let lines = check.stderr.lines();
+        let told: Vec<_> = lines.filter(|line| line.contains("unused")).collect();
+        assert_eq!(told.len(), expected.len(), "{}", check.stderr);
+        for (line, exchange) in told.iter().zip(&expected) {
+            assert!(line.contains("WARN") && line.contains(exchange), "{line}");
+        }
+        let marks = check.stdout.matches("exchange, unused").count();
+        assert_eq!(marks, 2 * expected.len(), "{}", check.stdout);
     }
 }
 
@@ -226,7 +275,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
     let default = |exchange: Value, destination: Value| {
         json!({
             "exchange": exchange, "transport": "http", "destination": destination,
-            "route": "proxy", "source": "default", "dns": "local",
+            "route": "proxy", "source": "default", "unused": false, "dns": "local",
             "proxy": {"url": "socks5://***@proxy.example:1080", "timeout_seconds": 30},
             "set_by": {"url": "cryptofeed.yaml:5:11"}, "password_set_by": "cryptofeed.yaml:5:11",
             "unless_exempted_by": null,
@@ -235,24 +284,27 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
     let without_proxy = |exchange: Value, transport, route, source, dns: Value, set_by: Value| {
         json!({
             "exchange": exchange, "transport": transport, "destination": null, "route": route,
-            "proxy": null, "source": source, "dns": dns, "set_by": set_by,
+            "proxy": null, "source": source, "unused": source == "exchange", "dns": dns,
+            "set_by": set_by,
             "password_set_by": null, "unless_exempted_by": null,
         })
     };
     let direct = |transport| {
-        let set_by = json!({"direct": "cryptofeed.yaml:7:13"});
-        let (exchange, dns) = (json!("kraken"), json!("local"));
+        let set_by = json!({"direct": "cryptofeed.yaml:7:15"});
+        let (exchange, dns) = (json!("backpack"), json!("local"));
         without_proxy(exchange, transport, "direct", "exchange", dns, set_by)
     };
     let report: Value = serde_json::from_str(&check.stdout).unwrap();
     assert_eq!(
         report,
         json!({"enabled": true, "strict": true, "routes": [
+            direct("http"),
+            direct("websocket"),
             default(json!("binance"), json!("api.binance.com:443")),
             {
                 "exchange": "binance", "transport": "websocket",
                 "destination": "stream.binance.com:9443",
-                "route": "proxy", "source": "exchange", "dns": "proxy",
+                "route": "proxy", "source": "exchange", "unused": false, "dns": "proxy",
                 "proxy": {"url": "http://***@other.example:8080", "timeout_seconds": 7},
                 "set_by": {
                     "url": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
@@ -261,8 +313,6 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
                 "password_set_by": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
                 "unless_exempted_by": null,
             },
-            direct("http"),
-            direct("websocket"),
             default(Value::Null, Value::Null),
             without_proxy(Value::Null, "websocket", "refused", "none", Value::Null, Value::Null),
         ]})
@@ -477,7 +527,7 @@ fn the_table_hides_credentials() {
         "socks5://***@proxy.example:1080",
         "any other exchange",
         "refused",
-        "kraken",
+        " exchange, unused ",
     ] {
         assert!(check.stdout.contains(part), "{part}: {}", check.stdout);
     }

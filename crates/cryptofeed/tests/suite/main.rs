@@ -11,5 +11,6 @@ mod reload;
 mod run;
 mod schema;
 mod secrets;
+mod usage;
 mod workspace;
 mod world;

@@ -239,7 +239,16 @@ fn without_a_feed_a_minimal_configuration_is_shown() {
 
 #[test]
 fn a_log_filter_that_is_not_understood_is_a_usage_error() {
-    let run = Workspace::new().output(&["run"], &[("CRYPTOFEED_LOG", "a=b=c")]);
-    assert_eq!(run.code, Some(2));
-    assert!(run.stderr.contains("log filter"), "{}", run.stderr);
+    for filter in ["verbose", "a=b=c", "feedz=info", "socks5h://u:s3cret@h:1"] {
+        let by_variable = Workspace::new().output(&["run"], &[("CRYPTOFEED_LOG", filter)]);
+        let by_argument = Workspace::new().output(&["run", "--log", filter], &[]);
+        for run in [by_variable, by_argument] {
+            assert_eq!(run.code, Some(2));
+            assert!(run.stderr.contains("log filter"), "{}", run.stderr);
+            assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
+        }
+    }
+    // An empty variable is how containers set none.
+    let check = Workspace::new().output(&["check"], &[("CRYPTOFEED_LOG", "")]);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
 }

@@ -205,7 +205,7 @@ fn unknown_name(rest: &str, sections: &[&str], others: &[String]) -> String {
     let mut paths = Vec::new();
     add_paths(&mut paths, "", &Content::Settings);
     known.extend(paths.iter().map(|path| format!("PROXY_{path}")));
-    match nearest(rest, known.into_iter()) {
+    match nearest(rest, known) {
         Some(name) => format!("unknown variable; did you mean {PREFIX}{name}?"),
         None => {
             let names = names.join(", ");
@@ -218,7 +218,7 @@ fn unknown_name(rest: &str, sections: &[&str], others: &[String]) -> String {
 fn unknown_variable(path: &str) -> String {
     let mut known = Vec::new();
     add_paths(&mut known, "", &Content::Settings);
-    match nearest(&path.to_ascii_uppercase(), known.into_iter()) {
+    match nearest(&path.to_ascii_uppercase(), known) {
         Some(path) => format!("unknown variable; did you mean {PREFIX}PROXY_{path}?"),
         None => {
             let keys = Content::Settings.names().join(", ").to_ascii_uppercase();

@@ -1,6 +1,6 @@
 //! What makes a text no configuration, and where.
 
-use crate::node::is_plain;
+use crate::keys::is_key;
 
 /// A line and a column in characters, both counted from 1.
 pub(super) type Place = (usize, usize);
@@ -25,8 +25,12 @@ impl Fault {
     }
 }
 
-/// What is wrong with a key that stands twice in a table.
+/// What is wrong with a key that stands twice in a table. One that we do not know of is not shown:
+/// what follows a comma in a password is a key to YAML.
 pub(super) fn given_twice(key: &str) -> String {
-    let shown = if is_plain(key) { key } else { "?" };
-    format!("the key `{shown}` is given twice")
+    if is_key(key) {
+        format!("the key `{key}` is given twice")
+    } else {
+        "a key is given twice".to_owned()
+    }
 }

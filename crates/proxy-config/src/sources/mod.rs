@@ -19,12 +19,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{Map, Value};
+use config::{Map, Value, ValueKind};
 
 use self::file::File;
 use self::merge::merge;
 use crate::ambient::AmbientProxies;
-use crate::blank::refuse_blanks;
+use crate::blank::{note_blanks, refuse_blanks};
 use crate::error::{ConfigErrors, Problems};
 use crate::keys::Content;
 use crate::node::{Node, Reading, child};
@@ -248,9 +248,13 @@ struct Layer(Map<String, Value>);
 
 impl Layer {
     fn new(document: &Node<'_>, sections: &[&str]) -> Option<Self> {
+        note_blanks(document);
         document.table(sections)?;
         let shape = |section: &&str| {
             let value = child(document.value(), section)?;
+            if value.kind == ValueKind::Nil {
+                return None;
+            }
             let node = document.child(section, value);
             let content = Some(&Content::Settings).filter(|_| *section == PROXY);
             refuse_blanks(&node, content);

@@ -205,6 +205,35 @@ fn a_key_without_a_value_is_shown_only_if_it_is_a_known_one() {
 }
 
 #[test]
+fn a_key_that_is_not_known_is_not_shown_within_a_proxy() {
+    for text in [
+        slot("url: 'http://h:1', username: u, password: abc,s3cret"),
+        slot("url: 'http://h:1', username: u, password: abc,s3cret: 1"),
+        slot("url: 'http://h:1', username: u, password: abc,s3cret,s3cret"),
+        slot("url: 'http://h:1', tls: {s3cret: {s3cret: 1}}"),
+        slot("url: 'http://h:1', via: [{s3cret: 1}]"),
+        slot("pool: {s3cret: [s3cret: 1]}"),
+        "proxy: {s3cret: {s3cret: }}".to_owned(),
+        "proxy: {enabled: no, exchanges: {s3cret}}".to_owned(),
+        "s3cret:".to_owned(),
+        "feeds: {okx: {symbols: [A-B],s3cret}}".to_owned(),
+        "feeds: {okx: {symbols: [A-B],s3cret,s3cret}}".to_owned(),
+    ] {
+        let problems = format!("{:?}", problems("test.yaml", &text));
+        assert!(!problems.contains("s3cret"), "{text}: {problems}");
+    }
+    // What we know of is shown wherever it stands.
+    let text = slot("url: 'http://h:1', weight: 1, url: 'http://h:2'");
+    let expected = "the key `url` is given twice";
+    assert_eq!(problems("test.yaml", &text)[0].1, expected);
+    let text = slot("url: 'http://h:1', weight: 1");
+    assert_eq!(
+        problems("test.yaml", &text)[0].0,
+        "proxy.default.websocket.weight"
+    );
+}
+
+#[test]
 fn a_table_of_known_keys_needs_one() {
     for (text, path) in [
         ("proxy: {}", "proxy"),

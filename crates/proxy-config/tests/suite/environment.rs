@@ -198,7 +198,7 @@ fn an_unknown_nested_key_is_refused() {
     assert_eq!(
         messages(env(&[("_DEFAULT__HTTP__ULR", "http://u:s3cret@h:1")])),
         [
-            "proxy.default.http.ulr (from CRYPTOFEED_PROXY_DEFAULT__HTTP__ULR): \
+            "proxy.default.http.? (from CRYPTOFEED_PROXY_DEFAULT__HTTP__ULR): \
              unknown key; did you mean `url`? (known keys: url, timeout_seconds, \
              username, password, password_file, tls, handshake, quick_ack, via, pool)"
         ]

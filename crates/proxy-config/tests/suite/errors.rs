@@ -34,7 +34,7 @@ fn everything_that_is_wrong_is_reported_at_once_one_per_line() {
     let lines: Vec<_> = errors.lines().collect();
     let expected = [
         "proxy.foo (from CRYPTOFEED_PROXY_FOO): unknown variable; ",
-        "proxy.default.htpp (from test.yaml:4:11): unknown key; did you mean `http`? ",
+        "proxy.default.? (from test.yaml:4:11): unknown key; did you mean `http`? ",
         "proxy.exchanges.okx (from test.yaml:9:10): expected a table, found a list",
         "proxy.enabled (from test.yaml:2:12): expected true or false",
         "proxy.strict (from CRYPTOFEED_PROXY_STRICT): expected true or false",

@@ -172,7 +172,7 @@ proxy:
                   (http://, https://, socks4://, socks4a://, socks5:// or socks5h://)";
     let expected = [
         format!(
-            "proxy.default.http.timeout (from cryptofeed.yaml:4:53): unknown key; \
+            "proxy.default.http.? (from cryptofeed.yaml:4:53): unknown key; \
              did you mean `timeout_seconds`? (known keys: {known})"
         ),
         "proxy.default.http.timeout_seconds \

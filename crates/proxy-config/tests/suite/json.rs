@@ -56,10 +56,10 @@ fn what_is_not_json_is_refused_with_its_place() {
             "1:24: unexpected end of hex escape",
         ),
         ("{\"proxy\":\n\"s3cret\\x\"}", "2:9: invalid escape"),
-        ("{\"a\": 1, \"a\": 2}", "1:10: the key `a` is given twice"),
+        ("{\"a\": 1, \"a\": 2}", "1:10: a key is given twice"),
         (
             "{\"a\": {\"a b\": 1, \"\\u0061 b\": 2}}",
-            "1:18: the key `?` is given twice",
+            "1:18: a key is given twice",
         ),
         ("[1]", "1:1: expected a table, found a list"),
     ] {

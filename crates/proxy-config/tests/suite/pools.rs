@@ -243,7 +243,7 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
         ("timeout_seconds", "expected a whole number from 1 to 300"),
         ("url", belongs),
         ("quick_ack", belongs),
-        ("pool.stratgy", "unknown key; did you mean `strategy`?"),
+        ("pool.?", "unknown key; did you mean `strategy`?"),
         (
             "pool.strategy",
             "expected round_robin, random or least_connections; did you mean `round_robin`?",
@@ -252,10 +252,7 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
         ("pool.proxies[1].weight", weight),
         ("pool.proxies[1].enabled", "expected true or false"),
         ("pool.proxies[2].weight", weight),
-        (
-            "pool.proxies[3].wieght",
-            "unknown key; did you mean `weight`?",
-        ),
+        ("pool.proxies[3].?", "unknown key; did you mean `weight`?"),
         ("pool.proxies[3]", "`url` is missing"),
         ("pool.proxies[4]", "expected a table, found a list"),
         (
@@ -279,7 +276,7 @@ fn a_pool_has_no_keys_for_probes() {
         let [(path, problem)] = &found[..] else {
             panic!("{found:?}");
         };
-        assert_eq!(*path, format!("pool.{key}"));
+        assert_eq!(path, "pool.?");
         assert_eq!(problem, "unknown key (known keys: strategy, proxies)");
     }
 }

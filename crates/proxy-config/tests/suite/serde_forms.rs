@@ -57,7 +57,7 @@ fn errors_are_joined_and_show_no_value() {
     .unwrap_err();
     assert_eq!(
         error,
-        "exchange: unknown key; did you mean `exchanges`? \
+        "?: unknown key; did you mean `exchanges`? \
          (known keys: enabled, strict, default, exchanges, from_env); \
          enabled: expected true or false, yes or no, on or off, 1 or 0; \
          default.http.timeout_seconds: expected a whole number from 1 to 300; \

@@ -78,7 +78,7 @@ fn errors_have_their_places() {
              url = 'ftp://u:s3cret@h:1'\nulr = 's3cret'\n[[proxy.exchanges.okx]]\nx = 1"
         ),
         [
-            "proxy.default.http.ulr (from test.toml:6:7): unknown key; did you mean `url`? \
+            "proxy.default.http.? (from test.toml:6:7): unknown key; did you mean `url`? \
              (known keys: url, timeout_seconds, username, password, password_file, tls, handshake, quick_ack, via, pool)",
             "proxy.exchanges.okx (from test.toml:7:1): expected a table, found a list",
             "proxy.enabled (from test.toml:3:11): \

@@ -84,7 +84,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
                 ("_DEFAULT__HTTP__URL", "https://h:1"),
                 ("_DEFAULT__HTTP__TLS__CA_FLIE", "Cargo.toml"),
             ],
-            "proxy.default.http.tls.ca_flie (from CRYPTOFEED_PROXY_DEFAULT__HTTP__TLS__CA_FLIE): \
+            "proxy.default.http.tls.? (from CRYPTOFEED_PROXY_DEFAULT__HTTP__TLS__CA_FLIE): \
              unknown key; did you mean `ca_file`? (known keys: ca_file)",
         ),
     ] {

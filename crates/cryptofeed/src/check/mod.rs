@@ -39,6 +39,9 @@ pub(crate) struct Check {
 impl Check {
     pub(crate) fn execute(self) -> Result<(), Failure> {
         let configuration = self.configuration.load()?;
+        if configuration.feeds().is_empty() {
+            tracing::warn!("no feed is configured; `run` and `probe` need one");
+        }
         let report = Report::on(&configuration);
         if self.json {
             stdout::print_json(&report)

@@ -17,7 +17,7 @@ const ANY_REST: &str = "https://localhost";
 const ANY_WS: &str = "wss://localhost";
 
 /// A feed to run.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredFeed {
     pub(crate) id: ExchangeId,
     pub(crate) venue: Venue,
@@ -25,7 +25,7 @@ pub(crate) struct ConfiguredFeed {
 }
 
 /// A venue that there is a codec for, at the addresses to use.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Venue {
     Binance(Binance),
     Backpack(Backpack),

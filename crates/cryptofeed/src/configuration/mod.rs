@@ -16,6 +16,8 @@ use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use transport_tunnel::TlsTrust;
 
+use self::tls::Authorities;
+
 pub(crate) use self::address::Address;
 pub(crate) use self::feeds::{ConfiguredFeed, Venue};
 use crate::failure::Failure;
@@ -66,18 +68,21 @@ pub(crate) struct ConfigurationArgs {
 
 impl ConfigurationArgs {
     /// Reads the file and the environment for a program that will read them again, while other
-    /// tasks go on. What is returned beside the configuration does that: a file that is there now
-    /// is required from now on.
-    pub(crate) async fn load_first(&self) -> Result<(Self, Configuration), Failure> {
+    /// tasks go on.
+    pub(crate) async fn load_first(&self) -> Result<Start, Failure> {
         let this = self.clone();
         in_background(move || {
+            // A file that is there now is required from now on.
             let again = Self {
                 config: this.file()?,
             };
-            let mut configuration = again.load()?;
-            // Those of the platform are files as well.
-            configuration.trust.get_or_insert_with(TlsTrust::platform);
-            Ok((again, configuration))
+            let configuration = again.load()?;
+            configuration.require_feed()?;
+            Ok(Start {
+                injector: configuration.injector(configuration.trust()),
+                configuration,
+                again,
+            })
         })
         .await
     }
@@ -127,6 +132,14 @@ impl ConfigurationArgs {
     }
 }
 
+/// What a program starts with.
+pub(crate) struct Start {
+    pub(crate) configuration: Configuration,
+    pub(crate) injector: Arc<ProxyInjector>,
+    /// Reads the same file again.
+    pub(crate) again: ConfigurationArgs,
+}
+
 /// Reads files where a slow one blocks nobody.
 async fn in_background<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
@@ -156,19 +169,19 @@ pub(crate) fn schema() -> Value {
 pub(crate) struct Configuration {
     loaded: Loaded,
     feeds: Vec<ConfiguredFeed>,
-    trust: Option<TlsTrust>,
+    authorities: Option<Authorities>,
 }
 
 impl Configuration {
     /// Reads all sections before anything is said about one of them.
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
-        let trust = document.read(tls::SECTION, tls::read);
+        let authorities = document.read(tls::SECTION, tls::read);
         let _ = document.read("proxy", feeds::check_rules);
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
-            trust: trust.flatten(),
+            authorities: authorities.flatten(),
         })
     }
 
@@ -189,14 +202,26 @@ impl Configuration {
         exchanges.filter(move |id| !self.feeds.is_empty() && !has_feed(id))
     }
 
-    /// The settings of the proxies alone.
-    pub(crate) fn into_settings(self) -> ProxySettings {
-        self.loaded.into_settings()
+    /// The settings of the proxies.
+    pub(crate) fn settings(&self) -> &ProxySettings {
+        self.loaded.settings()
     }
 
     /// Whom to trust: the platform, and what the configuration adds to it.
     pub(crate) fn trust(&self) -> TlsTrust {
-        self.trust.clone().unwrap_or_else(TlsTrust::platform)
+        let authorities = self.authorities.as_ref();
+        authorities.map_or_else(TlsTrust::platform, |authorities| authorities.trust.clone())
+    }
+
+    /// The sections that say something else than in `other`, of those that are looked at when the
+    /// program starts.
+    pub(crate) fn changed_since_start(&self, start: &Self) -> impl Iterator<Item = &'static str> {
+        [
+            (feeds::SECTION, self.feeds != start.feeds),
+            (tls::SECTION, self.authorities != start.authorities),
+        ]
+        .into_iter()
+        .filter_map(|(section, is_changed)| is_changed.then_some(section))
     }
 
     /// # Errors
@@ -208,16 +233,10 @@ impl Configuration {
         }
     }
 
-    /// Takes the configuration apart into what makes the connections and what to connect to.
-    ///
-    /// # Errors
-    /// [`Failure::Configuration`] if there is no feed.
-    pub(crate) fn into_parts(self) -> Result<(Arc<ProxyInjector>, Vec<ConfiguredFeed>), Failure> {
-        self.require_feed()?;
-        let mut injector = ProxyInjector::new(self.loaded.into_settings());
-        if let Some(trust) = self.trust {
-            injector = injector.with_trust(trust);
-        }
-        Ok((Arc::new(injector), self.feeds))
+    /// What makes the connections, and trusts as `trust` says.
+    pub(crate) fn injector(&self, trust: TlsTrust) -> Arc<ProxyInjector> {
+        ProxyInjector::new(self.settings().clone())
+            .with_trust(trust)
+            .into()
     }
 }

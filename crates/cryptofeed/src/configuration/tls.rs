@@ -1,5 +1,7 @@
 //! The section `tls`.
 
+use std::sync::Arc;
+
 use proxy_config::Node;
 use serde_json::{Value, json};
 use transport_tunnel::TlsTrust;
@@ -19,12 +21,28 @@ pub(super) fn schema() -> Value {
     table(&KEYS)
 }
 
-/// The platform's certificate authorities and those of `ca_file`, if there is one.
-pub(super) fn read(node: &Node<'_>) -> Option<TlsTrust> {
+/// Certificate authorities to trust beside the platform's.
+#[derive(Debug)]
+pub(super) struct Authorities {
+    pem: Arc<[u8]>,
+    /// Those of the platform and these.
+    pub(super) trust: TlsTrust,
+}
+
+/// They are the same if their file has the same in it.
+impl PartialEq for Authorities {
+    fn eq(&self, other: &Self) -> bool {
+        self.pem == other.pem
+    }
+}
+
+/// Those of `ca_file`, if there is one.
+pub(super) fn read(node: &Node<'_>) -> Option<Authorities> {
     let ca_file = node.table(&names(&KEYS))?.field("ca_file")?;
     let pem = ca_file.read_file()?;
-    TlsTrust::platform()
+    let trust = TlsTrust::platform()
         .with_ca_pem(&pem)
         .map_err(|error| ca_file.report(format_args!("cannot be used: {error}")))
-        .ok()
+        .ok()?;
+    Some(Authorities { pem, trust })
 }

@@ -68,10 +68,11 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) async fn execute(self, bars: &MultiProgress) -> Result<(), Failure> {
         let configuration = self.configuration.load()?;
+        configuration.require_feed()?;
         let trust = configuration.trust();
-        let (injector, feeds) = configuration.into_parts()?;
+        let injector = configuration.injector(trust.clone());
         let mut lines = Vec::new();
-        for feed in chosen(&feeds, self.exchange.as_ref())? {
+        for feed in chosen(configuration.feeds(), self.exchange.as_ref())? {
             lines.extend(Line::of_feed(feed, &injector)?);
         }
 

@@ -64,13 +64,13 @@ impl Run {
         // First of all: from now on, no signal ends the program by itself.
         let mut interrupt = Interrupt::listen()?;
         let hangup = Hangup::listen()?;
-        let (configuration_args, configuration) = tokio::select! {
-            loaded = self.configuration.load_first() => loaded?,
+        let start = tokio::select! {
+            start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
         };
-        let (injector, feeds) = configuration.into_parts()?;
-        let routes = Routes::of(&feeds);
-        routes.announce(&injector, &[]);
+        let feeds = start.configuration.feeds();
+        let routes = Routes::of(feeds);
+        routes.announce(&start.injector, &[]);
         // A time that no clock can tell never comes.
         let end = self
             .duration
@@ -80,7 +80,7 @@ impl Run {
             .map(|feed| (feed.venue.name(), Tally::default()));
         let mut writer = Writer {
             tallies: tallies.collect(),
-            streams: Streams::start(&injector, feeds),
+            streams: Streams::start(&start.injector, feeds.to_vec()),
             stdout: Stdout::new(),
             format: self.format.unwrap_or_else(Format::for_stdout),
             left: self.count.map(NonZeroU64::get),
@@ -88,7 +88,7 @@ impl Run {
         let outcome = tokio::select! {
             outcome = writer.copy() => outcome,
             () = interrupt.received() => Ok(()),
-            () = reload::at_each(hangup, &configuration_args, &injector, &routes) => Ok(()),
+            () = reload::at_each(hangup, &start, &routes) => Ok(()),
             () = at(end) => Ok(()),
         };
         let flushed = timeout(FAREWELL, writer.stdout.flush()).await;

@@ -1,24 +1,15 @@
 //! New proxies while it runs.
 
-use std::sync::Arc;
-
-use proxy_injector::ProxyInjector;
-
 use super::routes::Routes;
-use crate::configuration::ConfigurationArgs;
+use crate::configuration::Start;
 use crate::failure::Failure;
 use crate::interrupt::Hangup;
 
-/// Reads the configuration again at each `hangup`, and gives its proxies to `injector`.
-pub(super) async fn at_each(
-    mut hangup: Hangup,
-    configuration: &ConfigurationArgs,
-    injector: &Arc<ProxyInjector>,
-    routes: &Routes,
-) {
+/// Reads the configuration again at each `hangup`, and lets its proxies apply.
+pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) {
     loop {
         hangup.received().await;
-        match reload(configuration, injector, routes).await {
+        match reload(start, routes).await {
             Ok(()) => {}
             Err(Failure::Configuration(problems)) => {
                 for problem in problems {
@@ -31,19 +22,21 @@ pub(super) async fn at_each(
 }
 
 /// What a start would refuse is refused here as well.
-async fn reload(
-    configuration: &ConfigurationArgs,
-    injector: &Arc<ProxyInjector>,
-    routes: &Routes,
-) -> Result<(), Failure> {
-    let configuration = configuration.load_again().await?;
+async fn reload(start: &Start, routes: &Routes) -> Result<(), Failure> {
+    let configuration = start.again.load_again().await?;
     configuration.require_feed()?;
-    match injector.reload(configuration.into_settings()) {
+    match start.injector.reload(configuration.settings().clone()) {
         Ok(changes) => {
             tracing::info!(changed_routes = changes.len(), "new settings apply");
-            routes.announce(injector, &changes);
+            routes.announce(&start.injector, &changes);
         }
         Err(error) => refused(&format!("failed to {error}")),
+    }
+    for section in configuration.changed_since_start(&start.configuration) {
+        tracing::warn!(
+            section,
+            "the section has changed; it applies after a restart"
+        );
     }
     Ok(())
 }

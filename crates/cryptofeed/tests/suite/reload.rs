@@ -234,6 +234,32 @@ async fn every_route_is_told_before_the_first_packet() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_applies_after_a_restart_only_is_told() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Http, 2).await;
+    let before = yaml(&world, &proxy, &proxy.url());
+    workspace.file("cryptofeed.yaml", &before);
+    let run = workspace.start(&["run", "--format", "jsonl"], &[]);
+    run.find(is_fresh_book);
+    let told = "the section has changed; it applies after a restart";
+    run.reload();
+    assert!(!run.logged("new settings apply", 1).contains(told));
+    workspace.file(
+        "cryptofeed.yaml",
+        &before.replace("BTC-USDT, ETH-USDT", "BTC-USDT"),
+    );
+    run.reload();
+    run.logged(&format!("{told} section=\"feeds\""), 1);
+    let other = testkit::TestCa::new().unwrap();
+    workspace.file("ca.pem", &(world.ca.pem() + &other.pem()));
+    run.reload();
+    run.logged(&format!("{told} section=\"tls\""), 1);
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
 /// Makes a pipe in which nobody writes.
 fn pipe(workspace: &Workspace, name: &str) {
     let _ = fs::remove_file(workspace.path(name));

@@ -30,7 +30,7 @@ const STREAMS_PER_MESSAGE: usize = 64;
 ///
 /// The venue does not acknowledge a subscription, and says nothing at all on one to a market that
 /// it does not know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backpack {
     rest: BaseUrl,
     ws: BaseUrl,

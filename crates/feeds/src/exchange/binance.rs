@@ -24,7 +24,7 @@ const SNAPSHOT_LEVELS: u16 = 1000;
 ///
 /// All streams stand in the URL of the connection, so nothing needs to be said there and the limit
 /// of five messages per second is out of reach.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binance {
     rest: BaseUrl,
     ws: BaseUrl,

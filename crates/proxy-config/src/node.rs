@@ -1,6 +1,7 @@
 //! Reading a configuration: typed values, and errors that say where.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub(crate) struct Reading {
     pub(crate) files: Files,
     /// Keys without a value in the sections that others read.
     pub(crate) blanks: Blanks,
+    /// What may be wrong with texts that YAML takes to be shorter than they were meant, by origin.
+    pub(crate) unclear: RefCell<HashMap<String, &'static str>>,
     /// The folders that the files are in, by what origins call the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
 }
@@ -191,6 +194,20 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
         self.as_text().or_else(|| self.expected("a text"))
+    }
+
+    /// The value as a text that has to be exactly what was meant: one that YAML may have shortened is
+    /// an error.
+    pub(crate) fn exact_text(&self) -> Option<&'a str> {
+        let unclear = self.reading.unclear.borrow();
+        let problem = self.origin().and_then(|origin| unclear.get(origin));
+        match problem {
+            Some(problem) => {
+                self.report(problem);
+                None
+            }
+            None => self.text(),
+        }
     }
 
     /// The value, if it is a text. It is no error if it is not.

@@ -1,7 +1,6 @@
 //! Reading a configuration: typed values, and errors that say where.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -23,8 +22,6 @@ pub(crate) struct Reading {
     pub(crate) files: Files,
     /// Keys without a value in the sections that others read.
     pub(crate) blanks: Blanks,
-    /// What may be wrong with texts that YAML takes to be shorter than they were meant, by origin.
-    pub(crate) unclear: RefCell<HashMap<String, &'static str>>,
     /// The folders that the files are in, by what origins call the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
 }
@@ -194,20 +191,6 @@ impl<'a> Node<'a> {
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
         self.as_text().or_else(|| self.expected("a text"))
-    }
-
-    /// The value as a text that has to be exactly what was meant: one that YAML may have shortened is
-    /// an error.
-    pub(crate) fn exact_text(&self) -> Option<&'a str> {
-        let unclear = self.reading.unclear.borrow();
-        let problem = self.origin().and_then(|origin| unclear.get(origin));
-        match problem {
-            Some(problem) => {
-                self.report(problem);
-                None
-            }
-            None => self.text(),
-        }
     }
 
     /// The value, if it is a text. It is no error if it is not.

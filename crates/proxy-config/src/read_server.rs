@@ -74,9 +74,9 @@ impl<'a> Login<'a> {
             first.report("`username` is missing, which the password goes with");
             return None;
         };
-        let text = username.exact_text();
+        let text = username.text();
         let password = match (password, password_file) {
-            (Some(node), _) => Some(node.exact_text().map(|text| (node.clone(), text.into()))),
+            (Some(node), _) => Some(node.text().map(|text| (node.clone(), text.into()))),
             (None, Some(node)) => Some(read_secret(&node).map(|secret| (node.clone(), secret))),
             (None, None) => None,
         };

@@ -73,10 +73,7 @@ impl File {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         let at = |(line, column)| format!("{name}:{line}:{column}");
         let document = match format {
-            Format::Yaml => yaml::parse(text, at).map(|parsed| {
-                reading.unclear.borrow_mut().extend(parsed.unclear);
-                parsed.value
-            }),
+            Format::Yaml => yaml::parse(text, at),
             Format::Toml => toml::parse(text, at),
             Format::Json => json::parse(text, at),
         };

@@ -3,10 +3,6 @@
 //! A password such as `0123` or `1.10` must not become a number, so the parser's events are taken
 //! before anybody gives scalars a type. Only what is plainly nothing (`~`, `null`, no text at all)
 //! is told apart from text.
-//!
-//! Without quotes YAML takes a part of some texts for something else: what follows ` #` for a
-//! comment, and what follows a `&` for an anchor. Such texts are remembered, for those who read
-//! secrets.
 
 use std::collections::HashMap;
 
@@ -14,7 +10,6 @@ use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::fault::{DEPTH, Fault, Place, given_twice};
-use super::lines::Lines;
 
 /// How many values a document may have once its aliases are expanded, so that a few lines of
 /// aliases of aliases cannot fill the memory.
@@ -32,51 +27,21 @@ fn place(marker: Marker) -> Place {
     (marker.line(), marker.col() + 1)
 }
 
-/// What may be wrong with a text that a comment follows.
-const COMMENT: &str = "a comment follows it; quote it, as a ` #` may be a part of it, \
-                       or put the comment on a line of its own";
-
-/// What may be wrong with a text that an anchor precedes which nothing refers to.
-const ANCHOR: &str = "a `&` begins an anchor, which nothing refers to; quote it";
-
-/// A document, and what may be wrong with some of its texts, by their origins.
-pub(super) struct Parsed {
-    pub(super) value: Value,
-    pub(super) unclear: HashMap<String, &'static str>,
-}
-
 /// Parses a text of one document. `origin` says what a value at a place comes from.
-pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Parsed, Fault> {
+pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let mut document = Document {
-        text,
-        lines: Lines::new(text),
         parser: Parser::new_from_str(text),
         origin,
         anchors: HashMap::new(),
-        unused: HashMap::new(),
-        unclear: HashMap::new(),
         values: 0,
     };
-    let value = document.parse()?;
-    let unused = document.unused.into_values();
-    document
-        .unclear
-        .extend(unused.map(|origin| (origin, ANCHOR)));
-    Ok(Parsed {
-        value,
-        unclear: document.unclear,
-    })
+    document.parse()
 }
 
 struct Document<'a, O> {
-    text: &'a str,
-    lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
     origin: O,
     anchors: HashMap<usize, Value>,
-    /// The origins of values that have an anchor to which nothing has referred yet.
-    unused: HashMap<usize, String>,
-    unclear: HashMap<String, &'static str>,
     values: usize,
 }
 
@@ -109,16 +74,8 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
         };
         let (anchor, tag, kind) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let is_plain = style == ScalarStyle::Plain;
-                let is_nothing = match style {
-                    ScalarStyle::Plain => matches!(&*text, "" | "~" | "null" | "Null" | "NULL"),
-                    // `|` and `>` with nothing below them.
-                    ScalarStyle::Literal | ScalarStyle::Folded => text.is_empty(),
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => false,
-                };
-                if is_plain && self.is_before_comment(at, &text) {
-                    self.unclear.insert((self.origin)(at), COMMENT);
-                }
+                let is_nothing = style == ScalarStyle::Plain
+                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let kind = if is_nothing {
                     ValueKind::Nil
                 } else {
@@ -129,7 +86,6 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
             Event::SequenceStart(anchor, tag) => (anchor, tag, self.sequence(depth)?),
             Event::MappingStart(anchor, tag) => (anchor, tag, self.mapping(depth)?),
             Event::Alias(anchor) => {
-                self.unused.remove(&anchor);
                 let value = self.anchors.get(&anchor).cloned();
                 let value = value.ok_or_else(|| Fault::new(at, "an alias within its anchor"))?;
                 self.count(&value, at)?;
@@ -145,7 +101,6 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
         self.values += 1;
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
-            self.unused.insert(anchor, origin);
         }
         Ok(value)
     }
@@ -188,17 +143,6 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
             }
             table.insert(key, value);
         }
-    }
-
-    /// Whether a comment follows a text in its line.
-    fn is_before_comment(&self, (line, column): Place, text: &str) -> bool {
-        let line = self.text.get(self.lines.start(line)..);
-        let line = line
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or_default();
-        let rest: String = line.chars().skip(column - 1).collect();
-        let rest = rest.strip_prefix(text);
-        rest.is_some_and(|rest| rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))
     }
 
     fn count(&mut self, value: &Value, at: Place) -> Result<(), Fault> {

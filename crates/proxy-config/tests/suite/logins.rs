@@ -124,65 +124,6 @@ fn a_relative_path_starts_from_the_folder_of_the_file_that_has_it() {
 }
 
 #[test]
-fn a_password_that_yaml_would_shorten_is_refused() {
-    let load = |login: &str| {
-        let text = format!(
-            "proxy:\n  default:\n    http:\n      url: http://h:1\n{login}\n    ws:\n      \
-             url: http://h:2\n      username: u\n      password: *pw"
-        );
-        let text = if login.contains("&pw") {
-            text
-        } else {
-            text.replace("*pw", "x")
-        };
-        yaml(&text)
-    };
-    for (password, problem) in [
-        ("s3cret #tail", "a comment follows it; quote it"),
-        ("s3cret\t# tail", "a comment follows it; quote it"),
-        (
-            "&s3cret rest",
-            "a `&` begins an anchor, which nothing refers to; quote it",
-        ),
-        ("| #s3cret", "nothing is given"),
-        ("|", "nothing is given"),
-        (">-", "nothing is given"),
-    ] {
-        let messages = messages(load(&format!(
-            "      username: u\n      password: {password}"
-        )));
-        let [message] = &*messages else {
-            panic!("{password}: {messages:?}");
-        };
-        assert!(
-            message.starts_with("proxy.default.http.password (from test.yaml:"),
-            "{message}"
-        );
-        assert!(
-            message.contains(problem) && !message.contains("s3cret"),
-            "{message}"
-        );
-    }
-    let username = messages(load("      username: u #1\n      password: x"));
-    assert!(
-        username[0].starts_with("proxy.default.http.username"),
-        "{username:?}"
-    );
-    // What is quoted, and what is referred to, is meant.
-    for password in [
-        "'s3cret' # a comment",
-        "\"s3cret #tail\"",
-        "&pw s3cret",
-        "s3cret#tail",
-        "|-\n        s3cret",
-    ] {
-        let loaded = load(&format!("      username: u\n      password: {password}"));
-        assert!(loaded.is_ok(), "{password}: {loaded:?}");
-    }
-    assert!(load("      # a comment\n      timeout_seconds: 5 # seconds").is_ok());
-}
-
-#[test]
 fn a_byte_order_mark_is_not_part_of_a_password() {
     let folder = Folder::new();
     let load = |content: &[u8]| {

@@ -9,6 +9,8 @@ mod canaries;
 #[cfg(test)]
 mod chains;
 #[cfg(test)]
+mod cuts;
+#[cfg(test)]
 mod enabled;
 #[cfg(test)]
 mod environment;

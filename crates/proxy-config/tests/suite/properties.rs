@@ -1,6 +1,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use proptest::prelude::*;
 use proxy_config::{Credentials, ProxySettings, ProxyUrl, Sources};
+use serde_json::{Value, json};
 
 use crate::support::yaml;
 
@@ -117,6 +118,68 @@ proptest! {
         let settings = ProxySettings::enabled().with_default(proxies);
         let loaded = Sources::new().with_code(settings.clone()).load().unwrap();
         prop_assert_eq!(loaded.into_settings(), settings);
+    }
+}
+
+/// Every place in a document of JSON, as the keys and places that lead to it.
+fn places(value: &Value, here: &[String], into: &mut Vec<Vec<String>>) {
+    let mut add = |key: String, child: &Value| {
+        let place = [here, &[key]].concat();
+        places(child, &place, into);
+        into.push(place);
+    };
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, child)| add(key.clone(), child)),
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(place, child)| add(place.to_string(), child));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn whatever_is_taken_away_is_missed() {
+    let document = json!({
+        "proxy": {
+            "enabled": false,
+            "strict": true,
+            "from_env": false,
+            "default": {"http": {
+                "url": "https://h:1", "timeout_seconds": 5, "username": "u", "password": "p",
+                "tls": {"ca_file": "Cargo.toml"}, "handshake": "auto", "quick_ack": true,
+            }},
+            "exchanges": {"okx": {"websocket": {
+                "pool": {
+                    "strategy": "random",
+                    "proxies": [{"url": "http://a:1", "weight": 2, "enabled": true}, "http://b:2"],
+                },
+                "via": ["http://v:1", {"url": "http://w:2"}],
+            }}},
+        },
+        "feeds": {"okx": {"symbols": ["A-B"]}},
+    });
+    let load = |document: &Value| {
+        let sources = Sources::new().with_section("feeds");
+        sources.with_text("test.json", document.to_string()).load()
+    };
+    assert!(load(&document).is_ok());
+    let mut all = Vec::new();
+    places(&document, &[], &mut all);
+    assert!(all.len() > 30);
+    for place in all {
+        let pointer = format!("/{}", place.join("/"));
+        let mut blank = document.clone();
+        *blank.pointer_mut(&pointer).unwrap() = Value::Null;
+        assert!(load(&blank).is_err(), "{pointer}");
+        let is_ours = place[0] == "proxy" && place.last().unwrap() != "exchanges";
+        if is_ours && document.pointer(&pointer).unwrap().is_object() {
+            let mut empty = document.clone();
+            *empty.pointer_mut(&pointer).unwrap() = json!({});
+            assert!(load(&empty).is_err(), "{pointer}");
+        }
     }
 }
 

@@ -17,7 +17,8 @@ use testkit::{
 };
 use tokio::time::timeout;
 use transport::{HttpError, HttpTransport, Message, WebSocket, WsDialer, WsRequest};
-use transport_tunnel::{Resolver, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{Resolver, TcpDialer};
 
 pub(crate) const BINANCE: &str = "binance.test";
 pub(crate) const BACKPACK: &str = "backpack.test";

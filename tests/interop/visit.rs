@@ -13,7 +13,8 @@ use testkit::MockExchange;
 use transport::{
     Connection, ConnectionInfo, DialError, Dialer, HttpTransport, Message, Phase, Target, WsDialer,
 };
-use transport_tunnel::{TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::TcpDialer;
 
 use super::door::{Door, PASSWORD, Rejection, USER};
 use crate::world::{TestNames, World, request, soon, ws_request};

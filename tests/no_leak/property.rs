@@ -10,7 +10,7 @@ use proxy_config::{ProxySettings, Transport};
 use proxy_injector::{ProxyInjector, Scope};
 use testkit::RecordingDialer;
 use transport::{Endpoint, Target};
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use super::chain::Chain;
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};

@@ -12,7 +12,7 @@ use proxy_injector::{ProxyInjector, Scope};
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
 use tokio::io::{copy, sink, stdin};
 use transport::{DialError, HttpTransport, Message, WsDialer};
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use super::network::{EXCHANGE, PROXY};
 use crate::world::{request, soon, ws_request};

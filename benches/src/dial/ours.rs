@@ -6,7 +6,8 @@ use std::time::Duration;
 use proxy_config::{HandshakeMode, ProxyConfig, ProxyServer};
 use rustls::ClientConfig;
 use transport_http::HttpClient;
-use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 use transport_ws::WsClient;
 
 use super::contender::Contender;

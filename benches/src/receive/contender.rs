@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use super::cell::{Cell, Payload, Way};
 use super::client::{Link, Throughput};

@@ -53,7 +53,7 @@ impl Cli {
         let given = self.log.filter(|filter| !filter.is_empty());
         let default = match self.command {
             // The demo tells by itself what happens, and needs no authority of the platform.
-            Command::Demo(_) => "warn,transport_tunnel=error",
+            Command::Demo(_) => "warn,transport_tls=error",
             // What is opened stands in its table.
             Command::Probe(_) => "warn,transport_tunnel=info",
             _ => logging::OURS,

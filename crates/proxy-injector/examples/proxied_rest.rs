@@ -13,7 +13,7 @@ use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
 use transport::{HttpTransport, require_success};
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
 use tokio::sync::watch;
 use transport::{Connection, Dialer, Endpoint};
-use transport_tunnel::{Resolver, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::Resolver;
 
 use crate::decision::Way;
 use crate::live::{LiveConnection, LiveConnections, Revocation};

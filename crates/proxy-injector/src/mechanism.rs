@@ -7,7 +7,8 @@ use std::time::Duration;
 use proxy_config::{PoolConfig, ProxyConfig, ProxyUrl};
 use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
-use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
 use crate::decision::Way;
 use crate::pool::ProxyPool;

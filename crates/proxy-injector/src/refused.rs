@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase, Target};
-use transport_tunnel::TrustError;
+use transport_tls::TrustError;
 
 /// Fails every dial, for this reason.
 #[derive(Debug, Clone, thiserror::Error)]

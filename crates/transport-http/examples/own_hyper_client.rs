@@ -14,7 +14,8 @@ use hyper_util::rt::TokioExecutor;
 use proxy_config::ProxyUrl;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
 use transport_http::DialerConnector;
-use transport_tunnel::{ConnectTunnel, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{ConnectTunnel, TcpDialer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

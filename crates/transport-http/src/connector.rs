@@ -10,7 +10,7 @@ use http::uri::Scheme;
 use rustls::ClientConfig;
 use tower_service::Service;
 use transport::{BoxError, Dialer, Target};
-use transport_tunnel::{TlsDialer, http1_only};
+use transport_tls::{TlsDialer, http1_only};
 
 use crate::io::HyperConnection;
 

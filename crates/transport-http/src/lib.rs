@@ -11,7 +11,8 @@
 //! use http::Request;
 //! use transport::HttpTransport;
 //! use transport_http::HttpClient;
-//! use transport_tunnel::{TcpDialer, TlsTrust};
+//! use transport_tls::TlsTrust;
+//! use transport_tunnel::TcpDialer;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let tls = TlsTrust::platform().client_config(&[b"http/1.1"]);

@@ -1,11 +1,10 @@
 //! Byte-stream dialers that wrap dialers.
 //!
-//! Layer 2, on top of the seams in [`transport`]: each type here is a [`Dialer`](transport::Dialer)
+//! Layer 3, on top of the seams in [`transport`] and of [`transport_tls`]: each type here is a [`Dialer`](transport::Dialer)
 //! that adds one thing to the connections of the dialer inside it, so a chain is nesting:
 //!
 //! - [`TcpDialer`] opens sockets: asynchronous name look-up, address racing (RFC 8305),
 //!   `TCP_NODELAY`, keep-alive. It is the only place of the workspace that does.
-//! - [`TlsDialer`] puts TLS on what the inner dialer returns.
 //! - [`ConnectTunnel`], [`Socks4Tunnel`] and [`Socks5Tunnel`] ask a proxy for a tunnel.
 //! - [`RouteDialer`] stacks them for one configured route.
 //!
@@ -31,7 +30,8 @@
 //!
 //! ```
 //! use proxy_config::ProxyUrl;
-//! use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer, TlsDialer, TlsTrust};
+//! use transport_tls::{TlsDialer, TlsTrust};
+//! use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer};
 //!
 //! // TLS to the exchange, through a SOCKS5 proxy, over TCP.
 //! let proxy = ProxyUrl::parse("socks5h://alice:secret@proxy.example:1080")?;
@@ -58,8 +58,6 @@ mod route;
 mod socks4;
 mod socks5;
 mod tcp;
-mod tls;
-mod trust;
 
 pub use connect::ConnectTunnel;
 pub use resolver::{Resolver, SystemResolver};
@@ -67,8 +65,6 @@ pub use route::RouteDialer;
 pub use socks4::Socks4Tunnel;
 pub use socks5::Socks5Tunnel;
 pub use tcp::TcpDialer;
-pub use tls::{TlsDialer, http1_only};
-pub use trust::{TlsTrust, TrustError};
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

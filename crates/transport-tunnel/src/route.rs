@@ -6,9 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use proxy_config::{ProxyConfig, ProxyServer, Scheme};
 use transport::{Connection, DialError, Dialer, Target};
+use transport_tls::{TlsDialer, TlsTrust, TrustError};
 
 use crate::resolver::Resolver;
-use crate::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel, TlsDialer, TlsTrust, TrustError};
+use crate::{ConnectTunnel, Socks4Tunnel, Socks5Tunnel};
 
 /// Dials along one route: directly, or through the proxy of a [`ProxyConfig`] and those on the way
 /// to it.
@@ -70,7 +71,10 @@ fn tunnel(
         Scheme::Http => Arc::new(ConnectTunnel::new(url, inner).with_handshake(mode)),
         Scheme::Https => {
             let trust = match server.ca_file().zip(server.ca_pem()) {
-                Some((path, pem)) => &trust.clone().with_file_content(path, pem)?,
+                Some((path, pem)) => &trust
+                    .clone()
+                    .with_ca_pem(pem)
+                    .map_err(|error| error.in_file(path))?,
                 None => trust,
             };
             let tls = TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]));

@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 use transport::{Dialer, HttpTransport, WsDialer, WsRequest};
 use transport_http::HttpClient;
-use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 use transport_ws::WsClient;
 
 fn open_descriptors() -> usize {

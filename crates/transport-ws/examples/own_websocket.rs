@@ -11,7 +11,8 @@ use futures_util::StreamExt;
 use proxy_config::ProxyUrl;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
 use transport::{Dialer, Target};
-use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer, TlsDialer, TlsTrust};
+use transport_tls::{TlsDialer, TlsTrust};
+use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use transport::{
     DialError, DialErrorKind, Dialer, Hop, Phase, Target, WebSocket, WsDialer, WsError, WsRequest,
 };
-use transport_tunnel::{TlsDialer, http1_only};
+use transport_tls::{TlsDialer, http1_only};
 
 use crate::hooks::Hooks;
 use crate::stream::Frames;

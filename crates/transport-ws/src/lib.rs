@@ -10,7 +10,8 @@
 //!
 //! use futures_util::StreamExt;
 //! use transport::{WsDialer, WsRequest};
-//! use transport_tunnel::{TcpDialer, TlsTrust};
+//! use transport_tls::TlsTrust;
+//! use transport_tunnel::TcpDialer;
 //! use transport_ws::WsClient;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {

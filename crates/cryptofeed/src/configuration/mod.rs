@@ -14,7 +14,7 @@ use clap::Args;
 use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources, Transport};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use self::tls::Authorities;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proxy_config::Node;
 use serde_json::{Value, json};
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use super::keys::{Key, names, table};
 

@@ -7,7 +7,7 @@ use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
 use proxy_injector::ProxyInjector;
 use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
 use transport::BoxError;
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use crate::configuration::{ConfiguredFeed, Venue};
 use crate::failure::Failure;

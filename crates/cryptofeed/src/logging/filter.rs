@@ -13,11 +13,12 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// The crates that log anything in this program. Of another, a filter would match nothing.
-const TARGETS: [&str; 5] = [
+const TARGETS: [&str; 6] = [
     "cryptofeed",
     "hyper_util",
     "proxy_injector",
     "testkit",
+    "transport_tls",
     "transport_tunnel",
 ];
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use transport::{
     ConnectionInfo, HttpTransport, Phase, Timing, WsDialer, WsRequest, require_success,
 };
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 use super::line::Line;
 use super::question::Question;

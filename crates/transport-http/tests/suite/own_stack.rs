@@ -11,7 +11,8 @@ use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
 use tower_service::Service;
 use transport::DialError;
 use transport_http::DialerConnector;
-use transport_tunnel::{ConnectTunnel, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{ConnectTunnel, TcpDialer};
 
 use crate::common::CONNECT_TIMEOUT;
 

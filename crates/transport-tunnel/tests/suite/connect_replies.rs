@@ -219,7 +219,7 @@ async fn requests_for(url: &str, secure: bool, authority: &str) -> [String; 2] {
         });
         let dialer = Route::new(url).resolver(NoDns).over(proxy);
         let outcome = if secure {
-            let tls = transport_tunnel::TlsTrust::platform().client_config(&[]);
+            let tls = transport_tls::TlsTrust::platform().client_config(&[]);
             client.ask_securely(dialer, authority, tls).await
         } else {
             client.ask(dialer, authority).await

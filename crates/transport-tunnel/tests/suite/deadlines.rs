@@ -11,7 +11,8 @@ use testkit::TestCa;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep};
 use transport::{Connection, DialError, DialErrorKind, Dialer, Hop, Phase, Target, chain};
-use transport_tunnel::{Resolver, TcpDialer, TlsDialer};
+use transport_tls::TlsDialer;
+use transport_tunnel::{Resolver, TcpDialer};
 
 use crate::common::{Client, Ending, LONG, Piped, Route, Scripted, tcp, through, trust};
 

@@ -14,7 +14,8 @@ use transport::DialErrorKind::{
     Tls, Unsupported, WrongProtocol,
 };
 use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, Target, chain};
-use transport_tunnel::{TcpDialer, TlsDialer};
+use transport_tls::TlsDialer;
+use transport_tunnel::TcpDialer;
 
 use crate::common::{Ending, Names, Piped, Route, Scripted, tcp, through, trust};
 

@@ -9,7 +9,7 @@ use testkit::{RecordingDialer, TestCa};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::TlsAcceptor;
 use transport::{Dialer, Io, Phase, Target};
-use transport_tunnel::TlsDialer;
+use transport_tls::TlsDialer;
 
 use crate::common::{Client, Ending, Piped, Route, Scripted, answer, trust};
 

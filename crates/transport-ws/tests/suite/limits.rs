@@ -121,7 +121,7 @@ async fn no_limit_is_too_large_to_be_set() {
         let mut socket = accept_async(stream).await.unwrap().into_inner();
         let _ = socket.read_to_end(&mut Vec::new()).await;
     }));
-    let tls = transport_tunnel::TlsTrust::platform().client_config(&[]);
+    let tls = transport_tls::TlsTrust::platform().client_config(&[]);
     let client = WsClient::new(exchange, tls, Duration::MAX);
     client.dial(request("ws://h.example/")).await.unwrap();
 }

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use transport::{Dialer, HttpError, HttpTransport};
 use transport_http::HttpClient;
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 
 pub(crate) use head::read_head;
 pub(crate) use piped::Piped;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use proxy_config::{HandshakeMode, ProxyConfig, ProxyServer, ProxyUrl};
 use testkit::TestCa;
 use transport::Dialer;
-use transport_tunnel::{Resolver, RouteDialer, TcpDialer, TlsTrust};
+use transport_tls::TlsTrust;
+use transport_tunnel::{Resolver, RouteDialer, TcpDialer};
 
 use super::NoDns;
 

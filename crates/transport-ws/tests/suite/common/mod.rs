@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 use transport::{Dialer, WebSocket, WsDialer, WsRequest};
-use transport_tunnel::TlsTrust;
+use transport_tls::TlsTrust;
 use transport_ws::WsClient;
 
 pub(crate) use exchange::answer;

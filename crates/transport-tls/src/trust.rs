@@ -1,7 +1,7 @@
 //! Which certificates to trust.
 
+use std::error::Error;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use transport::BoxError;
 
 /// How many servers a route remembers TLS sessions of.
 const SESSIONS_PER_ROUTE: usize = 32;
@@ -43,36 +44,29 @@ impl TlsTrust {
     /// These authorities and those of a PEM file.
     ///
     /// # Errors
-    /// [`TrustError`] if the file cannot be read or holds no certificate.
+    /// [`TrustError`] if the file cannot be read, holds no certificate, or one that is not usable as
+    /// an authority.
     pub fn with_ca_file(self, path: impl AsRef<Path>) -> Result<Self, TrustError> {
         let path = path.as_ref();
-        let pem = std::fs::read(path).map_err(|error| TrustError::new(path, error))?;
-        self.with_file_content(path, &pem)
-    }
-
-    /// These authorities and those of a PEM file that was read already.
-    pub(crate) fn with_file_content(self, path: &Path, pem: &[u8]) -> Result<Self, TrustError> {
-        self.with_ca_pem(pem)
-            .map_err(|error| TrustError::new(path, error))
+        std::fs::read(path)
+            .map_err(TrustError::new)
+            .and_then(|pem| self.with_ca_pem(&pem))
+            .map_err(|error| error.in_file(path))
     }
 
     /// These authorities and those of a PEM text.
     ///
     /// # Errors
-    /// An [`io::Error`] of kind [`InvalidData`](io::ErrorKind::InvalidData) if the text holds no
-    /// certificate, or one that is not usable as an authority.
-    pub fn with_ca_pem(mut self, pem: &[u8]) -> io::Result<Self> {
-        let invalid = |error: String| io::Error::new(io::ErrorKind::InvalidData, error);
+    /// [`TrustError`] if the text holds no certificate, or one that is not usable as an authority.
+    pub fn with_ca_pem(mut self, pem: &[u8]) -> Result<Self, TrustError> {
         let roots = Arc::make_mut(&mut self.roots);
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| invalid(error.to_string()))?;
-            roots
-                .add(certificate)
-                .map_err(|error| invalid(error.to_string()))?;
+            let certificate = certificate.map_err(TrustError::new)?;
+            roots.add(certificate).map_err(TrustError::new)?;
         }
         if roots.len() == before {
-            return Err(invalid("no certificate in it".to_owned()));
+            return Err(TrustError::new("no certificate in it"));
         }
         Ok(self)
     }
@@ -106,27 +100,48 @@ impl fmt::Debug for TlsTrust {
     }
 }
 
-/// A file of certificate authorities that cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("load certificate authorities from {}", path.display())]
+/// Certificate authorities that cannot be used. The message fits behind "failed to"; the reason is in
+/// [`source`](Error::source) only.
+#[derive(Debug)]
 pub struct TrustError {
-    path: PathBuf,
-    source: io::Error,
+    path: Option<PathBuf>,
+    source: BoxError,
 }
 
 impl TrustError {
-    fn new(path: &Path, source: io::Error) -> Self {
+    fn new(source: impl Into<BoxError>) -> Self {
         Self {
-            path: path.to_owned(),
-            source,
+            path: None,
+            source: source.into(),
         }
+    }
+
+    /// The same, of what was read from the file at `path`.
+    #[must_use]
+    pub fn in_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+}
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("load certificate authorities")?;
+        match &self.path {
+            Some(path) => write!(f, " from {}", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for TrustError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::error::Error;
-
     use super::*;
 
     #[test]

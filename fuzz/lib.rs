@@ -1,8 +1,10 @@
 //! What each fuzz target does with its input. The integration suite does the same with the seeds.
 
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Symbol};
 use proxy_config::{Credentials, ProxyUrl, Sources};
-use transport::Target;
+use transport::{Excerpt, Secrets, Target};
 use transport_tunnel::codec::{
     Connect, Handshake, HandshakeError, Socks4, Socks4Address, Socks5, Step,
 };
@@ -71,6 +73,66 @@ pub fn backpack_message(data: &[u8]) {
     const METADATA: &[u8] = br#"[{"symbol":"SOL_USDC","baseSymbol":"SOL","quoteSymbol":"USDC",
         "marketType":"SPOT","orderBookState":"Open","visible":true}]"#;
     read_as_every_message(&Backpack::default(), METADATA, data);
+}
+
+/// Any bytes as a login, and as a text that repeats it in one of the usual forms or in none.
+///
+/// The first five say how long the user name and the password are, where in the text which secret
+/// stands, and how it is written and escaped.
+pub fn quote(data: &[u8]) {
+    let Some(([name, password, place, written, escaped], rest)) = data.split_first_chunk() else {
+        return;
+    };
+    let cut = |at: &u8, rest: &[u8]| usize::from(*at).min(rest.len());
+    let (name, rest) = rest.split_at(cut(name, rest));
+    let (password, text) = rest.split_at(cut(password, rest));
+    let secrets = Secrets::of_login(name, password);
+    let _ = secrets.seal_text(String::from_utf8_lossy(text).into_owned());
+    let quoted = secrets.quote(text);
+    if quoted.as_str() != "***" {
+        assert_eq!(quoted, Excerpt::of(text));
+        let shown = &text[..text.len().min(Excerpt::MAX)];
+        for secret in [name, password].map(<[u8]>::trim_ascii) {
+            assert!(secret.is_empty() || !shown.windows(secret.len()).any(|part| part == secret));
+        }
+    }
+
+    let secret = match written % 3 {
+        0 => name.to_vec(),
+        1 => password.to_vec(),
+        _ => [name, b":", password].concat(),
+    };
+    let secret = match written / 3 % 4 {
+        0 => secret,
+        1 => BASE64_STANDARD.encode(secret).into_bytes(),
+        2 => BASE64_URL_SAFE_NO_PAD.encode(secret).into_bytes(),
+        _ => secret
+            .iter()
+            .flat_map(|byte| format!("{byte:02X}").into_bytes())
+            .collect(),
+    };
+    let repeated = escape(&escape(&secret, escaped % 6), escaped / 6 % 6);
+    let (before, after) = text.split_at(cut(place, text));
+    let is_shown = before.len() + repeated.len() <= Excerpt::MAX;
+    // Nobody can tell a login of spaces.
+    let is_login = |secret: &[u8]| !secret.trim_ascii().is_empty();
+    if is_shown && is_login(&secret) && (is_login(name) || is_login(password)) {
+        let text = [before, &repeated, after].concat();
+        assert_eq!(secrets.quote(&text).as_str(), "***");
+    }
+}
+
+fn escape(text: &[u8], how: u8) -> Vec<u8> {
+    let escape = |byte: &u8| match how {
+        0 => vec![*byte],
+        1 => format!("%{byte:02x}").into_bytes(),
+        2 if !byte.is_ascii_alphanumeric() => format!("%{byte:02X}").into_bytes(),
+        3 => format!("&#{byte};").into_bytes(),
+        4 => format!("\\x{byte:02x}").into_bytes(),
+        5 if byte.is_ascii_punctuation() => vec![b'\\', *byte],
+        _ => vec![*byte],
+    };
+    text.iter().flat_map(escape).collect()
 }
 
 /// Any text as a configuration file: it loads, or its problems are named.

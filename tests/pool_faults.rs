@@ -72,7 +72,7 @@ async fn a_session_recovers_when_a_reload_brings_the_authorities_of_its_proxy() 
     let error = world.echo(&rest, BINANCE).await.unwrap_err();
     assert!(DialError::find(&error).unwrap().hop().is_proxy());
     world.ca.write_pem(&path).unwrap();
-    injected.injector.reload(trusting(&path));
+    injected.injector.reload(trusting(&path)).unwrap();
     // The file was read by then.
     fs::remove_file(&path).unwrap();
     world.echo(&rest, BINANCE).await.unwrap();
@@ -197,7 +197,10 @@ async fn how_a_proxy_is_spoken_to_makes_it_no_other_proxy() {
     let injected = world.injector(speaking(HandshakeMode::Standard));
     let streams = injected.exchange("binance").websocket();
     let _first = world.stream(&streams, BINANCE).await;
-    injected.injector.reload(speaking(HandshakeMode::Auto));
+    injected
+        .injector
+        .reload(speaking(HandshakeMode::Auto))
+        .unwrap();
     let _second = world.stream(&streams, BINANCE).await;
     assert_eq!(
         world.seen(BINANCE, ExchangeTransport::WebSocket),

@@ -226,11 +226,11 @@ async fn a_stream_stays_while_its_proxy_is_in_the_pool() {
     let mut socket = world.stream(&streams, BINANCE).await;
 
     let wider = pool(&[&b, &a]).with_strategy(PoolStrategy::Random);
-    injected.injector.reload(settings(wider));
+    injected.injector.reload(settings(wider)).unwrap();
     for _ in 0..20 {
         soon(socket.next()).await.unwrap().unwrap();
     }
-    injected.injector.reload(settings(pool(&[&b])));
+    injected.injector.reload(settings(pool(&[&b]))).unwrap();
     let error = loop {
         if let Err(error) = soon(socket.next()).await.unwrap() {
             break error;
@@ -255,7 +255,7 @@ async fn a_reload_gives_a_marked_proxy_another_chance_and_keeps_the_counts() {
         world.seen(BINANCE, ExchangeTransport::WebSocket),
         [egress(3)]
     );
-    injected.injector.reload(settings(pool));
+    injected.injector.reload(settings(pool)).unwrap();
     world.stream(&streams, BINANCE).await;
     world.stream(&streams, BINANCE).await;
     assert_eq!(

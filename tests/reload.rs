@@ -49,7 +49,7 @@ async fn a_stream_whose_route_changed_moves_and_the_others_are_not_touched() {
                 gapless.note(delta);
                 changes += 1;
                 if changes == 20 {
-                    injected.injector.reload(settings(&old, &new));
+                    injected.injector.reload(settings(&old, &new)).unwrap();
                 }
             }
             assert!(!matches!(event, FeedEvent::Disconnected { .. }));
@@ -96,7 +96,8 @@ async fn settings_that_lead_the_same_way_touch_no_stream() {
     let rules = ConnectionProxies::both(slower);
     injected
         .injector
-        .reload(ProxySettings::enabled().with_default(rules));
+        .reload(ProxySettings::enabled().with_default(rules))
+        .unwrap();
     let mut changes = 0;
     feed.until(|event| {
         assert!(!matches!(event, FeedEvent::Disconnected { .. }));
@@ -130,7 +131,7 @@ async fn no_request_fails_while_routes_change_under_load() {
     let reloads = async {
         for round in 0..50 {
             let proxy = if round % 2 == 0 { &two } else { &one };
-            injected.injector.reload(settings(&one, proxy));
+            injected.injector.reload(settings(&one, proxy)).unwrap();
             tokio::task::yield_now().await;
             world.echo(&session, BINANCE).await.unwrap();
         }

@@ -37,6 +37,10 @@ impl Running {
                 dialer,
             ),
         };
+        Self::of(feed)
+    }
+
+    pub(crate) fn of(feed: Feed) -> Self {
         let (sender, events) = mpsc::channel(1024);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { feed.run(sender).await.unwrap() });

@@ -33,6 +33,7 @@ seeds_of![
     binance_message,
     connect_reply,
     proxy_url,
+    quote,
     socks4_reply,
     socks5_reply,
     yaml_loader,

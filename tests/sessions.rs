@@ -190,7 +190,7 @@ async fn two_logins_at_one_proxy_never_share_a_connection() {
     let injected = world.injector(settings("alice"));
     let session = injected.exchange("binance").http();
     world.echo(&session, BINANCE).await.unwrap();
-    injected.injector.reload(settings("bob"));
+    injected.injector.reload(settings("bob")).unwrap();
     world.echo(&session, BINANCE).await.unwrap();
 
     let logins: Vec<_> = proxy

@@ -45,6 +45,28 @@ impl Chain {
         self.hops.len() == 1
     }
 
+    /// The URL of the nearest proxy.
+    pub(super) fn url(&self) -> String {
+        self.hops[0].url()
+    }
+
+    /// The chain as a file has it.
+    pub(super) fn yaml(&self) -> String {
+        let (exit, via) = self.hops.split_last().unwrap();
+        let way = self.way(via);
+        format!("{{{}, {way}}}", exit.yaml())
+    }
+
+    /// What stands beside the exit, or beside several.
+    fn way(&self, via: &[Hop]) -> String {
+        let via: Vec<_> = via
+            .iter()
+            .map(|hop| format!("{{{}}}", hop.yaml()))
+            .collect();
+        let seconds = self.timeout_seconds;
+        format!("timeout_seconds: {seconds}, via: [{}]", via.join(", "))
+    }
+
     pub(super) fn config(&self) -> ProxyConfig {
         let (exit, via) = self.hops.split_last().unwrap();
         ProxyConfig::from(exit.server())
@@ -55,14 +77,21 @@ impl Chain {
 }
 
 impl Hop {
-    fn server(&self) -> ProxyServer {
+    fn url(&self) -> String {
         let login = match self.scheme {
             _ if !self.login => "",
             Scheme::Socks4 | Scheme::Socks4a => "alice@",
             Scheme::Http | Scheme::Https | Scheme::Socks5 | Scheme::Socks5h => "alice:secret@",
         };
-        let url = format!("{}://{login}{}:{}", self.scheme, self.host, self.port);
-        ProxyServer::new(url.parse().unwrap()).with_handshake(self.handshake)
+        format!("{}://{login}{}:{}", self.scheme, self.host, self.port)
+    }
+
+    fn server(&self) -> ProxyServer {
+        ProxyServer::new(self.url().parse().unwrap()).with_handshake(self.handshake)
+    }
+
+    fn yaml(&self) -> String {
+        format!("url: '{}', handshake: {}", self.url(), self.handshake)
     }
 }
 
@@ -76,6 +105,19 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn chains(&self) -> &[Chain] {
         &self.chains
+    }
+
+    /// The pool as a file has it.
+    pub(super) fn yaml(&self) -> String {
+        let first = &self.chains[0];
+        let (_, via) = first.hops.split_last().unwrap();
+        let exits = self.chains.iter().filter_map(|chain| chain.hops.last());
+        let exits: Vec<_> = exits.map(|exit| format!("{{{}}}", exit.yaml())).collect();
+        let (strategy, way) = (self.strategy, first.way(via));
+        format!(
+            "{{pool: {{strategy: {strategy}, proxies: [{}]}}, {way}}}",
+            exits.join(", ")
+        )
     }
 
     pub(super) fn config(&self) -> PoolConfig {
@@ -117,6 +159,17 @@ pub(super) fn chains() -> impl Strategy<Value = Chain> {
     (hops, 1..=300_u64).prop_map(|(hops, timeout_seconds)| Chain {
         hops,
         timeout_seconds,
+    })
+}
+
+/// Proxies as variables for all programs have them.
+pub(super) fn ambient() -> impl Strategy<Value = Chain> {
+    hop().prop_map(|mut hop| {
+        hop.handshake = HandshakeMode::Standard;
+        Chain {
+            hops: vec![hop],
+            timeout_seconds: 30,
+        }
     })
 }
 

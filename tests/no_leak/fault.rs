@@ -12,6 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use transport::{Connection, DialError, DialErrorKind, Dialer, Hop, Phase, Target};
 use transport_tunnel::Resolver;
 
+use super::obliging::{Arrivals, oblige};
+
 /// Where no connection may ever go: replies and redirects name it.
 const ELSEWHERE: [u8; 4] = [203, 0, 113, 66];
 
@@ -26,6 +28,8 @@ pub(super) enum Fault {
     HangsUp,
     /// The other side takes everything and says nothing.
     Stalls,
+    /// There is none: the other side does what it is asked for.
+    Obliges,
     /// The other side says these one by one, whatever it hears, and closes.
     Answers(Vec<Vec<u8>>),
 }
@@ -35,13 +39,16 @@ pub(super) enum Fault {
 pub(super) struct FaultyDialer {
     fault: Fault,
     stalled: Mutex<Vec<DuplexStream>>,
+    arrivals: Arrivals,
 }
 
 impl FaultyDialer {
-    pub(super) fn new(fault: Fault) -> Self {
+    /// `arrivals` learns of what is sent to those who oblige.
+    pub(super) fn new(fault: Fault, arrivals: Arrivals) -> Self {
         Self {
             fault,
             stalled: Mutex::default(),
+            arrivals,
         }
     }
 }
@@ -60,6 +67,12 @@ impl Dialer for FaultyDialer {
             Fault::Stalls => {
                 let (ours, theirs) = duplex(1 << 16);
                 self.stalled.lock().unwrap().push(theirs);
+                Ok(Connection::new(ours))
+            }
+            Fault::Obliges => {
+                let (ours, theirs) = duplex(1 << 10);
+                let door = target.endpoint().clone();
+                tokio::spawn(oblige(theirs, door, self.arrivals.clone()));
                 Ok(Connection::new(ours))
             }
             Fault::Answers(answers) => {
@@ -103,6 +116,7 @@ pub(super) fn faults() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Silent),
         1 => Just(Fault::HangsUp),
         1 => Just(Fault::Stalls),
+        6 => Just(Fault::Obliges),
         6 => answers().prop_map(Fault::Answers),
     ]
 }

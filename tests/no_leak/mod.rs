@@ -2,9 +2,12 @@
 
 mod chain;
 mod fault;
+mod kept;
 mod namespaces;
 mod network;
+mod obliging;
 mod plan;
 mod property;
 mod role;
 mod stage;
+mod texts;

@@ -6,13 +6,16 @@ use proptest::bool::weighted;
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proxy_config::{
-    ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
+    AmbientProxies, ConnectionProxies, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
 };
 
-use super::chain::{Chain, Pool, chains, pools};
+use super::chain::{Chain, Pool, ambient, chains, pools};
 
 /// An exchange that never has a rule of its own.
 const UNLISTED: &str = "kraken";
+
+/// A host that the environment's proxies are not for.
+pub(super) const EXEMPT: &str = "exempt.test";
 
 /// Who connects, and which settings apply meanwhile, one after the other.
 #[derive(Debug, Clone)]
@@ -34,6 +37,8 @@ pub(super) struct Policy {
     strict: bool,
     default: Rules,
     exchanges: Vec<(&'static str, Rules)>,
+    /// What the environment has for all programs, except for [`EXEMPT`].
+    ambient: Option<Rule>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,19 +67,71 @@ impl Policy {
     /// What the settings promise: the first rule that there is, of the exchange, by default or
     /// from the caller; without any the target, or nowhere if the settings are enabled and strict.
     pub(super) fn way<'a>(&'a self, client: &'a Client, transport: Transport) -> Way<'a> {
-        let configured = client.exchange.filter(|_| self.enabled).map(|name| {
-            let mut exchanges = self.exchanges.iter();
-            let own = exchanges.find(|(exchange, _)| *exchange == name);
-            let own = own.and_then(|(_, rules)| rules.of(transport));
-            own.or(self.default.of(transport))
-        });
-        match (configured.flatten(), &client.legacy) {
+        let configured = client.exchange.and_then(|name| self.rule(name, transport));
+        match (configured, &client.legacy) {
             (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => Way::Proxies(from_ref(chain)),
             (Some(Rule::Pool(pool)), _) => Way::Proxies(pool.chains()),
             (Some(Rule::Direct), _) => Way::Target,
             (None, None) if self.enabled && self.strict => Way::Nowhere,
             (None, None) => Way::Target,
         }
+    }
+
+    /// Whether a reload may put these settings in the place of `before`: no route becomes direct for
+    /// want of a rule.
+    pub(super) fn may_follow(&self, before: &Self) -> bool {
+        let is_direct = |policy: &Self, name, transport| match policy.rule(name, transport) {
+            Some(rule) => matches!(rule, Rule::Direct),
+            None => !(policy.enabled && policy.strict),
+        };
+        let loses = |name, transport| {
+            let is_unsaid = self.enabled && self.rule(name, transport).is_none();
+            is_unsaid && !is_direct(before, name, transport) && is_direct(self, name, transport)
+        };
+        let transports = [Transport::Http, Transport::WebSocket];
+        !["binance", "backpack", UNLISTED].into_iter().any(|name| {
+            transports
+                .into_iter()
+                .any(|transport| loses(name, transport))
+        })
+    }
+
+    /// The rule for the connections of an exchange, if the settings are enabled.
+    fn rule(&self, name: &str, transport: Transport) -> Option<&Rule> {
+        if !self.enabled {
+            return None;
+        }
+        let mut exchanges = self.exchanges.iter();
+        let own = exchanges.find(|(exchange, _)| *exchange == name);
+        let own = own.and_then(|(_, rules)| rules.of(transport));
+        own.or(self.default.of(transport)).or(self.ambient.as_ref())
+    }
+
+    /// The settings as a file has them, without the environment.
+    pub(super) fn yaml(&self) -> String {
+        let mut text = format!(
+            "proxy:\n  enabled: {}\n  strict: {}\n",
+            self.enabled, self.strict
+        );
+        let mut rules: Vec<_> = [("  default", &self.default)].into();
+        let exchanges = self.exchanges.iter();
+        rules.extend(exchanges.map(|(name, rules)| (*name, rules)));
+        for (place, (name, rules)) in rules.into_iter().enumerate() {
+            if rules.rest.is_none() && rules.stream.is_none() {
+                continue;
+            }
+            if place > 0 && !text.contains("exchanges") {
+                text.push_str("  exchanges:\n");
+            }
+            let indent = if place == 0 { "" } else { "    " };
+            text += &format!("{indent}{name}:\n");
+            for (transport, rule) in [("http", &rules.rest), ("websocket", &rules.stream)] {
+                if let Some(rule) = rule {
+                    text += &format!("{indent}    {transport}: {}\n", rule.yaml());
+                }
+            }
+        }
+        text
     }
 
     pub(super) fn settings(&self) -> ProxySettings {
@@ -88,8 +145,16 @@ impl Policy {
         for (name, rules) in &self.exchanges {
             settings = settings.with_exchange(ExchangeId::new(name).unwrap(), rules.proxies());
         }
-        settings
+        match &self.ambient {
+            Some(Rule::Proxy(chain)) => settings.with_ambient(environment(chain)),
+            _ => settings,
+        }
     }
+}
+
+fn environment(chain: &Chain) -> AmbientProxies {
+    let variables = [("ALL_PROXY", chain.url()), ("NO_PROXY", EXEMPT.to_owned())];
+    AmbientProxies::from_variables(variables).unwrap()
 }
 
 impl Client {
@@ -123,6 +188,14 @@ impl Rules {
 }
 
 impl Rule {
+    fn yaml(&self) -> String {
+        match self {
+            Self::Direct => "direct".to_owned(),
+            Self::Proxy(chain) => chain.yaml(),
+            Self::Pool(pool) => pool.yaml(),
+        }
+    }
+
     fn rule(&self) -> ProxyRule {
         match self {
             Self::Direct => ProxyRule::Direct,
@@ -150,18 +223,20 @@ fn clients() -> impl Strategy<Value = Client> {
     (exchange, legacy).prop_map(|(exchange, legacy)| Client { exchange, legacy })
 }
 
-fn policies() -> impl Strategy<Value = Policy> {
+pub(super) fn policies() -> impl Strategy<Value = Policy> {
     let exchanges = (option::of(rules()), option::of(rules())).prop_map(|(binance, backpack)| {
         let binance = binance.map(|rules| ("binance", rules));
         let backpack = backpack.map(|rules| ("backpack", rules));
         binance.into_iter().chain(backpack).collect()
     });
-    (weighted(0.9), any::<bool>(), rules(), exchanges).prop_map(
-        |(enabled, strict, default, exchanges)| Policy {
+    let ambient = option::weighted(0.2, ambient().prop_map(Rule::Proxy));
+    (weighted(0.9), any::<bool>(), rules(), exchanges, ambient).prop_map(
+        |(enabled, strict, default, exchanges, ambient)| Policy {
             enabled,
             strict,
             default,
             exchanges,
+            ambient,
         },
     )
 }

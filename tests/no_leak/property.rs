@@ -2,20 +2,21 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bytes::Bytes;
-use http::{Request, Uri};
-use proptest::prelude::{ProptestConfig, Strategy, prop_assert, proptest};
+use http::Uri;
+use proptest::prelude::{ProptestConfig, Strategy, prop_assert, prop_assert_eq, proptest};
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 use proxy_config::{ProxySettings, Transport};
 use proxy_injector::{ProxyInjector, Scope};
 use testkit::RecordingDialer;
-use transport::{Endpoint, HttpTransport, Target, WsDialer, WsRequest};
+use transport::{Endpoint, Target};
 use transport_tunnel::TlsTrust;
 
 use super::chain::Chain;
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};
-use super::plan::{Client, Plan, Way, plans};
+use super::kept::{Held, Kept, settle};
+use super::obliging::Arrivals;
+use super::plan::{Client, Plan, Policy, Way, plans};
 
 /// A lost connection is made again, so each transport connects more than once.
 const ATTEMPTS: usize = 2;
@@ -47,7 +48,7 @@ proptest! {
 
 /// What is connected to: by name or by address, with TLS or without.
 #[derive(Debug, Clone)]
-struct Place {
+pub(super) struct Place {
     host: &'static str,
     secure: bool,
 }
@@ -58,7 +59,7 @@ fn targets() -> impl Strategy<Value = Place> {
 }
 
 impl Place {
-    fn uri(&self, transport: Transport) -> Uri {
+    pub(super) fn uri(&self, transport: Transport) -> Uri {
         let scheme = match (transport, self.secure) {
             (Transport::Http, true) => "https",
             (Transport::Http, false) => "http",
@@ -88,31 +89,41 @@ async fn check(
 ) -> Result<(), TestCaseError> {
     let resolver = Arc::new(FaultyResolver::new(look_up));
     for transport in [Transport::Http, Transport::WebSocket] {
-        let tcp = Arc::new(RecordingDialer::new(FaultyDialer::new(fault.clone())));
+        let arrivals = Arrivals::default();
+        let tcp = FaultyDialer::new(fault.clone(), arrivals.clone());
+        let tcp = Arc::new(RecordingDialer::new(tcp));
         let injector = ProxyInjector::new(ProxySettings::default())
             .with_tcp_dialer(Arc::clone(&tcp) as _)
             .with_resolver(Arc::clone(&resolver) as _)
             .with_trust(TRUST.clone());
         let injector = Arc::new(injector);
-        let scope = scope(&plan.client, &injector);
-        let (rest, streams) = (scope.http(), scope.websocket());
+        let kept = Kept::of(&scope(&plan.client, &injector), transport, place);
+        let mut applied: Option<&Policy> = None;
         let mut last_way = None;
+        let mut held: Vec<Held> = Vec::new();
         for policy in &plan.policies {
-            injector.reload(policy.settings());
+            let under_way = kept.begin();
+            settle().await;
+            let is_allowed = applied.is_none_or(|before| policy.may_follow(before));
+            prop_assert_eq!(injector.reload(policy.settings()).is_ok(), is_allowed);
+            let policy = if is_allowed { policy } else { applied.unwrap() };
+            applied = Some(policy);
             let known = tcp.targets().len();
-            for _ in 0..ATTEMPTS {
-                let uri = place.uri(transport);
-                // Whether it works is not the question here.
-                match transport {
-                    Transport::Http => drop(rest.send(get(uri)).await),
-                    Transport::WebSocket => {
-                        drop(streams.dial(WsRequest::new(uri).unwrap()).await);
-                    }
-                }
+            drop((arrivals.take(), resolver.take_names()));
+
+            for connection in &mut held {
+                connection.use_again().await;
             }
+            held.clear();
+            for _ in 0..ATTEMPTS {
+                held.extend(kept.connect().await);
+            }
+            held.extend(under_way.end().await);
+            settle().await;
             let asked = Asked {
                 targets: tcp.targets().split_off(known),
                 names: resolver.take_names(),
+                arrivals: arrivals.take(),
             };
             let way = policy.way(&plan.client, transport);
             asked.verify(way, place, last_way == Some(way))?;
@@ -133,22 +144,21 @@ fn scope(client: &Client, injector: &Arc<ProxyInjector>) -> Scope {
     }
 }
 
-fn get(uri: Uri) -> Request<Bytes> {
-    Request::get(uri).body(Bytes::new()).unwrap()
-}
-
 /// What was asked for below the route while one policy applied.
 #[derive(Debug)]
 struct Asked {
     targets: Vec<Target>,
     names: Vec<String>,
+    /// The doors where something arrived.
+    arrivals: Vec<Endpoint>,
 }
 
 impl Asked {
     fn verify(&self, way: Way<'_>, place: &Place, may_reuse: bool) -> Result<(), TestCaseError> {
         let (allowed, nameable, certain): (Vec<_>, Vec<_>, _) = match way {
             Way::Nowhere => {
-                prop_assert!(self.targets.is_empty() && self.names.is_empty(), "{self:?}");
+                let is_idle = self.targets.is_empty() && self.names.is_empty();
+                prop_assert!(is_idle && self.arrivals.is_empty(), "{self:?}");
                 return Ok(());
             }
             Way::Target => (vec![place.endpoint()], Vec::new(), true),
@@ -166,6 +176,10 @@ impl Asked {
             self.targets
                 .iter()
                 .all(|target| allowed.contains(target.endpoint())),
+            "{self:?}, not only {allowed:?}"
+        );
+        prop_assert!(
+            self.arrivals.iter().all(|door| allowed.contains(door)),
             "{self:?}, not only {allowed:?}"
         );
         prop_assert!(

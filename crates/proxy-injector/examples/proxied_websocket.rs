@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             trades += 1;
             if trades == 3 {
-                injector.reload(through(&new)?);
+                injector.reload(through(&new)?)?;
             } else if trades >= 6 {
                 break;
             }

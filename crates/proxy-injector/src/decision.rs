@@ -1,8 +1,12 @@
 //! What was decided, for as long as it is needed.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
 use proxy_config::{PoolConfig, ProxyConfig};
 use proxy_resolve::{Resolution, Route, RouteSource};
 
+use crate::mechanism::DIRECT_TIMEOUT;
 use crate::place::Places;
 
 /// What the settings said at one time. Later settings do not change it.
@@ -36,6 +40,14 @@ impl Way {
     }
 }
 
+/// Where connections may leave by.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Exits {
+    Direct,
+    Through(HashSet<Places>),
+    Nowhere,
+}
+
 impl Decision {
     /// The way to take.
     #[must_use]
@@ -54,20 +66,40 @@ impl Decision {
         self.source
     }
 
+    /// How long a dial may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        match self.route() {
+            Route::Proxy(proxy) => proxy.timeout(),
+            Route::Pool(pool) => pool.timeout(),
+            Route::Direct | Route::Refused => DIRECT_TIMEOUT,
+        }
+    }
+
+    /// The proxies that connections may leave by, in a form that tells whether there are others
+    /// now: how they are spoken to does not count.
+    pub(crate) fn exits(&self) -> Exits {
+        match &self.choice {
+            Choice::Of(Way::Direct) => Exits::Direct,
+            Choice::Of(Way::Refused) => Exits::Nowhere,
+            Choice::Of(Way::Proxy(proxy)) => Exits::Through(HashSet::from([Places::of(proxy)])),
+            Choice::Among(pool) => {
+                let enabled = pool.members().iter().filter(|member| member.is_enabled());
+                Exits::Through(
+                    enabled
+                        .map(|member| Places::of(&pool.through(member)))
+                        .collect(),
+                )
+            }
+        }
+    }
+
     /// Whether a connection that has taken `way` may stay: what counts are the proxies that it
     /// passes, not how they are spoken to.
     pub(crate) fn allows(&self, way: &Way) -> bool {
-        match (&self.choice, way) {
-            (Choice::Of(Way::Proxy(proxy)), Way::Proxy(taken)) => {
-                Places::of(proxy) == Places::of(taken)
-            }
-            (Choice::Of(decided), taken) => decided == taken,
-            (Choice::Among(pool), Way::Proxy(taken)) => {
-                let taken = Places::of(taken);
-                let mut enabled = pool.members().iter().filter(|member| member.is_enabled());
-                enabled.any(|member| Places::of(&pool.through(member)) == taken)
-            }
-            (Choice::Among(_), Way::Direct | Way::Refused) => false,
+        match (self.exits(), way) {
+            (Exits::Through(exits), Way::Proxy(taken)) => exits.contains(&Places::of(taken)),
+            (Exits::Direct, Way::Direct) | (Exits::Nowhere, Way::Refused) => true,
+            _ => false,
         }
     }
 }

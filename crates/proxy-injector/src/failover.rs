@@ -5,33 +5,34 @@ use std::time::Duration;
 
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
-use transport::{DialError, DialErrorKind, Hop, Phase, chain};
+use transport::{DialError, DialErrorKind, Endpoint, Hop, Overdue, Phase, chain};
 
 use crate::decision::{Choice, Decision, Way};
 use crate::mechanism::{Mechanism, endpoint};
 use crate::pool::Lease;
 
-/// How a connection has been made.
-pub(crate) struct Taken {
-    pub(crate) way: Way,
-    pub(crate) lease: Option<Lease>,
-}
-
-/// Makes a connection by `attempt`, which gets the way to take and, if there may be several
-/// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
+/// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
+/// that it goes through, if it does.
+///
+/// `attempt` gets the way to take and, if there may be several attempts, the time that is left for
+/// them: that of the pool, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's
 /// fault: the next one is tried as well, and nobody is marked.
-pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, E>>>(
+pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     mechanism: &Mechanism,
     decision: &Decision,
+    target: &Endpoint,
     deadline: Option<Instant>,
     mut attempt: impl FnMut(Way, Option<Duration>) -> F,
-) -> Result<(T, Taken), E> {
+) -> Result<(T, Option<Lease>), E>
+where
+    E: Error + From<DialError> + 'static,
+{
     let config = match &decision.choice {
         Choice::Among(config) => config,
-        Choice::Of(way) => return alone(way.clone(), attempt).await,
+        Choice::Of(way) => return Ok((attempt(way.clone(), None).await?, None)),
     };
     let whole = Instant::now() + config.timeout();
     let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
@@ -42,11 +43,10 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
             break;
         }
         let way = Way::Proxy(lease.proxy().clone());
-        match attempt(way.clone(), Some(left)).await {
+        match attempt(way, Some(left)).await {
             Ok(made) => {
                 lease.mark_healthy();
-                let lease = Some(lease);
-                return Ok((made, Taken { way, lease }));
+                return Ok((made, Some(lease)));
             }
             Err(error) => {
                 match blame(lease.proxy(), &error) {
@@ -60,18 +60,11 @@ pub(crate) async fn connect<T, E: Error + 'static, F: Future<Output = Result<T, 
             }
         }
     }
-    match last_failure {
-        Some(error) => Err(error),
-        None => alone(Way::Refused, attempt).await,
-    }
-}
-
-async fn alone<T, E, F: Future<Output = Result<T, E>>>(
-    way: Way,
-    mut attempt: impl FnMut(Way, Option<Duration>) -> F,
-) -> Result<(T, Taken), E> {
-    let made = attempt(way.clone(), None).await?;
-    Ok((made, Taken { way, lease: None }))
+    Err(last_failure.unwrap_or_else(|| {
+        // There was no time for a first attempt.
+        let overdue = Overdue::Whole(config.timeout());
+        DialError::timeout(Hop::Target(target.clone()), Phase::Route, overdue).into()
+    }))
 }
 
 /// Whose fault a failed attempt is.

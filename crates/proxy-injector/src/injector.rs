@@ -1,15 +1,22 @@
 //! Settings and the means to carry them out.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
 use tokio::sync::watch;
-use transport::Dialer;
+use transport::{Connection, Dialer, Endpoint};
 use transport_tunnel::{Resolver, TlsTrust};
 
+use crate::decision::Way;
+use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::mechanism::Mechanism;
+use crate::query::RouteQuery;
+use crate::reload::{ANY_OTHER, ReloadError, RouteChange, compare};
+use crate::revocable::Revocable;
 use crate::scope::Scope;
+use crate::session::Clients;
 
 /// Makes the connections of every exchange as the settings say.
 ///
@@ -18,6 +25,14 @@ use crate::scope::Scope;
 pub struct ProxyInjector {
     settings: watch::Sender<Arc<ProxySettings>>,
     mechanism: Mechanism,
+    /// The exchanges that scopes were asked for.
+    exchanges: Mutex<BTreeSet<ExchangeId>>,
+    live: Mutex<LiveConnections>,
+    sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ProxyInjector {
@@ -28,6 +43,9 @@ impl ProxyInjector {
         Self {
             settings: watch::Sender::new(Arc::new(settings)),
             mechanism: Mechanism::default(),
+            exchanges: Mutex::default(),
+            live: Mutex::default(),
+            sessions: Mutex::default(),
         }
     }
 
@@ -70,20 +88,54 @@ impl ProxyInjector {
         self.settings.borrow().clone()
     }
 
-    /// Lets other settings apply from now on.
+    /// Lets other settings apply from now on, and returns the routes that they change.
     ///
-    /// New connections take the new routes, and so does the next request of a REST session; one
-    /// that is under way is finished where it is. A stream whose route has changed ends with
-    /// [`RouteChanged`](transport::WsErrorKind::RouteChanged); a stream whose route has not changed
-    /// is not touched. A pool starts over with all its members.
-    pub fn reload(&self, settings: ProxySettings) {
-        self.mechanism.start_over();
+    /// Nothing is opened, reused or sent along a route that the new settings do not give:
+    ///
+    /// - New connections take the new routes, and so do dials that are under way.
+    /// - A stream whose route has changed ends with
+    ///   [`RouteChanged`](transport::WsErrorKind::RouteChanged), and its connection is closed before
+    ///   this returns. A stream whose route has not changed is not touched.
+    /// - Kept REST connections are closed. A request that has been sent is answered where it is.
+    /// - A pool starts over with all its members.
+    ///
+    /// A route that led through a proxy, or was refused, and is direct now is told by a `WARN` line.
+    ///
+    /// # Errors
+    /// [`ReloadError`] if such a route would become direct because something is missing: a rule, all
+    /// of them, or that they are strict; or if the settings have rules and do not say whether they
+    /// are enabled. The old settings stay. Only `direct` and `enabled: false` make a route direct.
+    pub fn reload(&self, settings: ProxySettings) -> Result<Vec<RouteChange>, ReloadError> {
+        let exchanges = lock(&self.exchanges).clone();
+        // While this is held, no connection is handed out and no other reload begins.
+        let mut live = lock(&self.live);
+        let changes = compare(&self.settings(), &settings, &exchanges)?;
+        let old = self.mechanism.start_over();
+        let stale = live.take_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
+        drop(live);
+        // What somebody else has made may do anything when it is dropped.
+        drop(old);
+        for connection in stale {
+            connection.revoke();
+        }
+        self.forget_clients();
+        for change in changes.iter().filter(|change| change.exposes()) {
+            tracing::warn!(
+                exchange = change.exchange().map_or(ANY_OTHER, ExchangeId::as_str),
+                transport = %change.transport(),
+                before = %change.before().route(),
+                source = %change.after().source(),
+                "connections are direct now"
+            );
+        }
+        Ok(changes)
     }
 
     /// For the connections of `exchange`.
     #[must_use]
     pub fn exchange(self: &Arc<Self>, exchange: ExchangeId) -> Scope {
+        lock(&self.exchanges).insert(exchange.clone());
         Scope::new(Arc::clone(self), Some(exchange))
     }
 
@@ -93,9 +145,58 @@ impl ProxyInjector {
         Scope::new(Arc::clone(self), None)
     }
 
-    /// Tells of every [`reload`](Self::reload) from now on.
-    pub(crate) fn reloads(&self) -> watch::Receiver<Arc<ProxySettings>> {
+    /// The settings, and being told when others apply.
+    pub(crate) fn watch(&self) -> watch::Receiver<Arc<ProxySettings>> {
         self.settings.subscribe()
+    }
+
+    /// Ends when the settings do not allow `way` for what `query` asks for.
+    pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, way: &Way) {
+        let mut watched = self.watch();
+        while query.allows(way, &watched.borrow_and_update()) {
+            // The sender cannot be gone: it is ours.
+            let _ = watched.changed().await;
+        }
+    }
+
+    /// Hands `connection` out, which takes `way`, if that is still allowed. From then on it is
+    /// `revocation` that happens when it no longer is.
+    pub(crate) fn admit(
+        &self,
+        connection: Connection,
+        target: &Endpoint,
+        query: RouteQuery,
+        way: Way,
+        revocation: Revocation,
+    ) -> Option<(Connection, Arc<LiveConnection>)> {
+        let mut live = lock(&self.live);
+        if !query.allows(&way, &self.settings()) {
+            return None;
+        }
+        let (io, info) = connection.into_parts();
+        let admitted = Arc::new(LiveConnection::new(io, query, way, revocation));
+        live.add(&admitted);
+        let connection = Revocable::new(Arc::clone(&admitted), target.clone());
+        Some((Connection::new(connection).with_info(info), admitted))
+    }
+
+    /// Lets a reload close what `clients` keep.
+    pub(crate) fn forget_at_reload(&self, clients: &Arc<Mutex<Clients>>) {
+        let mut sessions = lock(&self.sessions);
+        sessions.retain(|session| session.strong_count() > 0);
+        sessions.push(Arc::downgrade(clients));
+    }
+
+    fn forget_clients(&self) {
+        let sessions: Vec<_> = lock(&self.sessions)
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
+        for clients in sessions {
+            // Closing needs no lock.
+            let forgotten = std::mem::take(&mut *lock(&clients));
+            drop(forgotten);
+        }
     }
 
     pub(crate) fn mechanism(&self) -> &Mechanism {

@@ -27,17 +27,22 @@
 //! Every connection that is opened leaves one `INFO` line with `transport`, `exchange`, `scheme`,
 //! `endpoint` and `source`, and never a user name or a password.
 
+mod close_on_reroute;
 mod decision;
 mod dialer;
 mod failover;
-mod followed;
 mod global;
 mod injector;
+mod live;
 mod mechanism;
 mod opened;
 mod place;
 mod pool;
+mod query;
 mod refused;
+mod reload;
+mod revocable;
+mod routed;
 mod scope;
 mod session;
 mod standing;
@@ -51,6 +56,7 @@ pub use decision::Decision;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use pool::{Attempts, Lease, ProxyPool};
+pub use reload::{ReloadError, RouteChange};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
 

@@ -9,12 +9,13 @@ use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer, TlsTrust};
 
+use crate::decision::Way;
 use crate::pool::ProxyPool;
 use crate::refused::Refused;
 use crate::standing::Standings;
 
 /// How long a dial without a proxy may take.
-const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the dialer for a proxy, or for direct connections.
 pub(crate) type Stack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
@@ -26,7 +27,7 @@ pub(crate) struct Mechanism {
     /// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
     pub(crate) trust: OnceLock<TlsTrust>,
     pub(crate) stack: Option<Stack>,
-    lanes: Mutex<HashMap<Option<ProxyConfig>, Lane>>,
+    lanes: Mutex<Lanes>,
     pools: Mutex<Pools>,
 }
 
@@ -35,6 +36,9 @@ struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
     standings: Standings,
 }
+
+/// The lanes made so far: through proxies, and that of direct connections.
+pub(crate) type Lanes = HashMap<Option<ProxyConfig>, Lane>;
 
 /// What the connections through one proxy, or all direct ones, have in common.
 #[derive(Clone)]
@@ -51,6 +55,10 @@ pub(crate) fn endpoint(url: &ProxyUrl) -> Endpoint {
     Endpoint::new(url.host().clone(), url.port())
 }
 
+fn client_config(trust: &TlsTrust) -> Arc<ClientConfig> {
+    trust.client_config(&[b"http/1.1"])
+}
+
 impl Default for Mechanism {
     fn default() -> Self {
         Self {
@@ -65,11 +73,16 @@ impl Default for Mechanism {
 }
 
 impl Mechanism {
-    /// The lane through `proxy`, or that of direct connections. One that cannot be built refuses
-    /// every dial, and is tried again the next time.
-    pub(crate) fn lane(&self, proxy: Option<&ProxyConfig>) -> Lane {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(&proxy.cloned()) {
+    /// The lane along `way`. One that cannot be built refuses every dial, and is tried again the
+    /// next time.
+    pub(crate) fn lane(&self, way: &Way) -> Lane {
+        let proxy = match way {
+            Way::Direct => None,
+            Way::Proxy(proxy) => Some(proxy),
+            Way::Refused => return self.refusal(),
+        };
+        let lanes = || self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes().get(&proxy.cloned()) {
             return lane.clone();
         }
         let trust = self.trust.get_or_init(TlsTrust::platform);
@@ -79,14 +92,25 @@ impl Mechanism {
         };
         let lane = Lane {
             dialer,
-            tls: trust.client_config(&[b"http/1.1"]),
+            tls: client_config(trust),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_built,
         };
-        if is_built {
-            lanes.insert(proxy.cloned(), lane.clone());
+        if !is_built {
+            return lane;
         }
-        lane
+        // Who was quicker has the one to share.
+        lanes().entry(proxy.cloned()).or_insert(lane).clone()
+    }
+
+    /// The lane that leads nowhere.
+    fn refusal(&self) -> Lane {
+        Lane {
+            dialer: Arc::new(Refused::NoRule),
+            tls: client_config(self.trust.get_or_init(TlsTrust::platform)),
+            timeout: DIRECT_TIMEOUT,
+            is_built: true,
+        }
     }
 
     /// The pool that `config` describes, the same one for all who ask.
@@ -100,16 +124,16 @@ impl Mechanism {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// Builds every lane and every pool anew when it is next needed. Connections that are open are
-    /// not touched, and still count for the proxies that they are leased from.
-    pub(crate) fn start_over(&self) {
-        self.lanes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+    /// Builds every lane and every pool anew when it is next needed, and returns the lanes so far.
+    /// Connections that are open are not touched, and still count for the proxies that they are
+    /// leased from.
+    pub(crate) fn start_over(&self) -> Lanes {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *lanes);
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.made.clear();
         pools.standings.forget_marks();
+        old
     }
 
     fn dialer(

@@ -1,17 +1,20 @@
 //! Whose connections they are.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use futures_util::stream;
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{RouteSource, resolve, resolve_for};
-use transport::{Dialer, Target};
+use proxy_resolve::{RouteSource, resolve_for};
+use transport::{Dialer, Reload, Reloads, Target};
 
 use crate::decision::{Decision, Way};
 use crate::dialer::ScopeDialer;
 use crate::injector::ProxyInjector;
+use crate::live::Revocation;
 use crate::mechanism::Mechanism;
 use crate::opened::Opened;
-use crate::refused::Refused;
+use crate::query::RouteQuery;
+use crate::routed::RoutedDialer;
 use crate::session::{HttpSession, Outlet, WsSession};
 
 /// Whose connections they are: those of one exchange, or of nobody in particular.
@@ -42,13 +45,7 @@ impl Scope {
     /// Which way connections of `transport` take now, and why.
     #[must_use]
     pub fn resolve(&self, transport: Transport) -> Decision {
-        resolve(
-            &self.injector.settings(),
-            self.exchange.as_ref(),
-            transport,
-            self.legacy.as_ref(),
-        )
-        .into()
+        self.query(transport).decide(&self.injector.settings())
     }
 
     /// Which way connections of `transport` take now to one destination. It makes a difference only
@@ -65,19 +62,19 @@ impl Scope {
         .into()
     }
 
-    /// A byte-stream dialer for `transport`, along the route that applies now to destinations that
-    /// nothing exempts.
+    /// A byte-stream dialer for `transport`. Every dial takes the route that applies at that time
+    /// to destinations that nothing exempts. A connection whose route a reload changes fails with
+    /// [`RouteChanged`](transport::DialErrorKind::RouteChanged).
     #[must_use]
     pub fn dialer(&self, transport: Transport) -> Arc<dyn Dialer> {
         Arc::new(ScopeDialer {
             scope: self.clone(),
             transport,
-            decision: self.resolve(transport),
         })
     }
 
-    /// A REST session. It keeps its connections alive, and its route for as long as the settings
-    /// do not give it another.
+    /// A REST session. It keeps its connections alive, and each request takes the route that
+    /// applies at that time.
     #[must_use]
     pub fn http(&self) -> HttpSession {
         HttpSession::new(self.clone())
@@ -89,46 +86,79 @@ impl Scope {
         WsSession::new(self.clone())
     }
 
-    /// Ends when WebSocket connections to `target` no longer take `way`.
-    pub(crate) fn until_another_way(
+    /// What the route of a connection of `transport` is looked up by, wherever it goes.
+    pub(crate) fn query(&self, transport: Transport) -> RouteQuery {
+        RouteQuery {
+            exchange: self.exchange.clone(),
+            legacy: self.legacy.clone(),
+            transport,
+            destination: None,
+        }
+    }
+
+    /// What the route of a connection of `transport` to `target` is looked up by.
+    pub(crate) fn query_for(
         &self,
-        target: Target,
+        transport: Transport,
+        target: &Target,
         is_tls: bool,
-        way: Way,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let scope = self.clone();
-        let mut reloads = self.injector.reloads();
-        async move {
-            let destination = destination(&target, is_tls);
-            while scope
-                .resolve_for(Transport::WebSocket, &destination)
-                .allows(&way)
-            {
-                // The sender cannot be gone: the scope holds it.
-                let _ = reloads.changed().await;
-            }
+    ) -> RouteQuery {
+        RouteQuery {
+            destination: Some((target.endpoint().clone(), is_tls)),
+            ..self.query(transport)
         }
     }
 
     /// What connections along `way`, which `source` is the reason for, are made of.
-    pub(crate) fn outlet(&self, transport: Transport, way: &Way, source: RouteSource) -> Outlet {
-        let lane = self.mechanism().lane(way.proxy());
-        let dialer: Arc<dyn Dialer> = match way {
-            Way::Refused => Arc::new(Refused::NoRule),
-            Way::Direct | Way::Proxy(_) => Arc::new(Opened {
-                inner: lane.dialer,
-                transport,
-                exchange: self.exchange.clone(),
-                proxy: way.proxy().map(|proxy| proxy.url().clone()),
-                source,
-            }),
+    pub(crate) fn outlet(
+        &self,
+        query: &RouteQuery,
+        way: Way,
+        source: RouteSource,
+        revocation: Revocation,
+    ) -> Outlet {
+        let lane = self.mechanism().lane(&way);
+        let opened = Opened {
+            inner: lane.dialer,
+            transport: query.transport,
+            exchange: self.exchange.clone(),
+            proxy: way.proxy().map(|proxy| proxy.url().clone()),
+            source,
+        };
+        let dialer = RoutedDialer {
+            injector: Arc::clone(&self.injector),
+            query: query.clone(),
+            way,
+            inner: Arc::new(opened),
+            revocation,
+            opened: OnceLock::new(),
         };
         Outlet {
-            dialer,
+            dialer: Arc::new(dialer),
             tls: lane.tls,
             timeout: lane.timeout,
             is_built: lane.is_built,
         }
+    }
+
+    /// Every reload, and whether connections of `transport` take another route since.
+    pub(crate) fn reloads(&self, transport: Transport) -> Reloads {
+        let query = self.query(transport);
+        let mut watched = self.injector.watch();
+        let decision = query.decide(&watched.borrow_and_update());
+        let news = stream::unfold((watched, decision), move |(mut watched, before)| {
+            let query = query.clone();
+            async move {
+                watched.changed().await.ok()?;
+                let after = query.decide(&watched.borrow_and_update());
+                let reload = match after.exits() == before.exits() {
+                    true => Reload::SameRoute,
+                    false => Reload::OtherRoute,
+                };
+                Some((reload, (watched, after)))
+            }
+        });
+        Box::pin(news)
     }
 
     pub(crate) fn mechanism(&self) -> &Mechanism {
@@ -138,13 +168,8 @@ impl Scope {
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {
         self.injector.settings()
     }
-}
 
-/// `target` as what the choice of a proxy may depend on.
-pub(crate) fn destination(target: &Target, is_tls: bool) -> Destination<'_> {
-    if is_tls {
-        Destination::tls(target.host(), target.port())
-    } else {
-        Destination::plain(target.host(), target.port())
+    pub(crate) fn injector(&self) -> &ProxyInjector {
+        &self.injector
     }
 }

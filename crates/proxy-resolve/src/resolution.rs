@@ -56,6 +56,18 @@ impl<'a> From<&'a ProxyRule> for Route<'a> {
     }
 }
 
+/// The proxies as a configuration has them, without logins; `direct` or `refused`.
+impl fmt::Display for Route<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Direct => f.write_str("direct"),
+            Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Pool(pool) => pool.fmt(f),
+            Self::Refused => f.write_str("refused"),
+        }
+    }
+}
+
 /// What a route was derived from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteSource {

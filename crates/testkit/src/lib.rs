@@ -10,6 +10,7 @@
 //! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.
+//! - A [`Canary`] finds a login wherever and however it is printed.
 //! - [`RecordingDialer`] and [`PanickingDialer`] watch what a layer dials.
 //!
 //! ```
@@ -44,6 +45,7 @@
 //! ```
 
 mod ca;
+mod canary;
 mod dialers;
 mod error;
 mod exchange;
@@ -52,6 +54,7 @@ mod proxy;
 mod server;
 
 pub use ca::TestCa;
+pub use canary::Canary;
 pub use dialers::{PanickingDialer, RecordingDialer};
 pub use error::SetupError;
 pub use exchange::{

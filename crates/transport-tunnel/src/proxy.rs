@@ -6,7 +6,8 @@ use bytes::Bytes;
 use proxy_config::{Credentials, HandshakeMode, ProxyUrl};
 use tokio::time::Instant;
 use transport::{
-    Connection, ConnectionInfo, DialError, Dialer, Endpoint, Hop, Overdue, Phase, Reply, Target,
+    Connection, ConnectionInfo, DialError, Dialer, Endpoint, Hop, Overdue, Phase, Reply, Secrets,
+    Target,
 };
 
 use crate::codec::{Handshake, HandshakeError};
@@ -24,6 +25,8 @@ const PATIENCE: u32 = 4;
 pub(crate) struct Proxy<D> {
     endpoint: Endpoint,
     credentials: Option<Credentials>,
+    /// Of the credentials.
+    secrets: Secrets,
     optimism: Optimism,
     inner: D,
 }
@@ -50,6 +53,7 @@ impl<D: Dialer> Proxy<D> {
         Self {
             endpoint: Endpoint::new(url.host().clone(), url.port()),
             credentials: url.credentials().cloned(),
+            secrets: url.credentials().map(secrets).unwrap_or_default(),
             optimism: Optimism::new(HandshakeMode::Standard),
             inner,
         }
@@ -119,6 +123,7 @@ impl<D: Dialer> Proxy<D> {
         let flight = Bytes::from(flight);
         let mut connection = target
             .via(self.endpoint.clone())
+            .with_secrets(&self.secrets)
             .with_first_flight(flight.clone())
             .dial(&self.inner)
             .await
@@ -131,6 +136,8 @@ impl<D: Dialer> Proxy<D> {
         };
         let info = connection.info_mut();
         info.pass_through(&self.endpoint);
+        info.add_secrets(&self.secrets);
+        handshake.conceal(&info.secrets().and(target.secrets()));
         info.set_first_flight_sent(ahead.is_some());
         let mut drive = Drive::new(connection, handshake, patience);
         let asked = async {
@@ -194,6 +201,11 @@ impl<D: Dialer> Proxy<D> {
         }
         .with_towards(target.endpoint().clone())
     }
+}
+
+fn secrets(credentials: &Credentials) -> Secrets {
+    let password = credentials.password().unwrap_or_default();
+    Secrets::of_login(credentials.username(), password)
 }
 
 /// Names take their time wherever the proxy is.

@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use transport::{
     Connection, ConnectionInfo, DialError, DialErrorKind, Dialer, Endpoint, Hop, Host, Io, Phase,
-    Target,
+    Secrets, Target,
 };
 
 const HTTP1: &[u8] = b"http/1.1";
@@ -57,12 +57,13 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
         let name = server_name(target.endpoint())?;
         let client = Client::hello(&self.connector, name);
         let connection = client.target(target).dial(&self.inner).await?;
+        let secrets = connection.info().secrets().and(target.secrets());
         let start = Instant::now();
         let (stream, mut info) = target
             .phase(client.shake_hands(connection))
             .await
             .map_err(|overdue| DialError::timeout(hop(), Phase::TargetTls, overdue))?
-            .map_err(|error| tls_error(hop(), error))?;
+            .map_err(|error| tls_error(hop(), error, &secrets))?;
         info.record(hop(), Phase::TargetTls, start.elapsed());
         Ok(Connection::new(stream).with_info(info))
     }
@@ -133,8 +134,9 @@ fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     })
 }
 
-/// A failed TLS handshake with `hop` as a [`DialError`]: the kind follows from what `error` wraps.
-fn tls_error(hop: Hop, error: io::Error) -> DialError {
+/// A failed TLS handshake with `hop` as a [`DialError`]: the kind follows from what `error` wraps. It
+/// may quote the certificate of whoever has answered, but none of `secrets`.
+fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
     let error = innermost(error);
     let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(_)) => DialErrorKind::Certificate,
@@ -142,7 +144,7 @@ fn tls_error(hop: Hop, error: io::Error) -> DialError {
         Some(_) => DialErrorKind::Tls,
         None => return DialError::io(hop, Phase::TargetTls, error),
     };
-    DialError::new(hop, Phase::TargetTls, kind).with_source(error)
+    DialError::new(hop, Phase::TargetTls, kind).with_source(secrets.seal(error))
 }
 
 /// Layers of TLS and HTTP wrap an error of the one below into one of their own.

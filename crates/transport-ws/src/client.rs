@@ -9,7 +9,7 @@ use futures_util::SinkExt;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 use transport::{
-    BoxError, DialError, DialErrorKind, Dialer, Hop, Phase, Target, WebSocket, WsDialer, WsRequest,
+    DialError, DialErrorKind, Dialer, Hop, Phase, Target, WebSocket, WsDialer, WsError, WsRequest,
 };
 use transport_tunnel::{TlsDialer, http1_only};
 
@@ -55,7 +55,7 @@ impl<D: Dialer> WsClient<D> {
         let hop = || Hop::Target(target.endpoint().clone());
         let mut info = std::mem::take(connection.info_mut());
         let start = Instant::now();
-        let received = upgrade(request, &mut connection, target).await?;
+        let received = upgrade(request, &mut connection, target, info.secrets()).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
         let mut frames = Frames::new(connection, received, self.hooks.observer.clone());
         for message in &request.first_messages {
@@ -63,11 +63,17 @@ impl<D: Dialer> WsClient<D> {
                 .phase(frames.send(message.clone()))
                 .await
                 .map_err(|overdue| DialError::timeout(hop(), Phase::Upgrade, overdue))?
-                .map_err(|error| {
-                    DialError::new(hop(), Phase::Upgrade, DialErrorKind::Closed).with_source(error)
-                })?;
+                .map_err(|error| unsent(hop(), error))?;
         }
         Ok(WebSocket::new(frames, info))
+    }
+}
+
+/// A first message could not be sent.
+fn unsent(hop: Hop, error: WsError) -> DialError {
+    match DialError::find(&error) {
+        Some(earlier) => earlier.clone(),
+        None => DialError::new(hop, Phase::Upgrade, DialErrorKind::Closed).with_source(error),
     }
 }
 
@@ -83,25 +89,8 @@ impl<D> fmt::Debug for WsClient<D> {
 impl<D: Dialer> WsDialer for WsClient<D> {
     async fn dial(&self, mut request: WsRequest) -> Result<WebSocket, DialError> {
         let budget = request.target().clone().within(self.timeout);
-        if let Some(authenticator) = &self.hooks.authenticator {
-            let hop = Hop::Target(budget.endpoint().clone());
-            match budget.phase(authenticator.prepare(&mut request)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(unprepared(hop, error)),
-                Err(overdue) => return Err(DialError::timeout(hop, Phase::Upgrade, overdue)),
-            }
-        }
+        self.hooks.prepare(&mut request, &budget).await?;
         let target = budget.via(request.target().endpoint().clone());
         self.open(&request, &target).await
-    }
-}
-
-/// A login that could not even be asked for is a failed dial; every other reason is the login's.
-fn unprepared(hop: Hop, error: BoxError) -> DialError {
-    match DialError::find(&*error) {
-        Some(dial) => dial.clone(),
-        None => {
-            DialError::new(hop, Phase::Upgrade, DialErrorKind::Authentication).with_source(error)
-        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use transport::{BoxError, Message, WsRequest};
+use transport::{BoxError, DialError, DialErrorKind, Hop, Message, Phase, Target, WsRequest};
 
 /// Prepares the request of every connection, the first and each after it.
 #[async_trait]
@@ -45,6 +45,39 @@ impl Hooks {
     pub fn with_observer(mut self, observer: Arc<dyn FrameObserver>) -> Self {
         self.observer = Some(observer);
         self
+    }
+
+    /// The same hooks for requests that are prepared already.
+    #[must_use]
+    pub fn without_authenticator(mut self) -> Self {
+        self.authenticator = None;
+        self
+    }
+
+    /// Lets the authenticator, if there is one, prepare `request`, for as long as a phase of a dial
+    /// to `budget` may take.
+    ///
+    /// # Errors
+    /// [`DialError`] if it fails or takes too long.
+    pub async fn prepare(&self, request: &mut WsRequest, budget: &Target) -> Result<(), DialError> {
+        let Some(authenticator) = &self.authenticator else {
+            return Ok(());
+        };
+        let hop = Hop::Target(budget.endpoint().clone());
+        match budget.phase(authenticator.prepare(request)).await {
+            Ok(prepared) => prepared.map_err(|error| unprepared(hop, error)),
+            Err(overdue) => Err(DialError::timeout(hop, Phase::Upgrade, overdue)),
+        }
+    }
+}
+
+/// A login that could not even be asked for is a failed dial; every other reason is the login's.
+fn unprepared(hop: Hop, error: BoxError) -> DialError {
+    match DialError::find(&*error) {
+        Some(dial) => dial.clone(),
+        None => {
+            DialError::new(hop, Phase::Upgrade, DialErrorKind::Authentication).with_source(error)
+        }
     }
 }
 

@@ -10,19 +10,22 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use transport::{
-    Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Target, WsRequest,
+    Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Secrets, Target, WsRequest,
 };
 
 use crate::head::Head;
 use crate::stream::cause;
 
-/// Asks for a WebSocket over `connection`. Returns what has arrived behind the answer.
+/// Asks for a WebSocket over `connection`. Returns what has arrived behind the answer. An error quotes
+/// the answer, which may be a proxy's, without any of `secrets`.
 pub(crate) async fn upgrade(
     request: &WsRequest,
     connection: &mut Connection,
     target: &Target,
+    secrets: &Secrets,
 ) -> Result<BytesMut, DialError> {
-    let request = http_request(request).map_err(|error| upgrade_error(target, error, &[]))?;
+    let upgrade_error = |error, body: &[u8]| upgrade_error(target, error, body, secrets);
+    let request = http_request(request).map_err(|error| upgrade_error(error, &[]))?;
     let mut behind = BytesMut::new();
     let outcome = target
         .phase(client_async(request, Head::new(connection, &mut behind)))
@@ -30,7 +33,7 @@ pub(crate) async fn upgrade(
         .map(|answer| answer.map(|_stream_and_response| ()));
     match outcome {
         Ok(Ok(())) => Ok(behind),
-        Ok(Err(error)) => Err(upgrade_error(target, error, &behind)),
+        Ok(Err(error)) => Err(upgrade_error(error, &behind)),
         Err(overdue) => Err(DialError::timeout(
             Hop::Target(target.endpoint().clone()),
             Phase::Upgrade,
@@ -46,30 +49,30 @@ fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {
 }
 
 /// `body` is what has arrived behind the head of the answer.
-fn upgrade_error(target: &Target, error: Error, body: &[u8]) -> DialError {
+fn upgrade_error(target: &Target, error: Error, body: &[u8], secrets: &Secrets) -> DialError {
     let hop = Hop::Target(target.endpoint().clone());
     let kind = match error {
         Error::Io(error) => return DialError::io(hop, Phase::Upgrade, error),
-        Error::Http(response) => return rejected(hop, &response, body),
+        Error::Http(response) => return rejected(hop, &response, &secrets.quote(body)),
         Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::HandshakeIncomplete) => DialErrorKind::Closed,
         Error::Protocol(ProtocolError::HttparseError(_)) => DialErrorKind::WrongProtocol,
         _ => DialErrorKind::Protocol,
     };
-    DialError::new(hop, Phase::Upgrade, kind).with_source(cause(error))
+    DialError::new(hop, Phase::Upgrade, kind).with_source(secrets.seal(cause(error)))
 }
 
 /// The exchange answered, but not with an upgrade: 451 and 403 for a blocked region or address,
 /// 429 and 418 for too many connections.
-fn rejected<T>(hop: Hop, response: &http::Response<T>, body: &[u8]) -> DialError {
+fn rejected<T>(hop: Hop, response: &http::Response<T>, body: &Excerpt) -> DialError {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
     let error =
         DialError::new(hop, Phase::Upgrade, DialErrorKind::Rejected).with_reply(Reply::Http {
             status: status.as_u16(),
             reason: Excerpt::of(reason.as_bytes()),
-            body: Excerpt::of(body),
+            body: body.clone(),
         });
     let seconds = response
         .headers()

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::error::{Hop, Phase};
+use crate::secrets::Secrets;
 use crate::target::Endpoint;
 
 /// What a [`Connection`] carries: any asynchronous byte stream.
@@ -114,6 +115,7 @@ pub struct ConnectionInfo {
     hops: Vec<Endpoint>,
     timings: Vec<Timing>,
     is_first_flight_sent: bool,
+    secrets: Secrets,
 }
 
 impl ConnectionInfo {
@@ -161,6 +163,18 @@ impl ConnectionInfo {
     /// States whether the target's first flight has been sent.
     pub fn set_first_flight_sent(&mut self, is_sent: bool) {
         self.is_first_flight_sent = is_sent;
+    }
+
+    /// The logins that were sent on the way, which nothing that arrives over the connection may be
+    /// quoted with: what a proxy says can stand in place of what the target says.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    /// States that a proxy on the way was sent these.
+    pub fn add_secrets(&mut self, secrets: &Secrets) {
+        self.secrets = self.secrets.and(secrets);
     }
 
     /// Adds the time that a phase took.

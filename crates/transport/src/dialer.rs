@@ -19,6 +19,10 @@ use crate::{Connection, DialError, Target};
 /// A dialer that hands the [`Target`] on as it is hands on its
 /// [first flight](Target::with_first_flight) too. One that changes the bytes of the connections,
 /// as TLS does, must ask for another target or give this one a first flight of its own.
+///
+/// A dialer that logs in somewhere adds the login to the [secrets](crate::Secrets) of its
+/// [connections](crate::ConnectionInfo::add_secrets) and, if it wraps another one, of the
+/// [target](Target::with_secrets) that it asks for. It quotes nobody with either.
 #[async_trait]
 pub trait Dialer: Send + Sync {
     /// Connects to `target`.

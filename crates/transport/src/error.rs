@@ -130,6 +130,9 @@ pub enum DialErrorKind {
     Unsupported,
     /// The settings allow no route, and direct is not one.
     NoRoute,
+    /// New settings lead the connection another way. It was in order; the next dial takes the new
+    /// way.
+    RouteChanged,
     /// Another input or output error.
     Io,
 }
@@ -150,6 +153,7 @@ impl fmt::Display for DialErrorKind {
             Self::Tls => "tls failed",
             Self::Unsupported => "not possible in this protocol",
             Self::NoRoute => "no route is allowed",
+            Self::RouteChanged => "its route has changed",
             Self::Io => "i/o error",
         })
     }
@@ -306,6 +310,7 @@ impl DialError {
             | DialErrorKind::Refused
             | DialErrorKind::Unreachable
             | DialErrorKind::Closed
+            | DialErrorKind::RouteChanged
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {
                 Some(Reply::Http { status, .. }) => status == 429 || status >= 500,

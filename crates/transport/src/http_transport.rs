@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::pending;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use crate::error::{BoxError, DialError};
+use crate::reload::Reloads;
 use crate::reply::{Excerpt, Reply};
+use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
 
 /// Sends REST requests.
@@ -21,6 +24,12 @@ pub trait HttpTransport: Send + Sync {
     /// [`HttpError`] if there was no connection, no complete answer or too large an answer. A
     /// status of 400 and more is not an error here; [`require_success`] makes it one.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>;
+
+    /// Every reload of what the route of a request depends on, from this call on. Never, unless
+    /// routes can change.
+    fn reloads(&self) -> Reloads {
+        Box::pin(pending())
+    }
 }
 
 #[async_trait]
@@ -28,9 +37,14 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         (**self).send(request).await
     }
+
+    fn reloads(&self) -> Reloads {
+        (**self).reloads()
+    }
 }
 
-/// Turns every status but 2xx into an error that carries the status and the beginning of the body.
+/// Turns every status but 2xx into an error that carries the status and the beginning of the body,
+/// without the [secrets of its way](Secrets::of_way).
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
@@ -42,7 +56,7 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     let reply = Reply::Http {
         status: status.as_u16(),
         reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
-        body: Excerpt::of(response.body()),
+        body: Secrets::of_way(&response).quote(response.body()),
     };
     Err(HttpError {
         kind: HttpErrorKind::Status(status),
@@ -185,6 +199,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ConnectionInfo;
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {
@@ -201,6 +216,22 @@ mod tests {
         assert_eq!(
             crate::chain(&error).to_string(),
             "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+        );
+    }
+
+    #[test]
+    fn a_body_is_quoted_without_the_secrets_of_its_way() {
+        let mut info = ConnectionInfo::default();
+        info.add_secrets(&Secrets::of_login(b"alice", b"s3cret"));
+        let response = Response::builder()
+            .status(403)
+            .extension(info)
+            .body(Bytes::from_static(b"not with S3CRET"))
+            .unwrap();
+        let error = require_success(response).unwrap_err();
+        assert_eq!(
+            error.reply().unwrap().to_string(),
+            "status 403 Forbidden, body \"***\""
         );
     }
 

@@ -9,7 +9,8 @@
 //! - [`WsDialer`] opens one [`WebSocket`].
 //!
 //! A failure to connect is always a [`DialError`]: which [`Hop`], in which [`Phase`], of what
-//! [`DialErrorKind`], and what the proxy or the exchange answered.
+//! [`DialErrorKind`], and what the proxy or the exchange answered: without any of the [`Secrets`] of
+//! the way, which a [`Target`] and a [`ConnectionInfo`] carry.
 //!
 //! ```
 //! use transport::{Connection, DialError, Dialer, Target};
@@ -38,7 +39,9 @@ mod connection;
 mod dialer;
 mod error;
 mod http_transport;
+mod reload;
 mod reply;
+mod secrets;
 mod target;
 mod ws;
 
@@ -47,7 +50,9 @@ pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
 pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
+pub use reload::{Reload, Reloads};
 pub use reply::{Excerpt, Reply};
+pub use secrets::Secrets;
 pub use target::{Endpoint, InvalidTarget, Target};
 pub use url::Host;
 pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};

@@ -12,6 +12,7 @@ use crate::budget::{Budget, Overdue};
 use crate::connection::Connection;
 use crate::dialer::Dialer;
 use crate::error::{DialError, Hop, Phase};
+use crate::secrets::Secrets;
 
 /// A host and a port: `api.binance.com:443`, `[::1]:1080`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -57,6 +58,7 @@ pub struct Target {
     budget: Option<Budget>,
     first_flight: Option<Bytes>,
     quick_ack: bool,
+    secrets: Secrets,
 }
 
 impl Target {
@@ -68,6 +70,7 @@ impl Target {
             budget: None,
             first_flight: None,
             quick_ack: false,
+            secrets: Secrets::default(),
         }
     }
 
@@ -167,14 +170,23 @@ impl Target {
         self
     }
 
-    /// Another endpoint with what is left of this target's time: the proxy on the way to it. It has
-    /// no first flight, for this target's is not meant for it.
+    /// The same target, to which the caller will send these, perhaps in the first flight, or has
+    /// sent them before. A dialer does not quote anybody with them: who is on the way may have seen
+    /// them.
+    #[must_use]
+    pub fn with_secrets(mut self, secrets: &Secrets) -> Self {
+        self.secrets = self.secrets.and(secrets);
+        self
+    }
+
+    /// Another endpoint with what is left of this target's time, and its secrets: the proxy on the
+    /// way to it. It has no first flight, for this target's is not meant for it.
     #[must_use]
     pub fn via(&self, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             first_flight: None,
-            ..*self
+            ..self.clone()
         }
     }
 
@@ -206,6 +218,12 @@ impl Target {
     #[must_use]
     pub fn quick_ack(&self) -> bool {
         self.quick_ack
+    }
+
+    /// What the dialer must not quote anybody with.
+    #[must_use]
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// When the dial must be over, if it has a time limit.
@@ -258,6 +276,7 @@ impl fmt::Debug for Target {
             .field("budget", &self.budget)
             .field("first_flight", &self.first_flight.as_ref().map(Bytes::len))
             .field("quick_ack", &self.quick_ack)
+            .field("secrets", &self.secrets)
             .finish()
     }
 }

@@ -8,11 +8,13 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::pending;
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 
 use crate::connection::ConnectionInfo;
 use crate::error::{BoxError, DialError};
+use crate::reload::Reloads;
 use crate::target::{InvalidTarget, Target};
 
 /// Opens WebSocket connections.
@@ -23,12 +25,22 @@ pub trait WsDialer: Send + Sync {
     /// # Errors
     /// [`DialError`] names the hop and the phase that failed, and why.
     async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError>;
+
+    /// Every reload of what the route of a connection depends on, from this call on. Never, unless
+    /// routes can change.
+    fn reloads(&self) -> Reloads {
+        Box::pin(pending())
+    }
 }
 
 #[async_trait]
 impl<T: WsDialer + ?Sized> WsDialer for Arc<T> {
     async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
         (**self).dial(request).await
+    }
+
+    fn reloads(&self) -> Reloads {
+        (**self).reloads()
     }
 }
 

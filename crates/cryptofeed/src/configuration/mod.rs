@@ -47,7 +47,7 @@ and the same in the environment
 pub(crate) const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
 /// Which file to read.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigurationArgs {
     /// Configuration file, YAML, TOML or JSON [default: ./cryptofeed.yaml if there is one]
     ///
@@ -65,8 +65,30 @@ pub(crate) struct ConfigurationArgs {
 }
 
 impl ConfigurationArgs {
-    /// Reads the file and the environment.
-    pub(crate) fn load(&self) -> Result<Configuration, Failure> {
+    /// Reads the file and the environment for a program that will read them again, while other
+    /// tasks go on. What is returned beside the configuration does that: a file that is there now
+    /// is required from now on.
+    pub(crate) async fn load_first(&self) -> Result<(Self, Configuration), Failure> {
+        let this = self.clone();
+        in_background(move || {
+            let again = Self {
+                config: this.file()?,
+            };
+            let mut configuration = again.load()?;
+            // Those of the platform are files as well.
+            configuration.trust.get_or_insert_with(TlsTrust::platform);
+            Ok((again, configuration))
+        })
+        .await
+    }
+
+    /// As [`load`](Self::load), while other tasks go on.
+    pub(crate) async fn load_again(&self) -> Result<Configuration, Failure> {
+        let this = self.clone();
+        in_background(move || this.load()).await
+    }
+
+    fn file(&self) -> Result<Option<PathBuf>, Failure> {
         // In a container, an empty variable is the usual way to set none.
         let named = self
             .config
@@ -76,7 +98,12 @@ impl ConfigurationArgs {
         if named.as_ref().is_some_and(is_login) {
             return Err(Failure::Configuration(vec![NO_FILE.to_owned()]));
         }
-        let file = named.or_else(default_file);
+        Ok(named.or_else(default_file))
+    }
+
+    /// Reads the file and the environment.
+    pub(crate) fn load(&self) -> Result<Configuration, Failure> {
+        let file = self.file()?;
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
             .with_section(tls::SECTION)
@@ -98,6 +125,14 @@ impl ConfigurationArgs {
         }
         Ok(configuration)
     }
+}
+
+/// Reads files where a slow one blocks nobody.
+async fn in_background<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let outcome = tokio::task::spawn_blocking(read).await;
+    outcome.unwrap_or_else(|error| Err(Failure::runtime("read the configuration", error)))
 }
 
 fn default_file() -> Option<PathBuf> {
@@ -164,14 +199,21 @@ impl Configuration {
         self.trust.clone().unwrap_or_else(TlsTrust::platform)
     }
 
+    /// # Errors
+    /// [`Failure::Configuration`] if there is no feed.
+    pub(crate) fn require_feed(&self) -> Result<(), Failure> {
+        match self.feeds.is_empty() {
+            true => Err(Failure::Configuration(vec![MINIMAL.to_owned()])),
+            false => Ok(()),
+        }
+    }
+
     /// Takes the configuration apart into what makes the connections and what to connect to.
     ///
     /// # Errors
     /// [`Failure::Configuration`] if there is no feed.
     pub(crate) fn into_parts(self) -> Result<(Arc<ProxyInjector>, Vec<ConfiguredFeed>), Failure> {
-        if self.feeds.is_empty() {
-            return Err(Failure::Configuration(vec![MINIMAL.to_owned()]));
-        }
+        self.require_feed()?;
         let mut injector = ProxyInjector::new(self.loaded.into_settings());
         if let Some(trust) = self.trust {
             injector = injector.with_trust(trust);

@@ -2,6 +2,7 @@
 
 mod format;
 mod reload;
+mod routes;
 mod text;
 
 use std::io::{self, Write as _};
@@ -13,6 +14,7 @@ use feeds::FeedEvent;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::format::Format;
+use self::routes::Routes;
 use crate::configuration::ConfigurationArgs;
 use crate::duration;
 use crate::failure::Failure;
@@ -59,9 +61,16 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn execute(self) -> Result<(), Failure> {
-        let (injector, feeds) = self.configuration.load()?.into_parts()?;
+        // First of all: from now on, no signal ends the program by itself.
         let mut interrupt = Interrupt::listen()?;
         let hangup = Hangup::listen()?;
+        let (configuration_args, configuration) = tokio::select! {
+            loaded = self.configuration.load_first() => loaded?,
+            () = interrupt.received() => return Ok(()),
+        };
+        let (injector, feeds) = configuration.into_parts()?;
+        let routes = Routes::of(&feeds);
+        routes.announce(&injector, &[]);
         // A time that no clock can tell never comes.
         let end = self
             .duration
@@ -79,7 +88,7 @@ impl Run {
         let outcome = tokio::select! {
             outcome = writer.copy() => outcome,
             () = interrupt.received() => Ok(()),
-            () = reload::at_each(hangup, &self.configuration, &injector) => Ok(()),
+            () = reload::at_each(hangup, &configuration_args, &injector, &routes) => Ok(()),
             () = at(end) => Ok(()),
         };
         let flushed = timeout(FAREWELL, writer.stdout.flush()).await;

@@ -1,8 +1,9 @@
 //! A command while it runs.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<String>,
-    stderr: Option<JoinHandle<String>>,
+    log: Arc<Log>,
+    logging: Option<JoinHandle<()>>,
+}
+
+/// What has come on standard error so far.
+#[derive(Default)]
+struct Log {
+    text: Mutex<String>,
+    has_grown: Condvar,
 }
 
 impl Running {
@@ -31,16 +40,24 @@ impl Running {
                 }
             }
         });
-        let mut stderr = child.stderr.take().unwrap();
-        let stderr = thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            text
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Log::default());
+        let logging = thread::spawn({
+            let log = Arc::clone(&log);
+            move || {
+                for line in stderr.lines().map_while(Result::ok) {
+                    let mut text = log.text.lock().unwrap();
+                    text.push_str(&line);
+                    text.push('\n');
+                    log.has_grown.notify_all();
+                }
+            }
         });
         Self {
             child,
             lines,
-            stderr: Some(stderr),
+            log,
+            logging: Some(logging),
         }
     }
 
@@ -61,6 +78,16 @@ impl Running {
         panic!("the line did not come");
     }
 
+    /// Waits until standard error has `part` so many times, and returns all that it has then.
+    pub(crate) fn logged(&self, part: &str, times: usize) -> String {
+        let text = self.log.text.lock().unwrap();
+        let lacks = |text: &mut String| text.matches(part).count() < times;
+        let grown = self.log.has_grown.wait_timeout_while(text, PATIENCE, lacks);
+        let (text, outcome) = grown.unwrap();
+        assert!(!outcome.timed_out(), "{part:?} does not come: {text}");
+        text.clone()
+    }
+
     /// Reads no further; soon after, standard output is closed on this side.
     pub(crate) fn hang_up(&mut self) {
         self.lines = mpsc::channel().1;
@@ -79,8 +106,9 @@ impl Running {
     /// Waits for the end, and returns the exit code and standard error.
     pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child);
-        let stderr = self.stderr.take().unwrap().join().unwrap();
-        (code, stderr)
+        self.logging.take().unwrap().join().unwrap();
+        let text = self.log.text.lock().unwrap().clone();
+        (code, text)
     }
 }
 

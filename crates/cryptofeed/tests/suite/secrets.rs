@@ -1,20 +1,10 @@
 //! Secrets are in no output of any command.
 
-use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use testkit::ProxyKind;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use testkit::{Canary, ProxyKind};
 
 use crate::workspace::{Finished, Workspace};
 use crate::world::World;
-
-/// What a URL has to escape and nothing else, as people write it.
-const USERINFO: &AsciiSet = &percent_encoding::CONTROLS
-    .add(b' ')
-    .add(b'%')
-    .add(b'/')
-    .add(b':')
-    .add(b'@');
 
 /// Only the password has a colon: HTTP's user names cannot.
 const USER: &str = "Qkanarie@/%ü";
@@ -24,39 +14,10 @@ fn escaped(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// Every form in which `secret` may turn up.
-fn forms(secret: &str) -> Vec<String> {
-    let bytes = secret.as_bytes();
-    let escaped = escaped(secret);
-    let list = format!("{:?}", &bytes[..6]);
-    let mut forms = vec![
-        // With it all longer forms that begin alike, such as those with escapes of any kind.
-        secret[..6].to_owned(),
-        secret.to_owned(),
-        utf8_percent_encode(secret, USERINFO).to_string(),
-        escaped.to_lowercase(),
-        escaped,
-        BASE64_STANDARD.encode(secret),
-        BASE64_STANDARD_NO_PAD.encode(secret),
-        BASE64_URL_SAFE.encode(secret),
-        // What does not depend on what follows.
-        BASE64_STANDARD.encode(&secret[..6]),
-        list.trim_matches(['[', ']']).to_owned(),
-    ];
-    // In the middle of something longer, the first bytes depend on what stands before.
-    for skipped in 1..3 {
-        forms.push(BASE64_STANDARD.encode(&bytes[skipped..skipped + 6]));
-    }
-    forms
-}
-
 fn check_hidden(what: &str, finished: &Finished) {
-    let Finished { stdout, stderr, .. } = finished;
-    let both = format!("{USER}:{PASSWORD}");
-    for form in [USER, PASSWORD, &both].into_iter().flat_map(forms) {
-        for output in [stdout, stderr] {
-            assert!(!output.contains(&form), "{what}: {form}: {output}");
-        }
+    let canary = Canary::of_login(USER, PASSWORD);
+    for output in [&finished.stdout, &finished.stderr] {
+        assert_eq!(canary.form_in(output), None, "{what}: {output}");
     }
 }
 
@@ -125,24 +86,5 @@ async fn no_command_shows_a_user_name_or_a_password() {
         let logins = strict.ledger().connections();
         let mut logins = logins.iter().filter_map(|it| it.authentication);
         assert!(logins.any(|login| !login.is_passed()), "{kind}");
-    }
-}
-
-#[test]
-fn a_canary_would_be_found_in_any_form() {
-    let basic = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    for shown in [
-        format!("{USER:?}"),
-        format!("{:?}", PASSWORD.as_bytes()),
-        format!("Proxy-Authorization: Basic {basic}"),
-        escaped(PASSWORD),
-    ] {
-        let finished = Finished {
-            code: Some(0),
-            stdout: String::new(),
-            stderr: format!("before {shown} after"),
-        };
-        let found = std::panic::catch_unwind(|| check_hidden("test", &finished));
-        assert!(found.is_err(), "{shown}");
     }
 }

@@ -39,10 +39,14 @@ impl Backoff {
 
     /// Counts a failed try and tells how long to wait until the next one.
     pub(super) fn delay_after(&mut self, failure: &Failure) -> Duration {
+        if failure.pace == Pace::Rerouted {
+            self.reset();
+        }
         self.attempt = self.attempt.saturating_add(1);
         let delay = match failure.pace {
             // Only once: a venue that keeps announcing its end shall not be dialed in a loop.
             Pace::AtOnce if self.attempt == 1 => Duration::ZERO,
+            Pace::Rerouted => Duration::ZERO,
             Pace::AtOnce | Pace::Growing => self.growing(),
             Pace::Slowest => LONGEST,
         };
@@ -98,6 +102,16 @@ mod tests {
         let announced = Failure::new("x").with_pace(Pace::AtOnce);
         assert_eq!(backoff.delay_after(&announced), Duration::ZERO);
         assert!(backoff.delay_after(&announced) >= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn another_route_is_taken_at_once_whatever_failed_before() {
+        let mut backoff = Backoff::new();
+        for _ in 0..3 {
+            backoff.delay_after(&Failure::new("x"));
+            let rerouted = Failure::new("x").with_pace(Pace::Rerouted);
+            assert_eq!(backoff.delay_after(&rerouted), Duration::ZERO);
+        }
     }
 
     #[test]

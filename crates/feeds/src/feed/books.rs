@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::failure::Failure;
 use super::outbox::{Outbox, Stopped, now_ns};
 use super::rest::Rest;
+use super::wait::wait;
 use crate::event::{FeedEvent, L2Delta, L2Snapshot};
 use crate::exchange::Exchange;
 use crate::instruments::Instrument;
@@ -105,7 +106,7 @@ impl Books {
             }
             Err(failure) => {
                 let retry_in = book.backoff.delay_after(&failure);
-                self.fetch(&symbol, retry_in);
+                self.fetch(&symbol, retry_in, failure.imposed());
                 self.outbox
                     .send(FeedEvent::SnapshotFailed {
                         exchange: self.exchange.id(),
@@ -140,7 +141,7 @@ impl Books {
                 Some(BookAction::Emit(event)) => self.outbox.send(event).await?,
                 Some(BookAction::NeedSnapshot) => {
                     let delay = book.delay();
-                    self.fetch(symbol, delay);
+                    self.fetch(symbol, delay, Duration::ZERO);
                 }
                 None => break,
             }
@@ -148,16 +149,17 @@ impl Books {
         Ok(())
     }
 
-    /// Fetches a snapshot after `delay`.
-    fn fetch(&mut self, symbol: &Symbol, delay: Duration) {
+    /// Fetches a snapshot after `delay`, of which the exchange asked for `imposed`.
+    fn fetch(&mut self, symbol: &Symbol, delay: Duration, imposed: Duration) {
         let Some(book) = self.books.get_mut(symbol) else {
             return;
         };
         book.asked_at = Some(Instant::now() + delay);
         let instrument = book.instrument.clone();
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
+        let mut reloads = self.rest.reloads();
         let fetch = async move {
-            sleep(delay).await;
+            wait(delay, imposed, &mut reloads).await;
             Fetched {
                 symbol: instrument.symbol().clone(),
                 outcome: fetch_snapshot(&*exchange, &rest, &instrument).await,
@@ -184,6 +186,7 @@ async fn fetch_snapshot(
     rest: &Rest,
     instrument: &Instrument,
 ) -> Result<L2Snapshot, Failure> {
-    let body = rest.fetch(exchange.snapshot_request(instrument)?).await?;
-    Ok(exchange.parse_snapshot(instrument.symbol(), &body, now_ns())?)
+    let request = exchange.snapshot_request(instrument)?;
+    let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body, now_ns());
+    rest.fetch(request, read).await
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use transport::{DialError, HttpError, WsError, WsErrorKind, chain};
+use transport::{DialError, DialErrorKind, HttpError, WsError, WsErrorKind, chain};
 
 use crate::exchange::{InvalidUrl, Malformed};
 
@@ -22,8 +22,10 @@ pub(super) struct Failure {
 /// How soon to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Now: nothing failed; the venue or new settings want another connection.
+    /// Now: nothing failed; the venue wants another connection.
     AtOnce,
+    /// Now, and whatever failed before is forgotten: there is another route.
+    Rerouted,
     /// After a delay that grows from try to try.
     Growing,
     /// After the longest delay: without somebody changing something, the next try fails as well.
@@ -49,11 +51,18 @@ impl Failure {
         self
     }
 
+    /// The part of the wait that the other side asked for.
+    pub(super) fn imposed(&self) -> Duration {
+        self.retry_after.unwrap_or_default()
+    }
+
     fn caused_by(error: &(dyn Error + 'static), is_retryable: bool) -> Self {
-        Self::new(format!("failed to {}", chain(error))).with_pace(if is_retryable {
-            Pace::Growing
-        } else {
-            Pace::Slowest
+        let is_rerouted =
+            DialError::find(error).is_some_and(|error| error.kind() == DialErrorKind::RouteChanged);
+        Self::new(format!("failed to {}", chain(error))).with_pace(match is_retryable {
+            _ if is_rerouted => Pace::Rerouted,
+            true => Pace::Growing,
+            false => Pace::Slowest,
         })
     }
 }
@@ -75,7 +84,7 @@ impl From<WsError> for Failure {
     fn from(error: WsError) -> Self {
         let failure = Self::caused_by(&error, true);
         match error.kind() {
-            WsErrorKind::RouteChanged => failure.with_pace(Pace::AtOnce),
+            WsErrorKind::RouteChanged => failure.with_pace(Pace::Rerouted),
             _ => failure,
         }
     }

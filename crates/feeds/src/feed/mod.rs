@@ -6,6 +6,7 @@ mod failure;
 mod outbox;
 mod rest;
 mod session;
+mod wait;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,7 +15,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use transport::{HttpTransport, WsDialer};
 
 use self::backoff::Backoff;
@@ -23,6 +23,7 @@ use self::failure::Failure;
 use self::outbox::{Outbox, Stopped, now_ns};
 use self::rest::Rest;
 use self::session::Session;
+use self::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEvent;
 use crate::exchange::Exchange;
@@ -111,6 +112,7 @@ impl Feed {
     async fn load_instruments(&self, outbox: &Outbox) -> Result<Instruments, Stopped> {
         let mut backoff = Backoff::new();
         loop {
+            let mut reloads = self.rest.reloads();
             let failure = match self.try_load_instruments().await {
                 Ok(instruments) => return Ok(instruments),
                 Err(failure) => failure,
@@ -125,14 +127,16 @@ impl Feed {
                     received_ns: now_ns(),
                 })
                 .await?;
-            sleep(retry_in).await;
+            if wait(retry_in, failure.imposed(), &mut reloads).await {
+                backoff.reset();
+            }
         }
     }
 
     async fn try_load_instruments(&self) -> Result<Instruments, Failure> {
         let request = self.exchange.metadata_request()?;
-        let body = self.rest.fetch(request).await?;
-        let instruments = self.exchange.parse_metadata(&body)?;
+        let read = |body: &[u8]| self.exchange.parse_metadata(body);
+        let instruments = self.rest.fetch(request, read).await?;
         if instruments.is_empty() {
             // Maintenance, not a mistake in the subscription.
             return Err(Failure::new("nothing is trading"));

@@ -1,15 +1,18 @@
 //! REST requests of one feed: a few at a time, and none while the venue wants a pause.
 
+use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Request, header};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
-use transport::{HttpTransport, require_success};
+use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
 
 use super::failure::Failure;
+use crate::exchange::Malformed;
 
 /// How many requests may be under way at once.
 const CONCURRENT: usize = 4;
@@ -18,7 +21,21 @@ const CONCURRENT: usize = 4;
 pub(super) struct Rest {
     http: Arc<dyn HttpTransport>,
     permits: Semaphore,
-    paused_until: Mutex<Instant>,
+    pause: Mutex<Option<Pause>>,
+}
+
+/// No requests before its end: the venue has asked for that, on the route that applied then.
+struct Pause {
+    until: Instant,
+    /// Those since it was asked for.
+    reloads: Reloads,
+}
+
+impl Pause {
+    fn is_over(&mut self) -> bool {
+        let mut news = iter::from_fn(|| self.reloads.next().now_or_never().flatten());
+        self.until <= Instant::now() || news.any(|reload| reload == Reload::OtherRoute)
+    }
 }
 
 impl Rest {
@@ -26,43 +43,65 @@ impl Rest {
         Self {
             http,
             permits: Semaphore::new(CONCURRENT),
-            paused_until: Mutex::new(Instant::now()),
+            pause: Mutex::default(),
         }
     }
 
-    /// The body of a successful answer.
+    /// What `read` makes of the body of a successful answer. What it finds wrong with it is told
+    /// without the secrets of the way that the answer came.
     ///
     /// A refusal with `Retry-After` (RFC 9110, section 10.2.3) holds back every later request: the
-    /// venues count per address, not per resource.
-    pub(super) async fn fetch(&self, request: Request<Bytes>) -> Result<Bytes, Failure> {
+    /// venues count per address, not per resource. Another route has another address.
+    pub(super) async fn fetch<T>(
+        &self,
+        request: Request<Bytes>,
+        read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<T, Failure> {
         let _permit = self.permits.acquire().await;
-        while let Some(until) = self.pause() {
-            sleep_until(until).await;
+        let mut reloads = self.reloads();
+        while let Some(until) = self.paused_until() {
+            tokio::select! {
+                () = sleep_until(until) => {}
+                Some(_) = reloads.next() => {}
+            }
         }
+        let reloads = self.reloads();
         let response = self.http.send(request).await?;
         let wait = retry_after(response.headers());
         match require_success(response) {
-            Ok(response) => Ok(response.into_body()),
+            Ok(response) => read(response.body()).map_err(|malformed| {
+                let reason = malformed.reason().to_owned();
+                Malformed::new(Secrets::of_way(&response).seal_text(reason)).into()
+            }),
             Err(error) => {
                 let failure = Failure::from(error).with_retry_after(wait);
                 if let Some(wait) = failure.retry_after {
-                    self.pause_for(wait);
+                    self.pause_for(wait, reloads);
                 }
                 Err(failure)
             }
         }
     }
 
-    fn pause(&self) -> Option<Instant> {
-        let until = self.paused_until.lock();
-        let until = *until.unwrap_or_else(PoisonError::into_inner);
-        (until > Instant::now()).then_some(until)
+    /// Every reload from now on.
+    pub(super) fn reloads(&self) -> Reloads {
+        self.http.reloads()
     }
 
-    fn pause_for(&self, wait: Duration) {
-        let until = self.paused_until.lock();
-        let mut until = until.unwrap_or_else(PoisonError::into_inner);
-        *until = (*until).max(Instant::now() + wait);
+    fn paused_until(&self) -> Option<Instant> {
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.take_if(Pause::is_over);
+        pause.as_ref().map(|pause| pause.until)
+    }
+
+    /// Pauses for `wait`, or until one of `reloads` leads another way.
+    fn pause_for(&self, wait: Duration, reloads: Reloads) {
+        let until = Instant::now() + wait;
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        pause.take_if(Pause::is_over);
+        if pause.as_ref().is_none_or(|pause| pause.until < until) {
+            *pause = Some(Pause { until, reloads });
+        }
     }
 }
 

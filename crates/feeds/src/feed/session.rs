@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use tokio::time::{Instant, sleep};
-use transport::{Excerpt, Message, WebSocket, WsDialer, WsError};
+use transport::{Message, Secrets, WebSocket, WsDialer, WsError};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::books::Books;
 use super::failure::{Failure, Pace};
 use super::outbox::{Outbox, Stopped, now_ns};
+use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::{FeedEvent, Trade};
 use crate::exchange::{Exchange, Malformed, VenueMessage};
@@ -47,12 +48,19 @@ impl Session {
 
     /// Streams over one connection until it ends, and waits until the time for the next has come.
     async fn connect_once(&mut self) -> Result<(), Stopped> {
+        let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
-            Ok(socket) => self.stream(socket).await?,
+            Ok(socket) => {
+                let end = self.stream(socket).await?;
+                // The stream has outlived those before.
+                reloads = self.ws.reloads();
+                end
+            }
             Err(failure) => failure,
         };
         let retry_in = self.backoff.delay_after(&failure);
         let attempt = self.backoff.attempt();
+        let imposed = failure.imposed();
         self.outbox
             .send(FeedEvent::Disconnected {
                 exchange: self.exchange.id(),
@@ -63,7 +71,9 @@ impl Session {
             })
             .await?;
         self.books.restart().await?;
-        sleep(retry_in).await;
+        if wait(retry_in, imposed, &mut reloads).await {
+            self.backoff.reset();
+        }
         Ok(())
     }
 
@@ -82,6 +92,7 @@ impl Session {
                 received_ns: now_ns(),
             })
             .await?;
+        let secrets = socket.info().secrets().clone();
         let opened_at = Instant::now();
         let mut heard_at = opened_at;
         let mut silence = pin!(sleep(self.silence_limit));
@@ -97,7 +108,7 @@ impl Session {
                     heard_at += began_at.elapsed();
                 }
                 message = socket.next() => {
-                    if let Some(end) = self.receive(message, opened_at).await? {
+                    if let Some(end) = self.receive(message, opened_at, &secrets).await? {
                         return Ok(end);
                     }
                     heard_at = Instant::now();
@@ -113,15 +124,17 @@ impl Session {
         }
     }
 
-    /// Takes what the socket yields. Tells why the connection ended, if it did.
+    /// Takes what the socket yields, and quotes it without any of `secrets`. Tells why the connection
+    /// ended, if it did.
     async fn receive(
         &mut self,
         message: Option<Result<Message, WsError>>,
         opened_at: Instant,
+        secrets: &Secrets,
     ) -> Result<Option<Failure>, Stopped> {
         let message = match message {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
-            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame))),
+            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
             Some(Ok(message)) => message,
             Some(Err(error)) => return Ok(Some(error.into())),
             None => {
@@ -159,19 +172,19 @@ impl Session {
             Ok(VenueMessage::Rejected { code, message }) => FeedEvent::Rejected {
                 exchange,
                 code,
-                message,
+                message: secrets.seal_text(message),
                 received_ns,
             },
             Ok(VenueMessage::Unknown { kind }) => FeedEvent::Unknown {
                 exchange,
-                kind,
-                excerpt: excerpt(&message),
+                kind: secrets.seal_text(kind),
+                excerpt: excerpt(&message, secrets),
                 received_ns,
             },
             Err(malformed) => FeedEvent::Malformed {
                 exchange,
-                reason: malformed.reason().to_owned(),
-                excerpt: excerpt(&message),
+                reason: secrets.seal_text(malformed.reason().to_owned()),
+                excerpt: excerpt(&message, secrets),
                 received_ns,
             },
         };
@@ -207,20 +220,20 @@ impl Session {
     }
 }
 
-fn closed(frame: Option<(u16, String)>) -> Failure {
+fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
     Failure::new(match frame {
         Some((code, reason)) if reason.is_empty() => format!("closed by the venue: {code}"),
         Some((code, reason)) => {
-            let reason = Excerpt::of(reason.as_bytes());
+            let reason = secrets.quote(reason.as_bytes());
             format!("closed by the venue: {code} {reason}")
         }
         None => "closed by the venue without a code".to_owned(),
     })
 }
 
-fn excerpt(message: &Message) -> String {
+fn excerpt(message: &Message, secrets: &Secrets) -> String {
     match message {
-        Message::Text(bytes) | Message::Binary(bytes) => Excerpt::of(bytes).to_string(),
+        Message::Text(bytes) | Message::Binary(bytes) => secrets.quote(bytes).to_string(),
         _ => String::new(),
     }
 }

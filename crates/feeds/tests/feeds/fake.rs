@@ -13,11 +13,11 @@ use feeds::{Channel, Exchange, Feed, FeedEvent, Subscription};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Sink, Stream, StreamExt};
 use http::{Request, Response};
-use tokio::sync::mpsc;
+use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 use transport::{
     ConnectionInfo, DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, HttpTransport,
-    Message, Phase, Target, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest,
+    Message, Phase, Reload, Reloads, Target, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest,
 };
 
 use crate::fixtures::symbol;
@@ -27,6 +27,7 @@ pub(crate) enum Step {
     Send(Message),
     Wait(u64),
     Break,
+    Reroute,
     End,
 }
 
@@ -45,6 +46,29 @@ pub(crate) fn dial_error(kind: DialErrorKind) -> DialError {
     DialError::new(Hop::Target(target.endpoint().clone()), Phase::Tcp, kind)
 }
 
+/// The routes of both fake transports, which can be reloaded.
+#[derive(Clone)]
+pub(crate) struct Routes(broadcast::Sender<Reload>);
+
+impl Default for Routes {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(16))
+    }
+}
+
+impl Routes {
+    pub(crate) fn reload(&self, reload: Reload) {
+        self.0.send(reload).unwrap();
+    }
+
+    fn reloads(&self) -> Reloads {
+        let news = self.0.subscribe();
+        Box::pin(stream::unfold(news, async |mut news| {
+            Some((news.recv().await.ok()?, news))
+        }))
+    }
+}
+
 /// Dials as scripted; when the script is over, a dial hangs.
 #[derive(Default)]
 pub(crate) struct FakeWs {
@@ -52,6 +76,7 @@ pub(crate) struct FakeWs {
     pub(crate) dials: Mutex<Vec<(Instant, WsRequest)>>,
     /// How many messages were taken from all connections.
     pub(crate) taken: Arc<AtomicUsize>,
+    routes: Routes,
 }
 
 #[async_trait]
@@ -68,6 +93,10 @@ impl WsDialer for FakeWs {
             None => std::future::pending().await,
         }
     }
+
+    fn reloads(&self) -> Reloads {
+        self.routes.reloads()
+    }
 }
 
 type Frame = Result<Message, WsError>;
@@ -82,6 +111,7 @@ fn play(steps: VecDeque<Step>, taken: Arc<AtomicUsize>) -> BoxStream<'static, Fr
                 }
                 Some(Step::Send(message)) => Ok(message),
                 Some(Step::Break) => Err(WsError::new(WsErrorKind::Broken, "reset by peer")),
+                Some(Step::Reroute) => Err(WsError::new(WsErrorKind::RouteChanged, "reload")),
                 Some(Step::End) => return None,
                 None => std::future::pending().await,
             };
@@ -166,6 +196,7 @@ pub(crate) struct FakeHttp {
     pub(crate) requests: Mutex<Vec<(Instant, String)>>,
     under_way: AtomicUsize,
     pub(crate) most_under_way: AtomicUsize,
+    routes: Routes,
 }
 
 #[async_trait]
@@ -203,12 +234,17 @@ impl HttpTransport for FakeHttp {
         }
         Ok(response.body(Bytes::from(answer.body)).unwrap())
     }
+
+    fn reloads(&self) -> Reloads {
+        self.routes.reloads()
+    }
 }
 
 /// Everything around a feed.
 pub(crate) struct Rig {
     pub(crate) http: Arc<FakeHttp>,
     pub(crate) ws: Arc<FakeWs>,
+    pub(crate) routes: Routes,
     silence_limit: Option<Duration>,
 }
 
@@ -217,17 +253,21 @@ impl Rig {
         metadata: impl Into<VecDeque<Answer>>,
         dials: impl Into<VecDeque<Dial>>,
     ) -> Self {
+        let routes = Routes::default();
         let http = FakeHttp {
             metadata: Mutex::new(metadata.into()),
+            routes: routes.clone(),
             ..FakeHttp::default()
         };
         let ws = FakeWs {
             script: Mutex::new(dials.into()),
+            routes: routes.clone(),
             ..FakeWs::default()
         };
         Self {
             http: Arc::new(http),
             ws: Arc::new(ws),
+            routes,
             silence_limit: None,
         }
     }

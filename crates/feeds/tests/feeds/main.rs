@@ -21,4 +21,6 @@ mod properties;
 #[cfg(test)]
 mod reconnect;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod replay;

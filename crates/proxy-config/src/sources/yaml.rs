@@ -3,8 +3,11 @@
 //! A password such as `0123` or `1.10` must not become a number, so the parser's events are taken
 //! before anybody gives scalars a type. Only what is plainly nothing (`~`, `null`, no text at all)
 //! is told apart from text.
+//!
+//! `#` and `&` in a login that is not quoted mean something else to YAML, which takes a part of it
+//! away without a word. Where that may have happened, the text is refused.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
@@ -14,6 +17,15 @@ use super::fault::{DEPTH, Fault, Place, given_twice};
 /// How many values a document may have once its aliases are expanded, so that a few lines of
 /// aliases of aliases cannot fill the memory.
 const VALUES: usize = 1_000_000;
+
+/// The keys whose values nobody can guess.
+const LOGIN_KEYS: [&str; 2] = ["username", "password"];
+
+const UNUSED_ANCHOR: &str =
+    "the anchor (&) is used nowhere; quote the value if it begins with an ampersand";
+
+const COMMENT: &str = "a comment (#) follows, which is no part of the value; quote the value if it \
+                       is, or give the comment a line of its own";
 
 impl From<ScanError> for Fault {
     fn from(error: ScanError) -> Self {
@@ -30,18 +42,23 @@ fn place(marker: Marker) -> Place {
 /// Parses a text of one document. `origin` says what a value at a place comes from.
 pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let mut document = Document {
+        text,
         parser: Parser::new_from_str(text),
         origin,
         anchors: HashMap::new(),
+        unused: BTreeMap::new(),
         values: 0,
     };
     document.parse()
 }
 
 struct Document<'a, O> {
+    text: &'a str,
     parser: Parser<'a, StrInput<'a>>,
     origin: O,
     anchors: HashMap<usize, Value>,
+    /// The anchors of logins that no alias has referred to so far, and where they are.
+    unused: BTreeMap<usize, Place>,
     values: usize,
 }
 
@@ -59,7 +76,10 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
                 event => root = Some(self.value(event, span, DEPTH)?),
             }
         }
-        Ok(root.unwrap_or_default())
+        match self.unused.first_key_value() {
+            Some((_, place)) => Err(Fault::new(*place, UNUSED_ANCHOR)),
+            None => Ok(root.unwrap_or_default()),
+        }
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
@@ -74,8 +94,13 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
         };
         let (anchor, tag, kind) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let is_nothing = style == ScalarStyle::Plain
-                    && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
+                let is_nothing = match style {
+                    ScalarStyle::Plain => {
+                        matches!(&*text, "" | "~" | "null" | "Null" | "NULL")
+                    }
+                    ScalarStyle::Literal | ScalarStyle::Folded => text.trim().is_empty(),
+                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => false,
+                };
                 let kind = if is_nothing {
                     ValueKind::Nil
                 } else {
@@ -86,6 +111,7 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
             Event::SequenceStart(anchor, tag) => (anchor, tag, self.sequence(depth)?),
             Event::MappingStart(anchor, tag) => (anchor, tag, self.mapping(depth)?),
             Event::Alias(anchor) => {
+                self.unused.remove(&anchor);
                 let value = self.anchors.get(&anchor).cloned();
                 let value = value.ok_or_else(|| Fault::new(at, "an alias within its anchor"))?;
                 self.count(&value, at)?;
@@ -137,12 +163,33 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
                 }
             };
             let (event, span) = self.next()?;
+            if LOGIN_KEYS.contains(&key.as_str()) {
+                self.check_login(&event, span)?;
+            }
             let value = self.value(event, span, depth)?;
             if table.contains_key(&key) {
                 return Err(Fault::new(at, given_twice(&key)));
             }
             table.insert(key, value);
         }
+    }
+
+    /// Makes sure that a user name or a password is all that is written.
+    fn check_login(&mut self, event: &Event<'a>, span: Span) -> Result<(), Fault> {
+        let Event::Scalar(text, style, anchor, _) = event else {
+            return Ok(());
+        };
+        // One that is all there is leaves nothing, which is reported as that.
+        if *anchor > 0 && !text.is_empty() {
+            self.unused.insert(*anchor, place(span.start));
+        }
+        let line = self.text.lines().nth(span.end.line().saturating_sub(1));
+        let mut behind = line.unwrap_or_default().chars().skip(span.end.col());
+        let is_commented = behind.find(|char| !char.is_whitespace()) == Some('#');
+        if is_commented && *style == ScalarStyle::Plain {
+            return Err(Fault::new(place(span.start), COMMENT));
+        }
+        Ok(())
     }
 
     fn count(&mut self, value: &Value, at: Place) -> Result<(), Fault> {

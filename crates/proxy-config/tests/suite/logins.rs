@@ -43,6 +43,63 @@ fn a_user_name_and_a_password_are_taken_as_they_are() {
 }
 
 #[test]
+fn a_login_that_yaml_takes_a_part_from_is_refused_with_its_place() {
+    let text = |login: &str| {
+        format!("proxy:\n  enabled: true\n  default:\n    url: http://h:1\n    {login}\n")
+    };
+    for (login, column, problem) in [
+        (
+            "password: s3cret #tail\n    username: u",
+            15,
+            "a comment (#) follows",
+        ),
+        ("username: alice #tail", 15, "a comment (#) follows"),
+        (
+            "username: u\n    password: &s3cret rest",
+            15,
+            "the anchor (&) is used nowhere",
+        ),
+        (
+            "username: u\n    password: | #s3cret",
+            15,
+            "nothing is given",
+        ),
+        ("username: u\n    password: >-\n", 15, "nothing is given"),
+    ] {
+        let default = text(login).replace("default:\n    url", "default:\n   http:\n    url");
+        let messages = messages(yaml(&default));
+        assert_eq!(messages.len(), 1, "{login}: {messages:?}");
+        assert!(messages[0].contains(problem), "{login}: {messages:?}");
+        assert!(
+            messages[0].contains(&format!(":{column}")),
+            "{login}: {messages:?}"
+        );
+        assert!(!messages[0].contains("s3cret"), "{messages:?}");
+    }
+    let in_a_flow = "proxy: {enabled: true, default: {http: {url: 'http://h:1', username: u, password: s3cret #tail\n}}}";
+    assert!(messages(yaml(in_a_flow))[0].contains("a comment (#) follows"));
+}
+
+#[test]
+fn a_login_that_is_all_there_may_be_quoted_commented_and_referred_to() {
+    let yaml_text = "\
+proxy:
+  enabled: true
+  default:
+    http:
+      url: http://h:1 # of the office
+      username: 'u' # quoted
+      # on a line of its own
+      password: &password \"s3cret #tail\" # quoted as well
+    websocket: {url: http://h:1, username: u, password: *password}
+";
+    let settings = yaml(yaml_text).unwrap();
+    assert_http(&settings, "http://u:s3cret%20%23tail@h:1");
+    let default = settings.default_proxies();
+    assert_eq!(default.http(), default.websocket());
+}
+
+#[test]
 fn a_password_that_looks_like_something_else_stays_the_text_it_is() {
     for password in [
         "08",

@@ -5,9 +5,8 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proxy_config::Credentials;
-use transport::{Endpoint, Excerpt, Reply};
+use transport::{Endpoint, Excerpt, Reply, Secrets};
 
-use super::quote::Secrets;
 use super::{Handshake, HandshakeError, Step, hint};
 
 /// The most bytes that all response heads together may have.
@@ -19,7 +18,7 @@ const MAGIC: &[u8] = b"HTTP/";
 #[derive(Clone)]
 pub struct Connect {
     request: Vec<u8>,
-    /// User name, password and both in Base64.
+    has_credentials: bool,
     secrets: Secrets,
     seen: usize,
     refusal: Option<Refusal>,
@@ -48,11 +47,12 @@ impl Connect {
             request.extend(b"Proxy-Authorization: Basic ");
             request.extend(basic.as_bytes());
             request.extend(b"\r\n");
-            secrets = Secrets::new([username, password, basic.as_bytes()]);
+            secrets = Secrets::of_login(username, password);
         }
         request.extend(b"\r\n");
         Self {
             request,
+            has_credentials: credentials.is_some(),
             secrets,
             seen: 0,
             refusal: None,
@@ -124,7 +124,7 @@ impl Connect {
         // 401 is what tinyproxy answers to a wrong password.
         if matches!(refusal.status, 401 | 407) {
             HandshakeError::Authentication {
-                configured: !self.secrets.is_empty(),
+                configured: self.has_credentials,
                 accepts: refusal.accepts,
                 reply,
             }
@@ -145,7 +145,7 @@ impl Refusal {
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
-            .field("has_credentials", &!self.secrets.is_empty())
+            .field("has_credentials", &self.has_credentials)
             .finish_non_exhaustive()
     }
 }
@@ -171,6 +171,10 @@ fn malformed(error: httparse::Error) -> HandshakeError {
 }
 
 impl Handshake for Connect {
+    fn conceal(&mut self, secrets: &Secrets) {
+        self.secrets = self.secrets.and(secrets);
+    }
+
     fn opening(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.request)
     }
@@ -348,6 +352,23 @@ mod tests {
         let reply = b"HTTP/1.1 407 No\r\nProxy-Authenticate: YWxpY2U6czNjcmV0\r\n\r\n";
         codec.advance(reply).unwrap();
         assert!(codec.finish(b"").to_string().ends_with("it asks for ***"));
+    }
+
+    #[test]
+    fn a_proxy_is_not_quoted_with_the_login_of_another_hop() {
+        let target = Target::parse("h", 1).unwrap();
+        let mut codec = Connect::new(target.endpoint(), None);
+        codec.conceal(&Secrets::of_login(b"alice", b"s3cret"));
+        let reply = b"HTTP/1.1 407 You, Alice\r\nProxy-Authenticate: %73%33cret\r\n\r\n&#97;lice";
+        let Ok(Step::Write { consumed, .. }) = codec.advance(reply) else {
+            panic!("it is a refusal");
+        };
+        let error = codec.finish(&reply[consumed..]);
+        assert_eq!(
+            format!("{error}: {}", error.reply().unwrap()),
+            "the proxy wants credentials and none are configured; it asks for ***: \
+             status 407 ***, body \"***\""
+        );
     }
 
     #[test]

@@ -5,11 +5,12 @@
 
 mod connect;
 mod error;
-mod quote;
 mod socks4;
 mod socks5;
 
 use std::fmt;
+
+use transport::Secrets;
 
 pub use connect::Connect;
 pub use error::HandshakeError;
@@ -69,6 +70,10 @@ pub trait Handshake: Send {
     fn pipeline(&mut self) -> bool {
         false
     }
+
+    /// Quotes nothing of the proxy's words that holds one of these, beside its own login: those of
+    /// the other hops of a chain, of which any may speak in place of the next.
+    fn conceal(&mut self, _secrets: &Secrets) {}
 
     /// What to send before anything is read.
     fn opening(&mut self) -> Vec<u8>;

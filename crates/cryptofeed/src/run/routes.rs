@@ -1,0 +1,47 @@
+//! Where connections go, told before the first of them is made.
+
+use std::sync::Arc;
+
+use proxy_config::{ExchangeId, Transport};
+use proxy_injector::{ProxyInjector, RouteChange};
+use proxy_resolve::Route;
+
+use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
+
+/// The connections that feeds make.
+#[derive(Debug)]
+pub(super) struct Routes(Vec<(ExchangeId, Transport, Address)>);
+
+impl Routes {
+    /// Those of `feeds`.
+    pub(super) fn of(feeds: &[ConfiguredFeed]) -> Self {
+        let routes = feeds.iter().flat_map(|feed| {
+            TRANSPORTS.into_iter().filter_map(|transport| {
+                let address = feed.venue.address(transport)?;
+                Some((feed.id.clone(), transport, address))
+            })
+        });
+        Self(routes.collect())
+    }
+
+    /// Logs for each where it goes and why. Where proxies are configured, what passes none of them
+    /// is a warning; for a route in `changes` that lost its proxy that warning has been given.
+    pub(super) fn announce(&self, injector: &Arc<ProxyInjector>, changes: &[RouteChange]) {
+        let has_proxy = injector.settings().has_proxy();
+        for (exchange, transport, address) in &self.0 {
+            let is_told = |change: &RouteChange| {
+                change.exposes()
+                    && change.transport() == *transport
+                    && change.exchange() == Some(exchange)
+            };
+            let scope = injector.exchange(exchange.clone());
+            let decision = scope.resolve_for(*transport, &address.destination());
+            let (route, source) = (decision.route(), decision.source());
+            if route == Route::Direct && has_proxy && !changes.iter().any(is_told) {
+                tracing::warn!(%exchange, %transport, %route, %source, "goes past the proxies");
+            } else {
+                tracing::info!(%exchange, %transport, %route, %source, "route");
+            }
+        }
+    }
+}

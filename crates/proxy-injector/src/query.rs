@@ -1,0 +1,43 @@
+//! Whose connections they are and where they go: what a route is looked up by.
+
+use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
+use proxy_resolve::{resolve, resolve_for};
+use transport::Endpoint;
+
+use crate::decision::{Decision, Way};
+
+/// What a route is looked up by. It is kept with a connection, so that the route can be looked up
+/// again.
+#[derive(Debug, Clone)]
+pub(crate) struct RouteQuery {
+    pub(crate) exchange: Option<ExchangeId>,
+    pub(crate) legacy: Option<ProxyConfig>,
+    pub(crate) transport: Transport,
+    /// Where the connection goes, and whether by TLS. If it is not known, nothing is exempt.
+    pub(crate) destination: Option<(Endpoint, bool)>,
+}
+
+impl RouteQuery {
+    /// What `settings` say.
+    pub(crate) fn decide(&self, settings: &ProxySettings) -> Decision {
+        let (exchange, legacy) = (self.exchange.as_ref(), self.legacy.as_ref());
+        match &self.destination {
+            None => resolve(settings, exchange, self.transport, legacy),
+            Some((endpoint, is_tls)) => {
+                let (host, port) = (endpoint.host(), endpoint.port());
+                let destination = if *is_tls {
+                    Destination::tls(host, port)
+                } else {
+                    Destination::plain(host, port)
+                };
+                resolve_for(settings, exchange, self.transport, legacy, &destination)
+            }
+        }
+        .into()
+    }
+
+    /// Whether a connection that takes `way` may do so under `settings`.
+    pub(crate) fn allows(&self, way: &Way, settings: &ProxySettings) -> bool {
+        self.decide(settings).allows(way)
+    }
+}

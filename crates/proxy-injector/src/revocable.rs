@@ -1,0 +1,150 @@
+//! A byte stream whose route can be taken away.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use transport::{DialError, DialErrorKind, Endpoint, Hop, Phase};
+
+use crate::live::{LiveConnection, State};
+
+/// The settings were replaced by others.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings were reloaded")]
+pub(crate) struct Reloaded;
+
+/// New settings lead a connection to `target` another way.
+///
+/// In the phase [`Route`](Phase::Route) nothing of what the connection is for has been sent along
+/// the old one.
+pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
+    let hop = Hop::Target(target.clone());
+    DialError::new(hop, phase, DialErrorKind::RouteChanged).with_source(Reloaded)
+}
+
+/// A connection that fails with [`RouteChanged`](DialErrorKind::RouteChanged) once its route is
+/// taken away.
+pub(crate) struct Revocable {
+    live: Arc<LiveConnection>,
+    target: Endpoint,
+}
+
+impl Revocable {
+    pub(crate) fn new(live: Arc<LiveConnection>, target: Endpoint) -> Self {
+        Self { live, target }
+    }
+
+    fn error(&self, state: &State) -> io::Error {
+        let phase = if state.has_sent {
+            Phase::Response
+        } else {
+            Phase::Route
+        };
+        io::Error::other(route_changed(&self.target, phase))
+    }
+
+    /// Writes by `write`, unless the route has been taken away.
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(
+            Pin<&mut Box<dyn transport::Io>>,
+            &mut Context<'_>,
+        ) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.live.lock();
+        if self.live.is_revoked() {
+            return Poll::Ready(Err(self.error(&state)));
+        }
+        let Some(io) = &mut state.io else {
+            return Poll::Ready(Err(self.error(&state)));
+        };
+        let written = write(Pin::new(io), cx);
+        match &written {
+            Poll::Pending => state.wait_to_write(cx),
+            Poll::Ready(written) => state.has_sent |= written.is_ok(),
+        }
+        written
+    }
+}
+
+impl Drop for Revocable {
+    fn drop(&mut self) {
+        self.live.close();
+    }
+}
+
+impl AsyncRead for Revocable {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.live.lock();
+        let Some(io) = &mut state.io else {
+            return Poll::Ready(Err(self.error(&state)));
+        };
+        let before = buf.filled().len();
+        let Poll::Ready(read) = Pin::new(io).poll_read(cx, buf) else {
+            state.wait_to_read(cx);
+            return Poll::Pending;
+        };
+        if read.is_ok() && buf.filled().len() > before {
+            state.has_sent = false;
+        } else if buf.remaining() > 0 {
+            state.end();
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Revocable {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |io, cx| io.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, |io, cx| io.poll_write_vectored(cx, bufs))
+    }
+
+    /// Takes on its way what was written before the route was taken away.
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.live.lock();
+        let Some(io) = &mut state.io else {
+            return Poll::Ready(Err(self.error(&state)));
+        };
+        let flushed = Pin::new(io).poll_flush(cx);
+        if flushed.is_pending() {
+            state.wait_to_write(cx);
+        }
+        flushed
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.live.lock();
+        let Some(io) = &mut state.io else {
+            return Poll::Ready(Ok(()));
+        };
+        let shut = Pin::new(io).poll_shutdown(cx);
+        if shut.is_pending() {
+            state.wait_to_write(cx);
+        }
+        ready!(shut)?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        let state = self.live.lock();
+        state.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+    }
+}

@@ -1,0 +1,66 @@
+//! Dials only along a route that the settings give.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use transport::{Connection, DialError, Dialer, Phase, Target};
+
+use crate::decision::Way;
+use crate::injector::ProxyInjector;
+use crate::live::{LiveConnection, Revocation};
+use crate::pool::Lease;
+use crate::query::RouteQuery;
+use crate::revocable::route_changed;
+
+/// A dialer for one way. While it dials and as long as its connections last, a reload that leads
+/// elsewhere ends them with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
+pub(crate) struct RoutedDialer {
+    pub(crate) injector: Arc<ProxyInjector>,
+    pub(crate) query: RouteQuery,
+    pub(crate) way: Way,
+    pub(crate) inner: Arc<dyn Dialer>,
+    pub(crate) revocation: Revocation,
+    /// The first connection that it has made.
+    pub(crate) opened: OnceLock<Arc<LiveConnection>>,
+}
+
+impl RoutedDialer {
+    /// Lets the connection that it has made count for the proxy of `lease`.
+    pub(crate) fn hold(&self, lease: Option<Lease>) {
+        if let Some(opened) = self.opened.get() {
+            opened.hold(lease);
+        }
+    }
+
+    /// The query with the place that is dialed, if the place is known to matter.
+    fn query_for(&self, target: &Target) -> RouteQuery {
+        let mut query = self.query.clone();
+        if let Some((endpoint, _)) = &mut query.destination {
+            endpoint.clone_from(target.endpoint());
+        }
+        query
+    }
+}
+
+#[async_trait]
+impl Dialer for RoutedDialer {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let query = self.query_for(target);
+        let connection = tokio::select! {
+            // In this order, nothing is opened once the route is another one.
+            biased;
+            () = self.injector.until_not_allowed(&query, &self.way) => None,
+            connection = self.inner.dial(target) => Some(connection?),
+        };
+        let way = self.way.clone();
+        let admitted = connection.and_then(|connection| {
+            self.injector
+                .admit(connection, target.endpoint(), query, way, self.revocation)
+        });
+        let Some((connection, live)) = admitted else {
+            return Err(route_changed(target.endpoint(), Phase::Route));
+        };
+        let _ = self.opened.set(live);
+        Ok(connection)
+    }
+}

@@ -1,20 +1,22 @@
 //! Everything that somebody keeps follows a reload, or fails with `RouteChanged`, and soon.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use feeds::FeedEvent;
 use futures_util::{SinkExt, StreamExt};
-use http::Method;
+use http::{Method, Request};
 use proxy_config::{
     AmbientProxies, ConnectionProxies, PoolConfig, PoolMember, ProxyConfig, ProxyRule,
     ProxySettings, Transport,
 };
 use testkit::{ExchangeTransport, MockProxy, ProxyFault, ProxyKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use transport::{
@@ -264,6 +266,87 @@ async fn a_request_that_was_sent_is_answered_where_it_is() {
     assert_eq!(answer.unwrap().body(), "slow");
     until_unused(&old).await;
     assert_eq!(firehose.peers(), [egress(2)]);
+}
+
+/// Somebody who takes connections and everything that comes, and says nothing.
+async fn black_hole() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+/// Waits until `proxy` has opened a tunnel.
+async fn until_tunnelled(proxy: &MockProxy) {
+    while proxy
+        .ledger()
+        .connections()
+        .iter()
+        .all(|it| it.egress.is_none())
+    {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_tls_hangs_takes_the_new_route() {
+    let world = World::start().await;
+    let hole = black_hole().await;
+    let old = world.proxy(ProxyKind::Http, 2).redirect(BINANCE, hole);
+    let old = old.start().await.unwrap();
+    let new = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let injected = world.injector(through(config(&old)));
+    let session = injected.exchange("binance").http();
+    let uri = format!("{}/echo", world.rest_url(BINANCE));
+    let reloads = async {
+        until_tunnelled(&old).await;
+        reload(&injected, config(&new));
+    };
+    let send = session.send(request(Method::POST, &uri, "order"));
+    let both = async { tokio::join!(send, reloads) };
+    let (answer, ()) = timeout(10 * SOON, both).await.expect("it hangs");
+    assert_eq!(answer.unwrap().status(), 200);
+    assert_eq!(world.seen(BINANCE, ExchangeTransport::Rest), [egress(3)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_was_sent_in_part_fails_at_once_and_is_not_sent_again() {
+    let world = World::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let old = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
+    let new = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let injected = world.injector(through(config(&old)));
+    let session = injected.exchange("binance").http();
+    let order = Request::post(format!("http://{BINANCE}:{port}/order"))
+        .body(Bytes::from(vec![b'x'; 16 << 20]))
+        .unwrap();
+    let exchange = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 200]).await.unwrap();
+        // The interim answer is no end of the request.
+        stream
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+            .await
+            .unwrap();
+        let down = || old.ledger().connections()[0].bytes_down();
+        while down() == 0 {
+            tokio::task::yield_now().await;
+        }
+        reload(&injected, config(&new));
+        stream
+    };
+    let both = async { tokio::join!(session.send(order), exchange) };
+    let (answer, _stream) = timeout(10 * SOON, both).await.expect("it hangs");
+    let error = answer.unwrap_err();
+    let error = DialError::find(&error).unwrap();
+    assert_eq!(error.kind(), DialErrorKind::RouteChanged);
+    assert!(new.ledger().connections().is_empty());
 }
 
 #[tokio::test]

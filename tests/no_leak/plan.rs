@@ -14,6 +14,9 @@ use super::chain::{Chain, Pool, ambient, chains, pools};
 /// An exchange that never has a rule of its own.
 const UNLISTED: &str = "kraken";
 
+/// One that nobody connects to.
+const ANY_OTHER: &str = "okx";
+
 /// A host that the environment's proxies are not for.
 pub(super) const EXEMPT: &str = "exempt.test";
 
@@ -77,22 +80,21 @@ impl Policy {
         }
     }
 
-    /// Whether a reload may put these settings in the place of `before`: no route becomes direct for
-    /// want of a rule.
-    pub(super) fn may_follow(&self, before: &Self) -> bool {
-        let is_direct = |policy: &Self, name, transport| match policy.rule(name, transport) {
-            Some(rule) => matches!(rule, Rule::Direct),
-            None => !(policy.enabled && policy.strict),
-        };
+    /// Whether a reload may put these settings in the place of `before`: no exchange in use loses the
+    /// rule of a proxy, and no other becomes direct by that. What was refused may become direct,
+    /// since these settings say whether they are strict.
+    pub(super) fn may_follow(&self, before: &Self, client: &Client) -> bool {
         let loses = |name, transport| {
-            let is_unsaid = self.enabled && self.rule(name, transport).is_none();
-            is_unsaid && !is_direct(before, name, transport) && is_direct(self, name, transport)
+            let was_proxied = matches!(
+                before.rule(name, transport),
+                Some(Rule::Proxy(_) | Rule::Pool(_))
+            );
+            was_proxied && self.enabled && self.rule(name, transport).is_none()
         };
         let transports = [Transport::Http, Transport::WebSocket];
-        !["binance", "backpack", UNLISTED].into_iter().any(|name| {
-            transports
-                .into_iter()
-                .any(|transport| loses(name, transport))
+        !transports.into_iter().any(|transport| {
+            let in_use = client.exchange.is_some_and(|name| loses(name, transport));
+            in_use || (!self.strict && loses(ANY_OTHER, transport))
         })
     }
 

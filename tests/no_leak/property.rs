@@ -104,7 +104,7 @@ async fn check(
         for policy in &plan.policies {
             let under_way = kept.begin();
             settle().await;
-            let is_allowed = applied.is_none_or(|before| policy.may_follow(before));
+            let is_allowed = applied.is_none_or(|before| policy.may_follow(before, &plan.client));
             prop_assert_eq!(injector.reload(policy.settings()).is_ok(), is_allowed);
             let policy = if is_allowed { policy } else { applied.unwrap() };
             applied = Some(policy);

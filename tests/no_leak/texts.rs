@@ -18,6 +18,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
+    /// The words are `direct`, `enabled: false`, and for what was refused `strict: false`.
     #[test]
     fn only_words_make_a_proxied_route_direct(before in policies(), after in texts()) {
         let settings = Sources::new().with_text("a.yaml", before.yaml()).load();
@@ -31,16 +32,40 @@ proptest! {
         let routes = || {
             let transports = [Transport::Http, Transport::WebSocket];
             let decisions = scopes.iter().flat_map(|scope| transports.map(|it| scope.resolve(it)));
-            decisions.map(|decision| decision.route() == Route::Direct).collect::<Vec<_>>()
+            decisions.map(|decision| Kind::of(decision.route())).collect::<Vec<_>>()
         };
-        let were_direct = routes();
+        let before_reload = routes();
         let loaded = Sources::new().with_text("a.yaml", after.clone()).load();
         if let Ok(loaded) = loaded {
             let _ = injector.reload(loaded.into_settings());
         }
-        let is_said = ["direct", "enabled: false"].iter().any(|word| after.contains(word));
-        for (was_direct, is_direct) in were_direct.into_iter().zip(routes()) {
-            prop_assert!(was_direct || !is_direct || is_said, "{after}");
+        let says = |word| after.contains(word);
+        for (before, after_reload) in before_reload.into_iter().zip(routes()) {
+            let is_said = says("direct")
+                || says("enabled: false")
+                || (before == Kind::Refused && says("strict: false"));
+            let is_exposed = before != Kind::Direct && after_reload == Kind::Direct;
+            prop_assert!(!is_exposed || is_said, "{after}");
+            let is_stopped = before == Kind::Proxied && after_reload == Kind::Refused;
+            prop_assert!(!is_stopped, "{after}");
+        }
+    }
+}
+
+/// What a route comes to.
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Direct,
+    Proxied,
+    Refused,
+}
+
+impl Kind {
+    fn of(route: Route<'_>) -> Self {
+        match route {
+            Route::Direct => Self::Direct,
+            Route::Proxy(_) | Route::Pool(_) => Self::Proxied,
+            Route::Refused => Self::Refused,
         }
     }
 }

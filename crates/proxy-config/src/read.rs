@@ -33,7 +33,10 @@ pub(crate) fn settings(
         Some(false) => ProxySettings::disabled(),
         None => ProxySettings::default(),
     };
-    let mut settings = settings.with_strict(is_set("strict").unwrap_or_default());
+    let mut settings = match is_set("strict") {
+        Some(strict) => settings.with_strict(strict),
+        None => settings,
+    };
     if let Some(node) = fields.field("default") {
         settings = settings.with_default(block(&node)?);
     }

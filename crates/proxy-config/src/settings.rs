@@ -34,7 +34,7 @@ use crate::exchange_id::ExchangeId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxySettings {
     enabled: Option<bool>,
-    strict: bool,
+    strict: Option<bool>,
     default: ConnectionProxies,
     exchanges: HashMap<ExchangeId, ConnectionProxies>,
     ambient: Option<AmbientProxies>,
@@ -62,7 +62,7 @@ impl ProxySettings {
     /// The same settings, strict or not.
     #[must_use]
     pub fn with_strict(mut self, strict: bool) -> Self {
-        self.strict = strict;
+        self.strict = Some(strict);
         self
     }
 
@@ -108,7 +108,7 @@ impl ProxySettings {
     /// strict, or have rules, or ask for the environment's proxies, and nobody said `enabled`.
     #[must_use]
     pub fn lacks_enabled(&self) -> bool {
-        !self.says_enabled() && (self.strict || self.ambient.is_some() || self.has_rules())
+        !self.says_enabled() && (self.is_strict() || self.ambient.is_some() || self.has_rules())
     }
 
     /// Whether there is any rule: a default, one of an exchange, or one of the environment.
@@ -137,7 +137,13 @@ impl ProxySettings {
     /// Whether a connection that no rule applies to is refused instead of made directly.
     #[must_use]
     pub fn is_strict(&self) -> bool {
-        self.strict
+        self.strict == Some(true)
+    }
+
+    /// Whether somebody said that the settings are strict, or that they are not.
+    #[must_use]
+    pub fn says_strict(&self) -> bool {
+        self.strict.is_some()
     }
 
     /// What applies where an exchange has no rule of its own.
@@ -174,8 +180,8 @@ impl Serialize for ProxySettings {
         if let Some(enabled) = self.enabled {
             fields.serialize_entry("enabled", &enabled)?;
         }
-        if self.says_enabled() || self.strict {
-            fields.serialize_entry("strict", &self.strict)?;
+        if let Some(strict) = self.strict {
+            fields.serialize_entry("strict", &strict)?;
         }
         if !self.default.is_empty() {
             fields.serialize_entry("default", &self.default)?;

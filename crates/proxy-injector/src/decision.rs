@@ -7,7 +7,7 @@ use proxy_config::{PoolConfig, ProxyConfig};
 use proxy_resolve::{Resolution, Route, RouteSource};
 
 use crate::mechanism::DIRECT_TIMEOUT;
-use crate::place::Places;
+use crate::place::{Places, is_same_way};
 
 /// What the settings said at one time. Later settings do not change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,10 +96,16 @@ impl Decision {
     /// Whether a connection that has taken `way` may stay: what counts are the proxies that it
     /// passes, not how they are spoken to.
     pub(crate) fn allows(&self, way: &Way) -> bool {
-        match (self.exits(), way) {
-            (Exits::Through(exits), Way::Proxy(taken)) => exits.contains(&Places::of(taken)),
-            (Exits::Direct, Way::Direct) | (Exits::Nowhere, Way::Refused) => true,
-            _ => false,
+        match (&self.choice, way) {
+            (Choice::Of(Way::Proxy(proxy)), Way::Proxy(taken)) => {
+                is_same_way(proxy.via(), proxy.server(), taken)
+            }
+            (Choice::Among(pool), Way::Proxy(taken)) => {
+                let mut enabled = pool.members().iter().filter(|member| member.is_enabled());
+                enabled.any(|member| is_same_way(pool.via(), member.server(), taken))
+            }
+            (Choice::Of(decided), taken) => decided == taken,
+            (Choice::Among(_), Way::Direct | Way::Refused) => false,
         }
     }
 }

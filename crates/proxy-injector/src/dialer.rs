@@ -1,8 +1,8 @@
 //! Byte streams of a scope.
 
 use async_trait::async_trait;
-use proxy_config::Transport;
-use transport::{Connection, DialError, DialErrorKind, Dialer, Target};
+use proxy_config::{ProxySettings, Transport};
+use transport::{Connection, DialError, Dialer, Target};
 
 use crate::failover::connect;
 use crate::live::Revocation;
@@ -15,9 +15,13 @@ pub(crate) struct ScopeDialer {
 }
 
 impl ScopeDialer {
-    async fn dial_once(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn dial_once(
+        &self,
+        target: &Target,
+        settings: &ProxySettings,
+    ) -> Result<Connection, DialError> {
         let query = self.scope.query(self.transport);
-        let decision = query.decide(&self.scope.settings());
+        let decision = query.decide(settings);
         let source = decision.source();
         let ((connection, dialer), lease) = connect(
             self.scope.mechanism(),
@@ -25,14 +29,17 @@ impl ScopeDialer {
             target.endpoint(),
             target.deadline(),
             |way, left| {
-                let outlet = self.scope.outlet(&query, way, source, Revocation::Close);
+                let lane = self.scope.lane(self.transport, &way, source);
+                let dialer = self
+                    .scope
+                    .routed(&query, way, lane.dialer, Revocation::Close);
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),
                     _ => target.clone(),
                 };
                 async move {
-                    let connection = target.dial(&*outlet.dialer).await?;
-                    Ok::<_, DialError>((connection, outlet.dialer))
+                    let connection = target.dial(&*dialer).await?;
+                    Ok::<_, DialError>((connection, dialer))
                 }
             },
         )
@@ -46,9 +53,10 @@ impl ScopeDialer {
 impl Dialer for ScopeDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         loop {
-            match self.dial_once(target).await {
+            let settings = self.scope.settings();
+            match self.dial_once(target, &settings).await {
                 // The next look at the settings gives another route.
-                Err(error) if error.kind() == DialErrorKind::RouteChanged => {}
+                Err(error) if self.scope.has_moved(&error, &settings) => {}
                 outcome => return outcome,
             }
         }

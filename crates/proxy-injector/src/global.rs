@@ -1,6 +1,6 @@
 //! The process-wide injector.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use proxy_config::ProxySettings;
 
@@ -9,7 +9,10 @@ use crate::reload::ReloadError;
 
 /// The same one for as long as the process lives, so that whatever somebody keeps of it follows the
 /// settings.
-static INJECTOR: RwLock<Option<Arc<ProxyInjector>>> = RwLock::new(None);
+static INJECTOR: OnceLock<Arc<ProxyInjector>> = OnceLock::new();
+
+/// Held while it is set up or reloaded, and by nobody who asks for it.
+static SETTING_UP: Mutex<()> = Mutex::new(());
 
 /// Sets the process-wide injector up with `settings`, or [reloads](ProxyInjector::reload) it with
 /// them. With settings that are disabled there is none afterwards, and what somebody keeps of it
@@ -25,21 +28,20 @@ pub fn init_proxy_system(
     if settings.lacks_enabled() {
         return Err(ReloadError::NotEnabled);
     }
-    let mut injector = INJECTOR.write().unwrap_or_else(PoisonError::into_inner);
-    match &*injector {
+    let _turn = SETTING_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    match INJECTOR.get() {
         Some(injector) => drop(injector.reload(settings)?),
-        None => *injector = Some(Arc::new(ProxyInjector::new(settings))),
+        None => drop(INJECTOR.set(Arc::new(ProxyInjector::new(settings)))),
     }
-    Ok(injector.clone().filter(is_enabled))
+    Ok(proxy_injector())
 }
 
 /// The process-wide injector, if the proxy system has been initialised with enabled settings.
 #[must_use]
 pub fn proxy_injector() -> Option<Arc<ProxyInjector>> {
-    let injector = INJECTOR.read().unwrap_or_else(PoisonError::into_inner);
-    injector.clone().filter(is_enabled)
-}
-
-fn is_enabled(injector: &Arc<ProxyInjector>) -> bool {
-    injector.settings().is_enabled()
+    let injector = INJECTOR.get()?;
+    injector
+        .settings()
+        .is_enabled()
+        .then(|| Arc::clone(injector))
 }

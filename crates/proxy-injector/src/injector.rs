@@ -14,7 +14,7 @@ use crate::decision::Way;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::mechanism::Mechanism;
 use crate::query::RouteQuery;
-use crate::reload::{ANY_OTHER, ReloadError, RouteChange, compare};
+use crate::reload::{ReloadError, RouteChange, compare};
 use crate::revocable::Revocable;
 use crate::scope::Scope;
 use crate::session::Clients;
@@ -112,18 +112,18 @@ impl ProxyInjector {
         let mut live = lock(&self.live);
         let changes = compare(&self.settings(), &settings, &exchanges)?;
         let old = self.mechanism.start_over();
-        let stale = live.take_stale(&settings);
+        let stale = live.revoke_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
         drop(live);
         // What somebody else has made may do anything when it is dropped.
         drop(old);
         for connection in stale {
-            connection.revoke();
+            connection.settle();
         }
         self.forget_clients();
         for change in changes.iter().filter(|change| change.exposes()) {
             tracing::warn!(
-                exchange = change.exchange().map_or(ANY_OTHER, ExchangeId::as_str),
+                exchange = %change.owner(),
                 transport = %change.transport(),
                 before = %change.before().route(),
                 source = %change.after().source(),

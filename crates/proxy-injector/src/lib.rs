@@ -56,7 +56,7 @@ pub use decision::Decision;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use pool::{Attempts, Lease, ProxyPool};
-pub use reload::{ReloadError, RouteChange};
+pub use reload::{ReloadError, RouteChange, RouteOwner};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
 

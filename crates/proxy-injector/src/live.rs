@@ -1,7 +1,8 @@
 //! The connections that there are, so that a reload reaches each of them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::fmt;
+use std::sync::atomic::{AtomicU8, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Waker};
 
 use proxy_config::ProxySettings;
@@ -39,8 +40,9 @@ impl LiveConnections {
         self.entries.push(Arc::downgrade(connection));
     }
 
-    /// Takes out those that `settings` do not allow.
-    pub(crate) fn take_stale(&mut self, settings: &ProxySettings) -> Vec<Arc<LiveConnection>> {
+    /// Takes out those that `settings` do not allow, and their routes away. What follows from that is
+    /// left to [`LiveConnection::settle`].
+    pub(crate) fn revoke_stale(&mut self, settings: &ProxySettings) -> Vec<Arc<LiveConnection>> {
         let mut stale = Vec::new();
         self.entries.retain(|entry| {
             let Some(connection) = entry.upgrade() else {
@@ -48,6 +50,7 @@ impl LiveConnections {
             };
             let stays = connection.query.allows(&connection.way, settings);
             if !stays {
+                connection.revoke();
                 stale.push(connection);
             }
             stays
@@ -70,14 +73,21 @@ pub(crate) struct LiveConnection {
     query: RouteQuery,
     way: Way,
     revocation: Revocation,
-    is_revoked: AtomicBool,
+    right: AtomicU8,
     state: Mutex<State>,
 }
+
+/// The route is the connection's.
+const GRANTED: u8 = 0;
+/// It no longer is, and somebody has to see to the rest.
+const REVOKED: u8 = 1;
+/// That has been done.
+const SETTLED: u8 = 2;
 
 pub(crate) struct State {
     /// The connection itself, until it is closed.
     pub(crate) io: Option<Box<dyn Io>>,
-    /// Something has been sent since the last time that something arrived.
+    /// Something has been sent.
     pub(crate) has_sent: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -95,7 +105,7 @@ impl LiveConnection {
             query,
             way,
             revocation,
-            is_revoked: AtomicBool::new(false),
+            right: AtomicU8::new(GRANTED),
             state: Mutex::new(State {
                 io: Some(io),
                 has_sent: false,
@@ -108,7 +118,7 @@ impl LiveConnection {
 
     /// Whether its route has been taken away.
     pub(crate) fn is_revoked(&self) -> bool {
-        self.is_revoked.load(Ordering::Acquire)
+        self.right.load(Ordering::Acquire) != GRANTED
     }
 
     /// Counts for the proxy of `lease` until the connection ends.
@@ -121,7 +131,7 @@ impl LiveConnection {
 
     /// The connection is over, however long somebody keeps it.
     pub(crate) fn release(&self) {
-        self.lock().lease = None;
+        self.lock().end();
     }
 
     /// Nobody uses the connection any longer.
@@ -132,14 +142,27 @@ impl LiveConnection {
         drop(closed);
     }
 
-    /// Takes the route away. Whoever waits for the connection learns of it.
-    pub(crate) fn revoke(&self) {
-        let mut state = self.lock();
-        self.is_revoked.store(true, Ordering::Release);
-        if self.revocation == Revocation::StopSending {
-            return;
-        }
-        let closed = (state.io.take(), state.lease.take());
+    /// Takes the route away: from now on nothing is sent.
+    fn revoke(&self) {
+        self.right.store(REVOKED, Ordering::SeqCst);
+    }
+
+    /// Closes a connection whose route has been taken away, if that is what is to happen to it, and
+    /// wakes who waits for it. If it is in use at this moment, who uses it does that when it is done:
+    /// it may be the very code that has asked for the reload.
+    pub(crate) fn settle(&self) {
+        // Either we get the lock, or who has it sees that the route is gone after it gave it back.
+        fence(Ordering::SeqCst);
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        self.right.store(SETTLED, Ordering::SeqCst);
+        let closed = match self.revocation {
+            Revocation::Close => (state.io.take(), state.lease.take()),
+            Revocation::StopSending => (None, None),
+        };
         let waiting = [state.reader.take(), state.writer.take()];
         // Neither closing nor waking needs the lock.
         drop(state);
@@ -149,7 +172,17 @@ impl LiveConnection {
         }
     }
 
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    /// Uses the connection.
+    pub(crate) fn with<T>(&self, usage: impl FnOnce(&mut State) -> T) -> T {
+        let result = usage(&mut self.lock());
+        fence(Ordering::SeqCst);
+        if self.right.load(Ordering::SeqCst) == REVOKED {
+            self.settle();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -178,8 +211,8 @@ fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
     }
 }
 
-impl std::fmt::Debug for LiveConnection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for LiveConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveConnection")
             .field("query", &self.query)
             .field("is_revoked", &self.is_revoked())

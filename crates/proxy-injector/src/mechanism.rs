@@ -101,7 +101,10 @@ impl Mechanism {
             return lane;
         }
         // Who was quicker has the one to share.
-        lanes().entry(proxy.cloned()).or_insert(lane).clone()
+        lanes()
+            .entry(proxy.cloned())
+            .or_insert_with(|| lane.clone())
+            .clone()
     }
 
     /// The lane that leads nowhere.

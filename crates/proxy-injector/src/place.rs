@@ -2,12 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use proxy_config::{ProxyConfig, ProxyUrl};
+use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
 
 /// The proxies of a way and who may vouch for them, the nearest first. How they are spoken to, and
 /// for how long, does not count.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Places(Vec<(ProxyUrl, Option<PathBuf>)>);
+
+/// Whether `taken` passes the proxies `via` and then `exit`: the same as equal [`Places`], without
+/// making them.
+pub(crate) fn is_same_way(via: &[ProxyServer], exit: &ProxyServer, taken: &ProxyConfig) -> bool {
+    let is_same = |one: &ProxyServer, other: &ProxyServer| {
+        one.url() == other.url() && one.ca_file() == other.ca_file()
+    };
+    is_same(exit, taken.server())
+        && via.len() == taken.via().len()
+        && via
+            .iter()
+            .zip(taken.via())
+            .all(|(one, other)| is_same(one, other))
+}
 
 impl Places {
     pub(crate) fn of(proxy: &ProxyConfig) -> Self {

@@ -14,27 +14,45 @@ use crate::query::RouteQuery;
 /// Both kinds of connection.
 const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
-/// What stands for the exchanges that have no rules, in messages.
-pub(crate) const ANY_OTHER: &str = "any other exchange";
-
 /// A name that nobody exempts by itself, for asking what applies to destinations in general.
 const NOWHERE: &str = "destination.invalid";
 
-/// The route of one exchange and transport, before and after a reload.
+/// Whose connections take a route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RouteOwner {
+    /// Those of this exchange.
+    Exchange(ExchangeId),
+    /// Those of every exchange that has no rules, and that no [`Scope`](crate::Scope) was asked for.
+    OtherExchanges,
+    /// Those that belong to no exchange.
+    NoExchange,
+}
+
+impl fmt::Display for RouteOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exchange(exchange) => exchange.fmt(f),
+            Self::OtherExchanges => f.write_str("any other exchange"),
+            Self::NoExchange => f.write_str("no exchange"),
+        }
+    }
+}
+
+/// The route of one owner and transport, before and after a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteChange {
-    exchange: Option<ExchangeId>,
+    owner: RouteOwner,
     transport: Transport,
     before: Decision,
     after: Decision,
 }
 
 impl RouteChange {
-    /// Whose route it is; `None` stands for every exchange that has no rules and that no
-    /// [`Scope`](crate::Scope) was asked for.
+    /// Whose route it is.
     #[must_use]
-    pub fn exchange(&self) -> Option<&ExchangeId> {
-        self.exchange.as_ref()
+    pub fn owner(&self) -> &RouteOwner {
+        &self.owner
     }
 
     /// Which of its connections take the route.
@@ -68,8 +86,7 @@ impl RouteChange {
 pub enum ReloadError {
     /// They have rules, but nobody said whether they are enabled.
     NotEnabled,
-    /// They lack what kept these routes from being direct: there is no rule any longer, and nobody
-    /// said `direct`.
+    /// They lack what these routes come from: there is no rule any longer, and nobody said `direct`.
     Lost(Vec<RouteChange>),
 }
 
@@ -78,14 +95,10 @@ impl fmt::Display for ReloadError {
         let Self::Lost(routes) = self else {
             return f.write_str("apply settings that do not say whether they are enabled");
         };
-        f.write_str("apply settings that make direct, without a word, what is not: ")?;
+        f.write_str("apply settings that have lost the rules of routes in use: ")?;
         for (index, change) in routes.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            let exchange = change
-                .exchange
-                .as_ref()
-                .map_or(ANY_OTHER, ExchangeId::as_str);
-            write!(f, "{separator}{exchange} ({})", change.transport)?;
+            write!(f, "{separator}{} ({})", change.owner, change.transport)?;
         }
         f.write_str(
             "; write `direct` for what is to be reached directly, or `enabled: false` to use no \
@@ -96,47 +109,56 @@ impl fmt::Display for ReloadError {
 
 impl Error for ReloadError {}
 
-/// What changes for `exchanges`, for those that have rules, and for any other.
+/// What changes: for the exchanges `in_use`, for those that have rules, for any other, and for what
+/// belongs to none.
 ///
 /// # Errors
-/// [`ReloadError`] if a route becomes direct, or nobody knows what it becomes, by what is missing.
+/// [`ReloadError`] if the route of anybody who may be connected becomes another one by what is
+/// missing, or if nobody knows what it becomes.
 pub(crate) fn compare(
     before: &ProxySettings,
     after: &ProxySettings,
-    exchanges: &BTreeSet<ExchangeId>,
+    in_use: &BTreeSet<ExchangeId>,
 ) -> Result<Vec<RouteChange>, ReloadError> {
     if after.lacks_enabled() {
         return Err(ReloadError::NotEnabled);
     }
     let with_rules = before.exchanges().chain(after.exchanges());
     let mut named: BTreeSet<_> = with_rules.map(|(id, _)| id).collect();
-    named.extend(exchanges);
+    named.extend(in_use);
+    let named: Vec<_> = named.into_iter().cloned().collect();
     let other = any_other(&named);
-    let named = named.iter().map(|id| (Some((*id).clone()), *id));
+    let owners = named.into_iter().map(RouteOwner::Exchange);
+    let owners = owners.chain([RouteOwner::OtherExchanges, RouteOwner::NoExchange]);
     let (mut changes, mut lost) = (Vec::new(), Vec::new());
-    for (exchange, id) in named.chain(other.iter().map(|id| (None, id))) {
+    for owner in owners {
+        let (exchange, concern) = match &owner {
+            RouteOwner::Exchange(id) if in_use.contains(id) => (Some(id.clone()), Concern::Any),
+            RouteOwner::Exchange(id) => (Some(id.clone()), Concern::Nothing),
+            RouteOwner::OtherExchanges => (other.clone(), Concern::Exposure),
+            RouteOwner::NoExchange => (None, Concern::Any),
+        };
         for transport in TRANSPORTS {
-            let change = |destination| {
+            let change = |is_tls: Option<bool>| {
                 let query = RouteQuery {
-                    exchange: Some(id.clone()),
+                    exchange: exchange.clone(),
                     legacy: None,
                     transport,
-                    destination,
+                    destination: is_tls.map(|is_tls| (nowhere(), is_tls)),
                 };
                 RouteChange {
-                    exchange: exchange.clone(),
+                    owner: owner.clone(),
                     transport,
                     before: query.decide(before),
                     after: query.decide(after),
                 }
             };
-            let destinations = [None, Some(true), Some(false)];
-            let mut all = destinations
-                .map(|is_tls| change(is_tls.map(|is_tls| (nowhere(), is_tls))))
-                .into_iter();
-            let is_lost = |change: &RouteChange| change.exposes() && !is_said(&change.after, after);
-            lost.extend(all.clone().find(is_lost));
-            changes.extend(all.next().filter(|change| change.before != change.after));
+            let general = change(None);
+            let by_destination = [change(Some(true)), change(Some(false))];
+            let is_lost = |change: &&RouteChange| change.is_lost(after, concern);
+            let first_lost = [&general].into_iter().chain(&by_destination).find(is_lost);
+            lost.extend(first_lost.cloned());
+            changes.extend(Some(general).filter(|it| it.before != it.after));
         }
     }
     if lost.is_empty() {
@@ -146,21 +168,43 @@ pub(crate) fn compare(
     }
 }
 
-/// Whether somebody has said that it is to be so: by `direct`, by a variable that exempts
-/// destinations, or by `enabled: false`.
-fn is_said(decision: &Decision, settings: &ProxySettings) -> bool {
-    match decision.source() {
-        RouteSource::Exchange | RouteSource::Default => true,
-        RouteSource::Disabled => settings.says_enabled(),
-        RouteSource::Legacy | RouteSource::None => false,
+/// Which losses of a route matter.
+#[derive(Clone, Copy)]
+enum Concern {
+    /// All: somebody may be connected.
+    Any,
+    /// That it is direct then.
+    Exposure,
+    /// None: nobody has asked for it, and who does is like any other exchange.
+    Nothing,
+}
+
+impl RouteChange {
+    /// Whether the route before is gone, and nobody has said what is to be in its place.
+    fn is_lost(&self, settings: &ProxySettings, concern: Concern) -> bool {
+        let is_unsaid = match self.after.source() {
+            RouteSource::None => true,
+            RouteSource::Disabled => !settings.says_enabled(),
+            RouteSource::Exchange | RouteSource::Default | RouteSource::Legacy => false,
+        };
+        is_unsaid
+            && match self.before.route() {
+                Route::Proxy(_) | Route::Pool(_) => match concern {
+                    Concern::Any => true,
+                    Concern::Exposure => self.exposes(),
+                    Concern::Nothing => false,
+                },
+                // It is direct for want of `strict`, unless somebody took that back.
+                Route::Refused => self.exposes() && !settings.says_strict(),
+                Route::Direct => false,
+            }
     }
 }
 
 /// The id of an exchange that is not among those `named`.
-fn any_other(named: &BTreeSet<&ExchangeId>) -> Option<ExchangeId> {
-    let ids =
-        (0..=named.len()).filter_map(|number| ExchangeId::new(&format!("other-{number}")).ok());
-    ids.into_iter().find(|id| !named.contains(id))
+fn any_other(named: &[ExchangeId]) -> Option<ExchangeId> {
+    let ids = (0..=named.len()).map(|number| ExchangeId::new(&format!("other-{number}")));
+    ids.flatten().find(|id| !named.contains(id))
 }
 
 fn nowhere() -> Endpoint {

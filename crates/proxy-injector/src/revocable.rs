@@ -3,10 +3,10 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use transport::{DialError, DialErrorKind, Endpoint, Hop, Phase};
+use transport::{DialError, DialErrorKind, Endpoint, Hop, Io, Phase};
 
 use crate::live::{LiveConnection, State};
 
@@ -17,8 +17,7 @@ pub(crate) struct Reloaded;
 
 /// New settings lead a connection to `target` another way.
 ///
-/// In the phase [`Route`](Phase::Route) nothing of what the connection is for has been sent along
-/// the old one.
+/// In the phase [`Route`](Phase::Route) nothing has been sent along the old one.
 pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
     let hop = Hop::Target(target.clone());
     DialError::new(hop, phase, DialErrorKind::RouteChanged).with_source(Reloaded)
@@ -49,24 +48,20 @@ impl Revocable {
     fn poll_send(
         &self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(
-            Pin<&mut Box<dyn transport::Io>>,
-            &mut Context<'_>,
-        ) -> Poll<io::Result<usize>>,
+        write: impl FnOnce(Pin<&mut Box<dyn Io>>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        let mut state = self.live.lock();
-        if self.live.is_revoked() {
-            return Poll::Ready(Err(self.error(&state)));
-        }
-        let Some(io) = &mut state.io else {
-            return Poll::Ready(Err(self.error(&state)));
-        };
-        let written = write(Pin::new(io), cx);
-        match &written {
-            Poll::Pending => state.wait_to_write(cx),
-            Poll::Ready(written) => state.has_sent |= written.is_ok(),
-        }
-        written
+        self.live.with(|state| {
+            let io = match &mut state.io {
+                Some(io) if !self.live.is_revoked() => io,
+                _ => return Poll::Ready(Err(self.error(state))),
+            };
+            let written = write(Pin::new(io), cx);
+            match &written {
+                Poll::Pending => state.wait_to_write(cx),
+                Poll::Ready(written) => state.has_sent |= written.is_ok(),
+            }
+            written
+        })
     }
 }
 
@@ -82,21 +77,21 @@ impl AsyncRead for Revocable {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut state = self.live.lock();
-        let Some(io) = &mut state.io else {
-            return Poll::Ready(Err(self.error(&state)));
-        };
-        let before = buf.filled().len();
-        let Poll::Ready(read) = Pin::new(io).poll_read(cx, buf) else {
-            state.wait_to_read(cx);
-            return Poll::Pending;
-        };
-        if read.is_ok() && buf.filled().len() > before {
-            state.has_sent = false;
-        } else if buf.remaining() > 0 {
-            state.end();
-        }
-        Poll::Ready(read)
+        self.live.with(|state| {
+            let Some(io) = &mut state.io else {
+                return Poll::Ready(Err(self.error(state)));
+            };
+            let before = buf.filled().len();
+            let Poll::Ready(read) = Pin::new(io).poll_read(cx, buf) else {
+                state.wait_to_read(cx);
+                return Poll::Pending;
+            };
+            let is_end = buf.filled().len() == before && buf.remaining() > 0;
+            if read.is_err() || is_end {
+                state.end();
+            }
+            Poll::Ready(read)
+        })
     }
 }
 
@@ -119,32 +114,36 @@ impl AsyncWrite for Revocable {
 
     /// Takes on its way what was written before the route was taken away.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.live.lock();
-        let Some(io) = &mut state.io else {
-            return Poll::Ready(Err(self.error(&state)));
-        };
-        let flushed = Pin::new(io).poll_flush(cx);
-        if flushed.is_pending() {
-            state.wait_to_write(cx);
-        }
-        flushed
+        self.live.with(|state| {
+            let Some(io) = &mut state.io else {
+                return Poll::Ready(Err(self.error(state)));
+            };
+            let flushed = Pin::new(io).poll_flush(cx);
+            if flushed.is_pending() {
+                state.wait_to_write(cx);
+            }
+            flushed
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.live.lock();
-        let Some(io) = &mut state.io else {
-            return Poll::Ready(Ok(()));
-        };
-        let shut = Pin::new(io).poll_shutdown(cx);
-        if shut.is_pending() {
-            state.wait_to_write(cx);
-        }
-        ready!(shut)?;
-        Poll::Ready(Ok(()))
+        self.live.with(|state| {
+            let Some(io) = &mut state.io else {
+                return Poll::Ready(Ok(()));
+            };
+            let shut = Pin::new(io).poll_shutdown(cx);
+            if shut.is_pending() {
+                state.wait_to_write(cx);
+            }
+            shut
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
-        let state = self.live.lock();
-        state.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
+        let is_vectored = |state: &mut State| match &state.io {
+            Some(io) => io.is_write_vectored(),
+            None => false,
+        };
+        self.live.with(is_vectored)
     }
 }

@@ -5,17 +5,17 @@ use std::sync::{Arc, OnceLock};
 use futures_util::stream;
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{RouteSource, resolve_for};
-use transport::{Dialer, Reload, Reloads, Target};
+use transport::{DialError, DialErrorKind, Dialer, Reload, Reloads, Target};
 
 use crate::decision::{Decision, Way};
 use crate::dialer::ScopeDialer;
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
-use crate::mechanism::Mechanism;
+use crate::mechanism::{Lane, Mechanism};
 use crate::opened::Opened;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
-use crate::session::{HttpSession, Outlet, WsSession};
+use crate::session::{HttpSession, WsSession};
 
 /// Whose connections they are: those of one exchange, or of nobody in particular.
 #[derive(Debug, Clone)]
@@ -109,36 +109,39 @@ impl Scope {
         }
     }
 
-    /// What connections along `way`, which `source` is the reason for, are made of.
-    pub(crate) fn outlet(
-        &self,
-        query: &RouteQuery,
-        way: Way,
-        source: RouteSource,
-        revocation: Revocation,
-    ) -> Outlet {
-        let lane = self.mechanism().lane(&way);
+    /// What connections along `way`, which `source` is the reason for, are made of: a dialer that logs
+    /// what it opens, and what goes with it.
+    pub(crate) fn lane(&self, transport: Transport, way: &Way, source: RouteSource) -> Lane {
+        let lane = self.mechanism().lane(way);
         let opened = Opened {
             inner: lane.dialer,
-            transport: query.transport,
+            transport,
             exchange: self.exchange.clone(),
             proxy: way.proxy().map(|proxy| proxy.url().clone()),
             source,
         };
-        let dialer = RoutedDialer {
+        Lane {
+            dialer: Arc::new(opened),
+            ..lane
+        }
+    }
+
+    /// `inner`, which takes `way`, for as long as that is the answer to `query`.
+    pub(crate) fn routed(
+        &self,
+        query: &RouteQuery,
+        way: Way,
+        inner: Arc<dyn Dialer>,
+        revocation: Revocation,
+    ) -> Arc<RoutedDialer> {
+        Arc::new(RoutedDialer {
             injector: Arc::clone(&self.injector),
             query: query.clone(),
             way,
-            inner: Arc::new(opened),
+            inner,
             revocation,
             opened: OnceLock::new(),
-        };
-        Outlet {
-            dialer: Arc::new(dialer),
-            tls: lane.tls,
-            timeout: lane.timeout,
-            is_built: lane.is_built,
-        }
+        })
     }
 
     /// Every reload, and whether connections of `transport` take another route since.
@@ -167,6 +170,16 @@ impl Scope {
 
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {
         self.injector.settings()
+    }
+
+    /// Whether `settings` are those that apply now.
+    pub(crate) fn is_current(&self, settings: &Arc<ProxySettings>) -> bool {
+        Arc::ptr_eq(settings, &self.settings())
+    }
+
+    /// Whether a dial under `settings` failed since others lead it another way.
+    pub(crate) fn has_moved(&self, error: &DialError, settings: &Arc<ProxySettings>) -> bool {
+        error.kind() == DialErrorKind::RouteChanged && !self.is_current(settings)
     }
 
     pub(crate) fn injector(&self) -> &ProxyInjector {

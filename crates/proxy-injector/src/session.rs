@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
-use proxy_config::Transport;
+use proxy_config::{ProxySettings, Transport};
 use proxy_resolve::RouteSource;
-use rustls::ClientConfig;
 use transport::{
-    DialError, DialErrorKind, HttpError, HttpTransport, Phase, Reloads, Target, WebSocket,
+    DialError, DialErrorKind, Dialer, HttpError, HttpTransport, Phase, Reloads, Target, WebSocket,
     WsDialer, WsRequest,
 };
-use transport_http::HttpClient;
+use transport_http::{DialerConnector, HttpClient};
+use transport_tls::TlsDialer;
 use transport_ws::{Hooks, WsClient};
 
 use crate::close_on_reroute::CloseOnReroute;
@@ -25,15 +25,6 @@ use crate::live::Revocation;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
 use crate::scope::Scope;
-
-/// A decided way out: what a protocol's client is made of.
-pub(crate) struct Outlet {
-    pub(crate) dialer: Arc<RoutedDialer>,
-    pub(crate) tls: Arc<ClientConfig>,
-    pub(crate) timeout: Duration,
-    /// Whether it leads anywhere; if not, that may change.
-    pub(crate) is_built: bool,
-}
 
 /// A REST session: requests reuse its connections, which are kept apart by the way that they take.
 #[derive(Debug)]
@@ -59,26 +50,41 @@ impl HttpSession {
         source: RouteSource,
     ) -> Arc<HttpClient<Arc<RoutedDialer>>> {
         let is_tls = matches!(query.destination, Some((_, true)));
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(&(way.clone(), is_tls)) {
+        let clients = || self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (way, is_tls);
+        if let Some(client) = clients().get(&key) {
             return Arc::clone(client);
         }
+        let (way, _) = &key;
+        let lane = self.scope.lane(Transport::Http, way, source);
+        // With TLS inside, what is sent over a connection are requests, and nothing else.
+        let inner: Arc<dyn Dialer> = if is_tls {
+            Arc::new(TlsDialer::new(lane.dialer, lane.tls))
+        } else {
+            lane.dialer
+        };
         let revocation = Revocation::StopSending;
-        let outlet = self.scope.outlet(query, way.clone(), source, revocation);
-        let client = Arc::new(HttpClient::new(outlet.dialer, outlet.tls, outlet.timeout));
-        if outlet.is_built {
-            clients.insert((way, is_tls), Arc::clone(&client));
+        let dialer = self.scope.routed(query, way.clone(), inner, revocation);
+        let connector = DialerConnector::without_tls(dialer, lane.timeout);
+        let client = Arc::new(HttpClient::over(connector));
+        if !lane.is_built {
+            return client;
         }
-        client
+        // Who was quicker has the one to share.
+        clients()
+            .entry(key)
+            .or_insert_with(|| Arc::clone(&client))
+            .clone()
     }
 
     async fn send_once(
         &self,
         query: &RouteQuery,
+        settings: &ProxySettings,
         target: &Target,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, HttpError> {
-        let decision = query.decide(&self.scope.settings());
+        let decision = query.decide(settings);
         let (response, _lease) = connect(
             self.scope.mechanism(),
             &decision,
@@ -107,8 +113,11 @@ impl HttpTransport for HttpSession {
         let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
         let query = self.scope.query_for(Transport::Http, &target, is_tls);
         loop {
-            match self.send_once(&query, &target, &request).await {
-                Err(error) if is_unsent(&error, request.method()) => {}
+            let settings = self.scope.settings();
+            match self.send_once(&query, &settings, &target, &request).await {
+                Err(error)
+                    if is_unsent(&error, request.method()) && !self.scope.is_current(&settings) => {
+                }
                 outcome => return outcome,
             }
         }
@@ -119,8 +128,8 @@ impl HttpTransport for HttpSession {
     }
 }
 
-/// Whether the request can be sent along the new route: nothing of it has been sent along the old
-/// one, or it may be sent twice (RFC 9110, section 9.2.2).
+/// Whether the request can be sent along the new route: nothing has been sent along the old one, or it
+/// may be sent twice (RFC 9110, section 9.2.2).
 fn is_unsent(error: &HttpError, method: &Method) -> bool {
     DialError::find(error).is_some_and(|error| {
         error.kind() == DialErrorKind::RouteChanged
@@ -152,10 +161,14 @@ impl WsSession {
 }
 
 impl WsSession {
-    async fn dial_once(&self, request: &WsRequest) -> Result<WebSocket, DialError> {
+    async fn dial_once(
+        &self,
+        request: &WsRequest,
+        settings: &ProxySettings,
+    ) -> Result<WebSocket, DialError> {
         let (target, is_tls) = (request.target(), request.is_secure());
         let query = self.scope.query_for(Transport::WebSocket, target, is_tls);
-        let decision = query.decide(&self.scope.settings());
+        let decision = query.decide(settings);
         let source = decision.source();
         let ((socket, dialer), lease) = connect(
             self.scope.mechanism(),
@@ -163,14 +176,17 @@ impl WsSession {
             target.endpoint(),
             None,
             |way, left| {
-                let outlet = self.scope.outlet(&query, way, source, Revocation::Close);
-                let timeout = left.unwrap_or(outlet.timeout);
-                let client = WsClient::new(Arc::clone(&outlet.dialer), outlet.tls, timeout)
+                let lane = self.scope.lane(Transport::WebSocket, &way, source);
+                let dialer = self
+                    .scope
+                    .routed(&query, way, lane.dialer, Revocation::Close);
+                let timeout = left.unwrap_or(lane.timeout);
+                let client = WsClient::new(Arc::clone(&dialer), lane.tls, timeout)
                     .with_hooks(self.hooks.clone().without_authenticator());
                 let request = request.clone();
                 async move {
                     let socket = client.dial(request).await?;
-                    Ok::<_, DialError>((socket, outlet.dialer))
+                    Ok::<_, DialError>((socket, dialer))
                 }
             },
         )
@@ -198,9 +214,10 @@ impl WsDialer for WsSession {
         let budget = request.target().clone().within(self.timeout(&request));
         self.hooks.prepare(&mut request, &budget).await?;
         loop {
-            match self.dial_once(&request).await {
+            let settings = self.scope.settings();
+            match self.dial_once(&request, &settings).await {
                 // The next look at the settings gives another route.
-                Err(error) if error.kind() == DialErrorKind::RouteChanged => {}
+                Err(error) if self.scope.has_moved(&error, &settings) => {}
                 outcome => return outcome,
             }
         }

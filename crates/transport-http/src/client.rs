@@ -41,7 +41,11 @@ impl<D: Dialer + 'static> HttpClient<D> {
     /// A client that connects by `dialer`, with TLS by `tls`, within `connect_timeout`; from then
     /// on, an answer may take 30 s and have 64 MiB. In ALPN, it offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, connect_timeout: Duration) -> Self {
-        let connector = DialerConnector::new(dialer, tls, connect_timeout);
+        Self::over(DialerConnector::new(dialer, tls, connect_timeout))
+    }
+
+    /// A client that connects by `connector`, with the same limits.
+    pub fn over(connector: DialerConnector<D>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);

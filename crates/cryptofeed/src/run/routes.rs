@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proxy_config::{ExchangeId, Transport};
-use proxy_injector::{ProxyInjector, RouteChange};
+use proxy_injector::{ProxyInjector, RouteChange, RouteOwner};
 use proxy_resolve::Route;
 
 use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
@@ -32,7 +32,7 @@ impl Routes {
             let is_told = |change: &RouteChange| {
                 change.exposes()
                     && change.transport() == *transport
-                    && change.exchange() == Some(exchange)
+                    && *change.owner() == RouteOwner::Exchange(exchange.clone())
             };
             let scope = injector.exchange(exchange.clone());
             let decision = scope.resolve_for(*transport, &address.destination());

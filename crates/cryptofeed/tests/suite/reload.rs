@@ -189,7 +189,7 @@ async fn what_is_said_to_be_direct_becomes_so_with_a_warning_each() {
     run.terminate();
     let (_, stderr) = run.finish();
     for transport in ["http", "websocket"] {
-        let part = format!("connections are direct now exchange=\"binance\" transport={transport}");
+        let part = format!("connections are direct now exchange=binance transport={transport}");
         assert_eq!(stderr.matches(&part).count(), 1, "{stderr}");
     }
     let exposed = warnings(&stderr);

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Request, header};
 use tokio::sync::Semaphore;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
 
@@ -33,7 +34,9 @@ struct Pause {
 
 impl Pause {
     fn is_over(&mut self) -> bool {
-        let mut news = iter::from_fn(|| self.reloads.next().now_or_never().flatten());
+        // However busy the task is that asks.
+        let next = || unconstrained(self.reloads.next()).now_or_never().flatten();
+        let mut news = iter::from_fn(next);
         self.until <= Instant::now() || news.any(|reload| reload == Reload::OtherRoute)
     }
 }

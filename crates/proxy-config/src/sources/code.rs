@@ -23,7 +23,7 @@ pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     let default = settings.default_proxies();
     let section: Map<_, _> = [
         ("enabled", flag(says_enabled, settings.is_enabled())),
-        ("strict", flag(says_enabled || strict, strict)),
+        ("strict", flag(settings.says_strict(), strict)),
         ("default", (!default.is_empty()).then(|| block(default))),
         (
             "exchanges",

@@ -154,6 +154,7 @@ fn an_exchange_id_is_a_short_plain_word() {
 #[test]
 fn settings_print_no_credentials() {
     let settings = ProxySettings::enabled()
+        .with_strict(false)
         .with_default(ConnectionProxies::both(proxy("http://alice:s3cret@h:1")))
         .with_exchange(id("binance"), ConnectionProxies::both(ProxyRule::Direct));
     let debug = format!("{settings:?}");
@@ -239,8 +240,13 @@ fn what_nobody_said_is_not_serialized() {
     );
     assert_eq!(
         json(ProxySettings::disabled()),
+        json!({"enabled": false, "from_env": false})
+    );
+    assert_eq!(
+        json(ProxySettings::disabled().with_strict(false)),
         json!({"enabled": false, "strict": false, "from_env": false})
     );
+    assert!(!ProxySettings::enabled().says_strict());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use tokio::runtime::Runtime;
 use crate::check::Check;
 use crate::demo::Demo;
 use crate::failure::Failure;
+use crate::interrupt::Signals;
 use crate::logging;
 use crate::mock::Mock;
 use crate::probe::Probe;
@@ -48,7 +49,7 @@ enum Command {
 
 impl Cli {
     /// Does what the command line says.
-    pub(crate) fn execute(self) -> Result<(), Failure> {
+    pub(crate) fn execute(self, runtime: Runtime, signals: Option<Signals>) -> Result<(), Failure> {
         let progress = MultiProgress::new();
         let given = self.log.filter(|filter| !filter.is_empty());
         let default = match self.command {
@@ -58,13 +59,11 @@ impl Cli {
             Command::Probe(_) => "warn,transport_tunnel=info",
             _ => logging::OURS,
         };
-        logging::init(given.as_deref().unwrap_or(default), &progress)?;
-        let runtime =
-            Runtime::new().map_err(|error| Failure::runtime("start the runtime", error))?;
+        let _log = logging::init(given.as_deref().unwrap_or(default), &progress)?;
         let outcome = runtime.block_on(async {
             match self.command {
                 Command::Demo(demo) => demo.execute(&progress).await,
-                Command::Run(run) => run.execute().await,
+                Command::Run(run) => run.execute(signals).await,
                 Command::Check(check) => check.execute(),
                 Command::Probe(probe) => probe.execute(&progress).await,
                 Command::Schema(schema) => schema.execute(),

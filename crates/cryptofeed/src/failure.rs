@@ -1,11 +1,13 @@
 //! Why a command failed, and the exit code of that.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use proxy_config::ConfigErrors;
 use transport::{BoxError, chain};
+
+use crate::stderr;
 
 /// What ended a command before its time.
 #[derive(Debug)]
@@ -65,8 +67,7 @@ impl Failure {
                 ExitCode::FAILURE
             }
         };
-        // Where standard error is closed, the exit code alone has to tell.
-        let _ = io::stderr().write_all(message.as_bytes());
+        stderr::print(message);
         code
     }
 }

@@ -1,8 +1,35 @@
 //! Being asked to stop, or to read the configuration again.
 
+use std::env;
 use std::io;
 
+use tokio::runtime::Runtime;
+
 use crate::failure::Failure;
+
+/// All that a command listens to that runs until it is told to stop.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    pub(crate) interrupt: Interrupt,
+    pub(crate) hangup: Hangup,
+}
+
+impl Signals {
+    /// Begins to listen, within a runtime.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        Ok(Self {
+            interrupt: Interrupt::listen()?,
+            hangup: Hangup::listen()?,
+        })
+    }
+
+    /// Begins to listen if the command line may be that of `run`, which is not parsed yet.
+    pub(crate) fn for_run(runtime: &Runtime) -> Result<Option<Self>, Failure> {
+        let _entered = runtime.enter();
+        let is_run = env::args_os().any(|argument| argument == "run");
+        is_run.then(Self::listen).transpose()
+    }
+}
 
 /// Listens for SIGINT and SIGTERM from when it is made.
 #[derive(Debug)]

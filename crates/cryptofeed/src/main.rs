@@ -18,6 +18,7 @@ mod probe;
 mod run;
 mod schema;
 mod stage;
+mod stderr;
 mod stdout;
 mod streams;
 mod table;
@@ -27,11 +28,22 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::runtime::Runtime;
 
 use crate::cli::Cli;
+use crate::failure::Failure;
+use crate::interrupt::Signals;
 
 fn main() -> ExitCode {
-    match Cli::try_parse().map(Cli::execute) {
+    // First of all: from now on, no signal ends a command that runs by itself.
+    let begun = Runtime::new()
+        .map_err(|error| Failure::runtime("start the runtime", error))
+        .and_then(|runtime| Ok((Signals::for_run(&runtime)?, runtime)));
+    let (signals, runtime) = match begun {
+        Ok(begun) => begun,
+        Err(failure) => return failure.report(),
+    };
+    match Cli::try_parse().map(|cli| cli.execute(runtime, signals)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => failure.report(),
         Err(error) => usage::report(&error),

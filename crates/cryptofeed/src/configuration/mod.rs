@@ -1,6 +1,7 @@
 //! What the user configured: the proxies, the feeds and the certificate authorities.
 
 mod address;
+mod complete;
 mod feeds;
 mod keys;
 mod tls;
@@ -9,13 +10,16 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources, Transport};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
+use tokio::time::timeout;
 use transport_tls::TlsTrust;
 
+use self::complete::is_complete;
 use self::tls::Authorities;
 
 pub(crate) use self::address::Address;
@@ -34,6 +38,12 @@ pub(crate) const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
 const NO_FILE: &str = "\
 --config or CRYPTOFEED_CONFIG: there is no such file, whose name may be a login and is not shown; \
 proxies are set in the file, or by CRYPTOFEED_PROXY";
+
+const CUT_SHORT: &str =
+    "its last line has no end, so something may be missing; end it with a newline";
+
+/// How long it may take to read all that is configured. A single file has less.
+const READING: Duration = Duration::from_secs(20);
 
 /// What to write in the absence of any feed.
 const MINIMAL: &str = "\
@@ -87,10 +97,18 @@ impl ConfigurationArgs {
         .await
     }
 
-    /// As [`load`](Self::load), while other tasks go on.
+    /// As [`load`](Self::load), while other tasks go on. A file that somebody is writing is waited
+    /// for, and one that seems to be cut short is refused.
     pub(crate) async fn load_again(&self) -> Result<Configuration, Failure> {
         let this = self.clone();
-        in_background(move || this.load()).await
+        in_background(move || match &this.config {
+            Some(file) if !is_complete(file) => {
+                let problem = format!("{}: {CUT_SHORT}", file.display());
+                Err(Failure::Configuration(vec![problem]))
+            }
+            _ => this.load(),
+        })
+        .await
     }
 
     fn file(&self) -> Result<Option<PathBuf>, Failure> {
@@ -144,8 +162,12 @@ pub(crate) struct Start {
 async fn in_background<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    let outcome = tokio::task::spawn_blocking(read).await;
-    outcome.unwrap_or_else(|error| Err(Failure::runtime("read the configuration", error)))
+    let outcome = timeout(READING, tokio::task::spawn_blocking(read)).await;
+    match outcome {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Err(Failure::runtime("read the configuration", error)),
+        Err(elapsed) => Err(Failure::runtime("read the configuration", elapsed)),
+    }
 }
 
 fn default_file() -> Option<PathBuf> {

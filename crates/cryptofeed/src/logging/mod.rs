@@ -5,6 +5,7 @@ mod filter;
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::MultiProgress;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -17,20 +18,22 @@ pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
 /// Our own crates from `INFO` on, all others from `WARN` on.
 pub(crate) const OURS: &str = "warn,cryptofeed=info,proxy_injector=info,transport_tunnel=info";
 
-/// Begins to log what `filter` lets through, above the bars of `progress`.
-pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<(), Failure> {
+/// Begins to log what `filter` lets through, above the bars of `progress`, until what is returned is
+/// dropped. Lines that a slow reader does not take are dropped; nobody waits for it.
+pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<WorkerGuard, Failure> {
     let filter = parse(filter).map_err(|error| {
         Failure::Configuration(vec![format!("the log filter is not understood: {error}")])
     })?;
-    let progress = progress.clone();
+    let (writer, guard) = tracing_appender::non_blocking(AboveBars(progress.clone()));
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(move || AboveBars(progress.clone()));
+        .with_writer(writer);
     tracing_subscriber::registry()
         .with(lines)
         .with(filter)
         .try_init()
-        .map_err(|error| Failure::runtime("begin to log", error))
+        .map_err(|error| Failure::runtime("begin to log", error))?;
+    Ok(guard)
 }
 
 /// Writes to standard error while no bar is drawn there.

@@ -5,7 +5,6 @@ mod reload;
 mod routes;
 mod text;
 
-use std::io::{self, Write as _};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -18,8 +17,9 @@ use self::routes::Routes;
 use crate::configuration::ConfigurationArgs;
 use crate::duration;
 use crate::failure::Failure;
-use crate::interrupt::{Hangup, Interrupt};
+use crate::interrupt::Signals;
 use crate::notice;
+use crate::stderr;
 use crate::stdout::Stdout;
 use crate::streams::Streams;
 use crate::tally::{Tallies, Tally};
@@ -60,10 +60,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) async fn execute(self) -> Result<(), Failure> {
-        // First of all: from now on, no signal ends the program by itself.
-        let mut interrupt = Interrupt::listen()?;
-        let hangup = Hangup::listen()?;
+    pub(crate) async fn execute(self, signals: Option<Signals>) -> Result<(), Failure> {
+        let Signals {
+            mut interrupt,
+            hangup,
+        } = signals.map_or_else(Signals::listen, Ok)?;
         let start = tokio::select! {
             start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
@@ -147,15 +148,11 @@ async fn at(end: Option<Instant>) {
 }
 
 fn summarise(tallies: &Tallies) {
-    let mut stderr = io::stderr().lock();
-    for (exchange, tally) in tallies {
+    let lines = tallies.iter().map(|(exchange, tally)| {
         let Tally {
             events, reconnects, ..
         } = tally;
-        // Where standard error is closed, nobody wants to know.
-        let _ = writeln!(
-            stderr,
-            "{exchange}: {events} events, reconnects: {reconnects}"
-        );
-    }
+        format!("{exchange}: {events} events, reconnects: {reconnects}\n")
+    });
+    stderr::print(lines.collect());
 }

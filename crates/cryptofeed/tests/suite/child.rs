@@ -1,6 +1,6 @@
 //! A command while it runs.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
@@ -29,7 +29,24 @@ struct Log {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stderr(Stdio::piped());
+        let mut running = Self::start_unheard(command);
+        let stderr = BufReader::new(running.child.stderr.take().unwrap());
+        let log = Arc::clone(&running.log);
+        running.logging = Some(thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut text = log.text.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+                log.has_grown.notify_all();
+            }
+        }));
+        running
+    }
+
+    /// Leaves its standard error to somebody else.
+    pub(crate) fn start_unheard(mut command: Command) -> Self {
+        command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = mpsc::channel();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -40,24 +57,11 @@ impl Running {
                 }
             }
         });
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let log = Arc::new(Log::default());
-        let logging = thread::spawn({
-            let log = Arc::clone(&log);
-            move || {
-                for line in stderr.lines().map_while(Result::ok) {
-                    let mut text = log.text.lock().unwrap();
-                    text.push_str(&line);
-                    text.push('\n');
-                    log.has_grown.notify_all();
-                }
-            }
-        });
         Self {
             child,
             lines,
-            log,
-            logging: Some(logging),
+            log: Arc::default(),
+            logging: None,
         }
     }
 
@@ -106,9 +110,37 @@ impl Running {
     /// Waits for the end, and returns the exit code and standard error.
     pub(crate) fn finish(mut self) -> (Option<i32>, String) {
         let code = wait(&mut self.child);
-        self.logging.take().unwrap().join().unwrap();
+        if let Some(logging) = self.logging.take() {
+            logging.join().unwrap();
+        }
         let text = self.log.text.lock().unwrap().clone();
         (code, text)
+    }
+}
+
+/// A pipe that takes nothing any longer, since nobody reads it. It ends when this is dropped.
+pub(crate) struct FullPipe(Child);
+
+impl FullPipe {
+    /// How much a pipe holds: 16 pages, on Linux.
+    const CAPACITY: usize = 64 * 1024;
+
+    pub(crate) fn new() -> (Self, Stdio) {
+        let mut reader = Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut pipe = reader.stdin.take().unwrap();
+        pipe.write_all(&[b'x'; Self::CAPACITY]).unwrap();
+        (Self(reader), pipe.into())
+    }
+}
+
+impl Drop for FullPipe {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 
-use crate::child::Running;
+use crate::child::{FullPipe, Running};
 use crate::workspace::Workspace;
 use crate::world::{World, peers};
 
@@ -299,6 +299,51 @@ async fn a_file_that_does_not_answer_stops_no_stream_and_no_end() {
         fs::remove_file(workspace.path(blocked)).unwrap();
         fs::write(workspace.path(blocked), kept).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_seems_to_be_cut_short_is_refused() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Http, 2).await;
+    let whole = format!(
+        "tls: {{ca_file: ca.pem}}\n{}proxy:\n  enabled: true\n  default: {}\n",
+        world.feeds(),
+        proxy.url()
+    );
+    workspace.file("cryptofeed.yaml", &whole);
+    let run = workspace.start(&["run", "--format", "jsonl"], &[]);
+    let mut last = None;
+    read_on(&run, &mut last);
+    // Another port is a valid one.
+    workspace.file("cryptofeed.yaml", &whole[..whole.len() - 2]);
+    run.reload();
+    run.logged("its last line has no end, so something may be missing", 1);
+    read_on(&run, &mut last);
+    workspace.file("cryptofeed.yaml", &whole);
+    run.reload();
+    run.logged("new settings apply", 1);
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_stops_no_stream_and_no_end() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Socks5h, 2).await;
+    let yaml = yaml(&world, &proxy, &proxy.url());
+    workspace.file("cryptofeed.yaml", &yaml);
+    let (_pipe, stderr) = FullPipe::new();
+    let mut command = workspace.cryptofeed(&["run", "--format", "jsonl"], &[]);
+    command.stderr(stderr);
+    let run = Running::start_unheard(command);
+    let mut last = None;
+    read_on(&run, &mut last);
+    run.reload();
+    read_on(&run, &mut last);
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

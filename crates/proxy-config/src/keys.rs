@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::passage::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
+use crate::dial_options::{DEFAULT_TIMEOUT_SECONDS, TIMEOUT_SECONDS};
 use crate::pool::{DEFAULT_WEIGHT, WEIGHT};
 use crate::transport::Transport;
 

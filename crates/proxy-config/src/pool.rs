@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
-use crate::passage::{InvalidTimeout, Passage};
+use crate::dial_options::{DialOptions, InvalidTimeout};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 
@@ -31,7 +31,7 @@ pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 pub struct PoolConfig {
     strategy: PoolStrategy,
     members: Vec<PoolMember>,
-    passage: Passage,
+    options: DialOptions,
 }
 
 impl PoolConfig {
@@ -48,7 +48,7 @@ impl PoolConfig {
         Ok(Self {
             strategy: PoolStrategy::default(),
             members,
-            passage: Passage::default(),
+            options: DialOptions::default(),
         })
     }
 
@@ -62,7 +62,7 @@ impl PoolConfig {
     /// The same pool behind proxies that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.passage.via = via.into_iter().collect();
+        self.options.via = via.into_iter().collect();
         self
     }
 
@@ -71,12 +71,12 @@ impl PoolConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        self.passage = self.passage.with_timeout_seconds(seconds)?;
+        self.options = self.options.with_timeout_seconds(seconds)?;
         Ok(self)
     }
 
-    pub(crate) fn with_passage(mut self, passage: Passage) -> Self {
-        self.passage = passage;
+    pub(crate) fn with_options(mut self, options: DialOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -95,25 +95,25 @@ impl PoolConfig {
     /// The proxies to pass on the way to any member, the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.passage.via
+        &self.options.via
     }
 
     /// How long a whole dial may take, whatever members it tries.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.passage.timeout()
+        self.options.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.passage.timeout_seconds()
+        self.options.timeout_seconds()
     }
 
     /// The way through one member.
     #[must_use]
     pub fn through(&self, member: &PoolMember) -> ProxyConfig {
-        ProxyConfig::from(member.server().clone()).with_passage(self.passage.clone())
+        ProxyConfig::from(member.server().clone()).with_options(self.options.clone())
     }
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for PoolConfig {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{}", member.server())?;
         }
-        self.passage.fmt(f)
+        self.options.fmt(f)
     }
 }
 
@@ -133,7 +133,7 @@ impl Serialize for PoolConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("pool", &Choice(self))?;
-        self.passage.serialize_fields(&mut map)?;
+        self.options.serialize_fields(&mut map)?;
         map.end()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::passage::{InvalidTimeout, Passage};
+use crate::dial_options::{DialOptions, InvalidTimeout};
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
@@ -24,7 +24,7 @@ use crate::proxy_url::ProxyUrl;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyConfig {
     server: ProxyServer,
-    passage: Passage,
+    options: DialOptions,
 }
 
 impl ProxyConfig {
@@ -44,7 +44,7 @@ impl ProxyConfig {
     /// The same proxy behind others that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.passage.via = via.into_iter().collect();
+        self.options.via = via.into_iter().collect();
         self
     }
 
@@ -53,12 +53,12 @@ impl ProxyConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        self.passage = self.passage.with_timeout_seconds(seconds)?;
+        self.options = self.options.with_timeout_seconds(seconds)?;
         Ok(self)
     }
 
-    pub(crate) fn with_passage(mut self, passage: Passage) -> Self {
-        self.passage = passage;
+    pub(crate) fn with_options(mut self, options: DialOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -71,7 +71,7 @@ impl ProxyConfig {
     /// The proxies to pass on the way to [`server`](Self::server), the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.passage.via
+        &self.options.via
     }
 
     /// Where [`server`](Self::server) is and how to log in.
@@ -83,13 +83,13 @@ impl ProxyConfig {
     /// How long a whole dial, through all proxies, may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.passage.timeout()
+        self.options.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.passage.timeout_seconds()
+        self.options.timeout_seconds()
     }
 }
 
@@ -97,7 +97,7 @@ impl From<ProxyServer> for ProxyConfig {
     fn from(server: ProxyServer) -> Self {
         Self {
             server,
-            passage: Passage::default(),
+            options: DialOptions::default(),
         }
     }
 }
@@ -106,7 +106,7 @@ impl From<ProxyServer> for ProxyConfig {
 impl fmt::Display for ProxyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.server.fmt(f)?;
-        self.passage.fmt(f)
+        self.options.fmt(f)
     }
 }
 
@@ -114,7 +114,7 @@ impl Serialize for ProxyConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         self.server.serialize_fields(&mut map)?;
-        self.passage.serialize_fields(&mut map)?;
+        self.options.serialize_fields(&mut map)?;
         map.end()
     }
 }

@@ -6,11 +6,11 @@ use url::Host;
 
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
+use crate::dial_options::{DialOptions, TIMEOUT_SECONDS};
 use crate::exchange_id::ExchangeId;
 use crate::exclusive::replaced_by;
 use crate::keys::{Content, ENABLED};
 use crate::node::{Node, Table};
-use crate::passage::{Passage, TIMEOUT_SECONDS};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
@@ -104,11 +104,11 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
         return Some(ProxyRule::Direct);
     }
     let fields = node.table_of(&Content::Slot)?;
-    let passage = fields
+    let options = fields
         .field("timeout_seconds")
-        .map_or(Some(Passage::default()), |node| {
+        .map_or(Some(DialOptions::default()), |node| {
             let seconds = node.integer(TIMEOUT_SECONDS)?;
-            Passage::default().with_timeout_seconds(seconds).ok()
+            DialOptions::default().with_timeout_seconds(seconds).ok()
         });
     let hops = fields
         .field("via")
@@ -120,7 +120,7 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     let Some(node) = fields.field("pool") else {
         let exit = server(&fields, reach);
         let via = via(&hops?, exit.iter());
-        let proxy = ProxyConfig::from(exit?).with_passage(passage?);
+        let proxy = ProxyConfig::from(exit?).with_options(options?);
         return Some(proxy.with_via(via?).into());
     };
     for field in replaced_by("pool")
@@ -132,7 +132,7 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
     let pool = pool(&node, reach);
     let members = pool.iter().flat_map(PoolConfig::members);
     let via = via(&hops?, members.map(PoolMember::server));
-    Some(pool?.with_passage(passage?).with_via(via?).into())
+    Some(pool?.with_options(options?).with_via(via?).into())
 }
 
 /// The proxies on the way, which lead to one of `exits`.

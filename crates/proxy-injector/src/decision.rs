@@ -6,8 +6,8 @@ use std::time::Duration;
 use proxy_config::{PoolConfig, ProxyConfig};
 use proxy_resolve::{Resolution, Route, RouteSource};
 
-use crate::mechanism::DIRECT_TIMEOUT;
-use crate::place::{Places, is_same_way};
+use crate::dialer_factory::DIRECT_TIMEOUT;
+use crate::route_key::{RouteKey, is_same_way};
 
 /// What the settings said at one time. Later settings do not change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl Way {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exits {
     Direct,
-    Through(HashSet<Places>),
+    Through(HashSet<RouteKey>),
     Nowhere,
 }
 
@@ -81,12 +81,12 @@ impl Decision {
         match &self.choice {
             Choice::Of(Way::Direct) => Exits::Direct,
             Choice::Of(Way::Refused) => Exits::Nowhere,
-            Choice::Of(Way::Proxy(proxy)) => Exits::Through(HashSet::from([Places::of(proxy)])),
+            Choice::Of(Way::Proxy(proxy)) => Exits::Through(HashSet::from([RouteKey::of(proxy)])),
             Choice::Among(pool) => {
                 let enabled = pool.members().iter().filter(|member| member.is_enabled());
                 Exits::Through(
                     enabled
-                        .map(|member| Places::of(&pool.through(member)))
+                        .map(|member| RouteKey::of(&pool.through(member)))
                         .collect(),
                 )
             }

@@ -24,15 +24,15 @@ impl ScopeDialer {
         let decision = query.decide(settings);
         let source = decision.source();
         let ((connection, dialer), lease) = connect(
-            self.scope.mechanism(),
+            self.scope.factory(),
             &decision,
             target.endpoint(),
             target.deadline(),
             |way, left| {
-                let lane = self.scope.lane(self.transport, &way, source);
+                let stack = self.scope.stack(self.transport, &way, source);
                 let dialer = self
                     .scope
-                    .routed(&query, way, lane.dialer, Revocation::Close);
+                    .routed(&query, way, stack.dialer, Revocation::Close);
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),
                     _ => target.clone(),

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
-use transport::{DialError, DialErrorKind, Endpoint, Hop, Overdue, Phase, chain};
+use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, chain};
 
 use crate::decision::{Choice, Decision, Way};
-use crate::mechanism::{Mechanism, endpoint};
+use crate::dialer_factory::{DialerFactory, endpoint};
 use crate::pool::Lease;
 
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
@@ -21,7 +21,7 @@ use crate::pool::Lease;
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's
 /// fault: the next one is tried as well, and nobody is marked.
 pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
-    mechanism: &Mechanism,
+    factory: &DialerFactory,
     decision: &Decision,
     target: &Endpoint,
     deadline: Option<Instant>,
@@ -37,7 +37,7 @@ where
     let whole = Instant::now() + config.timeout();
     let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
     let mut last_failure = None;
-    for lease in mechanism.pool(config).attempts() {
+    for lease in factory.pool(config).attempts() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -62,7 +62,7 @@ where
     }
     Err(last_failure.unwrap_or_else(|| {
         // There was no time for a first attempt.
-        let overdue = Overdue::Whole(config.timeout());
+        let overdue = Elapsed::Whole(config.timeout());
         DialError::timeout(Hop::Target(target.clone()), Phase::Route, overdue).into()
     }))
 }

@@ -11,8 +11,8 @@ use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
 use crate::decision::Way;
+use crate::dialer_factory::DialerFactory;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
-use crate::mechanism::Mechanism;
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
 use crate::revocable::Revocable;
@@ -25,7 +25,7 @@ use crate::session::Clients;
 /// one process. Connections through the same proxy share its TLS sessions, and nothing else.
 pub struct ProxyInjector {
     settings: watch::Sender<Arc<ProxySettings>>,
-    mechanism: Mechanism,
+    factory: DialerFactory,
     /// The exchanges that scopes were asked for.
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
@@ -43,7 +43,7 @@ impl ProxyInjector {
     pub fn new(settings: ProxySettings) -> Self {
         Self {
             settings: watch::Sender::new(Arc::new(settings)),
-            mechanism: Mechanism::default(),
+            factory: DialerFactory::default(),
             exchanges: Mutex::default(),
             live: Mutex::default(),
             sessions: Mutex::default(),
@@ -54,7 +54,7 @@ impl ProxyInjector {
     /// connections.
     #[must_use]
     pub fn with_tcp_dialer(mut self, tcp: Arc<dyn Dialer>) -> Self {
-        self.mechanism.tcp = tcp;
+        self.factory.tcp = tcp;
         self
     }
 
@@ -65,21 +65,21 @@ impl ProxyInjector {
         mut self,
         stack: impl Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync + 'static,
     ) -> Self {
-        self.mechanism.stack = Some(Box::new(stack));
+        self.factory.stack = Some(Box::new(stack));
         self
     }
 
     /// Replaces what looks up the exchanges' names for the schemes `socks4` and `socks5`.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
-        self.mechanism.resolver = resolver;
+        self.factory.resolver = resolver;
         self
     }
 
     /// Replaces the certificate authorities to trust.
     #[must_use]
     pub fn with_trust(mut self, trust: TlsTrust) -> Self {
-        self.mechanism.trust = trust.into();
+        self.factory.trust = trust.into();
         self
     }
 
@@ -111,7 +111,7 @@ impl ProxyInjector {
         // While this is held, no connection is handed out and no other reload begins.
         let mut live = lock(&self.live);
         let changes = compare(&self.settings(), &settings, &exchanges)?;
-        let old = self.mechanism.start_over();
+        let old = self.factory.start_over();
         let stale = live.revoke_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
         drop(live);
@@ -200,8 +200,8 @@ impl ProxyInjector {
         }
     }
 
-    pub(crate) fn mechanism(&self) -> &Mechanism {
-        &self.mechanism
+    pub(crate) fn factory(&self) -> &DialerFactory {
+        &self.factory
     }
 }
 

@@ -30,22 +30,22 @@
 mod close_on_reroute;
 mod decision;
 mod dialer;
+mod dialer_factory;
 mod failover;
 mod global;
+mod health;
 mod injector;
 mod live;
-mod mechanism;
-mod opened;
-mod place;
+mod logged_dialer;
 mod pool;
 mod query;
-mod refused;
+mod refusing_dialer;
 mod reload;
 mod revocable;
+mod route_key;
 mod routed;
 mod scope;
 mod session;
-mod standing;
 
 /// The example of the workspace's README.
 #[cfg(doctest)]

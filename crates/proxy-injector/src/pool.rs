@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proxy_config::{PoolConfig, PoolStrategy, ProxyConfig};
 
-use crate::standing::{Standing, Standings};
+use crate::health::{HealthRegistry, ProxyHealth};
 
 /// Several proxies for the same connections: hands them out as the strategy says, and passes over
 /// those that have failed.
@@ -33,16 +33,16 @@ impl ProxyPool {
     /// The enabled members of `config`; nothing is held against any of them.
     #[must_use]
     pub fn new(config: &PoolConfig) -> Self {
-        Self::with_standings(config, &mut Standings::default())
+        Self::with_health(config, &mut HealthRegistry::default())
     }
 
-    /// As [`new`](Self::new), knowing what `standings` knows.
-    pub(crate) fn with_standings(config: &PoolConfig, standings: &mut Standings) -> Self {
+    /// As [`new`](Self::new), knowing what `registry` knows.
+    pub(crate) fn with_health(config: &PoolConfig, registry: &mut HealthRegistry) -> Self {
         let enabled = config.members().iter().filter(|member| member.is_enabled());
         let members = enabled.map(|member| {
             let proxy = config.through(member);
             Member {
-                standing: standings.of(&proxy),
+                health: registry.of(&proxy),
                 proxy: Arc::new(proxy),
                 weight: member.weight(),
                 credit: 0,
@@ -83,7 +83,7 @@ impl Iterator for Attempts<'_> {
             .enumerate()
             .filter(|(place, _)| !self.tried.contains(place))
             .collect();
-        let is_healthy = |member: &Member| member.standing.is_healthy();
+        let is_healthy = |member: &Member| member.health.is_healthy();
         if candidates.iter().any(|(_, member)| is_healthy(member)) {
             candidates.retain(|(_, member)| is_healthy(member));
         }
@@ -105,7 +105,7 @@ impl Iterator for Attempts<'_> {
 struct Member {
     proxy: Arc<ProxyConfig>,
     weight: u64,
-    standing: Arc<Standing>,
+    health: Arc<ProxyHealth>,
     /// How far it is behind its share of the turns; negative if it is ahead.
     credit: i64,
 }
@@ -115,7 +115,7 @@ impl Member {
     fn load(&self) -> u64 {
         // Loads of any two weights are told apart at this scale.
         const SCALE: u64 = 10_000;
-        self.standing.leases().saturating_mul(SCALE) / self.weight
+        self.health.leases().saturating_mul(SCALE) / self.weight
     }
 }
 
@@ -152,15 +152,15 @@ fn draw(candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
 #[derive(Debug)]
 pub struct Lease {
     proxy: Arc<ProxyConfig>,
-    standing: Arc<Standing>,
+    health: Arc<ProxyHealth>,
 }
 
 impl Lease {
     fn new(member: &Member) -> Self {
-        member.standing.add_lease();
+        member.health.add_lease();
         Self {
             proxy: Arc::clone(&member.proxy),
-            standing: Arc::clone(&member.standing),
+            health: Arc::clone(&member.health),
         }
     }
 
@@ -172,17 +172,17 @@ impl Lease {
 
     /// Lets the proxy be passed over for 30 seconds, by every pool that it is in.
     pub fn mark_unhealthy(&self) {
-        self.standing.mark_unhealthy();
+        self.health.mark_unhealthy();
     }
 
     /// Takes the mark back.
     pub fn mark_healthy(&self) {
-        self.standing.mark_healthy();
+        self.health.mark_healthy();
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.standing.end_lease();
+        self.health.end_lease();
     }
 }

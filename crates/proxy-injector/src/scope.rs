@@ -9,10 +9,10 @@ use transport::{DialError, DialErrorKind, Dialer, Reload, Reloads, Target};
 
 use crate::decision::{Decision, Way};
 use crate::dialer::ScopeDialer;
+use crate::dialer_factory::{DialerFactory, RouteStack};
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
-use crate::mechanism::{Lane, Mechanism};
-use crate::opened::Opened;
+use crate::logged_dialer::LoggedDialer;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
 use crate::session::{HttpSession, WsSession};
@@ -111,18 +111,18 @@ impl Scope {
 
     /// What connections along `way`, which `source` is the reason for, are made of: a dialer that logs
     /// what it opens, and what goes with it.
-    pub(crate) fn lane(&self, transport: Transport, way: &Way, source: RouteSource) -> Lane {
-        let lane = self.mechanism().lane(way);
-        let opened = Opened {
-            inner: lane.dialer,
+    pub(crate) fn stack(&self, transport: Transport, way: &Way, source: RouteSource) -> RouteStack {
+        let stack = self.factory().stack(way);
+        let opened = LoggedDialer {
+            inner: stack.dialer,
             transport,
             exchange: self.exchange.clone(),
             proxy: way.proxy().map(|proxy| proxy.url().clone()),
             source,
         };
-        Lane {
+        RouteStack {
             dialer: Arc::new(opened),
-            ..lane
+            ..stack
         }
     }
 
@@ -164,8 +164,8 @@ impl Scope {
         Box::pin(news)
     }
 
-    pub(crate) fn mechanism(&self) -> &Mechanism {
-        self.injector.mechanism()
+    pub(crate) fn factory(&self) -> &DialerFactory {
+        self.injector.factory()
     }
 
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {

@@ -56,18 +56,18 @@ impl HttpSession {
             return Arc::clone(client);
         }
         let (way, _) = &key;
-        let lane = self.scope.lane(Transport::Http, way, source);
+        let stack = self.scope.stack(Transport::Http, way, source);
         // With TLS inside, what is sent over a connection are requests, and nothing else.
         let inner: Arc<dyn Dialer> = if is_tls {
-            Arc::new(TlsDialer::new(lane.dialer, lane.tls))
+            Arc::new(TlsDialer::new(stack.dialer, stack.tls))
         } else {
-            lane.dialer
+            stack.dialer
         };
         let revocation = Revocation::StopSending;
         let dialer = self.scope.routed(query, way.clone(), inner, revocation);
-        let connector = DialerConnector::without_tls(dialer, lane.timeout);
+        let connector = DialerConnector::without_tls(dialer, stack.timeout);
         let client = Arc::new(HttpClient::over(connector));
-        if !lane.is_built {
+        if !stack.is_built {
             return client;
         }
         // Who was quicker has the one to share.
@@ -86,7 +86,7 @@ impl HttpSession {
     ) -> Result<Response<Bytes>, HttpError> {
         let decision = query.decide(settings);
         let (response, _lease) = connect(
-            self.scope.mechanism(),
+            self.scope.factory(),
             &decision,
             target.endpoint(),
             None,
@@ -171,17 +171,17 @@ impl WsSession {
         let decision = query.decide(settings);
         let source = decision.source();
         let ((socket, dialer), lease) = connect(
-            self.scope.mechanism(),
+            self.scope.factory(),
             &decision,
             target.endpoint(),
             None,
             |way, left| {
-                let lane = self.scope.lane(Transport::WebSocket, &way, source);
+                let stack = self.scope.stack(Transport::WebSocket, &way, source);
                 let dialer = self
                     .scope
-                    .routed(&query, way, lane.dialer, Revocation::Close);
-                let timeout = left.unwrap_or(lane.timeout);
-                let client = WsClient::new(Arc::clone(&dialer), lane.tls, timeout)
+                    .routed(&query, way, stack.dialer, Revocation::Close);
+                let timeout = left.unwrap_or(stack.timeout);
+                let client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
                     .with_hooks(self.hooks.clone().without_authenticator());
                 let request = request.clone();
                 async move {

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tokio::time::{sleep, timeout};
 use transport::{
-    DialError, Dialer, Hop, HttpError, HttpErrorKind, HttpTransport, Overdue, Phase, Target,
+    DialError, Dialer, Elapsed, Hop, HttpError, HttpErrorKind, HttpTransport, Phase, Target,
 };
 
 use crate::connector::DialerConnector;
@@ -107,10 +107,10 @@ impl<D: Dialer + 'static> HttpClient<D> {
         let overdue = async {
             let connected = connection.wait_for_connection_metadata();
             if timeout(connect, connected).await.is_err() {
-                return DialError::timeout(exchange(), Phase::Tcp, Overdue::Whole(connect));
+                return DialError::timeout(exchange(), Phase::Tcp, Elapsed::Whole(connect));
             }
             sleep(self.response_timeout).await;
-            let overdue = Overdue::Phase(self.response_timeout);
+            let overdue = Elapsed::Phase(self.response_timeout);
             DialError::timeout(exchange(), Phase::Response, overdue)
         };
         tokio::select! {

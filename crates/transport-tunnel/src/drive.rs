@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
-use transport::{Connection, DialError, DialErrorKind, Overdue};
+use transport::{Connection, DialError, DialErrorKind, Elapsed};
 
 use crate::codec::{Handshake, HandshakeError, Step};
 
@@ -26,7 +26,7 @@ pub(crate) enum Failure {
     Dial(DialError),
     Handshake(HandshakeError),
     Io(io::Error),
-    Overdue(Overdue),
+    Elapsed(Elapsed),
 }
 
 impl From<io::Error> for Failure {
@@ -112,11 +112,11 @@ impl<H: Handshake> Drive<H> {
     }
 
     /// What it means that the time is up.
-    pub(crate) fn give_up(&mut self, overdue: Overdue) -> Failure {
+    pub(crate) fn give_up(&mut self, overdue: Elapsed) -> Failure {
         if self.handshake.is_refused() {
             self.handshake.finish(&self.input).into()
         } else {
-            Failure::Overdue(overdue)
+            Failure::Elapsed(overdue)
         }
     }
 
@@ -130,7 +130,7 @@ impl<H: Handshake> Drive<H> {
             None => self.read().await?,
             Some(patience) => timeout(patience, self.read())
                 .await
-                .map_err(|_| Failure::Overdue(Overdue::Phase(patience)))??,
+                .map_err(|_| Failure::Elapsed(Elapsed::Phase(patience)))??,
         })
     }
 

@@ -47,7 +47,7 @@
 pub mod codec;
 mod connect;
 mod drive;
-mod optimism;
+mod pipelining;
 mod prefixed;
 mod proxy;
 #[cfg(target_os = "linux")]

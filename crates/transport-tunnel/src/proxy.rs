@@ -6,13 +6,13 @@ use bytes::Bytes;
 use proxy_config::{Credentials, HandshakeMode, ProxyUrl};
 use tokio::time::Instant;
 use transport::{
-    Connection, ConnectionInfo, DialError, Dialer, Endpoint, Hop, Overdue, Phase, Reply, Secrets,
+    Connection, ConnectionInfo, DialError, Dialer, Elapsed, Endpoint, Hop, Phase, Reply, Secrets,
     Target,
 };
 
 use crate::codec::{Handshake, HandshakeError};
 use crate::drive::{Drive, Failure};
-use crate::optimism::Optimism;
+use crate::pipelining::PipeliningPolicy;
 use crate::prefixed::Prefixed;
 
 /// A proxy that was sent everything at once may be silent for this long,
@@ -27,7 +27,7 @@ pub(crate) struct Proxy<D> {
     credentials: Option<Credentials>,
     /// Of the credentials.
     secrets: Secrets,
-    optimism: Optimism,
+    pipelining: PipeliningPolicy,
     inner: D,
 }
 
@@ -54,13 +54,13 @@ impl<D: Dialer> Proxy<D> {
             endpoint: Endpoint::new(url.host().clone(), url.port()),
             credentials: url.credentials().cloned(),
             secrets: url.credentials().map(secrets).unwrap_or_default(),
-            optimism: Optimism::new(HandshakeMode::Standard),
+            pipelining: PipeliningPolicy::new(HandshakeMode::Standard),
             inner,
         }
     }
 
     pub(crate) fn with_handshake(mut self, mode: HandshakeMode) -> Self {
-        self.optimism = Optimism::new(mode);
+        self.pipelining = PipeliningPolicy::new(mode);
         self
     }
 
@@ -79,7 +79,7 @@ impl<D: Dialer> Proxy<D> {
         target: &Target,
         handshake: impl Handshake + Clone,
     ) -> Result<Connection, DialError> {
-        let all = self.optimism.is_due().then(|| handshake.clone());
+        let all = self.pipelining.is_due().then(|| handshake.clone());
         let all = all.and_then(|mut all| {
             let is_more = all.pipeline() || target.first_flight().is_some();
             is_more.then_some(all)
@@ -87,14 +87,14 @@ impl<D: Dialer> Proxy<D> {
         let Some(all) = all else {
             let opened = self.ask(target, handshake, Pace::STANDARD).await;
             if opened.is_ok() {
-                self.optimism.has_opened();
+                self.pipelining.record_opened();
             }
             return opened.map_err(|failure| self.error(target, failure));
         };
         let start = Instant::now();
         let opened = match self.ask(target, all, Pace::Optimistic).await {
             Ok(connection) => {
-                self.optimism.has_coped();
+                self.pipelining.record_success();
                 Ok(connection)
             }
             Err(failure) if may_be_haste(&failure) => {
@@ -173,7 +173,7 @@ impl<D: Dialer> Proxy<D> {
             Err(Failure::Handshake(error)) => error.reply().is_some(),
             Err(_) => false,
         };
-        if has_answered && self.optimism.has_failed() {
+        if has_answered && self.pipelining.record_failure() {
             tracing::info!(proxy = %self.endpoint, "the proxy copes with the standard handshake only");
         }
     }
@@ -189,7 +189,7 @@ impl<D: Dialer> Proxy<D> {
         match failure {
             Failure::Dial(error) => return error,
             Failure::Io(error) => DialError::io(hop, phase, error),
-            Failure::Overdue(overdue) => DialError::timeout(hop, phase, overdue),
+            Failure::Elapsed(overdue) => DialError::timeout(hop, phase, overdue),
             Failure::Handshake(error) => {
                 let failure = DialError::new(hop, phase, error.kind());
                 match error.reply().cloned() {
@@ -222,8 +222,8 @@ fn patience(info: &ConnectionInfo) -> Duration {
 /// none of that.
 fn may_be_haste(failure: &Failure) -> bool {
     match failure {
-        Failure::Dial(_) | Failure::Overdue(Overdue::Whole(_)) => false,
-        Failure::Io(_) | Failure::Overdue(_) => true,
+        Failure::Dial(_) | Failure::Elapsed(Elapsed::Whole(_)) => false,
+        Failure::Io(_) | Failure::Elapsed(_) => true,
         Failure::Handshake(error) => match error.reply() {
             None => true,
             // It takes what follows the head for a body or for another request.

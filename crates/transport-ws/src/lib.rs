@@ -27,9 +27,9 @@
 //! ```
 
 mod client;
+mod frame_reader;
 mod head;
 mod hooks;
-mod inbox;
 mod polled;
 mod stream;
 mod upgrade;

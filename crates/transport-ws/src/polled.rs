@@ -34,7 +34,7 @@ impl Write for Polled<'_, '_> {
 }
 
 impl Read for Polled<'_, '_> {
-    /// Reading is the inbox's.
+    /// Reading is the reader's.
     fn read(&mut self, _buf: &mut [u8]) -> io::Result<usize> {
         Err(ErrorKind::WouldBlock.into())
     }

@@ -16,8 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::{
 use tokio_tungstenite::tungstenite::{self, Error, Utf8Bytes};
 use transport::{BoxError, Connection, Message, WsError, WsErrorKind};
 
+use crate::frame_reader::{FrameReader, Next};
 use crate::hooks::FrameObserver;
-use crate::inbox::{Inbox, Next};
 use crate::polled::Polled;
 
 /// tungstenite keeps a buffer of this size. It fits what it reads by itself: control frames, mostly.
@@ -29,10 +29,10 @@ const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 /// The client's side of an open WebSocket.
 ///
 /// tungstenite knows the protocol, but is not asked where there is nothing to know: whole frames of
-/// text come straight from the [`Inbox`].
+/// text come straight from the [`FrameReader`].
 pub(crate) struct Frames {
     connection: Connection,
-    inbox: Inbox,
+    reader: FrameReader,
     protocol: WebSocketContext,
     observer: Option<Arc<dyn FrameObserver>>,
     /// tungstenite has an answer to send, to a ping or a farewell.
@@ -60,7 +60,7 @@ impl Frames {
             .max_frame_size(Some(MAX_MESSAGE));
         Self {
             connection,
-            inbox: Inbox::new(received, MAX_MESSAGE),
+            reader: FrameReader::new(received, MAX_MESSAGE),
             protocol: WebSocketContext::new(Role::Client, Some(config)),
             observer,
             owes_answer: false,
@@ -76,12 +76,12 @@ impl Frames {
             self.answer(cx)?;
         }
         loop {
-            match self.inbox.next() {
+            match self.reader.next() {
                 // Nothing follows a farewell.
                 Next::Text(_) if self.is_closing => return Poll::Ready(Err(Error::AlreadyClosed)),
                 Next::Text(text) => return Poll::Ready(Ok(Message::Text(text))),
                 Next::Frame => {
-                    if let Poll::Ready(frame) = unless_blocked(self.protocol.read(&mut self.inbox))
+                    if let Poll::Ready(frame) = unless_blocked(self.protocol.read(&mut self.reader))
                     {
                         let message = from_frame(frame?);
                         self.is_closing |= matches!(message, Message::Close(_));
@@ -89,7 +89,7 @@ impl Frames {
                         return Poll::Ready(Ok(message));
                     }
                 }
-                Next::Fill => ready!(self.inbox.poll_fill(&mut self.connection, cx))?,
+                Next::Fill => ready!(self.reader.poll_fill(&mut self.connection, cx))?,
             }
         }
     }
@@ -150,7 +150,7 @@ impl Sink<Message> for Frames {
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
         let frame = into_frame(message)?;
         let this = &mut *self;
-        match unless_blocked(this.protocol.write(&mut this.inbox, frame)) {
+        match unless_blocked(this.protocol.write(&mut this.reader, frame)) {
             Poll::Ready(result) => result.map_err(ws_error),
             Poll::Pending => {
                 this.is_full = true;
@@ -174,7 +174,7 @@ impl Sink<Message> for Frames {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
         let this = &mut *self;
         // Says farewell at the first call, and only then.
-        let queued = this.protocol.close(&mut this.inbox, None);
+        let queued = this.protocol.close(&mut this.reader, None);
         if let Poll::Ready(Err(error)) = unless_blocked(queued) {
             return Poll::Ready(Err(ws_error(error)));
         }

@@ -23,7 +23,7 @@ impl Budget {
         self.deadline
     }
 
-    pub(crate) async fn phase<F: Future>(self, phase: F) -> Result<F::Output, Overdue> {
+    pub(crate) async fn phase<F: Future>(self, phase: F) -> Result<F::Output, Elapsed> {
         let share = self.whole / 2;
         let end = Instant::now() + share;
         if end >= self.deadline {
@@ -31,20 +31,20 @@ impl Budget {
         }
         timeout_at(end, phase)
             .await
-            .map_err(|_| Overdue::Phase(share))
+            .map_err(|_| Elapsed::Phase(share))
     }
 
-    pub(crate) async fn whole<F: Future>(self, dial: F) -> Result<F::Output, Overdue> {
+    pub(crate) async fn whole<F: Future>(self, dial: F) -> Result<F::Output, Elapsed> {
         timeout_at(self.deadline, dial)
             .await
-            .map_err(|_| Overdue::Whole(self.whole))
+            .map_err(|_| Elapsed::Whole(self.whole))
     }
 }
 
 /// Something that was not over in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Overdue {
+pub enum Elapsed {
     /// One phase took longer than its share.
     #[error("the limit for one phase is {0:?}")]
     Phase(Duration),

@@ -45,7 +45,7 @@ mod secrets;
 mod target;
 mod ws;
 
-pub use budget::Overdue;
+pub use budget::Elapsed;
 pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
 pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};

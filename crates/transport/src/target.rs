@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use url::Host;
 
-use crate::budget::{Budget, Overdue};
+use crate::budget::{Budget, Elapsed};
 use crate::connection::Connection;
 use crate::dialer::Dialer;
 use crate::error::{DialError, Hop, Phase};
@@ -235,8 +235,8 @@ impl Target {
     /// Runs one phase of the dial for as long as the budget allows it.
     ///
     /// # Errors
-    /// [`Overdue`] when the phase's share or the whole budget is used up.
-    pub async fn phase<F: Future>(&self, phase: F) -> Result<F::Output, Overdue> {
+    /// [`Elapsed`] when the phase's share or the whole budget is used up.
+    pub async fn phase<F: Future>(&self, phase: F) -> Result<F::Output, Elapsed> {
         match self.budget {
             Some(budget) => budget.phase(phase).await,
             None => Ok(phase.await),
@@ -246,8 +246,8 @@ impl Target {
     /// Runs what is made of several phases for as long as the budget allows it.
     ///
     /// # Errors
-    /// [`Overdue`] when the whole budget is used up.
-    pub async fn whole<F: Future>(&self, dial: F) -> Result<F::Output, Overdue> {
+    /// [`Elapsed`] when the whole budget is used up.
+    pub async fn whole<F: Future>(&self, dial: F) -> Result<F::Output, Elapsed> {
         match self.budget {
             Some(budget) => budget.whole(dial).await,
             None => Ok(dial.await),

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
+use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::Failure;
-use super::outbox::{Outbox, Stopped, now_ns};
 use super::rest::Rest;
 use super::wait::wait;
 use crate::event::{FeedEvent, L2Delta, L2Snapshot};
@@ -31,7 +31,7 @@ pub(super) struct Fetched {
 pub(super) struct Books {
     exchange: Arc<dyn Exchange>,
     rest: Arc<Rest>,
-    outbox: Outbox,
+    events: EventSender,
     books: HashMap<Symbol, Book>,
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
 }
@@ -61,7 +61,7 @@ impl Books {
     pub(super) fn new<'a>(
         exchange: Arc<dyn Exchange>,
         rest: Arc<Rest>,
-        outbox: Outbox,
+        events: EventSender,
         instruments: impl IntoIterator<Item = &'a Instrument>,
     ) -> Self {
         let book = |instrument: &Instrument| {
@@ -78,7 +78,7 @@ impl Books {
         Self {
             exchange,
             rest,
-            outbox,
+            events,
             books,
             fetches: FuturesUnordered::new(),
         }
@@ -107,7 +107,7 @@ impl Books {
             Err(failure) => {
                 let retry_in = book.backoff.delay_after(&failure);
                 self.fetch(&symbol, retry_in, failure.imposed());
-                self.outbox
+                self.events
                     .send(FeedEvent::SnapshotFailed {
                         exchange: self.exchange.id(),
                         symbol,
@@ -138,7 +138,7 @@ impl Books {
     async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
         while let Some(book) = self.books.get_mut(symbol) {
             match book.sync.next_action() {
-                Some(BookAction::Emit(event)) => self.outbox.send(event).await?,
+                Some(BookAction::Emit(event)) => self.events.send(event).await?,
                 Some(BookAction::NeedSnapshot) => {
                     let delay = book.delay();
                     self.fetch(symbol, delay, Duration::ZERO);

@@ -2,8 +2,8 @@
 
 mod backoff;
 mod books;
+mod event_sender;
 mod failure;
-mod outbox;
 mod rest;
 mod session;
 mod wait;
@@ -19,8 +19,8 @@ use transport::{HttpTransport, WsDialer};
 
 use self::backoff::Backoff;
 use self::books::Books;
+use self::event_sender::{EventSender, Stopped, now_ns};
 use self::failure::Failure;
-use self::outbox::{Outbox, Stopped, now_ns};
 use self::rest::Rest;
 use self::session::Session;
 use self::wait::wait;
@@ -87,15 +87,15 @@ impl Feed {
     /// [`UnknownSymbol`] if something is subscribed to that the venue does not list as trading when
     /// the feed starts. Nothing has been streamed then.
     pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), UnknownSymbol> {
-        let outbox = Outbox::new(events.clone());
+        let sender = EventSender::new(events.clone());
         tokio::select! {
-            outcome = self.drive(outbox) => outcome,
+            outcome = self.drive(sender) => outcome,
             () = events.closed() => Ok(()),
         }
     }
 
-    async fn drive(self, outbox: Outbox) -> Result<(), UnknownSymbol> {
-        let Ok(listed) = self.load_instruments(&outbox).await else {
+    async fn drive(self, events: EventSender) -> Result<(), UnknownSymbol> {
+        let Ok(listed) = self.load_instruments(&events).await else {
             return Ok(());
         };
         let chosen = listed.select(self.subscription.symbols())?;
@@ -104,12 +104,12 @@ impl Feed {
         let symbols_per_connection = (self.exchange.max_streams() / channels).max(1);
         let sessions = chosen
             .chunks(symbols_per_connection)
-            .map(|chosen| self.session(chosen, &outbox).run());
+            .map(|chosen| self.session(chosen, &events).run());
         join_all(sessions).await;
         Ok(())
     }
 
-    async fn load_instruments(&self, outbox: &Outbox) -> Result<Instruments, Stopped> {
+    async fn load_instruments(&self, events: &EventSender) -> Result<Instruments, Stopped> {
         let mut backoff = Backoff::new();
         loop {
             let mut reloads = self.rest.reloads();
@@ -118,7 +118,7 @@ impl Feed {
                 Err(failure) => failure,
             };
             let retry_in = backoff.delay_after(&failure);
-            outbox
+            events
                 .send(FeedEvent::Disconnected {
                     exchange: self.exchange.id(),
                     reason: format!("no list of instruments: {}", failure.reason),
@@ -144,7 +144,7 @@ impl Feed {
         Ok(instruments)
     }
 
-    fn session(&self, chosen: &[Instrument], outbox: &Outbox) -> Session {
+    fn session(&self, chosen: &[Instrument], events: &EventSender) -> Session {
         let channels = self.subscription.channels();
         let with_books = if channels.contains(&Channel::L2Book) {
             chosen
@@ -155,12 +155,12 @@ impl Feed {
         Session {
             exchange: Arc::clone(&self.exchange),
             ws: Arc::clone(&self.ws),
-            outbox: outbox.clone(),
+            events: events.clone(),
             silence_limit: self.silence_limit,
             chosen: chosen.to_vec(),
             channels: channels.clone(),
             instruments: chosen.iter().cloned().collect(),
-            books: Books::new(exchange, rest, outbox.clone(), with_books),
+            books: Books::new(exchange, rest, events.clone(), with_books),
             last_trades: HashMap::new(),
             backoff: Backoff::new(),
         }

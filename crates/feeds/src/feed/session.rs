@@ -12,8 +12,8 @@ use transport::{Message, Secrets, WebSocket, WsDialer, WsError};
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::books::Books;
+use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::{Failure, Pace};
-use super::outbox::{Outbox, Stopped, now_ns};
 use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::{FeedEvent, Trade};
@@ -25,7 +25,7 @@ use crate::symbol::Symbol;
 pub(super) struct Session {
     pub(super) exchange: Arc<dyn Exchange>,
     pub(super) ws: Arc<dyn WsDialer>,
-    pub(super) outbox: Outbox,
+    pub(super) events: EventSender,
     pub(super) silence_limit: Duration,
     pub(super) chosen: Vec<Instrument>,
     pub(super) channels: BTreeSet<Channel>,
@@ -61,7 +61,7 @@ impl Session {
         let retry_in = self.backoff.delay_after(&failure);
         let attempt = self.backoff.attempt();
         let imposed = failure.imposed();
-        self.outbox
+        self.events
             .send(FeedEvent::Disconnected {
                 exchange: self.exchange.id(),
                 reason: failure.reason,
@@ -85,7 +85,7 @@ impl Session {
     /// Streams until the connection ends, and tells why it did.
     async fn stream(&mut self, mut socket: WebSocket) -> Result<Failure, Stopped> {
         let proxies = socket.info().hops().iter().map(ToString::to_string);
-        self.outbox
+        self.events
             .send(FeedEvent::Connected {
                 exchange: self.exchange.id(),
                 proxies: proxies.collect(),
@@ -165,7 +165,7 @@ impl Session {
                     exchange,
                     received_ns,
                 };
-                self.outbox.send(announced).await?;
+                self.events.send(announced).await?;
                 let end = Failure::new("the venue announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
@@ -188,7 +188,7 @@ impl Session {
                 received_ns,
             },
         };
-        self.outbox.send(event).await?;
+        self.events.send(event).await?;
         Ok(None)
     }
 

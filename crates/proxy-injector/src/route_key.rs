@@ -7,9 +7,9 @@ use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
 /// The proxies of a way and who may vouch for them, the nearest first. How they are spoken to, and
 /// for how long, does not count.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Places(Vec<(ProxyUrl, Option<PathBuf>)>);
+pub(crate) struct RouteKey(Vec<(ProxyUrl, Option<PathBuf>)>);
 
-/// Whether `taken` passes the proxies `via` and then `exit`: the same as equal [`Places`], without
+/// Whether `taken` passes the proxies `via` and then `exit`: the same as equal [`RouteKey`]s, without
 /// making them.
 pub(crate) fn is_same_way(via: &[ProxyServer], exit: &ProxyServer, taken: &ProxyConfig) -> bool {
     let is_same = |one: &ProxyServer, other: &ProxyServer| {
@@ -23,7 +23,7 @@ pub(crate) fn is_same_way(via: &[ProxyServer], exit: &ProxyServer, taken: &Proxy
             .all(|(one, other)| is_same(one, other))
 }
 
-impl Places {
+impl RouteKey {
     pub(crate) fn of(proxy: &ProxyConfig) -> Self {
         let servers = proxy.via().iter().chain([proxy.server()]);
         let places = servers.map(|server| {

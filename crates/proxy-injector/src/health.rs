@@ -8,19 +8,19 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
 
-use crate::place::Places;
+use crate::route_key::RouteKey;
 
 /// How long a proxy that has failed is passed over.
 const MARKED: Duration = Duration::from_secs(30);
 
 /// What is known of one proxy.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct ProxyHealth {
     leases: AtomicU64,
     marked_until: Mutex<Option<Instant>>,
 }
 
-impl Standing {
+impl ProxyHealth {
     /// How many leases there are.
     pub(crate) fn leases(&self) -> u64 {
         self.leases.load(Ordering::Relaxed)
@@ -56,19 +56,19 @@ impl Standing {
 
 /// What is known of all proxies: the same proxy in two pools has failed in both.
 #[derive(Debug, Default)]
-pub(crate) struct Standings(HashMap<Places, Arc<Standing>>);
+pub(crate) struct HealthRegistry(HashMap<RouteKey, Arc<ProxyHealth>>);
 
-impl Standings {
+impl HealthRegistry {
     /// That of `proxy`, however long a dial through it may take.
-    pub(crate) fn of(&mut self, proxy: &ProxyConfig) -> Arc<Standing> {
-        Arc::clone(self.0.entry(Places::of(proxy)).or_default())
+    pub(crate) fn of(&mut self, proxy: &ProxyConfig) -> Arc<ProxyHealth> {
+        Arc::clone(self.0.entry(RouteKey::of(proxy)).or_default())
     }
 
     /// Takes all marks back, and forgets the proxies that nobody uses.
     pub(crate) fn forget_marks(&mut self) {
-        self.0.retain(|_, standing| {
-            standing.mark_healthy();
-            Arc::strong_count(standing) > 1
+        self.0.retain(|_, health| {
+            health.mark_healthy();
+            Arc::strong_count(health) > 1
         });
     }
 }

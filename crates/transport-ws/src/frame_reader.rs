@@ -20,7 +20,7 @@ const READ_IN_A_BURST: usize = 64 * 1024;
 ///
 /// Market data is text in whole frames; such a frame is handed out as it lies there. Every other
 /// one is tungstenite's to read and to judge, and so is text that is not UTF-8.
-pub(crate) struct Inbox {
+pub(crate) struct FrameReader {
     bytes: BytesMut,
     /// How long a message, and so a frame, may be.
     limit: usize,
@@ -40,14 +40,14 @@ pub(crate) struct Inbox {
 pub(crate) enum Next {
     /// This text is a message.
     Text(Bytes),
-    /// tungstenite shall read from the inbox.
+    /// tungstenite shall read this one.
     Frame,
-    /// The inbox has to be filled.
+    /// The reader has to be filled.
     Fill,
 }
 
-impl Inbox {
-    /// An inbox that has `bytes`, of messages of at most `limit` bytes.
+impl FrameReader {
+    /// A reader that has `bytes`, of messages of at most `limit` bytes.
     pub(crate) fn new(bytes: BytesMut, limit: usize) -> Self {
         Self {
             bytes,
@@ -102,7 +102,7 @@ impl Inbox {
         Next::Frame
     }
 
-    /// Reads more from `connection`. While there is nothing to read, an empty inbox has no memory.
+    /// Reads more from `connection`. While there is nothing to read, an empty reader has no memory.
     pub(crate) fn poll_fill(
         &mut self,
         connection: &mut Connection,
@@ -139,7 +139,7 @@ fn is_whole_text(header: &FrameHeader) -> bool {
 }
 
 /// What is due, as tungstenite reads it.
-impl Read for Inbox {
+impl Read for FrameReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.due == 0 && !self.has_ended {
             return Err(ErrorKind::WouldBlock.into());
@@ -151,7 +151,7 @@ impl Read for Inbox {
 }
 
 /// What tungstenite is told to send, or wants to answer, stays queued in it.
-impl Write for Inbox {
+impl Write for FrameReader {
     fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
         Err(ErrorKind::WouldBlock.into())
     }
@@ -173,18 +173,18 @@ mod tests {
     async fn an_inbox_has_no_memory_while_there_is_nothing_in_it() {
         let (ours, mut theirs) = tokio::io::duplex(64);
         let mut connection = Connection::new(ours);
-        let mut inbox = Inbox::new(BytesMut::new(), 1024);
+        let mut reader = FrameReader::new(BytesMut::new(), 1024);
         for _message in 0..2 {
-            assert!(matches!(inbox.next(), Next::Fill));
-            let outcome = poll_fn(|cx| Poll::Ready(inbox.poll_fill(&mut connection, cx))).await;
+            assert!(matches!(reader.next(), Next::Fill));
+            let outcome = poll_fn(|cx| Poll::Ready(reader.poll_fill(&mut connection, cx))).await;
             assert!(outcome.is_pending());
-            assert_eq!(inbox.bytes.capacity(), 0);
+            assert_eq!(reader.bytes.capacity(), 0);
 
             theirs.write_all(b"\x81\x02ok").await.unwrap();
-            poll_fn(|cx| inbox.poll_fill(&mut connection, cx))
+            poll_fn(|cx| reader.poll_fill(&mut connection, cx))
                 .await
                 .unwrap();
-            assert!(matches!(inbox.next(), Next::Text(text) if *text == *b"ok"));
+            assert!(matches!(reader.next(), Next::Text(text) if *text == *b"ok"));
         }
     }
 }

@@ -8,7 +8,7 @@ use proxy_resolve::RouteSource;
 use transport::{Connection, DialError, Dialer, Target};
 
 /// Logs what the dialer inside it opens.
-pub(crate) struct Opened {
+pub(crate) struct LoggedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) transport: Transport,
     pub(crate) exchange: Option<ExchangeId>,
@@ -17,7 +17,7 @@ pub(crate) struct Opened {
 }
 
 #[async_trait]
-impl Dialer for Opened {
+impl Dialer for LoggedDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let connection = self.inner.dial(target).await?;
         let (scheme, endpoint) = match &self.proxy {

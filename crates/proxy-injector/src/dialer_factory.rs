@@ -11,39 +11,39 @@ use transport_tls::TlsTrust;
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
 use crate::decision::Way;
+use crate::health::HealthRegistry;
 use crate::pool::ProxyPool;
-use crate::refused::Refused;
-use crate::standing::Standings;
+use crate::refusing_dialer::RefusingDialer;
 
 /// How long a dial without a proxy may take.
 pub(crate) const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Makes the dialer for a proxy, or for direct connections.
-pub(crate) type Stack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
+pub(crate) type CustomStack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
 
-/// The parts that dialers are made of, and the lanes and pools made so far.
-pub(crate) struct Mechanism {
+/// The parts that dialers are made of, and the stacks and pools made so far.
+pub(crate) struct DialerFactory {
     pub(crate) tcp: Arc<dyn Dialer>,
     pub(crate) resolver: Arc<dyn Resolver>,
     /// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
     pub(crate) trust: OnceLock<TlsTrust>,
-    pub(crate) stack: Option<Stack>,
-    lanes: Mutex<Lanes>,
+    pub(crate) stack: Option<CustomStack>,
+    stacks: Mutex<RouteStacks>,
     pools: Mutex<Pools>,
 }
 
 #[derive(Default)]
 struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
-    standings: Standings,
+    registry: HealthRegistry,
 }
 
-/// The lanes made so far: through proxies, and that of direct connections.
-pub(crate) type Lanes = HashMap<Option<ProxyConfig>, Lane>;
+/// The stacks made so far: through proxies, and that of direct connections.
+pub(crate) type RouteStacks = HashMap<Option<ProxyConfig>, RouteStack>;
 
 /// What the connections through one proxy, or all direct ones, have in common.
 #[derive(Clone)]
-pub(crate) struct Lane {
+pub(crate) struct RouteStack {
     pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
@@ -60,57 +60,57 @@ fn client_config(trust: &TlsTrust) -> Arc<ClientConfig> {
     trust.client_config(&[b"http/1.1"])
 }
 
-impl Default for Mechanism {
+impl Default for DialerFactory {
     fn default() -> Self {
         Self {
             tcp: Arc::new(TcpDialer::new()),
             resolver: Arc::new(SystemResolver),
             trust: OnceLock::new(),
             stack: None,
-            lanes: Mutex::default(),
+            stacks: Mutex::default(),
             pools: Mutex::default(),
         }
     }
 }
 
-impl Mechanism {
-    /// The lane along `way`. One that cannot be built refuses every dial, and is tried again the
+impl DialerFactory {
+    /// The stack along `way`. One that cannot be built refuses every dial, and is tried again the
     /// next time.
-    pub(crate) fn lane(&self, way: &Way) -> Lane {
+    pub(crate) fn stack(&self, way: &Way) -> RouteStack {
         let proxy = match way {
             Way::Direct => None,
             Way::Proxy(proxy) => Some(proxy),
             Way::Refused => return self.refusal(),
         };
-        let lanes = || self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes().get(&proxy.cloned()) {
-            return lane.clone();
+        let stacks = || self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stack) = stacks().get(&proxy.cloned()) {
+            return stack.clone();
         }
         let trust = self.trust.get_or_init(TlsTrust::platform);
         let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(proxy, trust) {
             Ok(dialer) => (dialer, true),
             Err(refused) => (Arc::new(refused), false),
         };
-        let lane = Lane {
+        let stack = RouteStack {
             dialer,
             tls: client_config(trust),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_built,
         };
         if !is_built {
-            return lane;
+            return stack;
         }
         // Who was quicker has the one to share.
-        lanes()
+        stacks()
             .entry(proxy.cloned())
-            .or_insert_with(|| lane.clone())
+            .or_insert_with(|| stack.clone())
             .clone()
     }
 
-    /// The lane that leads nowhere.
-    fn refusal(&self) -> Lane {
-        Lane {
-            dialer: Arc::new(Refused::NoRule),
+    /// The stack that leads nowhere.
+    fn refusal(&self) -> RouteStack {
+        RouteStack {
+            dialer: Arc::new(RefusingDialer::NoRule),
             tls: client_config(self.trust.get_or_init(TlsTrust::platform)),
             timeout: DIRECT_TIMEOUT,
             is_built: true,
@@ -120,23 +120,23 @@ impl Mechanism {
     /// The pool that `config` describes, the same one for all who ask.
     pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let Pools { made, standings } = &mut *pools;
+        let Pools { made, registry } = &mut *pools;
         if let Some(pool) = made.get(config) {
             return Arc::clone(pool);
         }
-        let pool = ProxyPool::with_standings(config, standings).into();
+        let pool = ProxyPool::with_health(config, registry).into();
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// Builds every lane and every pool anew when it is next needed, and returns the lanes so far.
+    /// Builds every stack and every pool anew when it is next needed, and returns the stacks so far.
     /// Connections that are open are not touched, and still count for the proxies that they are
     /// leased from.
-    pub(crate) fn start_over(&self) -> Lanes {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = std::mem::take(&mut *lanes);
+    pub(crate) fn start_over(&self) -> RouteStacks {
+        let mut stacks = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = std::mem::take(&mut *stacks);
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.made.clear();
-        pools.standings.forget_marks();
+        pools.registry.forget_marks();
         old
     }
 
@@ -144,7 +144,7 @@ impl Mechanism {
         &self,
         proxy: Option<&ProxyConfig>,
         trust: &TlsTrust,
-    ) -> Result<Arc<dyn Dialer>, Refused> {
+    ) -> Result<Arc<dyn Dialer>, RefusingDialer> {
         if let Some(stack) = &self.stack {
             return Ok(stack(proxy));
         }
@@ -154,7 +154,7 @@ impl Mechanism {
         };
         match RouteDialer::through(proxy, tcp, &self.resolver, trust) {
             Ok(route) => Ok(Arc::new(route)),
-            Err(error) => Err(Refused::Trust {
+            Err(error) => Err(RefusingDialer::Trust {
                 proxy: endpoint(proxy.url()),
                 error: Arc::new(error),
             }),

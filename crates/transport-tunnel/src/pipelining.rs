@@ -6,7 +6,7 @@ use proxy_config::HandshakeMode;
 
 /// Decides, dial by dial, how a proxy is asked for a tunnel, and learns from what came of it.
 #[derive(Debug)]
-pub(crate) struct Optimism(Option<Mutex<Trust>>);
+pub(crate) struct PipeliningPolicy(Option<Mutex<Trust>>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
@@ -20,7 +20,7 @@ enum Trust {
     Lost,
 }
 
-impl Optimism {
+impl PipeliningPolicy {
     pub(crate) fn new(mode: HandshakeMode) -> Self {
         Self(match mode {
             HandshakeMode::Standard => None,
@@ -36,7 +36,7 @@ impl Optimism {
     }
 
     /// The proxy has opened a tunnel in the standard way.
-    pub(crate) fn has_opened(&self) {
+    pub(crate) fn record_opened(&self) {
         self.step(|trust| match trust {
             Trust::Reserved => Trust::Granted,
             other => other,
@@ -44,7 +44,7 @@ impl Optimism {
     }
 
     /// The proxy has opened a tunnel although it was sent everything at once.
-    pub(crate) fn has_coped(&self) {
+    pub(crate) fn record_success(&self) {
         self.step(|trust| match trust {
             Trust::Granted => Trust::Earned,
             other => other,
@@ -53,7 +53,7 @@ impl Optimism {
 
     /// The proxy has answered in the standard way after it did not when sent everything at once.
     /// Returns whether that was the last time.
-    pub(crate) fn has_failed(&self) -> bool {
+    pub(crate) fn record_failure(&self) -> bool {
         self.step(|trust| match trust {
             Trust::Earned => Trust::Granted,
             _ => Trust::Lost,
@@ -78,39 +78,39 @@ mod tests {
 
     #[test]
     fn standard_is_never_due_whatever_happens() {
-        let optimism = Optimism::new(HandshakeMode::Standard);
-        optimism.has_opened();
-        optimism.has_coped();
-        assert!(!optimism.is_due() && !optimism.has_failed());
+        let pipelining = PipeliningPolicy::new(HandshakeMode::Standard);
+        pipelining.record_opened();
+        pipelining.record_success();
+        assert!(!pipelining.is_due() && !pipelining.record_failure());
     }
 
     #[test]
     fn auto_waits_for_one_tunnel_in_the_standard_way() {
-        let optimism = Optimism::new(HandshakeMode::Auto);
-        assert!(!optimism.is_due());
-        optimism.has_opened();
-        assert!(optimism.is_due());
+        let pipelining = PipeliningPolicy::new(HandshakeMode::Auto);
+        assert!(!pipelining.is_due());
+        pipelining.record_opened();
+        assert!(pipelining.is_due());
     }
 
     #[test]
     fn who_fails_at_the_first_try_is_not_tried_again() {
-        let optimism = Optimism::new(HandshakeMode::Optimistic);
-        assert!(optimism.is_due());
-        assert!(optimism.has_failed());
-        optimism.has_opened();
-        optimism.has_coped();
-        assert!(!optimism.is_due());
+        let pipelining = PipeliningPolicy::new(HandshakeMode::Optimistic);
+        assert!(pipelining.is_due());
+        assert!(pipelining.record_failure());
+        pipelining.record_opened();
+        pipelining.record_success();
+        assert!(!pipelining.is_due());
     }
 
     #[test]
     fn who_has_coped_once_may_fail_once_but_not_twice_in_a_row() {
-        let optimism = Optimism::new(HandshakeMode::Optimistic);
+        let pipelining = PipeliningPolicy::new(HandshakeMode::Optimistic);
         for _accident in 0..3 {
-            optimism.has_coped();
-            assert!(!optimism.has_failed());
-            assert!(optimism.is_due());
+            pipelining.record_success();
+            assert!(!pipelining.record_failure());
+            assert!(pipelining.is_due());
         }
-        assert!(optimism.has_failed());
-        assert!(!optimism.is_due());
+        assert!(pipelining.record_failure());
+        assert!(!pipelining.is_due());
     }
 }

@@ -8,7 +8,7 @@ use transport_tls::TrustError;
 
 /// Fails every dial, for this reason.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum RefusingDialer {
     #[error("no proxy is configured for it, and `strict` forbids to connect directly")]
     NoRule,
     #[error("it is unknown whom to trust as its proxy")]
@@ -20,7 +20,7 @@ pub(crate) enum Refused {
 }
 
 #[async_trait]
-impl Dialer for Refused {
+impl Dialer for RefusingDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = match self {
             Self::NoRule => Hop::Target(target.endpoint().clone()),

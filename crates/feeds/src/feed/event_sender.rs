@@ -12,11 +12,11 @@ pub(super) struct Stopped;
 
 /// Sends events to the subscriber, and waits while it is behind.
 #[derive(Debug, Clone)]
-pub(super) struct Outbox {
+pub(super) struct EventSender {
     sender: mpsc::Sender<FeedEvent>,
 }
 
-impl Outbox {
+impl EventSender {
     pub(super) fn new(sender: mpsc::Sender<FeedEvent>) -> Self {
         Self { sender }
     }

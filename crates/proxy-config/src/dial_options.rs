@@ -15,12 +15,12 @@ pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 
 /// The proxies that are passed first, and how long a dial through all may take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Passage {
+pub(crate) struct DialOptions {
     pub(crate) via: Vec<ProxyServer>,
     timeout_seconds: u64,
 }
 
-impl Passage {
+impl DialOptions {
     pub(crate) fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
         if !TIMEOUT_SECONDS.contains(&seconds) {
             return Err(InvalidTimeout);
@@ -46,7 +46,7 @@ impl Passage {
     }
 }
 
-impl Default for Passage {
+impl Default for DialOptions {
     fn default() -> Self {
         Self {
             via: Vec::new(),
@@ -56,7 +56,7 @@ impl Default for Passage {
 }
 
 /// What follows the name of the proxy: the URLs without their credentials, the nearest last.
-impl fmt::Display for Passage {
+impl fmt::Display for DialOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut nearest_last = self.via.iter().rev();
         nearest_last.try_for_each(|server| write!(f, " via {server}"))

@@ -134,7 +134,7 @@ async fn a_disabled_system_streams_directly_and_touches_no_proxy() {
     assert!(proxy.ledger().connections().is_empty());
 }
 
-/// The venue quotes the best prices of the very states that the deltas lead to.
+/// The exchange quotes the best prices of the very states that the deltas lead to.
 #[tokio::test]
 async fn a_book_kept_from_snapshot_and_deltas_agrees_with_the_ticker() {
     let world = World::start().await;

@@ -117,7 +117,7 @@ fn cut(line: &str) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
-    use feeds::VenueMessage;
+    use feeds::ExchangeMessage;
 
     use super::*;
 
@@ -130,9 +130,9 @@ mod tests {
             for text in messages {
                 let read = Binance::default().decode(&text, &instruments, 0).unwrap();
                 match (kind, read) {
-                    (Kind::Trade, VenueMessage::Trade(_))
-                    | (Kind::Ticker, VenueMessage::Ticker(_)) => {}
-                    (Kind::Depth, VenueMessage::Depth(delta)) => {
+                    (Kind::Trade, ExchangeMessage::Trade(_))
+                    | (Kind::Ticker, ExchangeMessage::Ticker(_)) => {}
+                    (Kind::Depth, ExchangeMessage::Depth(delta)) => {
                         assert_eq!((delta.bids.len(), delta.asks.len()), (20, 20));
                     }
                     (_, other) => panic!("{other:?}"),

@@ -24,8 +24,8 @@ const CLOSED_PORT: u16 = 1;
 
 /// An exchange, and how to subscribe to its changes of a book.
 #[derive(Clone, Copy)]
-struct Venue<'a> {
-    exchange: &'a MockExchange,
+struct Exchange<'a> {
+    mock: &'a MockExchange,
     path: &'static str,
     subscribe: &'static str,
 }
@@ -47,14 +47,14 @@ pub(super) async fn visit_trusting(doors: &[Door], certificate: &str) {
 
 async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
     let visit = |door, scheme, userinfo, mode| Visit {
-        venues: [
-            Venue {
-                exchange: &world.binance,
+        exchanges: [
+            Exchange {
+                mock: &world.binance,
                 path: "/ws",
                 subscribe: r#"{"method":"SUBSCRIBE","params":["btcusdt@depth"],"id":1}"#,
             },
-            Venue {
-                exchange: &world.backpack,
+            Exchange {
+                mock: &world.backpack,
                 path: "/",
                 subscribe: r#"{"method":"SUBSCRIBE","params":["depth.SOL_USDC"]}"#,
             },
@@ -104,7 +104,7 @@ async fn visit_with(world: &World, trust: &TlsTrust, doors: &[Door]) {
 }
 
 struct Visit<'a> {
-    venues: [Venue<'a>; 2],
+    exchanges: [Exchange<'a>; 2],
     trust: &'a TlsTrust,
     door: &'a Door,
     scheme: Scheme,
@@ -117,12 +117,12 @@ impl Visit<'_> {
     /// many sockets that took.
     async fn passes(&self) -> usize {
         let (scope, sockets) = self.client();
-        for venue in self.venues {
-            let known = venue.exchange.ledger().connections().len();
-            for outcome in [rest(&scope, venue).await, stream(&scope, venue).await] {
+        for exchange in self.exchanges {
+            let known = exchange.mock.ledger().connections().len();
+            for outcome in [rest(&scope, exchange).await, stream(&scope, exchange).await] {
                 outcome.unwrap_or_else(|error| panic!("{}: {error:?}", self.url()));
             }
-            let seen = venue.exchange.ledger().connections().split_off(known);
+            let seen = exchange.mock.ledger().connections().split_off(known);
             assert_eq!(seen.len(), 2, "{}: {seen:?}", self.url());
             let opened = sockets.opened();
             for connection in &seen {
@@ -169,9 +169,9 @@ impl Visit<'_> {
     /// sees anybody.
     async fn fails(&self, rejection: Rejection) {
         let (scope, _) = self.client();
-        for venue in self.venues {
-            let known = venue.exchange.ledger().connections().len();
-            for outcome in [rest(&scope, venue).await, stream(&scope, venue).await] {
+        for exchange in self.exchanges {
+            let known = exchange.mock.ledger().connections().len();
+            for outcome in [rest(&scope, exchange).await, stream(&scope, exchange).await] {
                 let error = outcome.expect_err(&self.url());
                 assert!(
                     error.hop().is_proxy()
@@ -182,7 +182,7 @@ impl Visit<'_> {
                 );
             }
             assert_eq!(
-                venue.exchange.ledger().connections().len(),
+                exchange.mock.ledger().connections().len(),
                 known,
                 "{}",
                 self.url()
@@ -209,10 +209,10 @@ impl Visit<'_> {
     }
 }
 
-async fn rest(scope: &Scope, venue: Venue<'_>) -> Result<(), DialError> {
+async fn rest(scope: &Scope, exchange: Exchange<'_>) -> Result<(), DialError> {
     let uri = format!(
         "https://localhost:{}/echo",
-        venue.exchange.rest_addr().port()
+        exchange.mock.rest_addr().port()
     );
     match soon(scope.http().send(request(Method::GET, &uri, ""))).await {
         Ok(response) => {
@@ -227,10 +227,12 @@ async fn rest(scope: &Scope, venue: Venue<'_>) -> Result<(), DialError> {
 }
 
 /// Opens a stream and waits for its first event.
-async fn stream(scope: &Scope, venue: Venue<'_>) -> Result<(), DialError> {
-    let url = format!("wss://localhost:{}", venue.exchange.ws_addr().port());
-    let mut request = ws_request(&format!("{url}{}", venue.path));
-    request.first_messages.push(Message::text(venue.subscribe));
+async fn stream(scope: &Scope, exchange: Exchange<'_>) -> Result<(), DialError> {
+    let url = format!("wss://localhost:{}", exchange.mock.ws_addr().port());
+    let mut request = ws_request(&format!("{url}{}", exchange.path));
+    request
+        .first_messages
+        .push(Message::text(exchange.subscribe));
     let mut socket = soon(scope.websocket().dial(request)).await?;
     let event = soon(socket.next()).await.unwrap().unwrap();
     assert!(event.as_text().is_some(), "{event:?}");

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use feeds::{Binance, Exchange, VenueMessage};
+use feeds::{Binance, Exchange, ExchangeMessage};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use simd_json::Buffers;
@@ -114,8 +114,8 @@ fn feeds() -> Result<Decode> {
     Ok(Box::new(move |text| {
         let message = binance.decode(text, &instruments, 0)?;
         match black_box(&message) {
-            VenueMessage::Trade(_) | VenueMessage::Ticker(_) => Ok(0),
-            VenueMessage::Depth(delta) => Ok(delta.bids.len() + delta.asks.len()),
+            ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_) => Ok(0),
+            ExchangeMessage::Depth(delta) => Ok(delta.bids.len() + delta.asks.len()),
             _ => Err("not a message of the market".into()),
         }
     }))

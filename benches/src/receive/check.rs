@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use feeds::{Binance, Exchange, Instruments, VenueMessage};
+use feeds::{Binance, Exchange, Instruments, ExchangeMessage};
 
 use super::cell::Payload;
 use crate::error::Result;
@@ -56,9 +56,9 @@ impl Check {
             } => {
                 let message = binance.decode(text, instruments, 0)?;
                 let is_expected = match &message {
-                    VenueMessage::Trade(_) => *kind == Kind::Trade,
-                    VenueMessage::Ticker(_) => *kind == Kind::Ticker,
-                    VenueMessage::Depth(delta) => {
+                    ExchangeMessage::Trade(_) => *kind == Kind::Trade,
+                    ExchangeMessage::Ticker(_) => *kind == Kind::Ticker,
+                    ExchangeMessage::Depth(delta) => {
                         *kind == Kind::Depth && delta.bids.len() == delta.asks.len()
                     }
                     _ => false,

@@ -36,7 +36,7 @@ pub(crate) struct Login<'a> {
     pub(crate) password: &'a str,
 }
 
-/// The mock of each venue.
+/// The mock of each exchange.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
     pub(crate) binance: MockExchange,

@@ -1,4 +1,4 @@
-//! Market data of both venues, each through a proxy of its own, until both have a book.
+//! Market data of both exchanges, each through a proxy of its own, until both have a book.
 //!
 //! `cargo run -p feeds --example both_feeds` brings its own exchanges and proxies, and needs no
 //! network.

@@ -10,7 +10,7 @@ use crate::level::Level;
 /// Bids and asks by price. Prices are numbers: `100.7` and `100.70` are the same level.
 ///
 /// A book that applies every [`L2Snapshot`] and [`L2Delta`] of a feed's symbol, in their order, is
-/// the venue's book as deep as the snapshot was.
+/// the exchange's book as deep as the snapshot was.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderBook {
     bids: BTreeMap<Decimal, Decimal>,

@@ -11,11 +11,11 @@ use crate::symbol::Symbol;
 /// A trade.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Trade {
-    /// The venue, such as `binance`.
+    /// The exchange, such as `binance`.
     pub exchange: &'static str,
     /// What was traded.
     pub symbol: Symbol,
-    /// The venue's number of the trade; it grows per symbol.
+    /// The exchange's number of the trade; it grows per symbol.
     pub id: u64,
     /// The taker's side.
     pub side: Side,
@@ -23,7 +23,7 @@ pub struct Trade {
     pub price: Decimal,
     /// The size in the base asset.
     pub amount: Decimal,
-    /// When the venue matched the trade: nanoseconds since 1970, UTC.
+    /// When the exchange matched the trade: nanoseconds since 1970, UTC.
     pub timestamp_ns: i64,
     /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
     pub received_ns: i64,
@@ -42,7 +42,7 @@ pub enum Side {
 /// The best bid and ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ticker {
-    /// The venue, such as `binance`.
+    /// The exchange, such as `binance`.
     pub exchange: &'static str,
     /// What is quoted.
     pub symbol: Symbol,
@@ -56,19 +56,19 @@ pub struct Ticker {
     pub ask_size: Option<Decimal>,
     /// The id of the book's state that is quoted, in the number space of [`L2Delta::last_id`].
     pub last_id: u64,
-    /// When the venue's book came to this state: nanoseconds since 1970, UTC. `None` where the
-    /// venue does not tell (Binance).
+    /// When the exchange's book came to this state: nanoseconds since 1970, UTC. `None` where the
+    /// exchange does not tell (Binance).
     pub timestamp_ns: Option<i64>,
     /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
     pub received_ns: i64,
 }
 
-/// The whole order book, as deep as the venue tells it, best prices first.
+/// The whole order book, as deep as the exchange tells it, best prices first.
 ///
 /// It replaces whatever was known of the book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct L2Snapshot {
-    /// The venue, such as `binance`.
+    /// The exchange, such as `binance`.
     pub exchange: &'static str,
     /// Whose book it is.
     pub symbol: Symbol,
@@ -78,7 +78,7 @@ pub struct L2Snapshot {
     pub bids: Vec<Level>,
     /// The asks, lowest price first.
     pub asks: Vec<Level>,
-    /// The venue's time of the snapshot: nanoseconds since 1970, UTC. `None` where the venue does
+    /// The exchange's time of the snapshot: nanoseconds since 1970, UTC. `None` where the exchange does
     /// not tell (Binance).
     pub timestamp_ns: Option<i64>,
     /// When the snapshot was received: nanoseconds since 1970, UTC, by this machine's clock.
@@ -89,7 +89,7 @@ pub struct L2Snapshot {
 /// the price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct L2Delta {
-    /// The venue, such as `binance`.
+    /// The exchange, such as `binance`.
     pub exchange: &'static str,
     /// Whose book it is.
     pub symbol: Symbol,
@@ -101,7 +101,7 @@ pub struct L2Delta {
     pub bids: Vec<Level>,
     /// The changed asks.
     pub asks: Vec<Level>,
-    /// The venue's time: nanoseconds since 1970, UTC. The matching engine's where the venue tells
+    /// The exchange's time: nanoseconds since 1970, UTC. The matching engine's where the exchange tells
     /// it (Backpack), else that of sending (Binance).
     pub timestamp_ns: i64,
     /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
@@ -134,7 +134,7 @@ pub enum InvalidReason {
 /// What a feed delivers: market data, and everything one must know to trust it.
 ///
 /// In JSON the variant stands in `type`, in snake case: `{"type":"trade", …}`. Prices and sizes
-/// are strings, times integers. A time by the venue's clock may be ahead of `received_ns`.
+/// are strings, times integers. A time by the exchange's clock may be ahead of `received_ns`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -149,7 +149,7 @@ pub enum FeedEvent {
     L2Delta(L2Delta),
     /// What is known of a book is void until the next snapshot.
     BookInvalid {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// Whose book it is.
         symbol: Symbol,
@@ -160,7 +160,7 @@ pub enum FeedEvent {
     },
     /// A snapshot could not be fetched; the book is void until a later try succeeds.
     SnapshotFailed {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// Whose book it is.
         symbol: Symbol,
@@ -174,7 +174,7 @@ pub enum FeedEvent {
     },
     /// A WebSocket is open and everything is asked for.
     Connected {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// The proxies that the connection passes, as `host:port`, nearest first.
         proxies: Vec<String>,
@@ -183,7 +183,7 @@ pub enum FeedEvent {
     },
     /// The metadata could not be loaded, or the WebSocket could not be opened or came to its end.
     Disconnected {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// Why.
         reason: String,
@@ -195,27 +195,27 @@ pub enum FeedEvent {
         /// When it happened: nanoseconds since 1970, UTC.
         received_ns: i64,
     },
-    /// The venue says that it is about to close the connection.
+    /// The exchange says that it is about to close the connection.
     ShutdownAnnounced {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// When the message was received: nanoseconds since 1970, UTC.
         received_ns: i64,
     },
-    /// The venue declined something that it was asked over the WebSocket.
+    /// The exchange declined something that it was asked over the WebSocket.
     Rejected {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
-        /// The venue's error code.
+        /// The exchange's error code.
         code: i64,
-        /// The venue's words.
+        /// The exchange's words.
         message: String,
         /// When the message was received: nanoseconds since 1970, UTC.
         received_ns: i64,
     },
     /// A well-formed message of a kind that is not known or was not asked for.
     Unknown {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// What it says it is.
         kind: String,
@@ -226,7 +226,7 @@ pub enum FeedEvent {
     },
     /// A message that cannot be understood.
     Malformed {
-        /// The venue.
+        /// The exchange.
         exchange: &'static str,
         /// What is wrong with it.
         reason: String,
@@ -238,7 +238,7 @@ pub enum FeedEvent {
 }
 
 impl FeedEvent {
-    /// The venue.
+    /// The exchange.
     #[must_use]
     pub fn exchange(&self) -> &'static str {
         match self {
@@ -271,8 +271,8 @@ impl FeedEvent {
         }
     }
 
-    /// How long after the venue's time the message arrived, in nanoseconds, where the venue tells
-    /// its time. Negative if the venue's clock is ahead of this machine's.
+    /// How long after the exchange's time the message arrived, in nanoseconds, where the exchange tells
+    /// its time. Negative if the exchange's clock is ahead of this machine's.
     #[must_use]
     pub fn latency_ns(&self) -> Option<i64> {
         let (received_ns, timestamp_ns) = match self {

@@ -1,60 +1,60 @@
-//! What a venue lists, and under which name.
+//! What an exchange lists, and under which name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::symbol::Symbol;
 
-/// One thing that a venue trades, under its venue-neutral and its venue's own name.
+/// One thing that an exchange trades, under its neutral and its exchange's own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instrument {
     symbol: Symbol,
-    venue_symbol: Arc<str>,
+    exchange_symbol: Arc<str>,
 }
 
 impl Instrument {
-    /// Pairs a symbol with the venue's own name for it.
+    /// Pairs a symbol with the exchange's own name for it.
     #[must_use]
-    pub fn new(symbol: Symbol, venue_symbol: &str) -> Self {
+    pub fn new(symbol: Symbol, exchange_symbol: &str) -> Self {
         Self {
             symbol,
-            venue_symbol: venue_symbol.into(),
+            exchange_symbol: exchange_symbol.into(),
         }
     }
 
-    /// The venue-neutral name: `BTC-USDT`.
+    /// The exchange-neutral name: `BTC-USDT`.
     #[must_use]
     pub fn symbol(&self) -> &Symbol {
         &self.symbol
     }
 
-    /// The venue's own name: `BTCUSDT` or `BTC_USDT`.
+    /// The exchange's own name: `BTCUSDT` or `BTC_USDT`.
     #[must_use]
-    pub fn venue_symbol(&self) -> &str {
-        &self.venue_symbol
+    pub fn exchange_symbol(&self) -> &str {
+        &self.exchange_symbol
     }
 }
 
-/// The instruments that can be traded at a venue, found by either of their names.
+/// The instruments that can be traded at an exchange, found by either of their names.
 ///
 /// Both names are unique: of two instruments that share one, the first counts.
 #[derive(Debug, Clone, Default)]
 pub struct Instruments {
     by_symbol: HashMap<Symbol, Instrument>,
-    by_venue_symbol: HashMap<Arc<str>, Symbol>,
+    by_exchange_symbol: HashMap<Arc<str>, Symbol>,
 }
 
 impl Instruments {
-    /// The instrument with a venue-neutral name.
+    /// The instrument with an exchange-neutral name.
     #[must_use]
     pub fn by_symbol(&self, symbol: &Symbol) -> Option<&Instrument> {
         self.by_symbol.get(symbol)
     }
 
-    /// The venue-neutral name of what the venue calls `venue_symbol`.
+    /// The exchange-neutral name of what the exchange calls `exchange_symbol`.
     #[must_use]
-    pub fn symbol_of(&self, venue_symbol: &str) -> Option<&Symbol> {
-        self.by_venue_symbol.get(venue_symbol)
+    pub fn symbol_of(&self, exchange_symbol: &str) -> Option<&Symbol> {
+        self.by_exchange_symbol.get(exchange_symbol)
     }
 
     /// The instruments with these names, in their order.
@@ -99,14 +99,14 @@ impl FromIterator<Instrument> for Instruments {
         for instrument in listed {
             let is_taken = instruments.by_symbol.contains_key(&instrument.symbol)
                 || instruments
-                    .by_venue_symbol
-                    .contains_key(&instrument.venue_symbol);
+                    .by_exchange_symbol
+                    .contains_key(&instrument.exchange_symbol);
             if !is_taken {
                 let symbol = instrument.symbol.clone();
-                let venue_symbol = Arc::clone(&instrument.venue_symbol);
+                let exchange_symbol = Arc::clone(&instrument.exchange_symbol);
                 instruments
-                    .by_venue_symbol
-                    .insert(venue_symbol, symbol.clone());
+                    .by_exchange_symbol
+                    .insert(exchange_symbol, symbol.clone());
                 instruments.by_symbol.insert(symbol, instrument);
             }
         }
@@ -114,7 +114,7 @@ impl FromIterator<Instrument> for Instruments {
     }
 }
 
-/// A symbol that the venue does not list, or does not trade at present.
+/// A symbol that the exchange does not list, or does not trade at present.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct UnknownSymbol {
     symbol: Symbol,
@@ -156,7 +156,7 @@ mod tests {
             ("BTC-USDT", "BTCUSDT2"),
         ]
         .into_iter()
-        .map(|(symbol, venue)| Instrument::new(symbol.parse().unwrap(), venue))
+        .map(|(symbol, exchange)| Instrument::new(symbol.parse().unwrap(), exchange))
         .collect()
     }
 
@@ -164,7 +164,7 @@ mod tests {
     fn instruments_are_found_by_either_name() {
         let listed = listed();
         let btc: Symbol = "BTC-USDT".parse().unwrap();
-        assert_eq!(listed.by_symbol(&btc).unwrap().venue_symbol(), "BTCUSDT");
+        assert_eq!(listed.by_symbol(&btc).unwrap().exchange_symbol(), "BTCUSDT");
         assert_eq!(listed.symbol_of("BTCUSDT"), Some(&btc));
         assert_eq!(listed.symbol_of("BTCUSDT2"), None);
         assert_eq!(listed.len(), 2);

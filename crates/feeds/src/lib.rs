@@ -3,7 +3,7 @@
 //! Layer 5: this crate knows the traits of [`transport`] and nothing of proxies or sockets. What it
 //! is given decides which way every request and every stream goes.
 //!
-//! - An [`Exchange`] is the codec of a venue: it makes requests and reads messages, without any
+//! - An [`Exchange`] is the codec of an exchange: it makes requests and reads messages, without any
 //!   input, output or clock. [`Binance`] and [`Backpack`] are two; a third is one file.
 //! - A [`Feed`] runs a codec over an [`HttpTransport`](transport::HttpTransport) and a
 //!   [`WsDialer`](transport::WsDialer) and delivers [`FeedEvent`]s: data, and what one must know to
@@ -15,7 +15,7 @@
 //! since 1970, UTC.
 //!
 //! ```
-//! use feeds::{Binance, Exchange, Side, VenueMessage};
+//! use feeds::{Binance, Exchange, Side, ExchangeMessage};
 //!
 //! let binance = Binance::default();
 //! let instruments = binance.parse_metadata(
@@ -24,7 +24,7 @@
 //! let text = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT",
 //!     "t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
 //!
-//! let VenueMessage::Trade(trade) = binance.decode(text, &instruments, 1_723_161_255_400_000_000)? else {
+//! let ExchangeMessage::Trade(trade) = binance.decode(text, &instruments, 1_723_161_255_400_000_000)? else {
 //!     unreachable!("the message is a trade");
 //! };
 //! assert_eq!(trade.symbol.as_str(), "BTC-USDT");
@@ -48,7 +48,7 @@ mod sync;
 pub use book::OrderBook;
 pub use channel::{Channel, UnknownChannel};
 pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
-pub use exchange::{Backpack, Binance, Exchange, InvalidUrl, Malformed, VenueMessage};
+pub use exchange::{Backpack, Binance, Exchange, ExchangeMessage, InvalidUrl, Malformed};
 pub use feed::Feed;
 pub use instruments::{Instrument, Instruments, UnknownSymbol};
 pub use level::Level;

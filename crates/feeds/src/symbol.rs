@@ -1,4 +1,4 @@
-//! The venue-neutral name of what is traded.
+//! The exchange-neutral name of what is traded.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-/// A venue-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
+/// An exchange-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
 ///
-/// Cheap to clone. Case matters, because venues list names such as `kPEPE`.
+/// Cheap to clone. Case matters, because exchanges list names such as `kPEPE`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Symbol(Arc<str>);
 

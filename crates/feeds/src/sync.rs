@@ -10,7 +10,7 @@ use crate::symbol::Symbol;
 /// that would have needed them is then too old and fetched again.
 const MAX_BUFFERED: usize = 2048;
 
-/// Keeps the order book of one symbol in step with its venue, without any input or output.
+/// Keeps the order book of one symbol in step with its exchange, without any input or output.
 ///
 /// Feed it with [`update`](Self::update) and [`snapshot`](Self::snapshot), and after each do what
 /// [`next_action`](Self::next_action) says until it says nothing more. What it emits is a

@@ -74,7 +74,7 @@ fn known<'a>(
     let loaded = configuration.proxies();
     let mut feeds = configuration.feeds().iter();
     let feed = feeds.find(|feed| feed.id == *exchange);
-    if let Some(address) = feed.and_then(|feed| feed.venue.address(transport)) {
+    if let Some(address) = feed.and_then(|feed| feed.exchange.address(transport)) {
         return Row::of_feed(loaded, exchange, transport, &address);
     }
     let row = Row::of_exchange(loaded, exchange, transport);

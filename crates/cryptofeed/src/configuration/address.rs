@@ -6,7 +6,7 @@ use feeds::Exchange;
 use proxy_config::{Destination, Transport};
 use transport::{Hop, Target};
 
-/// The address of a venue's REST or WebSocket.
+/// The address of an exchange's REST or WebSocket.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     target: Target,
@@ -14,18 +14,18 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// That of the requests that `venue` makes.
-    pub(super) fn of(venue: &dyn Exchange, transport: Transport) -> Option<Self> {
+    /// That of the requests that `exchange` makes.
+    pub(super) fn of(exchange: &dyn Exchange, transport: Transport) -> Option<Self> {
         match transport {
             Transport::Http => {
-                let request = venue.metadata_request().ok()?;
+                let request = exchange.metadata_request().ok()?;
                 Some(Self {
                     target: Target::from_http_uri(request.uri()).ok()?,
                     is_tls: request.uri().scheme_str() == Some("https"),
                 })
             }
             Transport::WebSocket => {
-                let request = venue.stream_request(&[], &Default::default()).ok()?;
+                let request = exchange.stream_request(&[], &Default::default()).ok()?;
                 Some(Self {
                     target: request.target().clone(),
                     is_tls: request.is_secure(),

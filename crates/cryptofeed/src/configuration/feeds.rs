@@ -12,7 +12,7 @@ use super::keys::{Key, names, table};
 
 pub(super) const SECTION: &str = "feeds";
 
-/// Stands in for the other address of a venue while one is looked at.
+/// Stands in for the other address of an exchange while one is looked at.
 const ANY_REST: &str = "https://localhost";
 const ANY_WS: &str = "wss://localhost";
 
@@ -20,19 +20,19 @@ const ANY_WS: &str = "wss://localhost";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredFeed {
     pub(crate) id: ExchangeId,
-    pub(crate) venue: Venue,
+    pub(crate) exchange: KnownExchange,
     pub(crate) subscription: Subscription,
 }
 
-/// A venue that there is a codec for, at the addresses to use.
+/// An exchange that there is a codec for, at the addresses to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Venue {
+pub(crate) enum KnownExchange {
     Binance(Binance),
     Backpack(Backpack),
 }
 
-impl Venue {
-    /// The name that the venue's events have.
+impl KnownExchange {
+    /// The name that the exchange's events have.
     pub(crate) fn name(&self) -> &'static str {
         self.codec().id()
     }
@@ -42,11 +42,11 @@ impl Venue {
         Address::of(self.codec(), transport)
     }
 
-    /// What the venue speaks.
+    /// What the exchange speaks.
     pub(crate) fn codec(&self) -> &dyn Exchange {
         match self {
-            Self::Binance(venue) => venue,
-            Self::Backpack(venue) => venue,
+            Self::Binance(exchange) => exchange,
+            Self::Backpack(exchange) => exchange,
         }
     }
 }
@@ -56,9 +56,9 @@ impl ConfiguredFeed {
     pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>) -> Feed {
         let scope = injector.exchange(self.id);
         let (http, ws) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
-        match self.venue {
-            Venue::Binance(venue) => Feed::new(venue, self.subscription, http, ws),
-            Venue::Backpack(venue) => Feed::new(venue, self.subscription, http, ws),
+        match self.exchange {
+            KnownExchange::Binance(exchange) => Feed::new(exchange, self.subscription, http, ws),
+            KnownExchange::Backpack(exchange) => Feed::new(exchange, self.subscription, http, ws),
         }
     }
 }
@@ -109,14 +109,14 @@ pub(super) fn schema() -> Value {
 }
 
 pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
-    let venues = section.table(&names(&VENUES))?;
+    let exchanges = section.table(&names(&VENUES))?;
     let feeds = [
-        venues
+        exchanges
             .field("binance")
-            .map(|node| feed(&node, "binance", Binance::new, Venue::Binance)),
-        venues
+            .map(|node| feed(&node, "binance", Binance::new, KnownExchange::Binance)),
+        exchanges
             .field("backpack")
-            .map(|node| feed(&node, "backpack", Backpack::new, Venue::Backpack)),
+            .map(|node| feed(&node, "backpack", Backpack::new, KnownExchange::Backpack)),
     ];
     feeds.into_iter().flatten().collect()
 }
@@ -143,7 +143,7 @@ fn feed<V: Default>(
     node: &Node<'_>,
     name: &str,
     new: fn(&str, &str) -> Result<V, InvalidUrl>,
-    wrap: fn(V) -> Venue,
+    wrap: fn(V) -> KnownExchange,
 ) -> Option<ConfiguredFeed> {
     let fields = node.table(&names(&FEED))?;
     let symbols = fields.required("symbols").and_then(|node| {
@@ -156,7 +156,7 @@ fn feed<V: Default>(
         }),
         None => Some(Channel::ALL.to_vec()),
     };
-    let venue = venue(&fields, node, new);
+    let exchange = at_addresses(&fields, node, new);
     let id = ExchangeId::new(name)
         .map_err(|error| node.report(error))
         .ok();
@@ -165,14 +165,14 @@ fn feed<V: Default>(
         .ok();
     Some(ConfiguredFeed {
         id: id?,
-        venue: wrap(venue?),
+        exchange: wrap(exchange?),
         subscription: subscription?,
     })
 }
 
-/// The venue at its usual addresses, or at two others: its REST and the streams of somebody else
+/// The exchange at its usual addresses, or at two others: its REST and the streams of somebody else
 /// would make one book of two markets.
-fn venue<V: Default>(
+fn at_addresses<V: Default>(
     fields: &Table<'_>,
     node: &Node<'_>,
     new: fn(&str, &str) -> Result<V, InvalidUrl>,

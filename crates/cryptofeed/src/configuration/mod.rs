@@ -23,7 +23,7 @@ use self::complete::is_complete;
 use self::tls::Authorities;
 
 pub(crate) use self::address::Address;
-pub(crate) use self::feeds::{ConfiguredFeed, Venue};
+pub(crate) use self::feeds::{ConfiguredFeed, KnownExchange};
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;

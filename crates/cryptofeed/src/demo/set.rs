@@ -9,7 +9,7 @@ use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
 use transport::BoxError;
 use transport_tls::TlsTrust;
 
-use crate::configuration::{ConfiguredFeed, Venue};
+use crate::configuration::{ConfiguredFeed, KnownExchange};
 use crate::failure::Failure;
 use crate::stage::{self, Exchanges, Login, Ports, Proxy};
 
@@ -105,18 +105,18 @@ impl Set {
         let binance = Binance::new(&binance.rest_url(), &binance.ws_url())?;
         let backpack = Backpack::new(&backpack.rest_url(), &backpack.ws_url())?;
         Ok(vec![
-            feed(Venue::Binance(binance), ["BTC-USDT", "ETH-USDT"])?,
-            feed(Venue::Backpack(backpack), ["SOL-USDC", "BTC-USDC"])?,
+            feed(KnownExchange::Binance(binance), ["BTC-USDT", "ETH-USDT"])?,
+            feed(KnownExchange::Backpack(backpack), ["SOL-USDC", "BTC-USDC"])?,
         ])
     }
 }
 
-fn feed(venue: Venue, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
+fn feed(exchange: KnownExchange, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
     let [first, second] = symbols.map(Symbol::parse);
     Ok(ConfiguredFeed {
-        id: ExchangeId::new(venue.name())?,
+        id: ExchangeId::new(exchange.name())?,
         subscription: Subscription::new([first?, second?], Channel::ALL)?,
-        venue,
+        exchange,
     })
 }
 

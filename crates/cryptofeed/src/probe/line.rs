@@ -45,8 +45,8 @@ impl Line {
         let scope = injector.exchange(feed.id.clone());
         let mut lines = Vec::new();
         for transport in TRANSPORTS {
-            let address = feed.venue.address(transport);
-            let question = Question::of(feed.venue.codec(), transport);
+            let address = feed.exchange.address(transport);
+            let question = Question::of(feed.exchange.codec(), transport);
             let Some((address, question)) = address.zip(question) else {
                 let doing = format!("probe the {transport} of {}", feed.id);
                 return Err(Failure::runtime(doing, "its address makes no uri"));

@@ -15,18 +15,18 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// The cheapest there is for `venue`; `None` if its address makes no URI.
-    pub(super) fn of(venue: &dyn Exchange, transport: Transport) -> Option<Self> {
+    /// The cheapest there is for `exchange`; `None` if its address makes no URI.
+    pub(super) fn of(exchange: &dyn Exchange, transport: Transport) -> Option<Self> {
         match transport {
-            Transport::Http => ping(venue).map(Self::Rest),
-            Transport::WebSocket => idle_stream(venue).map(Self::Stream),
+            Transport::Http => ping(exchange).map(Self::Rest),
+            Transport::WebSocket => idle_stream(exchange).map(Self::Stream),
         }
     }
 }
 
-/// Each venue has its ping beside its list of instruments.
-fn ping(venue: &dyn Exchange) -> Option<Request<Bytes>> {
-    let mut request = venue.metadata_request().ok()?;
+/// Each exchange has its ping beside its list of instruments.
+fn ping(exchange: &dyn Exchange) -> Option<Request<Bytes>> {
+    let mut request = exchange.metadata_request().ok()?;
     let (folder, _list) = request.uri().path().rsplit_once('/')?;
     let path = format!("{folder}/ping");
     *request.uri_mut() = with_path(request.uri(), &path)?;
@@ -34,8 +34,8 @@ fn ping(venue: &dyn Exchange) -> Option<Request<Bytes>> {
 }
 
 /// A WebSocket on which nothing is subscribed to.
-fn idle_stream(venue: &dyn Exchange) -> Option<WsRequest> {
-    let mut request = venue.stream_request(&[], &BTreeSet::new()).ok()?;
+fn idle_stream(exchange: &dyn Exchange) -> Option<WsRequest> {
+    let mut request = exchange.stream_request(&[], &BTreeSet::new()).ok()?;
     let uri = with_path(request.uri(), request.uri().path())?;
     request.set_uri(uri).ok()?;
     Some(request)
@@ -54,9 +54,9 @@ mod tests {
 
     use super::*;
 
-    fn uris(venue: &dyn Exchange) -> [String; 2] {
+    fn uris(exchange: &dyn Exchange) -> [String; 2] {
         crate::configuration::TRANSPORTS.map(|transport| {
-            match Question::of(venue, transport).unwrap() {
+            match Question::of(exchange, transport).unwrap() {
                 Question::Rest(request) => request.uri().to_string(),
                 Question::Stream(request) => {
                     assert!(request.first_messages.is_empty());

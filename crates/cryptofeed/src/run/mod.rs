@@ -78,7 +78,7 @@ impl Run {
             .and_then(|duration| Instant::now().checked_add(duration));
         let tallies = feeds
             .iter()
-            .map(|feed| (feed.venue.name(), Tally::default()));
+            .map(|feed| (feed.exchange.name(), Tally::default()));
         let mut writer = Writer {
             tallies: tallies.collect(),
             streams: Streams::start(&start.injector, feeds.to_vec()),

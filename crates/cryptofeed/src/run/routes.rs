@@ -17,7 +17,7 @@ impl Routes {
     pub(super) fn of(feeds: &[ConfiguredFeed]) -> Self {
         let routes = feeds.iter().flat_map(|feed| {
             TRANSPORTS.into_iter().filter_map(|transport| {
-                let address = feed.venue.address(transport)?;
+                let address = feed.exchange.address(transport)?;
                 Some((feed.id.clone(), transport, address))
             })
         });

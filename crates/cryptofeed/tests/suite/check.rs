@@ -235,7 +235,7 @@ tls: {ca_file: missing.pem, ca_path: certs}
 }
 
 #[test]
-fn the_addresses_of_a_venue_are_replaced_together_or_not_at_all() {
+fn the_addresses_of_a_exchange_are_replaced_together_or_not_at_all() {
     let variables = [
         ("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USDT"),
         ("CRYPTOFEED_FEEDS_BINANCE__REST_URL", "https://localhost:1"),

@@ -12,7 +12,7 @@ use transport::{Message, WsRequest};
 use super::base_url::{BaseUrl, Purpose, escaped};
 use super::dialect::{self, Dialect};
 use super::wire::{MICROS, Text};
-use super::{Exchange, InvalidUrl, Malformed, VenueMessage};
+use super::{Exchange, ExchangeMessage, InvalidUrl, Malformed};
 use crate::channel::Channel;
 use crate::event::L2Snapshot;
 use crate::instruments::{Instrument, Instruments};
@@ -25,10 +25,10 @@ const SNAPSHOT_LEVELS: u16 = 1000;
 const STREAMS_PER_MESSAGE: usize = 64;
 
 /// Backpack: `SOL_USDC` is `SOL-USDC`, its perpetual future `SOL-USDC-PERP`; only markets whose
-/// book is `Open` are listed. The spelling of other kinds of markets is the venue's, with `-` for
+/// book is `Open` are listed. The spelling of other kinds of markets is the exchange's, with `-` for
 /// `_`.
 ///
-/// The venue does not acknowledge a subscription, and says nothing at all on one to a market that
+/// The exchange does not acknowledge a subscription, and says nothing at all on one to a market that
 /// it does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backpack {
@@ -92,7 +92,7 @@ impl Exchange for Backpack {
         let streams: Vec<_> = instruments
             .iter()
             .flat_map(|instrument| {
-                let symbol = instrument.venue_symbol();
+                let symbol = instrument.exchange_symbol();
                 let name = move |channel: &Channel| format!("{}.{symbol}", stream(*channel));
                 channels.iter().map(name)
             })
@@ -107,7 +107,7 @@ impl Exchange for Backpack {
     }
 
     fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
-        let symbol = escaped(instrument.venue_symbol());
+        let symbol = escaped(instrument.exchange_symbol());
         let path = format_args!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
         self.rest.get(path)
     }
@@ -126,7 +126,7 @@ impl Exchange for Backpack {
         text: &str,
         instruments: &Instruments,
         received_ns: i64,
-    ) -> Result<VenueMessage, Malformed> {
+    ) -> Result<ExchangeMessage, Malformed> {
         Dialect::<MICROS> {
             exchange: self.id(),
             kind_of,

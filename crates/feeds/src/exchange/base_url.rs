@@ -1,4 +1,4 @@
-//! The root of a venue's addresses.
+//! The root of an exchange's addresses.
 
 use std::fmt;
 

@@ -11,7 +11,7 @@ use transport::WsRequest;
 use super::base_url::{BaseUrl, Purpose, escaped};
 use super::dialect::{self, Dialect};
 use super::wire::{MILLIS, Text};
-use super::{Exchange, InvalidUrl, Malformed, VenueMessage};
+use super::{Exchange, ExchangeMessage, InvalidUrl, Malformed};
 use crate::channel::Channel;
 use crate::event::L2Snapshot;
 use crate::instruments::{Instrument, Instruments};
@@ -88,7 +88,7 @@ impl Exchange for Binance {
         let streams: Vec<_> = instruments
             .iter()
             .flat_map(|instrument| {
-                let symbol = instrument.venue_symbol().to_lowercase();
+                let symbol = instrument.exchange_symbol().to_lowercase();
                 let symbol = escaped(&symbol).to_string();
                 let name = move |channel: &Channel| format!("{symbol}@{}", stream(*channel));
                 channels.iter().map(name)
@@ -99,7 +99,7 @@ impl Exchange for Binance {
     }
 
     fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
-        let symbol = escaped(instrument.venue_symbol());
+        let symbol = escaped(instrument.exchange_symbol());
         let path = format_args!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
         self.rest.get(path)
     }
@@ -118,7 +118,7 @@ impl Exchange for Binance {
         text: &str,
         instruments: &Instruments,
         received_ns: i64,
-    ) -> Result<VenueMessage, Malformed> {
+    ) -> Result<ExchangeMessage, Malformed> {
         Dialect::<MILLIS> {
             exchange: self.id(),
             kind_of,

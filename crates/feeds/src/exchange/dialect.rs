@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::levels::{compact_levels, levels};
 use super::plain_number::plain_integer;
 use super::wire::{Exact, Id, Text, Time};
-use super::{Malformed, VenueMessage};
+use super::{ExchangeMessage, Malformed};
 use crate::event::{L2Delta, L2Snapshot, Side, Ticker, Trade};
 use crate::instruments::Instruments;
 use crate::level::Level;
@@ -30,7 +30,7 @@ pub(super) fn parse_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Ma
     parse(json.map_err(|error| Malformed::new(error.to_string()))?)
 }
 
-/// Reads messages of one venue, whose times are in units of `UNIT` nanoseconds.
+/// Reads messages of one exchange, whose times are in units of `UNIT` nanoseconds.
 #[derive(Debug)]
 pub(super) struct Dialect<'a, const UNIT: i64> {
     pub(super) exchange: &'static str,
@@ -42,7 +42,7 @@ pub(super) struct Dialect<'a, const UNIT: i64> {
 
 impl<const UNIT: i64> Dialect<'_, UNIT> {
     /// Reads one text message.
-    pub(super) fn decode(&self, text: &str) -> Result<VenueMessage, Malformed> {
+    pub(super) fn decode(&self, text: &str) -> Result<ExchangeMessage, Malformed> {
         if let Some(message) = self.usual(text) {
             return Ok(message);
         }
@@ -65,7 +65,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
                 msg: Some(msg),
                 ..
             } => Ok(Refusal { code, msg }.into()),
-            Frame { result, .. } if result.0 => Ok(VenueMessage::Acknowledged),
+            Frame { result, .. } if result.0 => Ok(ExchangeMessage::Acknowledged),
             Frame {
                 stream: Some(_), ..
             } => Err(Malformed::new("stream without data")),
@@ -81,7 +81,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
     /// Reads data in an envelope without spaces, with the stream first: nearly every message there
     /// is. The envelope is cut off instead of read. `None` leaves it to the general reader, be it
     /// another kind of message or a malformed one.
-    fn usual(&self, text: &str) -> Option<VenueMessage> {
+    fn usual(&self, text: &str) -> Option<ExchangeMessage> {
         let (stream, data) = text
             .strip_prefix(r#"{"stream":""#)?
             .split_once(r#"","data":{"#)?;
@@ -99,7 +99,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         message.ok()
     }
 
-    fn event(&self, kind: &str, json: &str) -> Result<VenueMessage, Malformed> {
+    fn event(&self, kind: &str, json: &str) -> Result<ExchangeMessage, Malformed> {
         if !is_object(json) {
             return Ok(unknown(kind));
         }
@@ -107,7 +107,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             "trade" => self.trade(json),
             "bookTicker" => self.ticker(json),
             "depth" | "depthUpdate" => self.depth(json),
-            "serverShutdown" => Ok(VenueMessage::ShutdownAnnounced),
+            "serverShutdown" => Ok(ExchangeMessage::ShutdownAnnounced),
             _ => Ok(unknown(kind)),
         };
         message.or_else(|malformed| match parse(json) {
@@ -117,12 +117,12 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         })
     }
 
-    fn trade(&self, json: &str) -> Result<VenueMessage, Malformed> {
+    fn trade(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
         let event: TradeEvent<'_, UNIT> = parse(json)?;
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
             return Ok(unlisted("trade", &event.symbol));
         };
-        Ok(VenueMessage::Trade(Trade {
+        Ok(ExchangeMessage::Trade(Trade {
             exchange: self.exchange,
             symbol: symbol.clone(),
             id: event.id.0,
@@ -138,12 +138,12 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         }))
     }
 
-    fn ticker(&self, json: &str) -> Result<VenueMessage, Malformed> {
+    fn ticker(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
         let event: TickerEvent<'_, UNIT> = parse(json)?;
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
             return Ok(unlisted("bookTicker", &event.symbol));
         };
-        Ok(VenueMessage::Ticker(Ticker {
+        Ok(ExchangeMessage::Ticker(Ticker {
             exchange: self.exchange,
             symbol: symbol.clone(),
             bid: event.bid.map(|Exact(bid)| bid),
@@ -156,7 +156,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         }))
     }
 
-    fn depth(&self, json: &str) -> Result<VenueMessage, Malformed> {
+    fn depth(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
         let event = match DepthEvent::<UNIT>::as_binance_writes(json) {
             Some(event) => event,
             None => parse(json)?,
@@ -170,7 +170,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
                 "first id {first_id} after last id {last_id}"
             )));
         }
-        Ok(VenueMessage::Depth(L2Delta {
+        Ok(ExchangeMessage::Depth(L2Delta {
             exchange: self.exchange,
             symbol: symbol.clone(),
             first_id,
@@ -210,7 +210,7 @@ pub(super) fn parse_snapshot<const UNIT: i64>(
     })
 }
 
-/// Serde takes an array for a struct, too; no venue does.
+/// Serde takes an array for a struct, too; no exchange does.
 fn is_object(json: &str) -> bool {
     json.trim_start().starts_with('{')
 }
@@ -226,15 +226,15 @@ fn is_known(event_type: &str) -> bool {
     matches!(event_type, "trade" | "bookTicker" | "depth" | "depthUpdate")
 }
 
-fn unknown(kind: &str) -> VenueMessage {
-    VenueMessage::Unknown {
+fn unknown(kind: &str) -> ExchangeMessage {
+    ExchangeMessage::Unknown {
         kind: kind.to_owned(),
     }
 }
 
-fn unlisted(kind: &str, venue_symbol: &str) -> VenueMessage {
-    VenueMessage::Unknown {
-        kind: format!("{kind} of {venue_symbol}"),
+fn unlisted(kind: &str, exchange_symbol: &str) -> ExchangeMessage {
+    ExchangeMessage::Unknown {
+        kind: format!("{kind} of {exchange_symbol}"),
     }
 }
 
@@ -272,7 +272,7 @@ struct Refusal<'a> {
     msg: Text<'a>,
 }
 
-impl From<Refusal<'_>> for VenueMessage {
+impl From<Refusal<'_>> for ExchangeMessage {
     fn from(refusal: Refusal<'_>) -> Self {
         Self::Rejected {
             code: refusal.code,

@@ -1,6 +1,6 @@
-//! Lists of `[price, size]`, the bulk of what a venue sends.
+//! Lists of `[price, size]`, the bulk of what an exchange sends.
 //!
-//! A venue writes them without any space: `[["61737.63","0.5"],["61730.17","0"]]`. That form is
+//! An exchange writes them without any space: `[["61737.63","0.5"],["61730.17","0"]]`. That form is
 //! read by hand, at half the cost of a general reader; whatever differs from it in the slightest is
 //! left to serde, so both understand the same lists.
 

@@ -1,4 +1,4 @@
-//! What a venue speaks, without any input, output or clock.
+//! What an exchange speaks, without any input, output or clock.
 
 mod backpack;
 mod base_url;
@@ -25,11 +25,11 @@ use crate::event::{L2Delta, L2Snapshot, Ticker, Trade};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
-/// The codec of a venue: what to ask, and what the answers mean.
+/// The codec of an exchange: what to ask, and what the answers mean.
 ///
 /// It does no input or output and looks at no clock; a [`Feed`](crate::Feed) does that for it.
 pub trait Exchange: fmt::Debug + Send + Sync {
-    /// The venue's name in lower case: `binance`.
+    /// The exchange's name in lower case: `binance`.
     fn id(&self) -> &'static str;
 
     /// How many streams one WebSocket connection may carry: one per symbol and channel.
@@ -81,34 +81,34 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Malformed`] if it cannot be understood. A well-formed message of an unknown kind, or about
-    /// something that is not among `instruments`, is a [`VenueMessage::Unknown`].
+    /// something that is not among `instruments`, is an [`ExchangeMessage::Unknown`].
     fn decode(
         &self,
         text: &str,
         instruments: &Instruments,
         received_ns: i64,
-    ) -> Result<VenueMessage, Malformed>;
+    ) -> Result<ExchangeMessage, Malformed>;
 }
 
-/// One message of a venue's WebSocket.
+/// One message of an exchange's WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum VenueMessage {
+pub enum ExchangeMessage {
     /// A trade.
     Trade(Trade),
     /// The best bid and ask.
     Ticker(Ticker),
     /// Changes of a book.
     Depth(L2Delta),
-    /// The venue did what it was asked.
+    /// The exchange did what it was asked.
     Acknowledged,
-    /// The venue declined what it was asked. The connection stays usable.
+    /// The exchange declined what it was asked. The connection stays usable.
     Rejected {
-        /// The venue's error code.
+        /// The exchange's error code.
         code: i64,
-        /// The venue's words.
+        /// The exchange's words.
         message: String,
     },
-    /// The venue is about to close the connection.
+    /// The exchange is about to close the connection.
     ShutdownAnnounced,
     /// A well-formed message that is of no use here.
     Unknown {

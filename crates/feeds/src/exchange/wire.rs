@@ -1,4 +1,4 @@
-//! Values as they stand in the venues' JSON: numbers that must stay exact, and text that is
+//! Values as they stand in the exchanges' JSON: numbers that must stay exact, and text that is
 //! borrowed from the message where it can be.
 
 use std::borrow::Cow;

@@ -44,7 +44,7 @@ impl Backoff {
         }
         self.attempt = self.attempt.saturating_add(1);
         let delay = match failure.pace {
-            // Only once: a venue that keeps announcing its end shall not be dialed in a loop.
+            // Only once: an exchange that keeps announcing its end shall not be dialed in a loop.
             Pace::AtOnce if self.attempt == 1 => Duration::ZERO,
             Pace::Rerouted => Duration::ZERO,
             Pace::AtOnce | Pace::Growing => self.growing(),

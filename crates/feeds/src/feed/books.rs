@@ -27,7 +27,7 @@ pub(super) struct Fetched {
     outcome: Result<L2Snapshot, Failure>,
 }
 
-/// Keeps the books of several symbols in step with their venue.
+/// Keeps the books of several symbols in step with their exchange.
 pub(super) struct Books {
     exchange: Arc<dyn Exchange>,
     rest: Arc<Rest>,

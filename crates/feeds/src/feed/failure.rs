@@ -22,7 +22,7 @@ pub(super) struct Failure {
 /// How soon to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// Now: nothing failed; the venue wants another connection.
+    /// Now: nothing failed; the exchange wants another connection.
     AtOnce,
     /// Now, and whatever failed before is forgotten: there is another route.
     Rerouted,

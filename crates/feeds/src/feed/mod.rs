@@ -33,7 +33,7 @@ use crate::subscription::Subscription;
 /// How long a connection or a book must last for what failed before it to be forgotten.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
-/// The market data of one venue: what is subscribed to, and the transports to use.
+/// The market data of one exchange: what is subscribed to, and the transports to use.
 ///
 /// Everything goes through the two transports: the list of instruments and the snapshots of books
 /// through the one, the streams through the other. For every connection and every reconnect the
@@ -65,7 +65,7 @@ impl Feed {
     }
 
     /// The same feed, with another limit for how long a connection may be silent, without even a
-    /// ping, until it counts as lost. The default is the venue's
+    /// ping, until it counts as lost. The default is the exchange's
     /// [`silence_limit`](Exchange::silence_limit).
     #[must_use]
     pub fn with_silence_limit(mut self, limit: Duration) -> Self {
@@ -75,16 +75,16 @@ impl Feed {
 
     /// Streams into `events` until the receiver is dropped, or this future is.
     ///
-    /// Whatever fails is tried again, with a growing delay, and told as an event; venues that close
+    /// Whatever fails is tried again, with a growing delay, and told as an event; exchanges that close
     /// connections from time to time are no reason to end. A subscription of more streams than one
     /// connection may carry is spread over several.
     ///
     /// Memory is bounded: a subscriber that is behind holds up the reading of the socket, and so
-    /// the venue. One that is behind for too long is disconnected by the venue, which shows as an
+    /// the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
     /// event, as does the new beginning after it.
     ///
     /// # Errors
-    /// [`UnknownSymbol`] if something is subscribed to that the venue does not list as trading when
+    /// [`UnknownSymbol`] if something is subscribed to that the exchange does not list as trading when
     /// the feed starts. Nothing has been streamed then.
     pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), UnknownSymbol> {
         let sender = EventSender::new(events.clone());

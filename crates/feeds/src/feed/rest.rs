@@ -1,4 +1,4 @@
-//! REST requests of one feed: a few at a time, and none while the venue wants a pause.
+//! REST requests of one feed: a few at a time, and none while the exchange wants a pause.
 
 use std::iter;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +25,7 @@ pub(super) struct Rest {
     pause: Mutex<Option<Pause>>,
 }
 
-/// No requests before its end: the venue has asked for that, on the route that applied then.
+/// No requests before its end: the exchange has asked for that, on the route that applied then.
 struct Pause {
     until: Instant,
     /// Those since it was asked for.
@@ -54,7 +54,7 @@ impl Rest {
     /// without the secrets of the way that the answer came.
     ///
     /// A refusal with `Retry-After` (RFC 9110, section 10.2.3) holds back every later request: the
-    /// venues count per address, not per resource. Another route has another address.
+    /// exchanges count per address, not per resource. Another route has another address.
     pub(super) async fn fetch<T>(
         &self,
         request: Request<Bytes>,

@@ -17,7 +17,7 @@ use super::failure::{Failure, Pace};
 use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::{FeedEvent, Trade};
-use crate::exchange::{Exchange, Malformed, VenueMessage};
+use crate::exchange::{Exchange, ExchangeMessage, Malformed};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -98,13 +98,13 @@ impl Session {
         let mut silence = pin!(sleep(self.silence_limit));
         loop {
             tokio::select! {
-                // In this order, a venue that is busy cannot starve the few snapshots, and what it
+                // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
                 biased;
                 Some(fetched) = self.books.next() => {
                     let began_at = Instant::now();
                     self.books.fetched(fetched).await?;
-                    // Time in which nobody read is not the venue's silence.
+                    // Time in which nobody read is not the exchange's silence.
                     heard_at += began_at.elapsed();
                 }
                 message = socket.next() => {
@@ -145,37 +145,38 @@ impl Session {
         };
         let received_ns = now_ns();
         let decoded = self.decode(&message, received_ns);
-        if let Ok(VenueMessage::Trade(_) | VenueMessage::Ticker(_) | VenueMessage::Depth(_)) =
-            decoded
+        if let Ok(
+            ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_) | ExchangeMessage::Depth(_),
+        ) = decoded
         {
             self.note_data(opened_at);
         }
         let exchange = self.exchange.id();
         let event = match decoded {
-            Ok(VenueMessage::Depth(delta)) => {
+            Ok(ExchangeMessage::Depth(delta)) => {
                 self.books.update(delta).await?;
                 return Ok(None);
             }
-            Ok(VenueMessage::Trade(trade)) if self.is_repeated(&trade) => return Ok(None),
-            Ok(VenueMessage::Trade(trade)) => FeedEvent::Trade(trade),
-            Ok(VenueMessage::Ticker(ticker)) => FeedEvent::Ticker(ticker),
-            Ok(VenueMessage::Acknowledged) => return Ok(None),
-            Ok(VenueMessage::ShutdownAnnounced) => {
+            Ok(ExchangeMessage::Trade(trade)) if self.is_repeated(&trade) => return Ok(None),
+            Ok(ExchangeMessage::Trade(trade)) => FeedEvent::Trade(trade),
+            Ok(ExchangeMessage::Ticker(ticker)) => FeedEvent::Ticker(ticker),
+            Ok(ExchangeMessage::Acknowledged) => return Ok(None),
+            Ok(ExchangeMessage::ShutdownAnnounced) => {
                 let announced = FeedEvent::ShutdownAnnounced {
                     exchange,
                     received_ns,
                 };
                 self.events.send(announced).await?;
-                let end = Failure::new("the venue announced a shutdown").with_pace(Pace::AtOnce);
+                let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
-            Ok(VenueMessage::Rejected { code, message }) => FeedEvent::Rejected {
+            Ok(ExchangeMessage::Rejected { code, message }) => FeedEvent::Rejected {
                 exchange,
                 code,
                 message: secrets.seal_text(message),
                 received_ns,
             },
-            Ok(VenueMessage::Unknown { kind }) => FeedEvent::Unknown {
+            Ok(ExchangeMessage::Unknown { kind }) => FeedEvent::Unknown {
                 exchange,
                 kind: secrets.seal_text(kind),
                 excerpt: excerpt(&message, secrets),
@@ -192,7 +193,7 @@ impl Session {
         Ok(None)
     }
 
-    fn decode(&self, message: &Message, received_ns: i64) -> Result<VenueMessage, Malformed> {
+    fn decode(&self, message: &Message, received_ns: i64) -> Result<ExchangeMessage, Malformed> {
         let Message::Text(_) = message else {
             return Err(Malformed::new("binary, not text"));
         };
@@ -222,12 +223,12 @@ impl Session {
 
 fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
     Failure::new(match frame {
-        Some((code, reason)) if reason.is_empty() => format!("closed by the venue: {code}"),
+        Some((code, reason)) if reason.is_empty() => format!("closed by the exchange: {code}"),
         Some((code, reason)) => {
             let reason = secrets.quote(reason.as_bytes());
-            format!("closed by the venue: {code} {reason}")
+            format!("closed by the exchange: {code} {reason}")
         }
-        None => "closed by the venue without a code".to_owned(),
+        None => "closed by the exchange without a code".to_owned(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feeds::{Backpack, Channel, Exchange, Instrument, Side, VenueMessage};
+use feeds::{Backpack, Channel, Exchange, ExchangeMessage, Instrument, Side};
 use transport::Message;
 
 use crate::fixtures::{self, counts, level, lines, outcome, read, symbol, tally};
@@ -67,7 +67,7 @@ fn values_are_taken_over_exactly_whatever_the_order_of_keys() {
     let recorded = lines("backpack/ws_misc_real.jsonl");
     let decode = |index: usize| Backpack::default().decode(&recorded[index], &listed, 42);
 
-    let Ok(VenueMessage::Depth(delta)) = decode(0) else {
+    let Ok(ExchangeMessage::Depth(delta)) = decode(0) else {
         panic!("not a depth event");
     };
     assert_eq!(
@@ -83,7 +83,7 @@ fn values_are_taken_over_exactly_whatever_the_order_of_keys() {
         "the engine's time"
     );
 
-    let Ok(VenueMessage::Trade(trade)) = decode(3) else {
+    let Ok(ExchangeMessage::Trade(trade)) = decode(3) else {
         panic!("not a trade");
     };
     assert_eq!((trade.id, trade.side), (99_419_870, Side::Buy));
@@ -93,7 +93,7 @@ fn values_are_taken_over_exactly_whatever_the_order_of_keys() {
 #[test]
 fn a_side_of_the_book_may_be_empty() {
     let text = r#"{"data":{"A":null,"B":"2","E":2,"T":1,"a":null,"b":"18.67","e":"bookTicker","s":"SOL_USDC","u":"7"},"stream":"bookTicker.SOL_USDC"}"#;
-    let Ok(VenueMessage::Ticker(ticker)) =
+    let Ok(ExchangeMessage::Ticker(ticker)) =
         Backpack::default().decode(text, &fixtures::backpack(), 0)
     else {
         panic!("not a ticker");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feeds::{Binance, Channel, Exchange, Side, VenueMessage};
+use feeds::{Binance, Channel, Exchange, ExchangeMessage, Side};
 
 use crate::fixtures::{self, counts, level, lines, outcome, read, symbol, tally};
 
@@ -114,7 +114,7 @@ fn values_are_taken_over_exactly() {
     let recording = lines("binance/ws_combined_btcusdt_ethusdt_10s.jsonl");
     let decode = |index: usize| Binance::default().decode(&recording[index], &listed, 42);
 
-    let Ok(VenueMessage::Depth(delta)) = decode(0) else {
+    let Ok(ExchangeMessage::Depth(delta)) = decode(0) else {
         panic!("not a depth event");
     };
     assert_eq!(
@@ -126,7 +126,7 @@ fn values_are_taken_over_exactly() {
     assert_eq!(delta.timestamp_ns, 1_723_161_255_208_000_000);
     assert_eq!(delta.received_ns, 42);
 
-    let Ok(VenueMessage::Ticker(ticker)) = decode(1) else {
+    let Ok(ExchangeMessage::Ticker(ticker)) = decode(1) else {
         panic!("not a ticker");
     };
     assert_eq!(ticker.symbol, symbol("ETH-USDT"));
@@ -137,7 +137,7 @@ fn values_are_taken_over_exactly() {
         (35_346_513_501, None)
     );
 
-    let Ok(VenueMessage::Trade(trade)) = decode(5) else {
+    let Ok(ExchangeMessage::Trade(trade)) = decode(5) else {
         panic!("not a trade");
     };
     assert_eq!((trade.id, trade.side), (3_735_683_259, Side::Sell));

@@ -82,7 +82,7 @@ async fn a_gap_makes_the_book_invalid_and_brings_a_new_snapshot() {
     let wait = requests[2] - (requests[1] + Duration::from_secs(1));
     assert!(
         wait >= Duration::from_secs(1),
-        "the venue is not asked in a loop: {wait:?}"
+        "the exchange is not asked in a loop: {wait:?}"
     );
 }
 
@@ -231,7 +231,7 @@ async fn a_snapshot_that_fails_is_told_and_fetched_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subscriber_that_is_slow_over_a_new_book_is_no_silence_of_the_venue() {
+async fn a_subscriber_that_is_slow_over_a_new_book_is_no_silence_of_the_exchange() {
     let mut script: Vec<_> = (1..=20).map(|id| depth(id, id, "8")).collect();
     script.push(Step::Wait(1050));
     script.push(depth(21, 21, "8"));
@@ -245,7 +245,7 @@ async fn a_subscriber_that_is_slow_over_a_new_book_is_no_silence_of_the_venue() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_the_venue_asks_for_holds_back_every_request() {
+async fn a_pause_that_the_exchange_asks_for_holds_back_every_request() {
     let eth = Step::Send(transport::Message::text(
         r#"{"stream":"ethusdt@depth@100ms","data":{"s":"ETHUSDT","U":1,"u":1,"b":[],"a":[],"E":1}}"#,
     ));

@@ -70,7 +70,7 @@ async fn a_failing_list_of_instruments_is_told_and_loaded_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_recorded_refusal_of_a_venue_is_told_with_status_and_words() {
+async fn every_recorded_refusal_of_a_exchange_is_told_with_status_and_words() {
     for path in ["binance/rest_errors.json", "backpack/rest_errors.json"] {
         let refusals: Vec<serde_json::Value> = serde_json::from_str(&read(path)).unwrap();
         assert_eq!(refusals.len(), 7);
@@ -125,7 +125,7 @@ async fn a_feed_ends_when_its_subscriber_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_connection_carries_more_streams_than_the_venue_allows() {
+async fn no_connection_carries_more_streams_than_the_exchange_allows() {
     let row = |index: u32| {
         format!(
             r#"{{"symbol":"A{index}U","status":"TRADING","baseAsset":"A{index}","quoteAsset":"U"}}"#

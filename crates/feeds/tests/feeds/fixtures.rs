@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use feeds::{Backpack, Binance, Exchange, Instruments, Level, Malformed, Symbol, VenueMessage};
+use feeds::{Backpack, Binance, Exchange, ExchangeMessage, Instruments, Level, Malformed, Symbol};
 
 pub(crate) fn read(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -40,15 +40,15 @@ pub(crate) fn level(price: &str, size: &str) -> Level {
 }
 
 /// What a message turned out to be, in a word or two.
-pub(crate) fn outcome(decoded: &Result<VenueMessage, Malformed>) -> String {
+pub(crate) fn outcome(decoded: &Result<ExchangeMessage, Malformed>) -> String {
     match decoded {
-        Ok(VenueMessage::Trade(trade)) => format!("trade {}", trade.symbol),
-        Ok(VenueMessage::Ticker(ticker)) => format!("ticker {}", ticker.symbol),
-        Ok(VenueMessage::Depth(delta)) => format!("depth {}", delta.symbol),
-        Ok(VenueMessage::Acknowledged) => "acknowledged".to_owned(),
-        Ok(VenueMessage::Rejected { code, message }) => format!("rejected {code} {message}"),
-        Ok(VenueMessage::ShutdownAnnounced) => "shutdown".to_owned(),
-        Ok(VenueMessage::Unknown { kind }) => format!("unknown {kind}"),
+        Ok(ExchangeMessage::Trade(trade)) => format!("trade {}", trade.symbol),
+        Ok(ExchangeMessage::Ticker(ticker)) => format!("ticker {}", ticker.symbol),
+        Ok(ExchangeMessage::Depth(delta)) => format!("depth {}", delta.symbol),
+        Ok(ExchangeMessage::Acknowledged) => "acknowledged".to_owned(),
+        Ok(ExchangeMessage::Rejected { code, message }) => format!("rejected {code} {message}"),
+        Ok(ExchangeMessage::ShutdownAnnounced) => "shutdown".to_owned(),
+        Ok(ExchangeMessage::Unknown { kind }) => format!("unknown {kind}"),
         Err(malformed) => format!("malformed {}", malformed.reason()),
     }
 }

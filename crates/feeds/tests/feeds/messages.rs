@@ -54,7 +54,7 @@ async fn what_is_not_understood_is_an_event_and_the_connection_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_subscriber_holds_up_the_venue_and_loses_nothing() {
+async fn a_slow_subscriber_holds_up_the_exchange_and_loses_nothing() {
     let mut script: Vec<_> = (1..=50).map(trade).collect();
     script.push(Step::Wait(60));
     script.push(trade(51));
@@ -62,7 +62,7 @@ async fn a_slow_subscriber_holds_up_the_venue_and_loses_nothing() {
     let feed = rig.feed(Binance::default(), &["BTC-USDT"], &[Channel::Trades]);
     let mut events = Events::of(feed, 4);
 
-    // Much longer than a venue may be silent.
+    // Much longer than an exchange may be silent.
     sleep(Duration::from_secs(1000)).await;
     let taken = rig.ws.taken.load(Ordering::Relaxed);
     assert!(taken <= 5, "{taken} messages were taken from the socket");

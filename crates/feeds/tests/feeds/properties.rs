@@ -30,7 +30,7 @@ fn recorded() -> impl Strategy<Value = String> {
     select(messages)
 }
 
-/// Every way in which a venue's bytes reach a codec.
+/// Every way in which an exchange's bytes reach a codec.
 fn decode_all(bytes: &[u8]) {
     let (binance, backpack) = (Binance::default(), Backpack::default());
     let symbol = symbol("BTC-USDT");
@@ -67,14 +67,14 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_interleaving_the_book_becomes_the_venues(
-        venue in venue(),
+    fn whatever_the_interleaving_the_book_becomes_the_exchanges(
+        market in markets(),
         starts_at in any::<Index>(),
         snapshot_at in vec((any::<Index>(), any::<Index>()), 1..4),
         repeated in vec(any::<Index>(), 0..4),
     ) {
         // The stream is joined somewhere, and a delta may come again at any later time.
-        let (last, deltas) = venue.deltas.split_last().expect("many deltas");
+        let (last, deltas) = market.deltas.split_last().expect("many deltas");
         let starts_at = starts_at.index(deltas.len());
         let mut stream: Vec<&L2Delta> = deltas[starts_at..].iter().collect();
         for again in repeated {
@@ -82,7 +82,7 @@ proptest! {
             stream.push(stream[at]);
         }
         // Snapshots of any state before the last one arrive at any time.
-        let states = venue.states.len() - 1;
+        let states = market.states.len() - 1;
         let mut snapshots: Vec<_> = snapshot_at
             .into_iter()
             .map(|(when, state)| (when.index(stream.len()), state.index(states)))
@@ -96,38 +96,38 @@ proptest! {
             sync.update((*delta).clone());
             consumer.take(&mut sync);
             while let Some((_, state)) = due.next_if(|(when, _)| *when == index) {
-                sync.snapshot(venue.snapshot(state));
+                sync.snapshot(market.snapshot(state));
                 consumer.take(&mut sync);
             }
         }
         prop_assert!(consumer.invalid.is_empty());
         // If none of them did, this one joins.
-        sync.snapshot(venue.snapshot(last.first_id as usize - 1));
+        sync.snapshot(market.snapshot(last.first_id as usize - 1));
         sync.update(last.clone());
         consumer.take(&mut sync);
         let (book, last_id) = sync.book().expect("joined");
-        prop_assert_eq!(last_id as usize, venue.states.len() - 1);
-        prop_assert_eq!(book, &venue.book(venue.states.len() - 1));
+        prop_assert_eq!(last_id as usize, market.states.len() - 1);
+        prop_assert_eq!(book, &market.book(market.states.len() - 1));
         prop_assert_eq!(book, &consumer.book);
     }
 
     #[test]
-    fn a_lost_delta_always_makes_the_book_invalid(venue in venue(), lost in any::<Index>()) {
+    fn a_lost_delta_always_makes_the_book_invalid(market in markets(), lost in any::<Index>()) {
         // Neither the first nor the last one: nothing would be missing yet.
-        let inner = venue.deltas.len() - 2;
+        let inner = market.deltas.len() - 2;
         let lost = 1 + lost.index(inner);
         let mut consumer = Consumer::default();
         let mut sync = BookSync::new("binance", symbol("A-B"));
-        sync.snapshot(venue.snapshot(0));
-        for (index, delta) in venue.deltas.iter().enumerate() {
+        sync.snapshot(market.snapshot(0));
+        for (index, delta) in market.deltas.iter().enumerate() {
             if index != lost {
                 sync.update(delta.clone());
             }
             consumer.take(&mut sync);
         }
         let missing = InvalidReason::Gap {
-            expected: venue.deltas[lost].first_id,
-            received: venue.deltas[lost + 1].first_id,
+            expected: market.deltas[lost].first_id,
+            received: market.deltas[lost + 1].first_id,
         };
         prop_assert_eq!(&consumer.invalid, &[missing]);
         prop_assert!(sync.book().is_none());
@@ -167,15 +167,15 @@ impl Consumer {
     }
 }
 
-/// What a venue did: its book after each change, and the deltas in which it told the changes.
+/// What an exchange did: its book after each change, and the deltas in which it told the changes.
 #[derive(Debug, Clone)]
-struct Venue {
+struct Market {
     /// Size by price and side (bids are below 50); the index is the id.
     states: Vec<BTreeMap<u8, u32>>,
     deltas: Vec<L2Delta>,
 }
 
-impl Venue {
+impl Market {
     fn of(changes: &[(u8, u32)], lengths: &[usize]) -> Self {
         let mut state = BTreeMap::new();
         let mut states = vec![state.clone()];
@@ -264,10 +264,10 @@ fn level((price, size): (u8, u32)) -> Level {
     }
 }
 
-fn venue() -> impl Strategy<Value = Venue> {
+fn markets() -> impl Strategy<Value = Market> {
     let price = 45..55_u8;
     let size = prop::strategy::Union::new([Just(0).boxed(), (1..100_u32).boxed()]);
     let changes = vec((price, size), 20..80);
     let lengths = vec(1..5_usize, 5);
-    (changes, lengths).prop_map(|(changes, lengths)| Venue::of(&changes, &lengths))
+    (changes, lengths).prop_map(|(changes, lengths)| Market::of(&changes, &lengths))
 }

@@ -130,7 +130,7 @@ async fn an_announced_shutdown_is_followed_by_a_new_connection_at_once() {
     let is_announced = |event| matches!(event, FeedEvent::ShutdownAnnounced { .. }).then_some(());
     events.find(is_announced).await;
     let (reason, retry_in, _) = events.disconnected().await;
-    assert_eq!(reason, "the venue announced a shutdown");
+    assert_eq!(reason, "the exchange announced a shutdown");
     assert_eq!(retry_in, Duration::ZERO);
     let (_, retry_in, attempt) = events.disconnected().await;
     assert!(retry_in >= seconds(1), "no endless loop");
@@ -154,9 +154,9 @@ async fn a_close_is_told_with_its_code_and_reason() {
     let rig = Rig::new([ok(LISTED)], script);
     let mut events = rig.start(Channel::Trades);
     for reason in [
-        "closed by the venue: 1008 Too many requests",
-        "closed by the venue: 1001",
-        "closed by the venue without a code",
+        "closed by the exchange: 1008 Too many requests",
+        "closed by the exchange: 1001",
+        "closed by the exchange without a code",
         "the connection ended without a close frame",
     ] {
         assert_eq!(events.disconnected().await.0, reason);

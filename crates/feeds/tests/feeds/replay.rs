@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use feeds::{
-    Binance, BookAction, BookSync, Exchange, FeedEvent, L2Delta, OrderBook, Symbol, Ticker,
-    VenueMessage,
+    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, L2Delta, OrderBook,
+    Symbol, Ticker,
 };
 
 use crate::fixtures::{self, lines, read, symbol};
@@ -104,13 +104,13 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
     let listed = fixtures::binance();
 
     let mut compared = 0;
-    for (pair, venue, buffered, applied, equal) in [
+    for (pair, exchange, buffered, applied, equal) in [
         ("BTC-USDT", "BTCUSDT", 3, 98, 15),
         ("ETH-USDT", "ETHUSDT", 2, 97, 11),
     ] {
         let pair = symbol(pair);
         let mut replay = Replay::of(&pair);
-        let snapshot = format!("binance/rest_depth_{venue}_limit1000");
+        let snapshot = format!("binance/rest_depth_{exchange}_limit1000");
         let snapshot_at = nanoseconds(&format!("{snapshot}.recv_ns.txt"))[0];
         let snapshot = read(&format!("{snapshot}.json"));
         let messages = frames.iter().zip(&times);
@@ -120,7 +120,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
             .map(|(time, message)| (*time, message.unwrap()))
             .collect();
         for (_, message) in &messages {
-            if let VenueMessage::Ticker(ticker) = message
+            if let ExchangeMessage::Ticker(ticker) = message
                 && ticker.symbol == pair
             {
                 replay.tickers.insert(ticker.last_id, ticker.clone());
@@ -134,7 +134,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
                 assert!(replay.needs_snapshot);
                 replay.snapshot(&pair, &snapshot);
             }
-            if let VenueMessage::Depth(delta) = message
+            if let ExchangeMessage::Depth(delta) = message
                 && delta.symbol == pair
             {
                 before += usize::from(is_snapshot_due);
@@ -152,7 +152,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
 fn snapshots_that_were_fetched_mid_stream_in_2021_join() {
     let frames = lines("binance/cryptofeed_2021/ws.jsonl");
     let listed = fixtures::binance();
-    for (pair, venue, deltas) in [
+    for (pair, exchange, deltas) in [
         ("NKN-USDT", "NKNUSDT", 149),
         ("BLZ-ETH", "BLZETH", 9),
         ("LRC-BTC", "LRCBTC", 13),
@@ -160,10 +160,12 @@ fn snapshots_that_were_fetched_mid_stream_in_2021_join() {
     ] {
         let pair = symbol(pair);
         let mut replay = Replay::of(&pair);
-        let snapshot = read(&format!("binance/cryptofeed_2021/rest_depth_{venue}.json"));
+        let snapshot = read(&format!(
+            "binance/cryptofeed_2021/rest_depth_{exchange}.json"
+        ));
         for text in &frames {
             match Binance::default().decode(text, &listed, 0).unwrap() {
-                VenueMessage::Depth(delta) if delta.symbol == pair => {
+                ExchangeMessage::Depth(delta) if delta.symbol == pair => {
                     replay.update(delta);
                     if std::mem::take(&mut replay.needs_snapshot) {
                         replay.snapshot(&pair, &snapshot);

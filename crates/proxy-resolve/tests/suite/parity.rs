@@ -128,7 +128,7 @@ fn four_exchanges_of_which_one_has_a_websocket_proxy_alone_find_their_routes() {
 }
 
 #[test]
-fn variables_route_the_markets_of_one_venue_apart() {
+fn variables_route_the_markets_of_one_exchange_apart() {
     for (id, exchange) in [
         ("BINANCE", "binance"),
         ("BINANCE_FUTURES", "binance_futures"),

@@ -12,7 +12,7 @@ use super::fault::Faults;
 use super::instrument::Instrument;
 use super::market::Market;
 use super::replay::Replay;
-use super::venue::{Conduct, Venue};
+use super::rules::{Conduct, ExchangeRules};
 use super::{MockExchange, Setup, rest, ws};
 use crate::error::SetupError;
 use crate::ledger::Ledger;
@@ -24,7 +24,7 @@ const ORDERS: usize = 64;
 /// A [`MockExchange`] to be.
 #[derive(Debug)]
 pub struct MockExchangeBuilder {
-    venue: Box<dyn Venue>,
+    rules: Box<dyn ExchangeRules>,
     instruments: Vec<Instrument>,
     conduct: Conduct,
     rest: SocketAddr,
@@ -37,10 +37,10 @@ pub struct MockExchangeBuilder {
 }
 
 impl MockExchangeBuilder {
-    pub(super) fn new(venue: Box<dyn Venue>, instruments: Vec<Instrument>) -> Self {
+    pub(super) fn new(rules: Box<dyn ExchangeRules>, instruments: Vec<Instrument>) -> Self {
         Self {
-            conduct: venue.conduct(),
-            venue,
+            conduct: rules.conduct(),
+            rules,
             instruments,
             rest: ANY_PORT,
             ws: ANY_PORT,
@@ -95,7 +95,7 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// How often a ping is sent. The default is the venue's: 20 s at Binance, 60 s at Backpack.
+    /// How often a ping is sent. The default is the exchange's: 20 s at Binance, 60 s at Backpack.
     /// 0 counts as 1 ms.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
@@ -104,7 +104,7 @@ impl MockExchangeBuilder {
     }
 
     /// How long a ping may stay unanswered before the connection is closed. The default is the
-    /// venue's: 60 s at Binance, 120 s at Backpack.
+    /// exchange's: 60 s at Binance, 120 s at Backpack.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
         self.conduct.pong_within = timeout;
@@ -125,7 +125,7 @@ impl MockExchangeBuilder {
     /// [`SetupError::Listen`] if an address is taken.
     pub async fn start(self) -> Result<MockExchange, SetupError> {
         let setup = Arc::new(Setup {
-            venue: self.venue,
+            rules: self.rules,
             conduct: self.conduct,
             market: Market::new(self.instruments, self.seed, self.snapshot_age),
             replay: self.replay.map(Arc::new),

@@ -219,7 +219,7 @@ impl Engine {
         self.place(side, quote)
     }
 
-    /// The removal of a level that is not there, which real venues send all the time.
+    /// The removal of a level that is not there, which real exchanges send all the time.
     fn remove_nothing(&mut self, side: Side, quote: Quote) -> Change {
         let outwards = self.random.up_to(REACH);
         let price = behind(side, quote.side(side).price, outwards);

@@ -7,8 +7,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::replay::{Frame, Replay};
+use super::rules::Protocol;
 use super::update::Update;
-use super::venue::Protocol;
 
 /// How many recorded messages are sent in one go.
 const BATCH: usize = 64;

@@ -9,13 +9,13 @@ pub(super) enum MarketKind {
     Perpetual,
 }
 
-/// One market of a venue.
+/// One market of an exchange.
 ///
 /// Inside the mock, prices are counted in ticks and quantities in lots, so the book needs no
 /// decimals; this says what a tick and a lot are.
 #[derive(Debug)]
 pub(super) struct Instrument {
-    /// The venue's symbol.
+    /// The exchange's symbol.
     pub(super) symbol: String,
     pub(super) base: &'static str,
     pub(super) quote: &'static str,

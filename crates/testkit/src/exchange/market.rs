@@ -1,4 +1,4 @@
-//! All instruments of a venue.
+//! All instruments of an exchange.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use super::update::{Snapshot, Trade, Update};
 /// How many updates a connection may lag behind before it is closed.
 const BACKLOG: usize = 4096;
 
-/// The instruments of a venue, and an engine for each that is open.
+/// The instruments of an exchange, and an engine for each that is open.
 #[derive(Debug)]
 pub(super) struct Market {
     instruments: Vec<Arc<Instrument>>,

@@ -13,10 +13,10 @@ mod random;
 mod record;
 mod replay;
 mod rest;
+mod rules;
 mod session;
 mod subscription;
 mod update;
-mod venue;
 mod ws;
 
 use std::net::SocketAddr;
@@ -33,8 +33,8 @@ pub use self::replay::Replay;
 
 use self::fault::Faults;
 use self::market::Market;
+use self::rules::{Conduct, ExchangeRules};
 use self::session::Order;
-use self::venue::{Conduct, Venue};
 use crate::ledger::Ledger;
 use crate::server::{Server, url_authority};
 
@@ -53,7 +53,7 @@ pub struct MockExchange {
 /// What all connections of an exchange share.
 #[derive(Debug)]
 struct Setup {
-    venue: Box<dyn Venue>,
+    rules: Box<dyn ExchangeRules>,
     conduct: Conduct,
     market: Market,
     replay: Option<Arc<Replay>>,
@@ -90,7 +90,7 @@ impl MockExchange {
         )
     }
 
-    /// Where REST is: `https://127.0.0.1:<port>`, or `http` without TLS. Beside the venue's own
+    /// Where REST is: `https://127.0.0.1:<port>`, or `http` without TLS. Beside the exchange's own
     /// paths, `/echo` takes every method and tells what arrived, as JSON with the keys `method`,
     /// `path`, `headers`, `body` and `peer`.
     #[must_use]

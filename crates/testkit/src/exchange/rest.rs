@@ -19,7 +19,7 @@ use transport::BoxError;
 use super::Setup;
 use super::fault::Substitute;
 use super::record::{ExchangeConnection, ExchangeTransport};
-use super::venue::{Answer, RestRequest, Source};
+use super::rules::{Answer, RestRequest, Source};
 use crate::ledger::Entry;
 use crate::server::secure;
 
@@ -63,7 +63,7 @@ async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> 
         replay: setup.replay.as_deref(),
     };
     setup
-        .venue
+        .rules
         .answer(&RestRequest::new(&request, peer), source)
 }
 

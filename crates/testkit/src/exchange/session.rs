@@ -18,7 +18,7 @@ use super::feed::Feed;
 use super::market::now;
 use super::record::ExchangeConnection;
 use super::replay::Frame;
-use super::venue::Protocol;
+use super::rules::Protocol;
 use crate::ledger::{Entry, push_bounded};
 
 /// How long a client has to answer a close frame.
@@ -34,7 +34,7 @@ const AWAY: u16 = 1001;
 pub(super) enum Order {
     /// Close with this code.
     Close(u16),
-    /// Say that the server will go away, or close where the venue says nothing.
+    /// Say that the server will go away, or close where the exchange says nothing.
     Shutdown,
 }
 

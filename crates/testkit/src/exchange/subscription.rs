@@ -9,7 +9,7 @@ pub(super) enum Channel {
     Depth,
     /// All changes of a tick in one.
     AggregatedDepth,
-    /// A stream that exists at the venue and is silent in the mock.
+    /// A stream that exists at the exchange and is silent in the mock.
     Silent,
 }
 
@@ -18,7 +18,7 @@ pub(super) enum Channel {
 pub(super) struct Subscription {
     /// Its name, as the client wrote it.
     pub(super) stream: String,
-    /// The venue's symbol.
+    /// The exchange's symbol.
     pub(super) symbol: String,
     pub(super) channel: Channel,
 }
@@ -51,7 +51,7 @@ impl Subscriptions {
     }
 
     /// The streams of one symbol: trades first, then the ticker, then the book, so that a ticker
-    /// may come before the book change of the same id, as it does at the venues.
+    /// may come before the book change of the same id, as it does at the exchanges.
     pub(super) fn of<'a>(&'a self, symbol: &str) -> Vec<&'a Subscription> {
         let mut found: Vec<_> = self
             .0

@@ -12,8 +12,8 @@ use transport::BoxError;
 use super::Setup;
 use super::feed::Feed;
 use super::record::{ExchangeConnection, ExchangeTransport};
+use super::rules::Protocol;
 use super::session::Session;
-use super::venue::Protocol;
 use crate::ledger::Entry;
 use crate::server::secure;
 
@@ -65,7 +65,7 @@ fn admit(setup: &Setup, request: &Request) -> Result<Box<dyn Protocol>, ErrorRes
         return Err(refusal(substitute.status, content_type, substitute.body));
     }
     setup
-        .venue
+        .rules
         .open(request.uri())
         .ok_or_else(|| refusal(StatusCode::NOT_FOUND, "text/plain", "not found".to_owned()))
 }

@@ -47,7 +47,7 @@ async fn binance_sends_each_stream_in_its_recorded_form() {
 }
 
 #[tokio::test]
-async fn binance_trades_have_contiguous_ids_and_the_venues_keys() {
+async fn binance_trades_have_contiguous_ids_and_the_exchanges_keys() {
     let exchange = MockExchange::binance()
         .tick_interval(Duration::from_millis(1))
         .start()
@@ -204,7 +204,7 @@ async fn binance_closes_a_connection_that_talks_too_much() {
 }
 
 #[tokio::test]
-async fn a_shutdown_is_announced_as_each_venue_does() {
+async fn a_shutdown_is_announced_as_each_exchange_does() {
     let exchange = binance().await;
     let mut combined = Ws::open(&exchange, "/stream").await;
     let mut raw = Ws::open(&exchange, "/ws").await;

@@ -9,9 +9,9 @@ use http::Uri;
 
 use self::stream::Stream;
 use super::instrument::{Instrument, MarketKind};
-use super::venue::{Answer, Conduct, Protocol, RestRequest, Source, Venue};
+use super::rules::{Answer, Conduct, ExchangeRules, Protocol, RestRequest, Source};
 
-/// The venue.
+/// The exchange.
 #[derive(Debug)]
 pub(super) struct Backpack;
 
@@ -45,7 +45,7 @@ impl Backpack {
     }
 }
 
-impl Venue for Backpack {
+impl ExchangeRules for Backpack {
     fn conduct(&self) -> Conduct {
         Conduct {
             ping_every: Duration::from_secs(60),

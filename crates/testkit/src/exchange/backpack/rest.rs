@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::exchange::book::{Level, Side};
 use crate::exchange::instrument::{Instrument, MarketKind};
 use crate::exchange::market::now;
-use crate::exchange::venue::{Answer, RestRequest, Source, json_levels};
+use crate::exchange::rules::{Answer, RestRequest, Source, json_levels};
 
 const JSON: &str = "application/json; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";

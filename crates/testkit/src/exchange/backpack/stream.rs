@@ -5,9 +5,9 @@ use serde_json::Value;
 use crate::exchange::book::Quote;
 use crate::exchange::market::now;
 use crate::exchange::replay::Frame;
+use crate::exchange::rules::{Protocol, json_levels};
 use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
 use crate::exchange::update::{Delta, Trade, Update};
-use crate::exchange::venue::{Protocol, json_levels};
 
 /// One connection.
 ///

@@ -13,9 +13,9 @@ use rust_decimal::Decimal;
 
 use self::stream::Stream;
 use super::instrument::{Instrument, MarketKind};
-use super::venue::{Answer, Conduct, Protocol, RestRequest, Source, Venue};
+use super::rules::{Answer, Conduct, ExchangeRules, Protocol, RestRequest, Source};
 
-/// The venue, with the request weight that each address used in the current minute.
+/// The exchange, with the request weight that each address used in the current minute.
 #[derive(Debug, Default)]
 pub(super) struct Binance {
     weights: Mutex<HashMap<IpAddr, Window>>,
@@ -53,7 +53,7 @@ impl Binance {
     }
 }
 
-impl Venue for Binance {
+impl ExchangeRules for Binance {
     fn conduct(&self) -> Conduct {
         Conduct {
             ping_every: Duration::from_secs(20),

@@ -9,13 +9,13 @@ use super::{Binance, in_unit, padded};
 use crate::exchange::book::Side;
 use crate::exchange::instrument::Instrument;
 use crate::exchange::market::now;
-use crate::exchange::venue::{Answer, RestRequest, Source, json_levels};
+use crate::exchange::rules::{Answer, RestRequest, Source, json_levels};
 
 const JSON: &str = "application/json;charset=UTF-8";
 /// Request weight per minute, as told by exchangeInfo. The mock counts and does not enforce it.
 const WEIGHT_LIMIT: u64 = 6000;
 
-pub(super) fn answer(venue: &Binance, request: &RestRequest, source: Source<'_>) -> Answer {
+pub(super) fn answer(exchange: &Binance, request: &RestRequest, source: Source<'_>) -> Answer {
     let (weight, answer) = match (&request.method, request.path.as_str()) {
         (&Method::GET, "/api/v3/ping") => (1, ok("{}")),
         (&Method::GET, "/api/v3/time") => {
@@ -30,7 +30,7 @@ pub(super) fn answer(venue: &Binance, request: &RestRequest, source: Source<'_>)
             (1, Ok(Answer::new(StatusCode::NOT_FOUND, "text/html", page)))
         }
     };
-    let used = venue.add_weight(request, weight);
+    let used = exchange.add_weight(request, weight);
     answer
         .unwrap_or_else(|refusal| refusal)
         .with_header("x-mbx-used-weight", used)

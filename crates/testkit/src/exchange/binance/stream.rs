@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{in_unit, padded};
 use crate::exchange::replay::Frame;
+use crate::exchange::rules::{Protocol, json_levels, parse_query};
 use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
 use crate::exchange::update::{Delta, Trade, Update};
-use crate::exchange::venue::{Protocol, json_levels, parse_query};
 use crate::exchange::{book::Quote, market::now};
 
 /// The most streams of one connection.
@@ -18,7 +18,7 @@ const LONGEST_MESSAGE: usize = 4096;
 /// One connection.
 ///
 /// The streams `@trade`, `@bookTicker`, `@depth` and `@depth@100ms` speak; every other
-/// well-formed name is acknowledged and silent, as an unknown symbol is at the venue.
+/// well-formed name is acknowledged and silent, as an unknown symbol is at the exchange.
 pub(super) struct Stream {
     /// Whether events are wrapped in `{"stream":…,"data":…}`.
     combined: bool,

@@ -30,7 +30,7 @@ pub(super) struct Conduct {
 }
 
 /// The protocol of one exchange.
-pub(super) trait Venue: fmt::Debug + Send + Sync {
+pub(super) trait ExchangeRules: fmt::Debug + Send + Sync {
     fn conduct(&self) -> Conduct;
 
     /// A new WebSocket connection, or `None` if nothing is there at this path.

@@ -63,7 +63,7 @@ impl ConfiguredFeed {
     }
 }
 
-static VENUES: [Key; 2] = [
+static EXCHANGES: [Key; 2] = [
     Key {
         name: "binance",
         about: "The feed of Binance, spot.",
@@ -105,11 +105,11 @@ fn list(item: &Value) -> Value {
 }
 
 pub(super) fn schema() -> Value {
-    table(&VENUES)
+    table(&EXCHANGES)
 }
 
 pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
-    let exchanges = section.table(&names(&VENUES))?;
+    let exchanges = section.table(&names(&EXCHANGES))?;
     let feeds = [
         exchanges
             .field("binance")
@@ -128,7 +128,7 @@ pub(super) fn check_rules(proxy: &Node<'_>) {
     let exchanges = sections.filter(|(key, _)| *key == "exchanges");
     let rules = exchanges.filter_map(|(_, node)| node.entries());
     for (name, rule) in rules.flatten() {
-        let known = names(&VENUES);
+        let known = names(&EXCHANGES);
         if known.contains(&name) {
             continue;
         }

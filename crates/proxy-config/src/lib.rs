@@ -11,38 +11,34 @@
 //! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
 //! - [`json_schema`]: the same for editors.
 //! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
+//!
+//! The last three, and `Deserialize` for the types, are the feature `loader`, which is on by default.
+//! Without it the types are made in code, and no parser of a file format comes along.
+
+#![cfg_attr(
+    not(feature = "loader"),
+    expect(dead_code, reason = "some of it is there for the loader")
+)]
 
 mod ambient;
-mod blank;
 mod ca_file;
 mod connection_proxies;
 mod credentials;
-mod deserialize;
 mod destination;
 mod dial_options;
 mod error;
 mod exchange_id;
-mod exclusive;
-mod file_name;
 mod files;
 mod handshake_mode;
-mod json_schema;
-mod keys;
+#[cfg(feature = "loader")]
+mod loader;
 mod no_proxy;
-mod node;
 mod pool;
 mod proxy_config;
 mod proxy_server;
 mod proxy_url;
-mod read;
-mod read_pool;
-mod read_server;
 mod scheme;
-mod secret_file;
 mod settings;
-mod shape;
-mod sources;
-mod suggestion;
 mod transport;
 
 pub use ambient::AmbientProxies;
@@ -54,16 +50,14 @@ pub use dial_options::InvalidTimeout;
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;
-pub use json_schema::json_schema;
-pub use node::{Node, Table};
+#[cfg(feature = "loader")]
+pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
 pub use pool::{InvalidPool, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
 pub use proxy_config::ProxyConfig;
 pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};
 pub use settings::ProxySettings;
-pub use sources::{Document, Loaded, RuleOrigins, Sources};
-pub use suggestion::nearest;
 pub use transport::Transport;
 pub use url::Host;
 

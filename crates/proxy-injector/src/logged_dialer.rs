@@ -25,6 +25,7 @@ impl Dialer for LoggedDialer {
             None => ("direct", target.to_string()),
         };
         tracing::info!(
+            target: "proxy_injector",
             transport = %self.transport,
             exchange = self.exchange.as_ref().map_or("-", ExchangeId::as_str),
             scheme,

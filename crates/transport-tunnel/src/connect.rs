@@ -10,7 +10,7 @@ use crate::proxy::Proxy;
 /// Asks an HTTP proxy for a tunnel by `CONNECT` (RFC 9110, section 9.3.6).
 ///
 /// The proxy resolves the target's name. For a proxy behind TLS (`https://`), wrap the inner dialer
-/// in a [`TlsDialer`](crate::TlsDialer).
+/// in a [`TlsDialer`](transport_tls::TlsDialer).
 #[derive(Debug)]
 pub struct ConnectTunnel<D> {
     proxy: Proxy<D>,

@@ -8,7 +8,7 @@ use super::PROXY;
 use super::origins::RuleOrigins;
 use crate::destination::Destination;
 use crate::exchange_id::ExchangeId;
-use crate::node::child;
+use crate::loader::node::child;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 

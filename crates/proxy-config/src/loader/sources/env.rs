@@ -18,10 +18,10 @@ use super::original::{is_harmless, replacement};
 use super::service::Services;
 use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
-use crate::exclusive::are_exclusive;
-use crate::keys::Content;
-use crate::node::join;
-use crate::suggestion::nearest;
+use crate::loader::exclusive::are_exclusive;
+use crate::loader::keys::Content;
+use crate::loader::node::join;
+use crate::loader::suggestion::nearest;
 
 /// A variable that sets something.
 struct Variable<'a> {

@@ -6,7 +6,7 @@ use config::Value;
 
 use super::loaded::Loaded;
 use crate::error::ConfigErrors;
-use crate::node::{Node, Reading, child};
+use crate::loader::node::{Node, Reading, child};
 use crate::settings::ProxySettings;
 
 /// The sources, merged into one document with a section for the proxies and sections of others.

@@ -3,12 +3,12 @@
 use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
 use crate::handshake_mode::HandshakeMode;
-use crate::keys::Content;
-use crate::node::{Node, Table};
+use crate::loader::keys::Content;
+use crate::loader::node::{Node, Table};
+use crate::loader::secret_file::read_secret;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 use crate::scheme::Scheme;
-use crate::secret_file::read_secret;
 
 /// How the socket to a proxy comes about.
 #[derive(Clone, Copy, PartialEq, Eq)]

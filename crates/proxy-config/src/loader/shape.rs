@@ -13,7 +13,7 @@
 //!
 //! where a slot is `direct` or a table. A URL that stands for a slot sets the table's other fields
 //! to nothing, and so takes the place of all that a weaker source says about the slot; fields that
-//! are [exclusive](crate::exclusive) take each other's place in the same way. What is wrong is left
+//! are [exclusive](crate::loader::exclusive) take each other's place in the same way. What is wrong is left
 //! out.
 
 use std::collections::HashSet;
@@ -22,9 +22,9 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
-use crate::exclusive::replaced_by;
-use crate::keys::{Content, ENABLED};
-use crate::node::Node;
+use crate::loader::exclusive::replaced_by;
+use crate::loader::keys::{Content, ENABLED};
+use crate::loader::node::Node;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
 

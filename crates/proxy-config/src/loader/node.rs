@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use config::{Map, Value, ValueKind};
 
-use crate::blank::Blanks;
 use crate::error::Problems;
-use crate::file_name::FileName;
 use crate::files::{Files, Seen};
-use crate::keys::{Content, index, is_key};
-use crate::suggestion::{unknown_key, unknown_word};
+use crate::loader::blank::Blanks;
+use crate::loader::file_name::FileName;
+use crate::loader::keys::{Content, index, is_key};
+use crate::loader::suggestion::{unknown_key, unknown_word};
 
 /// What all the values of a configuration have in common while they are read.
 #[derive(Default)]

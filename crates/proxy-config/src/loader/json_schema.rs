@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::connection_proxies::DIRECT;
 use crate::handshake_mode::HandshakeMode;
-use crate::keys::{Content, Key};
+use crate::loader::keys::{Content, Key};
 use crate::pool::PoolStrategy;
 use crate::scheme::Scheme;
 

@@ -1,6 +1,6 @@
 //! What a name that nobody knows was probably meant to be.
 
-use crate::node::is_plain;
+use crate::loader::node::is_plain;
 
 /// How alike two names must be for one to be a misspelling of the other. Two letters of three in the
 /// wrong order are enough.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::node::Node;
+use crate::loader::node::Node;
 
 /// The bytes that a file with a secret may have. No protocol carries as many.
 const MOST_BYTES: usize = 64 * 1024;

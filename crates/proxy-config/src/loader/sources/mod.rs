@@ -24,12 +24,12 @@ use config::{Map, Value, ValueKind};
 use self::file::File;
 use self::merge::merge;
 use crate::ambient::AmbientProxies;
-use crate::blank::{note_blanks, refuse_blanks};
 use crate::error::{ConfigErrors, Problems};
-use crate::keys::Content;
-use crate::node::{Node, Reading, child};
+use crate::loader::blank::{note_blanks, refuse_blanks};
+use crate::loader::keys::Content;
+use crate::loader::node::{Node, Reading, child};
+use crate::loader::{read, shape::shape};
 use crate::settings::ProxySettings;
-use crate::{read, shape::shape};
 
 pub use self::document::Document;
 pub use self::loaded::Loaded;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{Value, ValueKind};
 
 use super::{json, toml, yaml};
-use crate::node::Reading;
+use crate::loader::node::Reading;
 
 #[derive(Clone)]
 pub(super) enum File {

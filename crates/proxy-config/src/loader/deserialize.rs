@@ -6,19 +6,19 @@ use std::fmt;
 use config::{Map, Value, ValueKind};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::blank::refuse_blanks;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
-use crate::keys::Content;
-use crate::node::{Node, Reading};
+use crate::loader::blank::refuse_blanks;
+use crate::loader::keys::Content;
+use crate::loader::node::{Node, Reading};
+use crate::loader::read_pool::member;
+use crate::loader::read_server::{Reach, server};
+use crate::loader::{read, shape::shape};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
-use crate::read_pool::member;
-use crate::read_server::{Reach, server};
 use crate::settings::ProxySettings;
-use crate::{read, shape::shape};
 
 /// Deserializes a value and gives it to `read`.
 fn read<'de, D: Deserializer<'de>, T>(

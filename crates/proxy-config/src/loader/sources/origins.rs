@@ -4,8 +4,8 @@ use config::{Value, ValueKind};
 use serde::{Serialize, Serializer};
 
 use crate::connection_proxies::{DIRECT, ProxyRule};
-use crate::keys::index;
-use crate::node::{join, origin, sorted};
+use crate::loader::keys::index;
+use crate::loader::node::{join, origin, sorted};
 
 /// What set each value of a rule: the name of a variable, `file:line:column`, or `code`.
 ///

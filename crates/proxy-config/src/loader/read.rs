@@ -1,4 +1,4 @@
-//! From a `proxy` section in its one [shape](crate::shape) to the validated types.
+//! From a `proxy` section in its one [shape](crate::loader::shape) to the validated types.
 
 use std::iter::repeat;
 
@@ -8,14 +8,14 @@ use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::dial_options::{DialOptions, TIMEOUT_SECONDS};
 use crate::exchange_id::ExchangeId;
-use crate::exclusive::replaced_by;
-use crate::keys::{Content, ENABLED};
-use crate::node::{Node, Table};
+use crate::loader::exclusive::replaced_by;
+use crate::loader::keys::{Content, ENABLED};
+use crate::loader::node::{Node, Table};
+use crate::loader::read_pool::pool;
+use crate::loader::read_server::{Reach, server};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
-use crate::read_pool::pool;
-use crate::read_server::{Reach, server};
 use crate::scheme::Scheme;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::keys::Content;
-use crate::node::Node;
+use crate::loader::keys::Content;
+use crate::loader::node::Node;
+use crate::loader::read_server::{Reach, server};
 use crate::pool::{DEFAULT_WEIGHT, PoolConfig, PoolMember, PoolStrategy, WEIGHT};
-use crate::read_server::{Reach, server};
 
 /// The pool, without what is passed on the way to it.
 pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {

@@ -14,9 +14,9 @@ use std::mem;
 use config::ValueKind;
 
 use crate::error::Problems;
-use crate::keys::Content;
-use crate::node::{Node, UNKNOWN, join, sorted};
-use crate::suggestion::unknown_key;
+use crate::loader::keys::Content;
+use crate::loader::node::{Node, UNKNOWN, join, sorted};
+use crate::loader::suggestion::unknown_key;
 
 /// What is wrong with a key that has nothing after it.
 pub(crate) const BLANK: &str = "nothing is given; quote it if it is a text, or remove the key";

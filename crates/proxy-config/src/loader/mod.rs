@@ -1,0 +1,21 @@
+//! Reading what the user wrote: files, variables, and settings of code, merged into validated types.
+
+mod blank;
+mod deserialize;
+mod exclusive;
+mod file_name;
+mod json_schema;
+mod keys;
+mod node;
+mod read;
+mod read_pool;
+mod read_server;
+mod secret_file;
+mod shape;
+mod sources;
+mod suggestion;
+
+pub use json_schema::json_schema;
+pub use node::{Node, Table};
+pub use sources::{Document, Loaded, RuleOrigins, Sources};
+pub use suggestion::nearest;

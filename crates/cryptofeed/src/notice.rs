@@ -51,19 +51,19 @@ pub(crate) fn log(event: &FeedEvent) {
             code,
             message,
             ..
-        } => tracing::warn!(exchange, code, message, "request rejected"),
+        } => tracing::warn!(exchange, code, words = ?message, "request rejected"),
         FeedEvent::Unknown {
             exchange,
             kind,
             excerpt,
             ..
-        } => tracing::warn!(exchange, kind, excerpt, "unknown message"),
+        } => tracing::warn!(exchange, ?kind, excerpt, "unknown message"),
         FeedEvent::Malformed {
             exchange,
             reason,
             excerpt,
             ..
-        } => tracing::warn!(exchange, reason, excerpt, "malformed message"),
+        } => tracing::warn!(exchange, ?reason, excerpt, "malformed message"),
         other => tracing::warn!(exchange = other.exchange(), event = ?other, "unexpected event"),
     }
 }

@@ -13,6 +13,8 @@ use crate::logging;
 /// What takes the place of what may be a login.
 const HIDDEN: &str = "***";
 
+const UNPRINTABLE: &str = "error: the command line has control characters\n";
+
 /// Tells the user what is wrong, or what `--help` and `--version` ask for, and what to exit with.
 /// A proxy's URL that was put in the wrong place is not repeated.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
@@ -22,17 +24,23 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         _ => {
             let message = error.render().to_string();
             match sealed(&message, &given()) {
-                Cow::Borrowed(_) => error.print(),
-                Cow::Owned(sealed) => io::stderr().write_all(sealed.as_bytes()),
+                Cow::Borrowed(text) if text == message => error.print(),
+                sealed => io::stderr().write_all(sealed.as_bytes()),
             }
         }
     };
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
-/// Whether a text may be a URL with a login, or a login at a host.
+/// Whether a text may be a login, a login at a host, or a URL with one: it has one of the signs that
+/// stand between their parts, as they are or in percent. What a terminal would not print is not
+/// repeated either.
 pub(crate) fn may_hold_login(text: &str) -> bool {
-    text.contains("://") || text.contains('@')
+    let lower = text.to_ascii_lowercase();
+    let has_sign = [":", "@", "%3a", "%40"]
+        .iter()
+        .any(|sign| lower.contains(sign));
+    has_sign || text.contains(char::is_control)
 }
 
 /// What was given on the command line and by the variables that take the place of arguments.
@@ -48,6 +56,10 @@ fn given() -> Vec<String> {
 
 /// The message without those of the `given` texts that may hold a login, and without parts of them.
 fn sealed<'a>(message: &'a str, given: &[String]) -> Cow<'a, str> {
+    if given.iter().any(|text| text.contains(char::is_control)) {
+        // What is printed of it is not what was given.
+        return Cow::Borrowed(UNPRINTABLE);
+    }
     let mut secrets: Vec<&str> = Vec::new();
     for text in given.iter().filter(|text| may_hold_login(text)) {
         secrets.push(text);

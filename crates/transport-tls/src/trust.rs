@@ -41,6 +41,14 @@ impl TlsTrust {
         }
     }
 
+    /// No authority at all, for those who add all that they trust.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            roots: Arc::new(RootCertStore::empty()),
+        }
+    }
+
     /// These authorities and those of a PEM file.
     ///
     /// # Errors

@@ -39,8 +39,14 @@ const NO_FILE: &str = "\
 --config or CRYPTOFEED_CONFIG: there is no such file, whose name may be a login and is not shown; \
 proxies are set in the file, or by CRYPTOFEED_PROXY";
 
+/// Names that somebody may take for it.
+const SIMILAR_FILES: [&str; 3] = ["cryptofeed.yml", "cryptofeed.toml", "cryptofeed.json"];
+
 const CUT_SHORT: &str =
     "its last line has no end, so something may be missing; end it with a newline";
+
+const OVERDUE: &str = "a file does not answer; it may be one of the platform's certificate \
+                       authorities, which SSL_CERT_FILE and SSL_CERT_DIR name";
 
 /// How long it may take to read all that is configured. A single file has less.
 const READING: Duration = Duration::from_secs(20);
@@ -88,9 +94,11 @@ impl ConfigurationArgs {
             };
             let configuration = again.load()?;
             configuration.require_feed()?;
+            let trust = configuration.trust();
             Ok(Start {
-                injector: configuration.injector(configuration.trust()),
+                injector: configuration.injector(trust.clone()),
                 configuration,
+                trust,
                 again,
             })
         })
@@ -121,7 +129,10 @@ impl ConfigurationArgs {
         if named.as_ref().is_some_and(is_login) {
             return Err(Failure::Configuration(vec![NO_FILE.to_owned()]));
         }
-        Ok(named.or_else(default_file))
+        match named {
+            None => default_file(),
+            named => Ok(named),
+        }
     }
 
     /// Reads the file and the environment.
@@ -154,6 +165,8 @@ impl ConfigurationArgs {
 pub(crate) struct Start {
     pub(crate) configuration: Configuration,
     pub(crate) injector: Arc<ProxyInjector>,
+    /// Whom the connections to exchanges trust.
+    pub(crate) trust: TlsTrust,
     /// Reads the same file again.
     pub(crate) again: ConfigurationArgs,
 }
@@ -166,15 +179,26 @@ async fn in_background<T: Send + 'static>(
     match outcome {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Err(Failure::runtime("read the configuration", error)),
-        Err(elapsed) => Err(Failure::runtime("read the configuration", elapsed)),
+        Err(_) => Err(Failure::runtime("read the configuration", OVERDUE)),
     }
 }
 
-fn default_file() -> Option<PathBuf> {
-    match fs::metadata(DEFAULT_FILE) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        // A file that cannot be read is reported by who reads it.
-        _ => Some(DEFAULT_FILE.into()),
+/// The file to read if none is named: there may be none, but not one with another name that looks
+/// like it.
+fn default_file() -> Result<Option<PathBuf>, Failure> {
+    let is_there = |name: &str| match fs::symlink_metadata(name) {
+        // A file that cannot be read, such as a link to nowhere, is reported by who reads it.
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    };
+    if is_there(DEFAULT_FILE) {
+        return Ok(Some(DEFAULT_FILE.into()));
+    }
+    match SIMILAR_FILES.into_iter().find(|name| is_there(name)) {
+        None => Ok(None),
+        Some(similar) => Err(Failure::Configuration(vec![format!(
+            "{similar}: only {DEFAULT_FILE} is read by itself; name this one with --config"
+        )])),
     }
 }
 
@@ -200,6 +224,7 @@ impl Configuration {
         let feeds = document.read(feeds::SECTION, feeds::read);
         let authorities = document.read(tls::SECTION, tls::read);
         let _ = document.read("proxy", feeds::check_rules);
+        let _ = document.read("proxy", tls::check_proxies);
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
@@ -230,9 +255,9 @@ impl Configuration {
     }
 
     /// Whom to trust: the platform, and what the configuration adds to it.
-    pub(crate) fn trust(&self) -> TlsTrust {
+    fn trust(&self) -> TlsTrust {
         let authorities = self.authorities.as_ref();
-        authorities.map_or_else(TlsTrust::platform, |authorities| authorities.trust.clone())
+        authorities.map_or_else(TlsTrust::platform, Authorities::trust)
     }
 
     /// The sections that say something else than in `other`, of those that are looked at when the
@@ -256,7 +281,7 @@ impl Configuration {
     }
 
     /// What makes the connections, and trusts as `trust` says.
-    pub(crate) fn injector(&self, trust: TlsTrust) -> Arc<ProxyInjector> {
+    fn injector(&self, trust: TlsTrust) -> Arc<ProxyInjector> {
         ProxyInjector::new(self.settings().clone())
             .with_trust(trust)
             .into()

@@ -1,10 +1,12 @@
 //! The section `tls`.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use proxy_config::Node;
 use serde_json::{Value, json};
-use transport_tls::TlsTrust;
+use transport_tls::{TlsTrust, TrustError};
 
 use super::keys::{Key, names, table};
 
@@ -21,28 +23,47 @@ pub(super) fn schema() -> Value {
     table(&KEYS)
 }
 
-/// Certificate authorities to trust beside the platform's.
-#[derive(Debug)]
-pub(super) struct Authorities {
-    pem: Arc<[u8]>,
-    /// Those of the platform and these.
-    pub(super) trust: TlsTrust,
-}
+/// A file of certificate authorities to trust beside the platform's, which can be used.
+#[derive(Debug, PartialEq)]
+pub(super) struct Authorities(Arc<[u8]>);
 
-/// They are the same if their file has the same in it.
-impl PartialEq for Authorities {
-    fn eq(&self, other: &Self) -> bool {
-        self.pem == other.pem
+impl Authorities {
+    /// Those of the platform and these.
+    pub(super) fn trust(&self) -> TlsTrust {
+        let platform = TlsTrust::platform();
+        platform.clone().with_ca_pem(&self.0).unwrap_or(platform)
     }
 }
 
 /// Those of `ca_file`, if there is one.
 pub(super) fn read(node: &Node<'_>) -> Option<Authorities> {
     let ca_file = node.table(&names(&KEYS))?.field("ca_file")?;
+    authorities(&ca_file)
+}
+
+/// Reports every `ca_file` of a proxy that cannot be used, wherever it stands below `node`.
+pub(super) fn check_proxies(node: &Node<'_>) {
+    for (key, node) in node.children() {
+        if key == "ca_file" {
+            let _ = authorities(&node);
+        } else {
+            check_proxies(&node);
+        }
+    }
+}
+
+fn authorities(ca_file: &Node<'_>) -> Option<Authorities> {
     let pem = ca_file.read_file()?;
-    let trust = TlsTrust::platform()
-        .with_ca_pem(&pem)
-        .map_err(|error| ca_file.report(format_args!("cannot be used: {error}")))
-        .ok()?;
-    Some(Authorities { pem, trust })
+    match TlsTrust::none().with_ca_pem(&pem) {
+        Ok(_) => Some(Authorities(pem)),
+        Err(error) => {
+            ca_file.report(format_args!("cannot be used: {}", cause(&error)));
+            None
+        }
+    }
+}
+
+/// Why a file cannot be used.
+fn cause(error: &TrustError) -> impl fmt::Display {
+    error.source().map(ToString::to_string).unwrap_or_default()
 }

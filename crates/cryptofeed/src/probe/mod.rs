@@ -16,7 +16,7 @@ use proxy_config::ExchangeId;
 use self::line::Line;
 use self::progress::Progress;
 use self::report::Report;
-use crate::configuration::{ConfigurationArgs, ConfiguredFeed};
+use crate::configuration::{ConfigurationArgs, ConfiguredFeed, Start};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::stdout;
@@ -67,10 +67,12 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) async fn execute(self, bars: &MultiProgress) -> Result<(), Failure> {
-        let configuration = self.configuration.load()?;
-        configuration.require_feed()?;
-        let trust = configuration.trust();
-        let injector = configuration.injector(trust.clone());
+        let Start {
+            configuration,
+            injector,
+            trust,
+            ..
+        } = self.configuration.load_first().await?;
         let mut lines = Vec::new();
         for feed in chosen(configuration.feeds(), self.exchange.as_ref())? {
             lines.extend(Line::of_feed(feed, &injector)?);

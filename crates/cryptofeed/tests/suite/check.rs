@@ -533,3 +533,46 @@ fn the_table_hides_credentials() {
     }
     assert!(!(check.stdout + &check.stderr).contains("s3cret"));
 }
+
+#[test]
+fn a_file_without_a_certificate_is_refused_wherever_it_is_named() {
+    let workspace = Workspace::new();
+    workspace.file("ca.pem", "no certificate\n");
+    for (text, path) in [
+        ("tls: {ca_file: ca.pem}\n", "tls.ca_file"),
+        (
+            "proxy: {enabled: true, default: {http: {url: 'https://h:1', tls: {ca_file: ca.pem}}}}\n",
+            "proxy.default.http.tls.ca_file",
+        ),
+        (
+            "proxy: {enabled: true, exchanges: {binance: {websocket: {pool: {proxies: \
+             [{url: 'https://h:1', tls: {ca_file: ca.pem}}]}}}}}\n",
+            "proxy.exchanges.binance.websocket.pool.proxies[0].tls.ca_file",
+        ),
+    ] {
+        workspace.file("cryptofeed.yaml", text);
+        let check = workspace.output(&["check"], &[]);
+        assert_eq!(check.code, Some(2), "{}", check.stderr);
+        assert!(check.stderr.contains(path), "{}", check.stderr);
+        let reason = "cannot be used: no certificate in it";
+        assert!(check.stderr.contains(reason), "{}", check.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_is_nearly_the_default_one_is_not_passed_over() {
+    let workspace = Workspace::new();
+    let file = workspace.file("cryptofeed.toml", "proxy = \"http://h:1\"\n");
+    let check = workspace.output(&["check"], &[]);
+    assert_eq!(check.code, Some(2));
+    let advice =
+        "cryptofeed.toml: only cryptofeed.yaml is read by itself; name this one with --config";
+    assert!(check.stderr.contains(advice), "{}", check.stderr);
+    let named = workspace.output(&["check", "--config", "cryptofeed.toml"], &[]);
+    assert_eq!(named.code, Some(0), "{}", named.stderr);
+    std::fs::remove_file(file).unwrap();
+    std::os::unix::fs::symlink("..data/cryptofeed.yaml", workspace.path("cryptofeed.yaml"))
+        .unwrap();
+    let dangling = workspace.output(&["check"], &[]);
+    assert_eq!(dangling.code, Some(2), "{}", dangling.stderr);
+}

@@ -302,6 +302,24 @@ async fn a_file_that_does_not_answer_stops_no_stream_and_no_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_authorities_of_the_platform_are_read_at_the_start_and_at_no_reload() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Http, 2).await;
+    workspace.file("cryptofeed.yaml", &yaml(&world, &proxy, &proxy.url()));
+    workspace.file("platform.pem", &world.ca.pem());
+    let platform = workspace.path("platform.pem");
+    let variables = [("SSL_CERT_FILE", platform.to_str().unwrap())];
+    let run = workspace.start(&["run", "--format", "jsonl"], &variables);
+    run.find(is_fresh_book);
+    pipe(&workspace, "platform.pem");
+    run.reload();
+    run.logged("new settings apply", 1);
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_seems_to_be_cut_short_is_refused() {
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;

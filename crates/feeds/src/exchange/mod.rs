@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use transport::WsRequest;
+use transport::{Excerpt, WsRequest};
 
 pub use backpack::Backpack;
 pub use base_url::InvalidUrl;
@@ -117,6 +117,9 @@ pub enum ExchangeMessage {
     },
 }
 
+/// As much of a reason as of any other quotation.
+const LONGEST_REASON: usize = Excerpt::MAX;
+
 /// A message or an answer that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("understand the message: {reason}")]
@@ -125,12 +128,13 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// A message with something wrong.
+    /// A message with something wrong. Of a reason that quotes the message, the first 256 bytes are
+    /// kept.
     #[must_use]
     pub fn new(reason: impl Into<String>) -> Self {
-        Self {
-            reason: reason.into(),
-        }
+        let mut reason = reason.into();
+        reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+        Self { reason }
     }
 
     /// What is wrong.

@@ -48,7 +48,7 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
 /// The schema of what stands where `content` is expected.
 fn of(content: &Content) -> Value {
     match content {
-        Content::Settings => any_of([url_ref(), table(content)]),
+        Content::Settings => any_of([direct(), url_ref(), table(content)]),
         Content::Boolean { default } => json!({
             "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
             "default": default,

@@ -130,6 +130,27 @@ impl<'a> Node<'a> {
         Some(Table(self.clone()))
     }
 
+    /// What is in a table, with its keys, or in a list; nothing is in any other value. Nothing is
+    /// reported.
+    #[must_use]
+    pub fn children(&self) -> Vec<(&'a str, Self)> {
+        match &self.value.kind {
+            ValueKind::Table(table) => {
+                let entries = sorted(table).into_iter();
+                entries
+                    .map(|(key, value)| (key, self.child(key, value)))
+                    .collect()
+            }
+            ValueKind::Array(values) => {
+                let items = values.iter().enumerate();
+                items
+                    .map(|(index, value)| ("", self.item(index, value)))
+                    .collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The value as a table with any keys, sorted by key. A key without a value is an error.
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(&'a str, Self)>> {

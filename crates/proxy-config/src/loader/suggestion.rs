@@ -6,6 +6,9 @@ use crate::loader::node::is_plain;
 /// wrong order are enough.
 const LIKENESS: f64 = 0.66;
 
+/// No name of anything has more bytes.
+const LONGEST: usize = 256;
+
 /// What to say about a key that is not among those `known`.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
     let known_keys = known.join(", ");
@@ -38,6 +41,9 @@ pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
 /// assert_eq!(nearest("kraken", ["backpack", "binance"]), None);
 /// ```
 pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Option<T> {
+    if name.len() > LONGEST {
+        return None;
+    }
     known
         .into_iter()
         .map(|known| (likeness(name, known.as_ref()), known))

@@ -230,8 +230,8 @@ fn variables_without_our_prefix_are_left_alone() {
     let sources = Sources::new().with_env([
         ("HTTP_PROXY", "http://ambient:1"),
         ("ALL_PROXY", "socks5://ambient:1"),
-        ("CRYPTOFEEDS_PROXY", "nonsense"),
         ("CRYPTOFEED", "nonsense"),
+        ("MY_CRYPTOFEED_PROXY", "nonsense"),
         ("PATH", "/bin"),
     ]);
     let document = sources.merge();
@@ -240,6 +240,35 @@ fn variables_without_our_prefix_are_left_alone() {
         document.into_loaded().unwrap().into_settings(),
         ProxySettings::default()
     );
+}
+
+#[test]
+fn a_name_that_is_ours_but_for_a_sign_is_an_error_and_what_may_be_a_value_is_not_shown() {
+    for (name, shown) in [
+        ("CRYPTOFEEDS_PROXY", "CRYPTOFEEDS_PROXY"),
+        ("CRYPTOFEED-PROXY", "CRYPTOFEED-PROXY"),
+        ("CRYPTO_FEED_PROXY", "CRYPTO_FEED_PROXY"),
+        ("\u{FEFF}CRYPTOFEED_PROXY", "…"),
+        (" CRYPTOFEED_PROXY", "…"),
+        ("CRYPTOFEED_PROXY\u{FFFD}", "CRYPTOFEED_PROXY…"),
+        (
+            "CRYPTOFEED_PROXY:socks5h://alice:s3cret",
+            "CRYPTOFEED_PROXY…",
+        ),
+        (
+            "CRYPTOFEED_PROXY_DEFAULT__HTTP:http://alice:s3cret",
+            "CRYPTOFEED_PROXY_DEFAULT__HTTP…",
+        ),
+        (
+            "CRYPTOFEED_TEST_PROXY:http://alice:s3cret",
+            "CRYPTOFEED_TEST_PROXY…",
+        ),
+    ] {
+        let messages = messages(Sources::new().with_env([(name, "=@h:1")]).load());
+        assert_eq!(messages.len(), 1, "{messages:?}");
+        let start = format!("{shown}: unknown variable; ");
+        assert!(messages[0].starts_with(&start), "{messages:?}");
+    }
 }
 
 #[cfg(unix)]

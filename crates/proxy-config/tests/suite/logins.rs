@@ -64,6 +64,11 @@ fn a_login_that_yaml_takes_a_part_from_is_refused_with_its_place() {
             15,
             "nothing is given",
         ),
+        (
+            "username: u\n    password: |\n      s3cret",
+            7,
+            "a block of lines",
+        ),
         ("username: u\n    password: >-\n", 15, "nothing is given"),
     ] {
         let default = text(login).replace("default:\n    url", "default:\n   http:\n    url");

@@ -9,6 +9,10 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 /// depend on what stands around it.
 const TELLING: usize = 4;
 
+/// So many characters of a secret in a row count by themselves: what stands around them may be cut off,
+/// or written in a way that nobody has thought of.
+const RUN: usize = 6;
+
 /// A longer form is told by so many of its first characters,
 const LONGEST_FORM: usize = 256;
 /// which these bytes of a secret are enough for, however they are written.
@@ -25,7 +29,9 @@ pub(super) fn of_login(username: &[u8], password: &[u8]) -> BTreeSet<Form> {
     let both = [username, b":", password].concat();
     let mut forms = Vec::new();
     for secret in [username, password] {
-        forms.push(Form::of(secret.trim_ascii()));
+        let plain = Form::of(secret.trim_ascii());
+        forms.extend(plain.runs());
+        forms.push(plain);
         forms.push(Form::of(hexadecimal(secret).as_bytes()));
         forms.extend(in_base64(secret));
         if secret.len() >= TELLING {
@@ -66,6 +72,11 @@ impl Form {
             chunk.valid().chars().chain(latin_1)
         });
         Self(characters.flat_map(fold).take(LONGEST_FORM).collect())
+    }
+
+    /// Its parts that count by themselves.
+    fn runs(&self) -> impl Iterator<Item = Self> {
+        self.0.windows(RUN).map(|run| Self(run.into()))
     }
 
     /// How many characters it has.

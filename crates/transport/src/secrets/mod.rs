@@ -35,7 +35,9 @@ const LONGEST: usize = 64 * 1024;
 ///   hexadecimal digits;
 /// - with any of their characters escaped as in URLs, HTML, JSON or source code, in UTF-8 or Latin-1,
 ///   and what escapes them escaped again;
-/// - cut off at the end of the text, from four characters on.
+/// - cut off at the end of the text, from four characters on;
+/// - in part, from six characters in a row on;
+/// - across the chunks of a body (RFC 9112, section 7.1).
 ///
 /// A text that holds one is hidden as a whole: what is left of it would tell a short secret by its
 /// gaps, and may repeat it in a form that nobody thought of. So a login of one character, which
@@ -53,6 +55,29 @@ pub struct Secrets(
     /// In order.
     Arc<[Form]>,
 );
+
+/// What is left of a body in chunks without the lines that say how long each is.
+fn without_chunk_heads(text: &[u8]) -> Vec<u8> {
+    let is_head = |line: &[u8]| {
+        let digits = line.trim_ascii();
+        !digits.is_empty() && digits.len() <= 8 && digits.iter().all(u8::is_ascii_hexdigit)
+    };
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n').peekable();
+    let mut body = Vec::with_capacity(text.len());
+    while let Some(line) = lines.next() {
+        if is_head(line) {
+            continue;
+        }
+        // The line break before a head belongs to the chunk's frame.
+        let is_framed = lines.peek().is_some_and(|next| is_head(next));
+        body.extend(if is_framed {
+            line.trim_ascii_end()
+        } else {
+            line
+        });
+    }
+    body
+}
 
 impl Secrets {
     /// The secrets of one login. What is empty is none.
@@ -92,7 +117,9 @@ impl Secrets {
     #[must_use]
     pub fn quote(&self, text: &[u8]) -> Excerpt {
         let searched = text.get(..SEARCHED).unwrap_or(text);
-        if self.begin_in(searched, Excerpt::MAX) {
+        let joined = without_chunk_heads(searched);
+        let hides = |text: &[u8]| self.begin_in(text, Excerpt::MAX);
+        if hides(searched) || (joined != searched && hides(&joined)) {
             Excerpt::of(HIDDEN.as_bytes())
         } else {
             Excerpt::of(text)

@@ -355,3 +355,31 @@ proptest! {
         prop_assert!(is_hidden || !(shows(&name) || shows(&password)));
     }
 }
+
+#[test]
+fn six_characters_in_a_row_are_enough_whatever_stands_around_them() {
+    let secrets = Secrets::of_login(b"alice", "p@ss/w0rd-Zq7\u{e9}".as_bytes());
+    for text in [
+        "p\\100ss/w0rd",
+        "p&commat;ss/w0rd-Zq",
+        "ss/w0rd",
+        "...w0rd-Z...",
+        "\u{ff50}/W0RD-Z",
+    ] {
+        assert_eq!(secrets.quote(text.as_bytes()).as_str(), "***", "{text}");
+    }
+    assert_eq!(secrets.quote(b"a w0rd or two").as_str(), "a w0rd or two");
+}
+
+#[test]
+fn the_heads_of_chunks_hide_nothing() {
+    let secrets = Secrets::of_login(b"aliceuser7", b"");
+    for body in [
+        "no, 6\r\nali",
+        "9\r\nno, alic\r\n6\r\neuser7\r\n0\r\n\r\n",
+        "no, ali\r\n3\r\nceu\r\n0A\r\nser7 again\r\n",
+    ] {
+        let is_hidden = secrets.quote(body.as_bytes()).as_str() == "***";
+        assert_eq!(is_hidden, body.contains("ser7"), "{body:?}");
+    }
+}

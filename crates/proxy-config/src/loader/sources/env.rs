@@ -54,11 +54,20 @@ pub(super) fn read(
     let mut environment = Environment::default();
     let mut ours = Vec::new();
     for (name, value) in variables {
+        if !is_ours(name) {
+            continue;
+        }
         let upper = name.to_ascii_uppercase();
-        let Some(rest) = upper.strip_prefix(PREFIX) else {
+        let rest = upper.strip_prefix(PREFIX).filter(|_| is_name(name));
+        if services.have(name, value) {
+            environment.ignored.push(name.clone());
+            continue;
+        }
+        let Some(rest) = rest else {
+            problems.report("", Some(&shown(name)), NO_NAME);
             continue;
         };
-        if services.have(name, value) || is_harmless(rest) {
+        if is_harmless(rest) {
             environment.ignored.push(name.clone());
         } else if let Some(variable) = Variable::parse(name, value, sections) {
             ours.push(variable);
@@ -74,6 +83,37 @@ pub(super) fn read(
     environment.ignored.sort_unstable();
     environment.documents = documents(ours, problems);
     environment
+}
+
+const NO_NAME: &str = "unknown variable; the names of ours begin with CRYPTOFEED_ and have letters, \
+                       digits and _ - . only";
+
+/// Whether a variable has a name of ours, or one that was probably meant to be: its first letters are
+/// those of our prefix, whatever stands before or between them.
+pub(super) fn is_ours(name: &str) -> bool {
+    let letters = |text: &str| -> String {
+        let letters = text.chars().filter(char::is_ascii_alphabetic);
+        letters.map(|letter| letter.to_ascii_uppercase()).collect()
+    };
+    let (name, prefix) = (letters(name), letters(PREFIX));
+    name.len() > prefix.len() && name.starts_with(&prefix)
+}
+
+fn is_name(name: &str) -> bool {
+    name.bytes().all(is_of_a_name)
+}
+
+fn is_of_a_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+}
+
+/// A name up to what is no part of one: what follows may be a value, with a login in it.
+fn shown(name: &str) -> String {
+    let end = name.bytes().position(|byte| !is_of_a_name(byte));
+    match end.and_then(|end| name.get(..end)) {
+        Some(beginning) => format!("{beginning}…"),
+        None => name.to_owned(),
+    }
 }
 
 fn documents(mut variables: Vec<Variable<'_>>, problems: &Problems) -> Vec<Value> {
@@ -160,6 +200,10 @@ impl<'a> Variable<'a> {
             self.report(problems, "the value is not valid UTF-8");
             return None;
         };
+        if self.section != PROXY && text.trim().is_empty() {
+            self.report(problems, "nothing is given; unset the variable instead");
+            return None;
+        }
         let may_be_json = !self.content.is_some_and(Content::is_scalar);
         let value = if may_be_json && text.starts_with(['{', '[']) {
             json::parse(text, |_| origin.clone())
@@ -198,9 +242,10 @@ fn unknown_name(rest: &str, sections: &[&str], others: &[String]) -> String {
     let names: Vec<_> = sections.iter().map(String::as_str).chain(others).collect();
     let mut known: Vec<_> = names.iter().map(ToString::to_string).collect();
     // The section alone may be misspelt.
-    let path = rest.split_once('_').map(|(_, path)| path);
-    if let Some(path) = path.filter(|path| !path.starts_with('_')) {
-        known.extend(sections.iter().map(|section| format!("{section}_{path}")));
+    if let Some((first, path)) = rest.split_once('_')
+        && let Some(section) = nearest(first, &sections)
+    {
+        known.push(format!("{section}_{path}"));
     }
     let mut paths = Vec::new();
     add_paths(&mut paths, "", &Content::Settings);

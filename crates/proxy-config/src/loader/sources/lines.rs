@@ -23,6 +23,12 @@ impl<'a> Lines<'a> {
         (line, before.map_or(0, |before| before.chars().count()) + 1)
     }
 
+    /// The text of a line. Lines are counted from 1.
+    pub(super) fn line(&self, line: usize) -> &'a str {
+        let line = self.text.get(self.start(line)..self.start(line + 1));
+        line.unwrap_or_default()
+    }
+
     /// The byte that a line begins at. Lines are counted from 1.
     pub(super) fn start(&self, line: usize) -> usize {
         let start = line.checked_sub(1).and_then(|line| self.starts.get(line));

@@ -127,7 +127,8 @@ impl Sources {
 
     /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` are
     /// looked at, where case makes no difference, and those of [`AmbientProxies`] if
-    /// `proxy.from_env` asks for them. What follows `CRYPTOFEED_` is a section, with the keys within
+    /// `proxy.from_env` asks for them. Names that begin so but for a byte order mark, a space or
+    /// another sign are errors. What follows `CRYPTOFEED_` is a section, with the keys within
     /// it or without; any other name is an error, unless somebody [added](Self::with_variable) it or
     /// [others](Document::ignored_variables) put it there.
     #[must_use]
@@ -137,10 +138,9 @@ impl Sources {
         V: Into<OsString>,
     {
         let ours = variables.into_iter().filter_map(|(name, value)| {
-            let name = name.into().into_string().ok()?;
-            let prefix = name.get(..PREFIX.len());
-            let is_ours = prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case(PREFIX));
-            (is_ours || AmbientProxies::is_variable(&name)).then(|| (name, value.into()))
+            let name = name.into().to_string_lossy().into_owned();
+            let is_ours = env::is_ours(&name) || AmbientProxies::is_variable(&name);
+            is_ours.then(|| (name, value.into()))
         });
         self.environment.extend(ours);
         self

@@ -13,6 +13,7 @@ use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 use super::fault::{DEPTH, Fault, Place, given_twice};
+use super::lines::Lines;
 
 /// How many values a document may have once its aliases are expanded, so that a few lines of
 /// aliases of aliases cannot fill the memory.
@@ -23,6 +24,8 @@ const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 
 const UNUSED_ANCHOR: &str =
     "the anchor (&) is used nowhere; quote the value if it begins with an ampersand";
+
+const LINES: &str = "a block of lines has line breaks in it; write the value in quotes";
 
 const COMMENT: &str = "a comment (#) follows, which is no part of the value; quote the value if it \
                        is, or give the comment a line of its own";
@@ -42,7 +45,7 @@ fn place(marker: Marker) -> Place {
 /// Parses a text of one document. `origin` says what a value at a place comes from.
 pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let mut document = Document {
-        text,
+        lines: Lines::new(text),
         parser: Parser::new_from_str(text),
         origin,
         anchors: HashMap::new(),
@@ -53,7 +56,7 @@ pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Valu
 }
 
 struct Document<'a, O> {
-    text: &'a str,
+    lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
     origin: O,
     anchors: HashMap<usize, Value>,
@@ -183,11 +186,15 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
         if *anchor > 0 && !text.is_empty() {
             self.unused.insert(*anchor, place(span.start));
         }
-        let line = self.text.lines().nth(span.end.line().saturating_sub(1));
-        let mut behind = line.unwrap_or_default().chars().skip(span.end.col());
+        let line = self.lines.line(span.end.line());
+        let mut behind = line.chars().skip(span.end.col());
         let is_commented = behind.find(|char| !char.is_whitespace()) == Some('#');
         if is_commented && *style == ScalarStyle::Plain {
             return Err(Fault::new(place(span.start), COMMENT));
+        }
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if is_block && text.contains('\n') {
+            return Err(Fault::new(place(span.start), LINES));
         }
         Ok(())
     }

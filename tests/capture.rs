@@ -19,6 +19,9 @@ impl Capture {
     pub(crate) fn begin() -> (Self, DefaultGuard) {
         // Some crates use `log`. It fails only where another test has done it already.
         let _ = LogTracer::builder().ignore_crate("fast_socks5").init();
+        // While a capture is the only subscriber, an event that another thread reaches first is
+        // taken as wanted by nobody, here too. With one for all threads it never is the only one.
+        let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry());
         let capture = Self::default();
         let writer = capture.clone();
         let subscriber = tracing_subscriber::fmt()

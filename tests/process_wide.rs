@@ -33,7 +33,7 @@ fn it_is_there_while_the_system_is_enabled_and_gone_once_it_is_disabled() {
     let others = ProxySettings::enabled().with_default(ConnectionProxies::both(other.clone()));
     let again = init_proxy_system(others).unwrap().unwrap();
     assert!(Arc::ptr_eq(&made, &again));
-    assert_eq!(kept.resolve(Transport::Http).route(), Route::Proxy(&other));
+    assert_eq!(kept.resolve(Transport::Http).route(), &Route::Proxy(other));
 
     let disabled = ProxySettings::disabled().with_default(rules);
     assert!(init_proxy_system(disabled).unwrap().is_none());

@@ -114,7 +114,7 @@ async fn without_an_exchange_the_default_does_not_apply() {
     let settings = ProxySettings::enabled().with_default(ConnectionProxies::both(config(&default)));
     let injected = world.injector(settings);
     let scope = injected.injector.anonymous();
-    assert_eq!(scope.resolve(Transport::Http).route(), Route::Direct);
+    assert_eq!(scope.resolve(Transport::Http).route(), &Route::Direct);
     world.echo(&scope.http(), BINANCE).await.unwrap();
     assert_eq!(world.seen(BINANCE, ExchangeTransport::Rest), [DIRECT]);
 }

@@ -61,7 +61,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn of(route: Route<'_>) -> Self {
+    fn of(route: &Route) -> Self {
         match route {
             Route::Direct => Self::Direct,
             Route::Proxy(_) | Route::Pool(_) => Self::Proxied,

@@ -21,12 +21,12 @@ pub(crate) struct DialOptions {
 }
 
 impl DialOptions {
-    pub(crate) fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
+    pub(crate) fn set_timeout_seconds(&mut self, seconds: u64) -> Result<(), InvalidTimeout> {
         if !TIMEOUT_SECONDS.contains(&seconds) {
             return Err(InvalidTimeout);
         }
         self.timeout_seconds = seconds;
-        Ok(self)
+        Ok(())
     }
 
     pub(crate) fn timeout_seconds(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
@@ -15,7 +16,7 @@ pub(crate) const WEIGHT: RangeInclusive<u64> = 1..=100;
 
 pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 
-/// Several proxies to choose from, connection by connection.
+/// Several proxies to choose from, connection by connection. Clones share what they hold.
 ///
 /// ```
 /// use proxy_config::{PoolConfig, PoolMember, PoolStrategy, ProxyUrl};
@@ -28,7 +29,10 @@ pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PoolConfig {
+pub struct PoolConfig(Arc<Fields>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Fields {
     strategy: PoolStrategy,
     members: Vec<PoolMember>,
     options: DialOptions,
@@ -45,24 +49,24 @@ impl PoolConfig {
         if !members.iter().any(PoolMember::is_enabled) {
             return Err(InvalidPool);
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Fields {
             strategy: PoolStrategy::default(),
             members,
             options: DialOptions::default(),
-        })
+        })))
     }
 
     /// The same pool, chosen from in another way.
     #[must_use]
     pub fn with_strategy(mut self, strategy: PoolStrategy) -> Self {
-        self.strategy = strategy;
+        self.fields().strategy = strategy;
         self
     }
 
     /// The same pool behind proxies that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.options.via = via.into_iter().collect();
+        self.fields().options.via = via.into_iter().collect();
         self
     }
 
@@ -71,75 +75,80 @@ impl PoolConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        self.options = self.options.with_timeout_seconds(seconds)?;
+        self.fields().options.set_timeout_seconds(seconds)?;
         Ok(self)
     }
 
     pub(crate) fn with_options(mut self, options: DialOptions) -> Self {
-        self.options = options;
+        self.fields().options = options;
         self
+    }
+
+    /// The fields of this one alone.
+    fn fields(&mut self) -> &mut Fields {
+        Arc::make_mut(&mut self.0)
     }
 
     /// How to choose.
     #[must_use]
     pub fn strategy(&self) -> PoolStrategy {
-        self.strategy
+        self.0.strategy
     }
 
     /// The proxies to choose from, those that are not enabled included.
     #[must_use]
     pub fn members(&self) -> &[PoolMember] {
-        &self.members
+        &self.0.members
     }
 
     /// The proxies to pass on the way to any member, the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.options.via
+        &self.0.options.via
     }
 
     /// How long a whole dial may take, whatever members it tries.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.options.timeout()
+        self.0.options.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.options.timeout_seconds()
+        self.0.options.timeout_seconds()
     }
 
     /// The way through one member.
     #[must_use]
     pub fn through(&self, member: &PoolMember) -> ProxyConfig {
-        ProxyConfig::from(member.server().clone()).with_options(self.options.clone())
+        ProxyConfig::from(member.server().clone()).with_options(self.0.options.clone())
     }
 }
 
 /// The strategy, the URLs without their credentials, and what is passed before.
 impl fmt::Display for PoolConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of ", self.strategy)?;
-        for (index, member) in self.members.iter().enumerate() {
+        write!(f, "{} of ", self.0.strategy)?;
+        for (index, member) in self.0.members.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{}", member.server())?;
         }
-        self.options.fmt(f)
+        self.0.options.fmt(f)
     }
 }
 
 impl Serialize for PoolConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("pool", &Choice(self))?;
-        self.options.serialize_fields(&mut map)?;
+        map.serialize_entry("pool", &Choice(&self.0))?;
+        self.0.options.serialize_fields(&mut map)?;
         map.end()
     }
 }
 
 /// What stands under the key `pool`.
-struct Choice<'a>(&'a PoolConfig);
+struct Choice<'a>(&'a Fields);
 
 impl Serialize for Choice<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

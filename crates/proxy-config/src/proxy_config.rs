@@ -1,6 +1,7 @@
 //! The way through a proxy.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -10,7 +11,7 @@ use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
 /// The proxy that connections leave from, the proxies on the way to it, and how long a dial through
-/// all of them may take.
+/// all of them may take. Clones share what they hold.
 ///
 /// ```
 /// use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
@@ -22,7 +23,10 @@ use crate::proxy_url::ProxyUrl;
 /// # Ok::<(), proxy_config::ProxyUrlError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ProxyConfig {
+pub struct ProxyConfig(Arc<Fields>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Fields {
     server: ProxyServer,
     options: DialOptions,
 }
@@ -37,14 +41,14 @@ impl ProxyConfig {
     /// The same way, to another proxy.
     #[must_use]
     pub fn with_server(mut self, server: ProxyServer) -> Self {
-        self.server = server;
+        self.fields().server = server;
         self
     }
 
     /// The same proxy behind others that are passed first, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.options.via = via.into_iter().collect();
+        self.fields().options.via = via.into_iter().collect();
         self
     }
 
@@ -53,68 +57,73 @@ impl ProxyConfig {
     /// # Errors
     /// [`InvalidTimeout`] if `seconds` is outside that range.
     pub fn with_timeout_seconds(mut self, seconds: u64) -> Result<Self, InvalidTimeout> {
-        self.options = self.options.with_timeout_seconds(seconds)?;
+        self.fields().options.set_timeout_seconds(seconds)?;
         Ok(self)
     }
 
     pub(crate) fn with_options(mut self, options: DialOptions) -> Self {
-        self.options = options;
+        self.fields().options = options;
         self
+    }
+
+    /// The fields of this one alone.
+    fn fields(&mut self) -> &mut Fields {
+        Arc::make_mut(&mut self.0)
     }
 
     /// The proxy that connections leave from: the one that connects to the target.
     #[must_use]
     pub fn server(&self) -> &ProxyServer {
-        &self.server
+        &self.0.server
     }
 
     /// The proxies to pass on the way to [`server`](Self::server), the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.options.via
+        &self.0.options.via
     }
 
     /// Where [`server`](Self::server) is and how to log in.
     #[must_use]
     pub fn url(&self) -> &ProxyUrl {
-        self.server.url()
+        self.0.server.url()
     }
 
     /// How long a whole dial, through all proxies, may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.options.timeout()
+        self.0.options.timeout()
     }
 
     /// [`timeout`](Self::timeout) in seconds.
     #[must_use]
     pub fn timeout_seconds(&self) -> u64 {
-        self.options.timeout_seconds()
+        self.0.options.timeout_seconds()
     }
 }
 
 impl From<ProxyServer> for ProxyConfig {
     fn from(server: ProxyServer) -> Self {
-        Self {
+        Self(Arc::new(Fields {
             server,
             options: DialOptions::default(),
-        }
+        }))
     }
 }
 
 /// The URLs without their credentials, the nearest proxy last.
 impl fmt::Display for ProxyConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.server.fmt(f)?;
-        self.options.fmt(f)
+        self.0.server.fmt(f)?;
+        self.0.options.fmt(f)
     }
 }
 
 impl Serialize for ProxyConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.server.serialize_fields(&mut map)?;
-        self.options.serialize_fields(&mut map)?;
+        self.0.server.serialize_fields(&mut map)?;
+        self.0.options.serialize_fields(&mut map)?;
         map.end()
     }
 }

@@ -35,8 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let exchange = ExchangeId::new(name)?;
         let scope = injector.exchange(exchange.clone());
         for transport in [Transport::Http, Transport::WebSocket] {
-            let decision = scope.resolve(transport);
-            let route = match decision.route() {
+            let resolution = scope.resolve(transport);
+            let route = match resolution.route() {
                 Route::Direct => "direct".to_owned(),
                 Route::Refused => "refused".to_owned(),
                 Route::Proxy(proxy) => proxy.to_string(),
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let origin = origins.and_then(|origins| origins.rule());
             println!(
                 "{name:9} {transport:9} {route:42} {:8} {}",
-                decision.source().to_string(),
+                resolution.source().to_string(),
                 origin.unwrap_or("-")
             );
         }

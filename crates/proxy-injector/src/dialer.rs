@@ -8,7 +8,7 @@ use crate::failover::connect;
 use crate::live::Revocation;
 use crate::scope::Scope;
 
-/// Dials the way that applies at that time.
+/// Dials along the route that applies at that time.
 pub(crate) struct ScopeDialer {
     pub(crate) scope: Scope,
     pub(crate) transport: Transport,
@@ -21,18 +21,18 @@ impl ScopeDialer {
         settings: &ProxySettings,
     ) -> Result<Connection, DialError> {
         let query = self.scope.query(self.transport);
-        let decision = query.decide(settings);
-        let source = decision.source();
+        let resolution = query.resolve(settings);
+        let source = resolution.source();
         let ((connection, dialer), lease) = connect(
             self.scope.factory(),
-            &decision,
+            resolution.route(),
             target.endpoint(),
             target.deadline(),
-            |way, left| {
-                let stack = self.scope.stack(self.transport, &way, source);
+            |proxy, left| {
+                let stack = self.scope.stack(self.transport, proxy.as_ref(), source);
                 let dialer = self
                     .scope
-                    .routed(&query, way, stack.dialer, Revocation::Close);
+                    .routed(&query, proxy, stack.dialer, Revocation::Close);
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),
                     _ => target.clone(),

@@ -5,18 +5,27 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use proxy_config::{PoolConfig, ProxyConfig, ProxyUrl};
+use proxy_resolve::Route;
 use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
-use crate::decision::Way;
 use crate::health::HealthRegistry;
 use crate::pool::ProxyPool;
 use crate::refusing_dialer::RefusingDialer;
 
 /// How long a dial without a proxy may take.
-pub(crate) const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
+const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a dial along `route` may take.
+pub(crate) fn timeout(route: &Route) -> Duration {
+    match route {
+        Route::Proxy(proxy) => proxy.timeout(),
+        Route::Pool(pool) => pool.timeout(),
+        Route::Direct | Route::Refused => DIRECT_TIMEOUT,
+    }
+}
 
 /// Makes the dialer for a proxy, or for direct connections.
 pub(crate) type CustomStack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
@@ -74,14 +83,9 @@ impl Default for DialerFactory {
 }
 
 impl DialerFactory {
-    /// The stack along `way`. One that cannot be built refuses every dial, and is tried again the
-    /// next time.
-    pub(crate) fn stack(&self, way: &Way) -> RouteStack {
-        let proxy = match way {
-            Way::Direct => None,
-            Way::Proxy(proxy) => Some(proxy),
-            Way::Refused => return self.refusal(),
-        };
+    /// The stack through `proxy`, or that of direct connections. One that cannot be built refuses
+    /// every dial, and is tried again the next time.
+    pub(crate) fn stack(&self, proxy: Option<&ProxyConfig>) -> RouteStack {
         let stacks = || self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stack) = stacks().get(&proxy.cloned()) {
             return stack.clone();
@@ -105,16 +109,6 @@ impl DialerFactory {
             .entry(proxy.cloned())
             .or_insert_with(|| stack.clone())
             .clone()
-    }
-
-    /// The stack that leads nowhere.
-    fn refusal(&self) -> RouteStack {
-        RouteStack {
-            dialer: Arc::new(RefusingDialer::NoRule),
-            tls: client_config(self.trust.get_or_init(TlsTrust::platform)),
-            timeout: DIRECT_TIMEOUT,
-            is_built: true,
-        }
     }
 
     /// The pool that `config` describes, the same one for all who ask.
@@ -154,7 +148,7 @@ impl DialerFactory {
         };
         match RouteDialer::through(proxy, tcp, &self.resolver, trust) {
             Ok(route) => Ok(Arc::new(route)),
-            Err(error) => Err(RefusingDialer::Trust {
+            Err(error) => Err(RefusingDialer {
                 proxy: endpoint(proxy.url()),
                 error: Arc::new(error),
             }),

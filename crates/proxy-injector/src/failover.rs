@@ -1,20 +1,20 @@
-//! Making connections the way that was decided, through another member of a pool if one fails.
+//! Making connections along a route, through another member of a pool if one fails.
 
 use std::error::Error;
 use std::time::Duration;
 
 use proxy_config::ProxyConfig;
+use proxy_resolve::Route;
 use tokio::time::Instant;
 use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, chain};
 
-use crate::decision::{Choice, Decision, Way};
 use crate::dialer_factory::{DialerFactory, endpoint};
 use crate::pool::Lease;
 
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
 /// that it goes through, if it does.
 ///
-/// `attempt` gets the way to take and, if there may be several attempts, the time that is left for
+/// `attempt` gets the proxy to pass, none for a direct connection, and, if there may be several attempts, the time that is left for
 /// them: that of the pool, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
@@ -22,17 +22,19 @@ use crate::pool::Lease;
 /// fault: the next one is tried as well, and nobody is marked.
 pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     factory: &DialerFactory,
-    decision: &Decision,
+    route: &Route,
     target: &Endpoint,
     deadline: Option<Instant>,
-    mut attempt: impl FnMut(Way, Option<Duration>) -> F,
+    mut attempt: impl FnMut(Option<ProxyConfig>, Option<Duration>) -> F,
 ) -> Result<(T, Option<Lease>), E>
 where
     E: Error + From<DialError> + 'static,
 {
-    let config = match &decision.choice {
-        Choice::Among(config) => config,
-        Choice::Of(way) => return Ok((attempt(way.clone(), None).await?, None)),
+    let config = match route {
+        Route::Direct => return Ok((attempt(None, None).await?, None)),
+        Route::Proxy(proxy) => return Ok((attempt(Some(proxy.clone()), None).await?, None)),
+        Route::Pool(config) => config,
+        Route::Refused => return Err(no_rule(target).into()),
     };
     let whole = Instant::now() + config.timeout();
     let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
@@ -42,8 +44,7 @@ where
         if left.is_zero() {
             break;
         }
-        let way = Way::Proxy(lease.proxy().clone());
-        match attempt(way, Some(left)).await {
+        match attempt(Some(lease.proxy().clone()), Some(left)).await {
             Ok(made) => {
                 lease.mark_healthy();
                 return Ok((made, Some(lease)));
@@ -66,6 +67,16 @@ where
         DialError::timeout(Hop::Target(target.clone()), Phase::Route, overdue).into()
     }))
 }
+
+/// No route leads to `target`.
+fn no_rule(target: &Endpoint) -> DialError {
+    let hop = Hop::Target(target.clone());
+    DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(NoRule)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no proxy is configured for it, and `strict` forbids to connect directly")]
+struct NoRule;
 
 /// Whose fault a failed attempt is.
 enum Blame {

@@ -10,7 +10,6 @@ use transport::{Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
-use crate::decision::Way;
 use crate::dialer_factory::DialerFactory;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::query::RouteQuery;
@@ -151,31 +150,31 @@ impl ProxyInjector {
         self.settings.subscribe()
     }
 
-    /// Ends when the settings do not allow `way` for what `query` asks for.
-    pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, way: &Way) {
+    /// Ends when the settings do not allow `proxy`, or none, for what `query` asks for.
+    pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, proxy: Option<&ProxyConfig>) {
         let mut watched = self.watch();
-        while query.allows(way, &watched.borrow_and_update()) {
+        while query.allows(proxy, &watched.borrow_and_update()) {
             // The sender cannot be gone: it is ours.
             let _ = watched.changed().await;
         }
     }
 
-    /// Hands `connection` out, which takes `way`, if that is still allowed. From then on it is
-    /// `revocation` that happens when it no longer is.
+    /// Hands `connection` out, which passes `proxy` or none, if that is still allowed. From then on
+    /// it is `revocation` that happens when it no longer is.
     pub(crate) fn admit(
         &self,
         connection: Connection,
         target: &Endpoint,
         query: RouteQuery,
-        way: Way,
+        proxy: Option<ProxyConfig>,
         revocation: Revocation,
     ) -> Option<(Connection, Arc<LiveConnection>)> {
         let mut live = lock(&self.live);
-        if !query.allows(&way, &self.settings()) {
+        if !query.allows(proxy.as_ref(), &self.settings()) {
             return None;
         }
         let (io, info) = connection.into_parts();
-        let admitted = Arc::new(LiveConnection::new(io, query, way, revocation));
+        let admitted = Arc::new(LiveConnection::new(io, query, proxy, revocation));
         live.add(&admitted);
         let connection = Revocable::new(Arc::clone(&admitted), target.clone());
         Some((Connection::new(connection).with_info(info), admitted))

@@ -28,9 +28,9 @@
 //! `endpoint` and `source`, and never a user name or a password.
 
 mod close_on_reroute;
-mod decision;
 mod dialer;
 mod dialer_factory;
+mod exits;
 mod failover;
 mod global;
 mod health;
@@ -52,7 +52,6 @@ mod session;
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-pub use decision::Decision;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use pool::{Attempts, Lease, ProxyPool};

@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::task::{Context, Waker};
 
-use proxy_config::ProxySettings;
+use proxy_config::{ProxyConfig, ProxySettings};
 use transport::Io;
 
-use crate::decision::Way;
 use crate::pool::Lease;
 use crate::query::RouteQuery;
 
@@ -48,7 +47,7 @@ impl LiveConnections {
             let Some(connection) = entry.upgrade() else {
                 return false;
             };
-            let stays = connection.query.allows(&connection.way, settings);
+            let stays = connection.query.allows(connection.proxy.as_ref(), settings);
             if !stays {
                 connection.revoke();
                 stale.push(connection);
@@ -71,7 +70,8 @@ pub(crate) enum Revocation {
 /// One connection, and the right to its route.
 pub(crate) struct LiveConnection {
     query: RouteQuery,
-    way: Way,
+    /// None if it is direct.
+    proxy: Option<ProxyConfig>,
     revocation: Revocation,
     right: AtomicU8,
     state: Mutex<State>,
@@ -98,12 +98,12 @@ impl LiveConnection {
     pub(crate) fn new(
         io: Box<dyn Io>,
         query: RouteQuery,
-        way: Way,
+        proxy: Option<ProxyConfig>,
         revocation: Revocation,
     ) -> Self {
         Self {
             query,
-            way,
+            proxy,
             revocation,
             right: AtomicU8::new(GRANTED),
             state: Mutex::new(State {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use proxy_config::{ExchangeId, ProxyUrl, Transport};
+use proxy_config::{ExchangeId, ProxyConfig, Transport};
 use proxy_resolve::RouteSource;
 use transport::{Connection, DialError, Dialer, Target};
 
@@ -12,7 +12,7 @@ pub(crate) struct LoggedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) transport: Transport,
     pub(crate) exchange: Option<ExchangeId>,
-    pub(crate) proxy: Option<ProxyUrl>,
+    pub(crate) proxy: Option<ProxyConfig>,
     pub(crate) source: RouteSource,
 }
 
@@ -21,7 +21,10 @@ impl Dialer for LoggedDialer {
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
         let connection = self.inner.dial(target).await?;
         let (scheme, endpoint) = match &self.proxy {
-            Some(proxy) => (proxy.scheme().as_str(), proxy.endpoint().to_string()),
+            Some(proxy) => {
+                let url = proxy.url();
+                (url.scheme().as_str(), url.endpoint().to_string())
+            }
             None => ("direct", target.to_string()),
         };
         tracing::info!(

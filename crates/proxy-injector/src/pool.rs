@@ -43,7 +43,7 @@ impl ProxyPool {
             let proxy = config.through(member);
             Member {
                 health: registry.of(&proxy),
-                proxy: Arc::new(proxy),
+                proxy,
                 weight: member.weight(),
                 credit: 0,
             }
@@ -103,7 +103,7 @@ impl Iterator for Attempts<'_> {
 
 #[derive(Debug)]
 struct Member {
-    proxy: Arc<ProxyConfig>,
+    proxy: ProxyConfig,
     weight: u64,
     health: Arc<ProxyHealth>,
     /// How far it is behind its share of the turns; negative if it is ahead.
@@ -151,7 +151,7 @@ fn draw(candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
 /// dropped.
 #[derive(Debug)]
 pub struct Lease {
-    proxy: Arc<ProxyConfig>,
+    proxy: ProxyConfig,
     health: Arc<ProxyHealth>,
 }
 
@@ -159,12 +159,12 @@ impl Lease {
     fn new(member: &Member) -> Self {
         member.health.add_lease();
         Self {
-            proxy: Arc::clone(&member.proxy),
+            proxy: member.proxy.clone(),
             health: Arc::clone(&member.health),
         }
     }
 
-    /// The way to take.
+    /// The proxy, with those to pass on the way to it.
     #[must_use]
     pub fn proxy(&self) -> &ProxyConfig {
         &self.proxy

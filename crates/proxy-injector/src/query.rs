@@ -1,10 +1,10 @@
 //! Whose connections they are and where they go: what a route is looked up by.
 
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{resolve, resolve_for};
+use proxy_resolve::{Resolution, resolve, resolve_for};
 use transport::Endpoint;
 
-use crate::decision::{Decision, Way};
+use crate::exits::allows;
 
 /// What a route is looked up by. It is kept with a connection, so that the route can be looked up
 /// again.
@@ -19,7 +19,7 @@ pub(crate) struct RouteQuery {
 
 impl RouteQuery {
     /// What `settings` say.
-    pub(crate) fn decide(&self, settings: &ProxySettings) -> Decision {
+    pub(crate) fn resolve(&self, settings: &ProxySettings) -> Resolution {
         let (exchange, legacy) = (self.exchange.as_ref(), self.legacy.as_ref());
         match &self.destination {
             None => resolve(settings, exchange, self.transport, legacy),
@@ -33,11 +33,10 @@ impl RouteQuery {
                 resolve_for(settings, exchange, self.transport, legacy, &destination)
             }
         }
-        .into()
     }
 
-    /// Whether a connection that takes `way` may do so under `settings`.
-    pub(crate) fn allows(&self, way: &Way, settings: &ProxySettings) -> bool {
-        self.decide(settings).allows(way)
+    /// Whether a connection may pass `proxy`, or no proxy at all, under `settings`.
+    pub(crate) fn allows(&self, proxy: Option<&ProxyConfig>, settings: &ProxySettings) -> bool {
+        allows(self.resolve(settings).route(), proxy)
     }
 }

@@ -1,4 +1,4 @@
-//! The way that leads nowhere.
+//! A proxy that nobody can be trusted to be.
 
 use std::sync::Arc;
 
@@ -6,26 +6,19 @@ use async_trait::async_trait;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase, Target};
 use transport_tls::TrustError;
 
-/// Fails every dial, for this reason.
+/// Fails every dial, since `error` leaves open whom to trust as `proxy`.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum RefusingDialer {
-    #[error("no proxy is configured for it, and `strict` forbids to connect directly")]
-    NoRule,
-    #[error("it is unknown whom to trust as its proxy")]
-    Trust {
-        proxy: Endpoint,
-        #[source]
-        error: Arc<TrustError>,
-    },
+#[error("it is unknown whom to trust as its proxy")]
+pub(crate) struct RefusingDialer {
+    pub(crate) proxy: Endpoint,
+    #[source]
+    pub(crate) error: Arc<TrustError>,
 }
 
 #[async_trait]
 impl Dialer for RefusingDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
-        let hop = match self {
-            Self::NoRule => Hop::Target(target.endpoint().clone()),
-            Self::Trust { proxy, .. } => Hop::Proxy(proxy.clone()),
-        };
+    async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+        let hop = Hop::Proxy(self.proxy.clone());
         Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(self.clone()))
     }
 }

@@ -5,10 +5,9 @@ use std::error::Error;
 use std::fmt;
 
 use proxy_config::{ExchangeId, Host, ProxySettings, Transport};
-use proxy_resolve::{Route, RouteSource};
+use proxy_resolve::{Resolution, Route, RouteSource};
 use transport::Endpoint;
 
-use crate::decision::Decision;
 use crate::query::RouteQuery;
 
 /// Both kinds of connection.
@@ -44,8 +43,8 @@ impl fmt::Display for RouteOwner {
 pub struct RouteChange {
     owner: RouteOwner,
     transport: Transport,
-    before: Decision,
-    after: Decision,
+    before: Resolution,
+    after: Resolution,
 }
 
 impl RouteChange {
@@ -63,20 +62,20 @@ impl RouteChange {
 
     /// What applied before.
     #[must_use]
-    pub fn before(&self) -> &Decision {
+    pub fn before(&self) -> &Resolution {
         &self.before
     }
 
     /// What applies now.
     #[must_use]
-    pub fn after(&self) -> &Decision {
+    pub fn after(&self) -> &Resolution {
         &self.after
     }
 
     /// Whether connections are direct now that passed a proxy before, or were refused.
     #[must_use]
     pub fn exposes(&self) -> bool {
-        self.before.route() != Route::Direct && self.after.route() == Route::Direct
+        *self.before.route() != Route::Direct && *self.after.route() == Route::Direct
     }
 }
 
@@ -149,8 +148,8 @@ pub(crate) fn compare(
                 RouteChange {
                     owner: owner.clone(),
                     transport,
-                    before: query.decide(before),
-                    after: query.decide(after),
+                    before: query.resolve(before),
+                    after: query.resolve(after),
                 }
             };
             let general = change(None);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
 
-/// The proxies of a way and who may vouch for them, the nearest first. How they are spoken to, and
+/// The proxies of a route and who may vouch for them, the nearest first. How they are spoken to, and
 /// for how long, does not count.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RouteKey(Vec<(ProxyUrl, Option<PathBuf>)>);

@@ -3,21 +3,21 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use proxy_config::ProxyConfig;
 use transport::{Connection, DialError, Dialer, Phase, Target};
 
-use crate::decision::Way;
 use crate::injector::ProxyInjector;
 use crate::live::{LiveConnection, Revocation};
 use crate::pool::Lease;
 use crate::query::RouteQuery;
 use crate::revocable::route_changed;
 
-/// A dialer for one way. While it dials and as long as its connections last, a reload that leads
+/// A dialer through one proxy, or through none. While it dials and as long as its connections last, a reload that leads
 /// elsewhere ends them with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
 pub(crate) struct RoutedDialer {
     pub(crate) injector: Arc<ProxyInjector>,
     pub(crate) query: RouteQuery,
-    pub(crate) way: Way,
+    pub(crate) proxy: Option<ProxyConfig>,
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) revocation: Revocation,
     /// The first connection that it has made.
@@ -49,13 +49,13 @@ impl Dialer for RoutedDialer {
         let connection = tokio::select! {
             // In this order, nothing is opened once the route is another one.
             biased;
-            () = self.injector.until_not_allowed(&query, &self.way) => None,
+            () = self.injector.until_not_allowed(&query, self.proxy.as_ref()) => None,
             connection = self.inner.dial(target) => Some(connection?),
         };
-        let way = self.way.clone();
+        let proxy = self.proxy.clone();
         let admitted = connection.and_then(|connection| {
             self.injector
-                .admit(connection, target.endpoint(), query, way, self.revocation)
+                .admit(connection, target.endpoint(), query, proxy, self.revocation)
         });
         let Some((connection, live)) = admitted else {
             return Err(route_changed(target.endpoint(), Phase::Route));

@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::stream;
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{RouteSource, resolve_for};
+use proxy_resolve::{Resolution, RouteSource, resolve_for};
 use transport::{DialError, DialErrorKind, Dialer, Reload, Reloads, Target};
 
-use crate::decision::{Decision, Way};
 use crate::dialer::ScopeDialer;
 use crate::dialer_factory::{DialerFactory, RouteStack};
+use crate::exits::Exits;
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
 use crate::logged_dialer::LoggedDialer;
@@ -42,16 +42,16 @@ impl Scope {
         self
     }
 
-    /// Which way connections of `transport` take now, and why.
+    /// Which route connections of `transport` take now, and why.
     #[must_use]
-    pub fn resolve(&self, transport: Transport) -> Decision {
-        self.query(transport).decide(&self.injector.settings())
+    pub fn resolve(&self, transport: Transport) -> Resolution {
+        self.query(transport).resolve(&self.injector.settings())
     }
 
-    /// Which way connections of `transport` take now to one destination. It makes a difference only
+    /// Which route connections of `transport` take now to one destination. It makes a difference only
     /// where the settings leave it to the environment's proxies.
     #[must_use]
-    pub fn resolve_for(&self, transport: Transport, destination: &Destination<'_>) -> Decision {
+    pub fn resolve_for(&self, transport: Transport, destination: &Destination<'_>) -> Resolution {
         resolve_for(
             &self.injector.settings(),
             self.exchange.as_ref(),
@@ -59,7 +59,6 @@ impl Scope {
             self.legacy.as_ref(),
             destination,
         )
-        .into()
     }
 
     /// A byte-stream dialer for `transport`. Every dial takes the route that applies at that time
@@ -109,15 +108,20 @@ impl Scope {
         }
     }
 
-    /// What connections along `way`, which `source` is the reason for, are made of: a dialer that logs
-    /// what it opens, and what goes with it.
-    pub(crate) fn stack(&self, transport: Transport, way: &Way, source: RouteSource) -> RouteStack {
-        let stack = self.factory().stack(way);
+    /// What connections through `proxy`, or through none, are made of, which `source` is the reason
+    /// for: a dialer that logs what it opens, and what goes with it.
+    pub(crate) fn stack(
+        &self,
+        transport: Transport,
+        proxy: Option<&ProxyConfig>,
+        source: RouteSource,
+    ) -> RouteStack {
+        let stack = self.factory().stack(proxy);
         let opened = LoggedDialer {
             inner: stack.dialer,
             transport,
             exchange: self.exchange.clone(),
-            proxy: way.proxy().map(|proxy| proxy.url().clone()),
+            proxy: proxy.cloned(),
             source,
         };
         RouteStack {
@@ -126,18 +130,18 @@ impl Scope {
         }
     }
 
-    /// `inner`, which takes `way`, for as long as that is the answer to `query`.
+    /// `inner`, which passes `proxy` or none, for as long as `query` is answered by that.
     pub(crate) fn routed(
         &self,
         query: &RouteQuery,
-        way: Way,
+        proxy: Option<ProxyConfig>,
         inner: Arc<dyn Dialer>,
         revocation: Revocation,
     ) -> Arc<RoutedDialer> {
         Arc::new(RoutedDialer {
             injector: Arc::clone(&self.injector),
             query: query.clone(),
-            way,
+            proxy,
             inner,
             revocation,
             opened: OnceLock::new(),
@@ -148,13 +152,13 @@ impl Scope {
     pub(crate) fn reloads(&self, transport: Transport) -> Reloads {
         let query = self.query(transport);
         let mut watched = self.injector.watch();
-        let decision = query.decide(&watched.borrow_and_update());
-        let news = stream::unfold((watched, decision), move |(mut watched, before)| {
+        let exits = Exits::of(query.resolve(&watched.borrow_and_update()).route());
+        let news = stream::unfold((watched, exits), move |(mut watched, before)| {
             let query = query.clone();
             async move {
                 watched.changed().await.ok()?;
-                let after = query.decide(&watched.borrow_and_update());
-                let reload = match after.exits() == before.exits() {
+                let after = Exits::of(query.resolve(&watched.borrow_and_update()).route());
+                let reload = match after == before {
                     true => Reload::SameRoute,
                     false => Reload::OtherRoute,
                 };

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
-use proxy_config::{ProxySettings, Transport};
+use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::RouteSource;
 use transport::{
     DialError, DialErrorKind, Dialer, HttpError, HttpTransport, Phase, Reloads, Target, WebSocket,
@@ -19,22 +19,22 @@ use transport_tls::TlsDialer;
 use transport_ws::{Hooks, WsClient};
 
 use crate::close_on_reroute::CloseOnReroute;
-use crate::decision::Way;
+use crate::dialer_factory::timeout;
 use crate::failover::connect;
 use crate::live::Revocation;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
 use crate::scope::Scope;
 
-/// A REST session: requests reuse its connections, which are kept apart by the way that they take.
+/// A REST session: requests reuse its connections, which are kept apart by the proxy that they pass.
 #[derive(Debug)]
 pub struct HttpSession {
     scope: Scope,
     clients: Arc<Mutex<Clients>>,
 }
 
-/// A client for each way, with TLS to the exchange or without, that was taken since the last reload.
-pub(crate) type Clients = HashMap<(Way, bool), Arc<HttpClient<Arc<RoutedDialer>>>>;
+/// A client for each proxy, and for none, with TLS to the exchange or without, since the last reload.
+pub(crate) type Clients = HashMap<(Option<ProxyConfig>, bool), Arc<HttpClient<Arc<RoutedDialer>>>>;
 
 impl HttpSession {
     pub(crate) fn new(scope: Scope) -> Self {
@@ -46,17 +46,17 @@ impl HttpSession {
     fn client(
         &self,
         query: &RouteQuery,
-        way: Way,
+        proxy: Option<ProxyConfig>,
         source: RouteSource,
     ) -> Arc<HttpClient<Arc<RoutedDialer>>> {
         let is_tls = matches!(query.destination, Some((_, true)));
         let clients = || self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (way, is_tls);
+        let key = (proxy, is_tls);
         if let Some(client) = clients().get(&key) {
             return Arc::clone(client);
         }
-        let (way, _) = &key;
-        let stack = self.scope.stack(Transport::Http, way, source);
+        let (proxy, _) = &key;
+        let stack = self.scope.stack(Transport::Http, proxy.as_ref(), source);
         // With TLS inside, what is sent over a connection are requests, and nothing else.
         let inner: Arc<dyn Dialer> = if is_tls {
             Arc::new(TlsDialer::new(stack.dialer, stack.tls))
@@ -64,7 +64,7 @@ impl HttpSession {
             stack.dialer
         };
         let revocation = Revocation::StopSending;
-        let dialer = self.scope.routed(query, way.clone(), inner, revocation);
+        let dialer = self.scope.routed(query, proxy.clone(), inner, revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
         let client = Arc::new(HttpClient::over(connector));
         if !stack.is_built {
@@ -84,14 +84,14 @@ impl HttpSession {
         target: &Target,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, HttpError> {
-        let decision = query.decide(settings);
+        let resolution = query.resolve(settings);
         let (response, _lease) = connect(
             self.scope.factory(),
-            &decision,
+            resolution.route(),
             target.endpoint(),
             None,
-            |way, left| {
-                let client = self.client(query, way, decision.source());
+            |proxy, left| {
+                let client = self.client(query, proxy, resolution.source());
                 let request = request.clone();
                 async move {
                     match left {
@@ -168,18 +168,20 @@ impl WsSession {
     ) -> Result<WebSocket, DialError> {
         let (target, is_tls) = (request.target(), request.is_secure());
         let query = self.scope.query_for(Transport::WebSocket, target, is_tls);
-        let decision = query.decide(settings);
-        let source = decision.source();
+        let resolution = query.resolve(settings);
+        let source = resolution.source();
         let ((socket, dialer), lease) = connect(
             self.scope.factory(),
-            &decision,
+            resolution.route(),
             target.endpoint(),
             None,
-            |way, left| {
-                let stack = self.scope.stack(Transport::WebSocket, &way, source);
+            |proxy, left| {
+                let stack = self
+                    .scope
+                    .stack(Transport::WebSocket, proxy.as_ref(), source);
                 let dialer = self
                     .scope
-                    .routed(&query, way, stack.dialer, Revocation::Close);
+                    .routed(&query, proxy, stack.dialer, Revocation::Close);
                 let timeout = left.unwrap_or(stack.timeout);
                 let client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
                     .with_hooks(self.hooks.clone().without_authenticator());
@@ -203,7 +205,7 @@ impl WsSession {
     fn timeout(&self, request: &WsRequest) -> Duration {
         let (target, is_tls) = (request.target(), request.is_secure());
         let query = self.scope.query_for(Transport::WebSocket, target, is_tls);
-        query.decide(&self.scope.settings()).timeout()
+        timeout(query.resolve(&self.scope.settings()).route())
     }
 }
 

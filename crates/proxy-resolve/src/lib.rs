@@ -28,7 +28,7 @@
 //!
 //! let binance = ExchangeId::new("binance")?;
 //! let resolution = resolve(&settings, Some(&binance), Transport::WebSocket, None);
-//! assert_eq!(resolution.route(), Route::Proxy(&proxy));
+//! assert_eq!(resolution.route(), &Route::Proxy(proxy));
 //! assert_eq!(resolution.source(), RouteSource::Default);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -4,22 +4,22 @@ use std::fmt;
 
 use proxy_config::{PoolConfig, ProxyConfig, ProxyRule};
 
-/// A route, and what it was derived from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resolution<'a> {
-    route: Route<'a>,
+/// A route, and what it was derived from. Later settings do not change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    route: Route,
     source: RouteSource,
 }
 
-impl<'a> Resolution<'a> {
-    pub(crate) fn new(route: Route<'a>, source: RouteSource) -> Self {
+impl Resolution {
+    pub(crate) fn new(route: Route, source: RouteSource) -> Self {
         Self { route, source }
     }
 
     /// The way to take.
     #[must_use]
-    pub fn route(&self) -> Route<'a> {
-        self.route
+    pub fn route(&self) -> &Route {
+        &self.route
     }
 
     /// Why it is that way.
@@ -32,32 +32,32 @@ impl<'a> Resolution<'a> {
 /// The way a connection takes.
 ///
 /// Exhaustive on purpose: whoever dials must say what each way means, and the only one that leads
-/// past a proxy is [`Route::Direct`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route<'a> {
+/// past a proxy is [`Route::Direct`]. Its proxies are shared with the settings: a clone is cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
     /// Without a proxy.
     Direct,
     /// Through this proxy.
-    Proxy(&'a ProxyConfig),
+    Proxy(ProxyConfig),
     /// Through one of these proxies.
-    Pool(&'a PoolConfig),
+    Pool(PoolConfig),
     /// Not at all: no rule applies and the settings are strict, or they never said whether they
     /// are enabled.
     Refused,
 }
 
-impl<'a> From<&'a ProxyRule> for Route<'a> {
-    fn from(rule: &'a ProxyRule) -> Self {
+impl From<&ProxyRule> for Route {
+    fn from(rule: &ProxyRule) -> Self {
         match rule {
             ProxyRule::Direct => Self::Direct,
-            ProxyRule::Proxy(proxy) => Self::Proxy(proxy),
-            ProxyRule::Pool(pool) => Self::Pool(pool),
+            ProxyRule::Proxy(proxy) => Self::Proxy(proxy.clone()),
+            ProxyRule::Pool(pool) => Self::Pool(pool.clone()),
         }
     }
 }
 
 /// The proxies as a configuration has them, without logins; `direct` or `refused`.
-impl fmt::Display for Route<'_> {
+impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("direct"),

@@ -16,12 +16,12 @@ use crate::resolution::{Resolution, Route, RouteSource};
 /// no destination is exempt from it, as [`AmbientProxies::rule`] says. Who knows the destination
 /// asks [`resolve_for`] instead.
 #[must_use]
-pub fn resolve<'a>(
-    settings: &'a ProxySettings,
+pub fn resolve(
+    settings: &ProxySettings,
     exchange: Option<&ExchangeId>,
     transport: Transport,
-    legacy: Option<&'a ProxyConfig>,
-) -> Resolution<'a> {
+    legacy: Option<&ProxyConfig>,
+) -> Resolution {
     decide(settings, exchange, transport, legacy, AmbientProxies::rule)
 }
 
@@ -30,13 +30,13 @@ pub fn resolve<'a>(
 /// The same as [`resolve`], except that the environment may have different proxies for different
 /// destinations, and exempt some from them.
 #[must_use]
-pub fn resolve_for<'a>(
-    settings: &'a ProxySettings,
+pub fn resolve_for(
+    settings: &ProxySettings,
     exchange: Option<&ExchangeId>,
     transport: Transport,
-    legacy: Option<&'a ProxyConfig>,
+    legacy: Option<&ProxyConfig>,
     destination: &Destination<'_>,
-) -> Resolution<'a> {
+) -> Resolution {
     decide(settings, exchange, transport, legacy, |ambient| {
         ambient.rule_for(destination)
     })
@@ -46,9 +46,9 @@ fn decide<'a>(
     settings: &'a ProxySettings,
     exchange: Option<&ExchangeId>,
     transport: Transport,
-    legacy: Option<&'a ProxyConfig>,
+    legacy: Option<&ProxyConfig>,
     ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
-) -> Resolution<'a> {
+) -> Resolution {
     if settings.lacks_enabled() {
         return Resolution::new(Route::Refused, RouteSource::None);
     }
@@ -59,7 +59,7 @@ fn decide<'a>(
         return resolution;
     }
     let (route, source) = match legacy {
-        Some(proxy) => (Route::Proxy(proxy), RouteSource::Legacy),
+        Some(proxy) => (Route::Proxy(proxy.clone()), RouteSource::Legacy),
         None if !settings.is_enabled() => (Route::Direct, RouteSource::Disabled),
         None if settings.is_strict() => (Route::Refused, RouteSource::None),
         None => (Route::Direct, RouteSource::None),
@@ -73,7 +73,7 @@ fn configured<'a>(
     exchange: &ExchangeId,
     transport: Transport,
     ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
-) -> Option<Resolution<'a>> {
+) -> Option<Resolution> {
     let own = settings
         .exchange(exchange)
         .and_then(|proxies| proxies.for_transport(transport))

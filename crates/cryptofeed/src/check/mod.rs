@@ -1,8 +1,8 @@
 //! `cryptofeed check`.
 
+mod proxies;
 mod report;
 mod row;
-mod way;
 
 use clap::Args;
 

@@ -4,7 +4,7 @@ use proxy_config::{AmbientProxies, DnsSide, ExchangeId, Loaded, RuleOrigins, Tra
 use proxy_resolve::{Resolution, Route, RouteSource, resolve, resolve_for};
 use serde::Serialize;
 
-use super::way::Way;
+use super::proxies::Proxies;
 use crate::configuration::Address;
 
 #[derive(Debug, Serialize)]
@@ -15,7 +15,7 @@ pub(super) struct Row<'a> {
     /// Where the feed connects to, if there is one.
     destination: Option<String>,
     route: &'static str,
-    proxy: Option<Way<'a>>,
+    proxy: Option<Proxies>,
     source: String,
     /// Whether the rule is that of an exchange without a feed.
     unused: bool,
@@ -43,7 +43,7 @@ impl<'a> Row<'a> {
         Self {
             exchange: Some(exchange.clone()),
             destination: Some(address.to_string()),
-            ..Self::new(transport, resolution, origins)
+            ..Self::new(transport, &resolution, origins)
         }
     }
 
@@ -56,7 +56,7 @@ impl<'a> Row<'a> {
         let settings = loaded.settings();
         let resolution = resolve(settings, Some(exchange), transport, None);
         let origins = loaded.explain(exchange, transport);
-        let row = Self::new(transport, resolution, origins);
+        let row = Self::new(transport, &resolution, origins);
         let ambient = settings
             .ambient()
             .filter(|ambient| row.proxy.is_some() && row.origin() == ambient.variable());
@@ -81,14 +81,17 @@ impl<'a> Row<'a> {
 
     fn new(
         transport: Transport,
-        resolution: Resolution<'a>,
+        resolution: &Resolution,
         origins: Option<RuleOrigins<'a>>,
     ) -> Self {
-        let way = |route, way: Way<'a>| (route, Some(way), Some(way.dns()));
+        let through = |route, proxies: Proxies| {
+            let dns = proxies.dns();
+            (route, Some(proxies), Some(dns))
+        };
         let (route, proxy, dns) = match resolution.route() {
             Route::Direct => ("direct", None, Some(DnsSide::Local.to_string())),
-            Route::Proxy(proxy) => way("proxy", Way::Proxy(proxy)),
-            Route::Pool(pool) => way("pool", Way::Pool(pool)),
+            Route::Proxy(proxy) => through("proxy", Proxies::One(proxy.clone())),
+            Route::Pool(pool) => through("pool", Proxies::Pool(pool.clone())),
             Route::Refused => ("refused", None, None),
         };
         let set_by = match resolution.source() {
@@ -130,7 +133,7 @@ impl<'a> Row<'a> {
     pub(super) fn cells(&self) -> [String; 7] {
         let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let exchange = self.exchange.as_ref().map(ToString::to_string);
-        let timeout = self.proxy.map(Way::timeout_seconds);
+        let timeout = self.proxy.as_ref().map(Proxies::timeout_seconds);
         [
             exchange.unwrap_or_else(|| "any other exchange".to_owned()),
             self.transport.to_owned(),
@@ -150,10 +153,10 @@ impl<'a> Row<'a> {
     }
 
     fn route_cell(&self) -> String {
-        let Some(way) = self.proxy else {
+        let Some(proxies) = &self.proxy else {
             return self.route.to_owned();
         };
-        let mut lines = way.lines();
+        let mut lines = proxies.lines();
         if let Some(first) = lines
             .first_mut()
             .filter(|_| self.unless_exempted_by.is_some())

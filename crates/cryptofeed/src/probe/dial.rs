@@ -40,7 +40,7 @@ impl Line {
     /// Makes the connection, asks, and waits for the answer. `trust` decides about certificates.
     pub(super) async fn dial(&self, trust: &TlsTrust) -> Outcome {
         // Nothing is shared with other lines: no TLS session, and no mark on a proxy.
-        let injector = ProxyInjector::new(self.way.settings()).with_trust(trust.clone());
+        let injector = ProxyInjector::new(self.candidate.settings()).with_trust(trust.clone());
         let scope = Arc::new(injector).exchange(self.exchange.clone());
         match &self.question {
             Question::Rest(request) => self.ask(&scope, request).await,

@@ -14,19 +14,19 @@ use super::question::Question;
 use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
 use crate::failure::Failure;
 
-/// One connection by one way.
+/// One connection by one of the ways that its route leaves open.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) exchange: ExchangeId,
     pub(super) transport: Transport,
     pub(super) address: Address,
     pub(super) question: Question,
-    pub(super) way: Way,
+    pub(super) candidate: Candidate,
 }
 
-/// A way that leaves nothing to choose.
+/// One of the ways that a route leaves open.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum Candidate {
     Direct,
     Proxy(ProxyConfig),
     Member {
@@ -51,22 +51,22 @@ impl Line {
                 let doing = format!("probe the {transport} of {}", feed.id);
                 return Err(Failure::runtime(doing, "its address makes no uri"));
             };
-            let decision = scope.resolve_for(transport, &address.destination());
-            let ways = Way::all(decision.route()).into_iter();
-            lines.extend(ways.map(|way| Self {
+            let resolution = scope.resolve_for(transport, &address.destination());
+            let candidates = Candidate::all(resolution.route()).into_iter();
+            lines.extend(candidates.map(|candidate| Self {
                 exchange: feed.id.clone(),
                 transport,
                 address: address.clone(),
                 question: question.clone(),
-                way,
+                candidate,
             }));
         }
         Ok(lines)
     }
 }
 
-impl Way {
-    fn all(route: Route<'_>) -> Vec<Self> {
+impl Candidate {
+    fn all(route: &Route) -> Vec<Self> {
         match route {
             Route::Direct => vec![Self::Direct],
             Route::Proxy(proxy) => vec![Self::Proxy(proxy.clone())],
@@ -108,7 +108,7 @@ impl Way {
 }
 
 /// Without credentials.
-impl fmt::Display for Way {
+impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("direct"),

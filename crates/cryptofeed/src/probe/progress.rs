@@ -27,10 +27,10 @@ impl Progress {
         let Line {
             exchange,
             transport,
-            way,
+            candidate,
             ..
         } = line;
-        let message = format!("{exchange} {transport}, {way}: {verdict}");
+        let message = format!("{exchange} {transport}, {candidate}: {verdict}");
         self.0.inc(1);
         if self.0.is_hidden() {
             let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());

@@ -7,7 +7,7 @@ use serde::Serialize;
 use transport::{Phase, Timing};
 
 use super::dial::Outcome;
-use super::line::{Line, Way};
+use super::line::{Candidate, Line};
 use super::verdict::{Trouble, Verdict};
 
 #[derive(Debug, Serialize)]
@@ -48,11 +48,11 @@ struct Explanation {
 impl Row {
     /// What came of `line`; no outcome if it was interrupted.
     pub(super) fn new(line: Line, outcome: Option<Outcome>) -> Self {
-        let (route, enabled) = match line.way {
-            Way::Direct => ("direct", None),
-            Way::Proxy(_) => ("proxy", None),
-            Way::Member { is_enabled, .. } => ("pool", Some(is_enabled)),
-            Way::Refused => ("refused", None),
+        let (route, enabled) = match line.candidate {
+            Candidate::Direct => ("direct", None),
+            Candidate::Proxy(_) => ("proxy", None),
+            Candidate::Member { is_enabled, .. } => ("pool", Some(is_enabled)),
+            Candidate::Refused => ("refused", None),
         };
         let verdict = outcome
             .as_ref()
@@ -64,8 +64,8 @@ impl Row {
             transport: line.transport.as_str(),
             destination: line.address.to_string(),
             route,
-            way: line.way.to_string(),
-            proxy: line.way.proxy().cloned(),
+            way: line.candidate.to_string(),
+            proxy: line.candidate.proxy().cloned(),
             exchange: line.exchange,
             enabled,
             verdict: verdict.as_str(),

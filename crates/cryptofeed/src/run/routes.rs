@@ -35,9 +35,9 @@ impl Routes {
                     && *change.owner() == RouteOwner::Exchange(exchange.clone())
             };
             let scope = injector.exchange(exchange.clone());
-            let decision = scope.resolve_for(*transport, &address.destination());
-            let (route, source) = (decision.route(), decision.source());
-            if route == Route::Direct && has_proxy && !changes.iter().any(is_told) {
+            let resolution = scope.resolve_for(*transport, &address.destination());
+            let (route, source) = (resolution.route(), resolution.source());
+            if *route == Route::Direct && has_proxy && !changes.iter().any(is_told) {
                 tracing::warn!(%exchange, %transport, %route, %source, "goes past the proxies");
             } else {
                 tracing::info!(%exchange, %transport, %route, %source, "route");

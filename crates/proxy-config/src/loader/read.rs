@@ -108,7 +108,9 @@ pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
         .field("timeout_seconds")
         .map_or(Some(DialOptions::default()), |node| {
             let seconds = node.integer(TIMEOUT_SECONDS)?;
-            DialOptions::default().with_timeout_seconds(seconds).ok()
+            let mut options = DialOptions::default();
+            options.set_timeout_seconds(seconds).ok()?;
+            Some(options)
         });
     let hops = fields
         .field("via")

@@ -24,7 +24,7 @@ fn proxy(url: &str) -> ProxyConfig {
     ProxyConfig::new(url.parse().unwrap())
 }
 
-fn shown(resolution: Resolution<'_>) -> String {
+fn shown(resolution: &Resolution) -> String {
     let source = resolution.source();
     match resolution.route() {
         Route::Direct => format!("direct ({source})"),
@@ -39,7 +39,7 @@ fn routes(settings: &ProxySettings, host: &str, legacy: Option<&ProxyConfig>) ->
     let exchange = ExchangeId::new("okx").unwrap();
     let host = Host::parse(host).unwrap();
     let to = |destination: Destination<'_>| {
-        shown(resolve_for(
+        shown(&resolve_for(
             settings,
             Some(&exchange),
             Transport::Http,
@@ -51,7 +51,7 @@ fn routes(settings: &ProxySettings, host: &str, legacy: Option<&ProxyConfig>) ->
     [
         to(Destination::tls(&host, 443)),
         to(Destination::plain(&host, 80)),
-        shown(unknown),
+        shown(&unknown),
     ]
 }
 
@@ -124,7 +124,7 @@ fn a_disabled_system_and_a_connection_of_no_exchange_do_without() {
     let host = Host::parse("okx.example").unwrap();
     let destination = Destination::tls(&host, 443);
     let nobodys = resolve_for(&settings, None, Transport::Http, None, &destination);
-    assert_eq!(shown(nobodys), "direct (none)");
+    assert_eq!(shown(&nobodys), "direct (none)");
     let disabled = ProxySettings::disabled().with_ambient(ambient(&VARIABLES));
     assert_eq!(
         routes(&disabled, "okx.example", None),

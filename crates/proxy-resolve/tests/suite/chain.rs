@@ -40,11 +40,11 @@ impl Case {
             .with_exchange(id("other"), proxies(&self.other))
     }
 
-    fn resolve<'a>(&'a self, settings: &'a ProxySettings) -> Resolution<'a> {
+    fn resolve(&self, settings: &ProxySettings) -> Resolution {
         self.resolve_spelt(settings, "binance")
     }
 
-    fn resolve_spelt<'a>(&'a self, settings: &'a ProxySettings, exchange: &str) -> Resolution<'a> {
+    fn resolve_spelt(&self, settings: &ProxySettings, exchange: &str) -> Resolution {
         let exchange = self.has_exchange.then(|| id(exchange));
         resolve(
             settings,
@@ -62,7 +62,7 @@ impl Case {
     }
 
     /// What must come out, as a table.
-    fn expected(&self) -> (Route<'_>, RouteSource) {
+    fn expected(&self) -> (Route, RouteSource) {
         let own = self.slot(&self.binance);
         let default = self.slot(&self.default);
         let slots = [&self.default, &self.binance, &self.other];
@@ -79,10 +79,12 @@ impl Case {
             self.strict,
         ) {
             (false, _, _, _, None, _) => (Route::Direct, RouteSource::Disabled),
-            (false, _, _, _, Some(legacy), _) => (Route::Proxy(legacy), RouteSource::Legacy),
+            (false, _, _, _, Some(legacy), _) => {
+                (Route::Proxy(legacy.clone()), RouteSource::Legacy)
+            }
             (true, true, Some(rule), _, _, _) => (route(rule), RouteSource::Exchange),
             (true, true, None, Some(rule), _, _) => (route(rule), RouteSource::Default),
-            (true, _, _, _, Some(legacy), _) => (Route::Proxy(legacy), RouteSource::Legacy),
+            (true, _, _, _, Some(legacy), _) => (Route::Proxy(legacy.clone()), RouteSource::Legacy),
             (true, _, _, _, None, false) => (Route::Direct, RouteSource::None),
             (true, _, _, _, None, true) => (Route::Refused, RouteSource::None),
         }
@@ -104,11 +106,11 @@ fn proxies([http, websocket]: &Slots) -> ConnectionProxies {
     proxies
 }
 
-fn route(rule: &ProxyRule) -> Route<'_> {
+fn route(rule: &ProxyRule) -> Route {
     match rule {
         ProxyRule::Direct => Route::Direct,
-        ProxyRule::Proxy(proxy) => Route::Proxy(proxy),
-        ProxyRule::Pool(pool) => Route::Pool(pool),
+        ProxyRule::Proxy(proxy) => Route::Proxy(proxy.clone()),
+        ProxyRule::Pool(pool) => Route::Pool(pool.clone()),
     }
 }
 
@@ -160,14 +162,15 @@ proptest! {
     fn every_question_has_the_answer_of_the_table(case in case()) {
         let settings = case.settings();
         let resolution = case.resolve(&settings);
-        prop_assert_eq!((resolution.route(), resolution.source()), case.expected());
+        let (route, source) = case.expected();
+        prop_assert_eq!((resolution.route(), resolution.source()), (&route, source));
     }
 
     #[test]
     fn direct_is_only_what_a_rule_says_or_what_nothing_forbids(case in case()) {
         let settings = case.settings();
         let resolution = case.resolve(&settings);
-        if resolution.route() == Route::Direct {
+        if *resolution.route() == Route::Direct {
             let said_so = |slots| case.slot(slots) == Some(&ProxyRule::Direct);
             let is_right = match resolution.source() {
                 RouteSource::Disabled => case.enabled != Some(true) && case.legacy.is_none(),

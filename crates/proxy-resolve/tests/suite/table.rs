@@ -165,8 +165,9 @@ fn url_and_timeout_travel_together() {
         .with_exchange(id("kraken"), websocket("socks5://kraken:2"));
     let kraken = id("kraken");
     let resolve = |transport| resolve(&settings, Some(&kraken), transport, None);
-    assert_eq!(resolve(Transport::Http).route(), Route::Proxy(&default));
-    let Route::Proxy(own) = resolve(Transport::WebSocket).route() else {
+    assert_eq!(resolve(Transport::Http).route(), &Route::Proxy(default));
+    let resolution = resolve(Transport::WebSocket);
+    let Route::Proxy(own) = resolution.route() else {
         panic!("a proxy was set");
     };
     assert_eq!(own.timeout_seconds(), 30);

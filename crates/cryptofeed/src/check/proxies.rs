@@ -6,25 +6,25 @@ use proxy_config::{HandshakeMode, PoolConfig, PoolMember, ProxyConfig, ProxyServ
 use serde::Serialize;
 
 /// One proxy, or several to choose from. Serializes as a configuration has it, without credentials.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Way<'a> {
-    Proxy(&'a ProxyConfig),
-    Pool(&'a PoolConfig),
+pub(super) enum Proxies {
+    One(ProxyConfig),
+    Pool(PoolConfig),
 }
 
-impl<'a> Way<'a> {
-    pub(super) fn timeout_seconds(self) -> u64 {
+impl Proxies {
+    pub(super) fn timeout_seconds(&self) -> u64 {
         match self {
-            Self::Proxy(proxy) => proxy.timeout_seconds(),
+            Self::One(proxy) => proxy.timeout_seconds(),
             Self::Pool(pool) => pool.timeout_seconds(),
         }
     }
 
     /// Who resolves the exchange's name.
-    pub(super) fn dns(self) -> String {
+    pub(super) fn dns(&self) -> String {
         let exits: Vec<_> = match self {
-            Self::Proxy(proxy) => vec![proxy.server()],
+            Self::One(proxy) => vec![proxy.server()],
             Self::Pool(pool) => {
                 let members = pool.members().iter();
                 let enabled = members.filter(|member| member.is_enabled());
@@ -40,18 +40,18 @@ impl<'a> Way<'a> {
     }
 
     /// What is passed, and a line for each thing that is special about one of the proxies.
-    pub(super) fn lines(self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = match self {
-            Self::Proxy(proxy) => vec![proxy.to_string()],
+            Self::One(proxy) => vec![proxy.to_string()],
             Self::Pool(pool) => choice(pool),
         };
         lines.extend(self.servers().into_iter().flat_map(specialties));
         lines
     }
 
-    fn servers(self) -> Vec<&'a ProxyServer> {
+    fn servers(&self) -> Vec<&ProxyServer> {
         match self {
-            Self::Proxy(proxy) => [proxy.server()].into_iter().chain(proxy.via()).collect(),
+            Self::One(proxy) => [proxy.server()].into_iter().chain(proxy.via()).collect(),
             Self::Pool(pool) => {
                 let members = pool.members().iter().map(PoolMember::server);
                 members.chain(pool.via()).collect()

@@ -14,8 +14,8 @@ use crate::pool::Lease;
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
 /// that it goes through, if it does.
 ///
-/// `attempt` gets the proxy to pass, none for a direct connection, and, if there may be several attempts, the time that is left for
-/// them: that of the pool, and not beyond `deadline`.
+/// `attempt` gets the proxy to pass, none for a direct connection, and, if there may be several
+/// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's

@@ -12,8 +12,9 @@ use crate::pool::Lease;
 use crate::query::RouteQuery;
 use crate::revocable::route_changed;
 
-/// A dialer through one proxy, or through none. While it dials and as long as its connections last, a reload that leads
-/// elsewhere ends them with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
+/// A dialer through one proxy, or through none. While it dials and as long as its connections last, a
+/// reload that leads elsewhere ends them with
+/// [`RouteChanged`](transport::DialErrorKind::RouteChanged).
 pub(crate) struct RoutedDialer {
     pub(crate) injector: Arc<ProxyInjector>,
     pub(crate) query: RouteQuery,

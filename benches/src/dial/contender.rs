@@ -9,6 +9,8 @@ use super::way::Route;
 pub(crate) enum Contender {
     /// This workspace.
     Standard,
+    /// This workspace, with the settings asked for every request.
+    Injected,
     /// This workspace, with everything in one flight.
     Optimistic,
     /// This workspace, acknowledging at once what the proxy sends.
@@ -87,7 +89,7 @@ impl Contender {
             Self::TokioSocks(_) => is_socks5 || route == Route::Socks4a,
             Self::Tuned | Self::TokioWebsockets => is_socks5,
             Self::Yawc(_) => is_socks5 || is_direct,
-            Self::Reqwest => false,
+            Self::Injected | Self::Reqwest => false,
         }
     }
 
@@ -130,6 +132,7 @@ impl Contender {
         };
         let library = match self {
             Self::Standard => "ours, standard",
+            Self::Injected => "ours, with proxy-injector",
             Self::Optimistic => "ours, optimistic",
             Self::QuickAck => "ours, quick_ack",
             Self::Tungstenite(_) => "tokio-tungstenite",

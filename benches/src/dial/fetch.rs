@@ -13,7 +13,7 @@ use transport::{HttpTransport, require_success};
 
 use super::connector::{Connector, Visitor, secure, visit};
 use super::contender::Contender;
-use super::ours::Ours;
+use super::ours::{Ours, session};
 use super::way::Way;
 use crate::error::Result;
 
@@ -27,7 +27,14 @@ pub(crate) fn fetcher(contender: Contender, way: &Way, keep_alive: bool) -> Resu
     match contender {
         Contender::Standard | Contender::Optimistic | Contender::QuickAck => {
             let ours = Ours::new(contender, way)?;
-            Ok(fetch_by_ours(ours, uri, keep_alive))
+            let kept = keep_alive.then(|| Arc::new(ours.rest_client()));
+            // A client keeps its connections to itself, so a new one begins without any.
+            let client = move || kept.clone().unwrap_or_else(|| Arc::new(ours.rest_client()));
+            Ok(fetch_by_ours(client, uri))
+        }
+        Contender::Injected if keep_alive => {
+            let session = Arc::new(session(way)?);
+            Ok(fetch_by_ours(move || Arc::clone(&session), uri))
         }
         Contender::HyperUtil(_) | Contender::HyperUtilOptimistic => {
             let visitor = FetchByConnector {
@@ -42,13 +49,12 @@ pub(crate) fn fetcher(contender: Contender, way: &Way, keep_alive: bool) -> Resu
     }
 }
 
-fn fetch_by_ours(ours: Ours, uri: Uri, keep_alive: bool) -> Fetcher {
-    let kept = keep_alive.then(|| Arc::new(ours.rest_client()));
+fn fetch_by_ours<T: HttpTransport + 'static>(
+    client: impl Fn() -> Arc<T> + 'static,
+    uri: Uri,
+) -> Fetcher {
     Box::new(move || {
-        // A client keeps its connections to itself, so a new one begins without any.
-        let client = kept.clone();
-        let client = client.unwrap_or_else(|| Arc::new(ours.rest_client()));
-        let uri = uri.clone();
+        let (client, uri) = (client(), uri.clone());
         Box::pin(async move {
             let response = client.send(Request::get(uri).body(Bytes::new())?).await?;
             Ok(require_success(response)?.into_body())

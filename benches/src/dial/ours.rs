@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proxy_config::{HandshakeMode, ProxyConfig, ProxyServer};
+use proxy_config::{
+    ConnectionProxies, ExchangeId, HandshakeMode, ProxyConfig, ProxyRule, ProxyServer,
+    ProxySettings,
+};
+use proxy_injector::{HttpSession, ProxyInjector};
 use rustls::ClientConfig;
 use transport_http::HttpClient;
 use transport_tls::TlsTrust;
@@ -55,4 +59,18 @@ impl Ours {
     pub(super) fn rest_client(&self) -> HttpClient<Arc<RouteDialer>> {
         HttpClient::new(Arc::clone(&self.dialer), Arc::clone(&self.tls), TIMEOUT)
     }
+}
+
+/// The REST session of an exchange whose settings have `way`.
+pub(super) fn session(way: &Way) -> Result<HttpSession> {
+    let exchange = ExchangeId::new("binance")?;
+    let rule = match &way.proxy {
+        None => ProxyRule::Direct,
+        Some(url) => ProxyConfig::new(url.parse()?).into(),
+    };
+    let proxies = ConnectionProxies::both(rule);
+    let settings = ProxySettings::enabled().with_exchange(exchange.clone(), proxies);
+    let trust = TlsTrust::platform().with_ca_file(&way.ca_file)?;
+    let injector = Arc::new(ProxyInjector::new(settings).with_trust(trust));
+    Ok(injector.exchange(exchange).http())
 }

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use feeds::{Binance, Exchange, Instruments, ExchangeMessage};
+use feeds::{Binance, Exchange, ExchangeMessage, Instruments};
 
 use super::cell::Payload;
 use crate::error::Result;

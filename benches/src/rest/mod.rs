@@ -10,8 +10,9 @@ use crate::measure::{Cpu, Pinned, interleave};
 use crate::report::Measurement;
 use crate::settings::Settings;
 
-const CONTENDERS: [Contender; 4] = [
+const CONTENDERS: [Contender; 5] = [
     Contender::Standard,
+    Contender::Injected,
     Contender::HyperUtil(Socket::NoDelay),
     Contender::Reqwest,
     Contender::PythonAiohttp,

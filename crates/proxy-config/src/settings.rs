@@ -115,22 +115,22 @@ impl ProxySettings {
     #[must_use]
     pub fn has_rules(&self) -> bool {
         let ambient = self.ambient.as_ref();
-        self.blocks().any(|proxies| !proxies.is_empty())
+        self.connection_proxies().any(|proxies| !proxies.is_empty())
             || ambient.is_some_and(|ambient| !ambient.is_empty())
     }
 
     /// Whether any rule leads through a proxy, be it one or a pool.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
-        let slots = self
-            .blocks()
+        let rules = self
+            .connection_proxies()
             .flat_map(|proxies| [proxies.http(), proxies.websocket()]);
         let ambient = self.ambient.as_ref();
-        slots.flatten().any(|rule| *rule != ProxyRule::Direct)
+        rules.flatten().any(|rule| *rule != ProxyRule::Direct)
             || ambient.is_some_and(|ambient| !ambient.is_empty())
     }
 
-    fn blocks(&self) -> impl Iterator<Item = &ConnectionProxies> {
+    fn connection_proxies(&self) -> impl Iterator<Item = &ConnectionProxies> {
         [&self.default].into_iter().chain(self.exchanges.values())
     }
 

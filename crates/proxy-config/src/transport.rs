@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The kind of connection that a proxy is configured for.
 ///
-/// Exhaustive on purpose: settings have a slot per transport.
+/// Exhaustive on purpose: settings have a rule for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transport {
     /// REST requests.

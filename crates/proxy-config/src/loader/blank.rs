@@ -86,7 +86,7 @@ pub(crate) fn note_blanks(node: &Node<'_>) {
 fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
     match content {
         None => Found::Named(None),
-        Some(Content::Exchanges) => Found::Named(Some(&Content::Block)),
+        Some(Content::Exchanges) => Found::Named(Some(&Content::ConnectionProxies)),
         Some(content) => match content.child(key) {
             Some((name, content)) => Found::Known(name, content),
             None => Found::Unknown,

@@ -35,14 +35,14 @@ fn read<'de, D: Deserializer<'de>, T>(
     result.ok_or_else(|| D::Error::custom("expected a value"))
 }
 
-/// Brings a value into its one shape and reads it. An empty table is what settings and blocks that
+/// Brings a value into its one shape and reads it. An empty table is what settings and rules that
 /// say nothing are serialized to.
 fn read_shape<T>(
     node: &Node<'_>,
     content: &Content,
     read: impl FnOnce(&Node<'_>) -> Option<T>,
 ) -> Option<T> {
-    let may_be_empty = matches!(content, Content::Settings | Content::Block);
+    let may_be_empty = matches!(content, Content::Settings | Content::ConnectionProxies);
     if may_be_empty && node.is_empty_table() {
         return read(&node.with_value(&Value::default()));
     }
@@ -68,7 +68,7 @@ impl<'de> Deserialize<'de> for ProxySettings {
 impl<'de> Deserialize<'de> for ConnectionProxies {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
-            read_shape(node, &Content::Block, read::block)
+            read_shape(node, &Content::ConnectionProxies, read::connection_proxies)
         })
     }
 }
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for ConnectionProxies {
 impl<'de> Deserialize<'de> for ProxyRule {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(deserializer, |node| {
-            read_shape(node, &Content::Slot, read::slot)
+            read_shape(node, &Content::ProxyRule, read::proxy_rule)
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::scheme::Scheme;
 /// use serde_json::json;
 ///
 /// let schema = json_schema([("feeds", json!({"type": "object"}))]);
-/// let timeout = &schema["$defs"]["slot"]["anyOf"][2]["properties"]["timeout_seconds"];
+/// let timeout = &schema["$defs"]["proxy_rule"]["anyOf"][2]["properties"]["timeout_seconds"];
 /// assert_eq!(timeout["maximum"], 300);
 /// assert_eq!(timeout["default"], 30);
 /// ```
@@ -37,8 +37,8 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
         "additionalProperties": false,
         "$defs": {
             "url": url(),
-            "block": any_of([direct(), url_ref(), table(&Content::Block)]),
-            "slot": any_of([direct(), url_ref(), table(&Content::Slot)]),
+            "connection_proxies": any_of([direct(), url_ref(), table(&Content::ConnectionProxies)]),
+            "proxy_rule": any_of([direct(), url_ref(), table(&Content::ProxyRule)]),
             "server": any_of([url_ref(), table(&Content::Server)]),
             "member": any_of([url_ref(), table(&Content::Member)]),
         },
@@ -69,10 +69,10 @@ fn of(content: &Content) -> Value {
         Content::Exchanges => json!({
             "type": "object",
             "propertyNames": {"pattern": "^[A-Za-z0-9_.-]{1,64}$"},
-            "additionalProperties": {"$ref": "#/$defs/block"},
+            "additionalProperties": {"$ref": "#/$defs/connection_proxies"},
         }),
-        Content::Block => json!({"$ref": "#/$defs/block"}),
-        Content::Slot => json!({"$ref": "#/$defs/slot"}),
+        Content::ConnectionProxies => json!({"$ref": "#/$defs/connection_proxies"}),
+        Content::ProxyRule => json!({"$ref": "#/$defs/proxy_rule"}),
         Content::List(item) => any_of([url_ref(), json!({"type": "array", "items": of(item)})]),
         Content::Server => json!({"$ref": "#/$defs/server"}),
         Content::Member => json!({"$ref": "#/$defs/member"}),

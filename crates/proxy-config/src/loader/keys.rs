@@ -36,12 +36,12 @@ pub(crate) enum Content {
     File,
     /// The URL of a proxy.
     Url,
-    /// [`Block`](Self::Block)s by the ids of exchanges.
+    /// [`ConnectionProxies`](Self::ConnectionProxies) by the ids of exchanges.
     Exchanges,
-    /// What applies to both transports; a text is a slot for both.
-    Block,
+    /// What applies to both transports; a text is a rule for both.
+    ConnectionProxies,
     /// What applies to one transport: `direct`, a URL, or a table.
-    Slot,
+    ProxyRule,
     /// What stands in a list of these; a URL is short for a list of one.
     List(&'static Self),
     /// One proxy: a URL, or a table.
@@ -63,8 +63,8 @@ impl Content {
     pub(crate) fn keys(&self) -> &'static [Key] {
         match self {
             Self::Settings => &SETTINGS,
-            Self::Block => &BLOCK,
-            Self::Slot => &SLOT,
+            Self::ConnectionProxies => &CONNECTION_PROXIES,
+            Self::ProxyRule => &PROXY_RULE,
             Self::Server => &SERVER,
             Self::Pool => &POOL,
             Self::Member => &MEMBER,
@@ -90,7 +90,7 @@ impl Content {
     /// What stands under `key` here, and the name by which we know the key.
     pub(crate) fn child<'a>(&self, key: &'a str) -> Option<(&'a str, &'static Self)> {
         match self {
-            Self::Exchanges => Some((key, &Self::Block)),
+            Self::Exchanges => Some((key, &Self::ConnectionProxies)),
             Self::List(item) => index(key).map(|_| (key, *item)),
             _ => {
                 let is_named = |known: &&Key| known.name == key || known.alias == Some(key);
@@ -117,7 +117,15 @@ impl Content {
 
 /// Whether any table of the section has a key of that name.
 pub(crate) fn is_key(name: &str) -> bool {
-    let tables: [&[Key]; 7] = [&SETTINGS, &BLOCK, &SLOT, &SERVER, &POOL, &MEMBER, &TLS];
+    let tables: [&[Key]; 7] = [
+        &SETTINGS,
+        &CONNECTION_PROXIES,
+        &PROXY_RULE,
+        &SERVER,
+        &POOL,
+        &MEMBER,
+        &TLS,
+    ];
     let mut keys = tables.into_iter().flatten();
     keys.any(|key| key.name == name || key.alias == Some(name))
 }
@@ -147,7 +155,7 @@ static SETTINGS: [Key; 5] = [
     Key {
         name: "default",
         alias: None,
-        content: Content::Block,
+        content: Content::ConnectionProxies,
         about: "What applies where an exchange has no rule of its own.",
     },
     Key {
@@ -164,22 +172,22 @@ static SETTINGS: [Key; 5] = [
     },
 ];
 
-static BLOCK: [Key; 2] = [
+static CONNECTION_PROXIES: [Key; 2] = [
     Key {
         name: Transport::Http.as_str(),
         alias: Some("rest"),
-        content: Content::Slot,
+        content: Content::ProxyRule,
         about: "The rule for REST requests.",
     },
     Key {
         name: Transport::WebSocket.as_str(),
         alias: Some("ws"),
-        content: Content::Slot,
+        content: Content::ProxyRule,
         about: "The rule for WebSocket streams.",
     },
 ];
 
-static SLOT: [Key; 10] = [
+static PROXY_RULE: [Key; 10] = [
     URL,
     Key {
         name: "timeout_seconds",

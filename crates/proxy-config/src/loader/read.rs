@@ -38,7 +38,7 @@ pub(crate) fn settings(
         None => settings,
     };
     if let Some(node) = fields.field("default") {
-        settings = settings.with_default(block(&node)?);
+        settings = settings.with_default(connection_proxies(&node)?);
     }
     if let Some(node) = fields.field("from_env")
         && node.boolean()?
@@ -50,7 +50,7 @@ pub(crate) fn settings(
         let id = ExchangeId::new(id)
             .map_err(|error| node.report(error))
             .ok()?;
-        settings = settings.with_exchange(id, block(&node)?);
+        settings = settings.with_exchange(id, connection_proxies(&node)?);
     }
     Some(settings)
 }
@@ -82,12 +82,12 @@ pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
     });
 }
 
-pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {
-    let fields = node.table_of(&Content::Block)?;
+pub(crate) fn connection_proxies(node: &Node<'_>) -> Option<ConnectionProxies> {
+    let fields = node.table_of(&Content::ConnectionProxies)?;
     let rule = |transport: Transport| {
         fields
             .field(transport.as_str())
-            .and_then(|node| slot(&node))
+            .and_then(|node| proxy_rule(&node))
     };
     let mut proxies = ConnectionProxies::default();
     if let Some(rule) = rule(Transport::Http) {
@@ -99,11 +99,11 @@ pub(crate) fn block(node: &Node<'_>) -> Option<ConnectionProxies> {
     Some(proxies)
 }
 
-pub(crate) fn slot(node: &Node<'_>) -> Option<ProxyRule> {
+pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     if node.as_text() == Some(DIRECT) {
         return Some(ProxyRule::Direct);
     }
-    let fields = node.table_of(&Content::Slot)?;
+    let fields = node.table_of(&Content::ProxyRule)?;
     let options = fields
         .field("timeout_seconds")
         .map_or(Some(DialOptions::default()), |node| {

@@ -1,18 +1,18 @@
 //! The one shape that every source is brought into before the sources are merged.
 //!
-//! Users may write a URL for a slot, for both slots of a block, or for the whole section, and
+//! Users may write a URL for a rule, for the rules of both transports, or for the whole section, and
 //! `rest` and `ws` for the two transports. Merging field by field needs all sources to call the
 //! same field by the same name, so the shorthands are spelled out here, one source at a time:
 //!
 //! ```yaml
 //! enabled: …
 //! strict: …
-//! default: {http: SLOT, websocket: SLOT}
-//! exchanges: {binance: {http: SLOT, websocket: SLOT}}   # ids in lower case
+//! default: {http: RULE, websocket: RULE}
+//! exchanges: {binance: {http: RULE, websocket: RULE}}   # ids in lower case
 //! ```
 //!
-//! where a slot is `direct` or a table. A URL that stands for a slot sets the table's other fields
-//! to nothing, and so takes the place of all that a weaker source says about the slot; fields that
+//! where a rule is `direct` or a table. A URL that stands for a rule sets the table's other fields
+//! to nothing, and so takes the place of all that a weaker source says about the rule; fields that
 //! are [exclusive](crate::loader::exclusive) take each other's place in the same way. What is wrong is left
 //! out.
 
@@ -33,8 +33,8 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
     match content {
         Content::Settings => settings(node),
         Content::Exchanges => exchanges(node),
-        Content::Block => block(node),
-        Content::Slot => slot(node),
+        Content::ConnectionProxies => connection_proxies(node),
+        Content::ProxyRule => proxy_rule(node),
         Content::List(item) => list(node, item),
         Content::Server | Content::Member => server(node, content),
         Content::Pool => pool(node),
@@ -54,7 +54,7 @@ fn settings(node: &Node<'_>) -> Option<Value> {
         return into_value(table(node, &Content::Settings)?);
     }
     let mut fields = Map::from([(ENABLED.to_owned(), scalar(node, "true"))]);
-    fields.extend(block(node).map(|block| ("default".to_owned(), block)));
+    fields.extend(connection_proxies(node).map(|proxies| ("default".to_owned(), proxies)));
     into_value(fields)
 }
 
@@ -67,33 +67,35 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
             Ok(id) if !seen.insert(id.clone()) => {
                 node.report("the exchange is given twice; case makes no difference");
             }
-            Ok(id) => shape.extend(block(&node).map(|block| (id.to_string(), block))),
+            Ok(id) => {
+                shape.extend(connection_proxies(&node).map(|proxies| (id.to_string(), proxies)));
+            }
         }
     }
     Some(Value::new(None, shape))
 }
 
-fn block(node: &Node<'_>) -> Option<Value> {
+fn connection_proxies(node: &Node<'_>) -> Option<Value> {
     let Some(text) = node.as_text() else {
-        return into_value(table(node, &Content::Block)?);
+        return into_value(table(node, &Content::ConnectionProxies)?);
     };
     if !is_direct(text) {
-        // Both slots would be wrong in the same way; this says it once.
+        // Both rules would be wrong in the same way; this says it once.
         node.parse(ProxyUrl::parse)?;
     }
-    let slot = slot(node)?;
-    let slots = Content::Block.keys().iter();
+    let rule = proxy_rule(node)?;
+    let transports = Content::ConnectionProxies.keys().iter();
     into_value(
-        slots
-            .map(|key| (key.name.to_owned(), slot.clone()))
+        transports
+            .map(|key| (key.name.to_owned(), rule.clone()))
             .collect(),
     )
 }
 
-fn slot(node: &Node<'_>) -> Option<Value> {
+fn proxy_rule(node: &Node<'_>) -> Option<Value> {
     match node.as_text() {
         Some(text) if is_direct(text) => Some(scalar(node, DIRECT)),
-        _ => server(node, &Content::Slot),
+        _ => server(node, &Content::ProxyRule),
     }
 }
 

@@ -31,7 +31,7 @@ fn blank(path: &str) -> [(String, String); 1] {
 }
 
 /// What a URL and what may stand beside it, each without its value, in YAML.
-fn slot(fields: &str) -> String {
+fn rule(fields: &str) -> String {
     format!("proxy: {{enabled: true, default: {{websocket: {{{fields}}}}}}}")
 }
 
@@ -49,7 +49,7 @@ fn every_key_of_a_proxy_needs_a_value() {
         "pool",
     ] {
         for nothing in ["", " ~", " null", " Null", " NULL", " #x"] {
-            let text = slot(&format!(
+            let text = rule(&format!(
                 "url: 'http://h:1', username: 'u', {key}:{nothing}\n"
             ));
             let text = match key {
@@ -61,14 +61,14 @@ fn every_key_of_a_proxy_needs_a_value() {
         }
     }
     assert_eq!(
-        problems("test.yaml", &slot("url: , timeout_seconds: 5")),
+        problems("test.yaml", &rule("url: , timeout_seconds: 5")),
         blank("proxy.default.websocket.url")
     );
 }
 
 #[test]
 fn an_anchor_is_no_value() {
-    let text = slot("url: 'http://h:1', username: u, password: &s3cret");
+    let text = rule("url: 'http://h:1', username: u, password: &s3cret");
     assert_eq!(
         problems("test.yaml", &text),
         blank("proxy.default.websocket.password")
@@ -161,7 +161,7 @@ fn what_a_stronger_source_says_is_no_excuse() {
 #[test]
 fn a_text_in_quotes_is_a_value() {
     for password in ["''", "'~'", "\"null\"", "'#x'"] {
-        let text = slot(&format!(
+        let text = rule(&format!(
             "url: 'http://h:1', username: u, password: {password}"
         ));
         let loaded = Sources::new().with_text("test.yaml", text).load();
@@ -174,12 +174,12 @@ fn a_key_without_a_value_is_shown_only_if_it_is_a_known_one() {
     let rest = "nothing stands after it; a value with a comma in it has to be quoted";
     for (text, path, nearest) in [
         (
-            slot("url: 'http://h:1', username: u, password: abc,s3cret"),
+            rule("url: 'http://h:1', username: u, password: abc,s3cret"),
             "proxy.default.websocket.?",
             "",
         ),
         (
-            slot("url: 'http://h:1', pasword: "),
+            rule("url: 'http://h:1', pasword: "),
             "proxy.default.websocket.?",
             "`password`",
         ),
@@ -207,12 +207,12 @@ fn a_key_without_a_value_is_shown_only_if_it_is_a_known_one() {
 #[test]
 fn a_key_that_is_not_known_is_not_shown_within_a_proxy() {
     for text in [
-        slot("url: 'http://h:1', username: u, password: abc,s3cret"),
-        slot("url: 'http://h:1', username: u, password: abc,s3cret: 1"),
-        slot("url: 'http://h:1', username: u, password: abc,s3cret,s3cret"),
-        slot("url: 'http://h:1', tls: {s3cret: {s3cret: 1}}"),
-        slot("url: 'http://h:1', via: [{s3cret: 1}]"),
-        slot("pool: {s3cret: [s3cret: 1]}"),
+        rule("url: 'http://h:1', username: u, password: abc,s3cret"),
+        rule("url: 'http://h:1', username: u, password: abc,s3cret: 1"),
+        rule("url: 'http://h:1', username: u, password: abc,s3cret,s3cret"),
+        rule("url: 'http://h:1', tls: {s3cret: {s3cret: 1}}"),
+        rule("url: 'http://h:1', via: [{s3cret: 1}]"),
+        rule("pool: {s3cret: [s3cret: 1]}"),
         "proxy: {s3cret: {s3cret: }}".to_owned(),
         "proxy: {enabled: no, exchanges: {s3cret}}".to_owned(),
         "s3cret:".to_owned(),
@@ -223,10 +223,10 @@ fn a_key_that_is_not_known_is_not_shown_within_a_proxy() {
         assert!(!problems.contains("s3cret"), "{text}: {problems}");
     }
     // What we know of is shown wherever it stands.
-    let text = slot("url: 'http://h:1', weight: 1, url: 'http://h:2'");
+    let text = rule("url: 'http://h:1', weight: 1, url: 'http://h:2'");
     let expected = "the key `url` is given twice";
     assert_eq!(problems("test.yaml", &text)[0].1, expected);
-    let text = slot("url: 'http://h:1', weight: 1");
+    let text = rule("url: 'http://h:1', weight: 1");
     assert_eq!(
         problems("test.yaml", &text)[0].0,
         "proxy.default.websocket.weight"

@@ -68,7 +68,7 @@ fn keys() -> impl Strategy<Value = [&'static str; 3]> {
     [key(), key(), key()]
 }
 
-/// Where a proxy may stand in a slot: what is before and after it in JSON, and in a variable.
+/// Where a proxy may stand in a rule: what is before and after it in JSON, and in a variable.
 fn place() -> impl Strategy<Value = (&'static str, &'static str, &'static str)> {
     prop::sample::select(vec![
         ("", "", ""),
@@ -90,9 +90,9 @@ proptest! {
         (before, after, place) in place(),
     ) {
         let fields = keys.map(|key| format!("{}: {}", quoted(key), quoted(&secret))).join(", ");
-        let slot = format!("{{\"url\": {}, {fields}}}", quoted(url));
-        let slot = format!("{before}{slot}{after}");
-        let document = format!("{{\"proxy\": {{\"default\": {{\"http\": {slot}}}}}}}");
+        let rule = format!("{{\"url\": {}, {fields}}}", quoted(url));
+        let rule = format!("{before}{rule}{after}");
+        let document = format!("{{\"proxy\": {{\"default\": {{\"http\": {rule}}}}}}}");
         for name in ["test.json", "test.yaml"] {
             let shown = shown(Sources::new().with_text(name, document.clone()));
             prop_assert!(!shows(&shown, &secret), "{shown}");

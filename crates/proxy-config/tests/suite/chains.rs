@@ -12,7 +12,7 @@ fn http(settings: &ProxySettings) -> String {
     settings.default_proxies().http().unwrap().to_string()
 }
 
-fn slot(via: &str) -> String {
+fn rule(via: &str) -> String {
     format!("proxy: {{default: {{http: {{url: 'socks5h://exit:9', via: {via}}}}}}}")
 }
 
@@ -31,7 +31,7 @@ fn proxies_on_the_way_are_a_url_or_a_list_of_urls_and_tables() {
         ),
         ("[]", exit),
     ] {
-        let settings = yaml(&slot(via)).unwrap();
+        let settings = yaml(&rule(via)).unwrap();
         let http = settings.default_proxies().http().cloned();
         assert_eq!(http, Some(expected.into()), "{via}");
     }
@@ -72,7 +72,7 @@ fn variables_have_them_as_a_url_as_json_or_by_place() {
 #[test]
 fn a_list_takes_the_place_of_a_list_and_a_place_that_of_an_item() {
     let load = |variables: &[(&str, &str)]| {
-        let file = slot("[{url: 'http://a:1', username: u}, 'http://b:2', 'http://c:3']");
+        let file = rule("[{url: 'http://a:1', username: u}, 'http://b:2', 'http://c:3']");
         let sources = enabled()
             .with_text("test.yaml", file)
             .with_env(named(variables));
@@ -126,7 +126,7 @@ fn a_list_with_a_gap_is_refused() {
 fn every_proxy_on_the_way_is_checked() {
     let via = "[ftp://u:s3cret@a:1, {username: s3cret}, {url: 'http://b:2', timeout_seconds: 3}, \
                direct, ~, [], {url: 'http://c:3', password: s3cret}]";
-    let messages = messages(yaml(&slot(via)));
+    let messages = messages(yaml(&rule(via)));
     let expected = [
         ("via[2].timeout_seconds", "unknown key"),
         ("via[0].url", "Unsupported proxy scheme: ftp"),
@@ -155,13 +155,13 @@ fn a_socks4_proxy_is_not_asked_for_an_ipv6_address() {
     };
     let six = "proxy: {default: {http: {url: 'http://[::1]:9', via: 'socks4://a:1'}}}";
     assert_eq!(messages(yaml(six)), [error(0, 54, "socks4")]);
-    let six = slot("[{url: 'socks4a://a:1'}, 'http://[::1]:2']");
+    let six = rule("[{url: 'socks4a://a:1'}, 'http://[::1]:2']");
     assert_eq!(messages(yaml(&six)), [error(0, 63, "socks4a")]);
     for fine in [
         "['socks4://a:1', 'socks5://b:2', 'http://[::1]:3', 'socks4://c:3', 'socks4://1.2.3.4:5']",
         "'socks4://[::1]:1'",
     ] {
-        assert!(yaml(&slot(fine)).is_ok(), "{fine}");
+        assert!(yaml(&rule(fine)).is_ok(), "{fine}");
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{enabled, env, messages, named, yaml};
 
-fn slot(fields: &str) -> String {
+fn rule(fields: &str) -> String {
     format!("proxy: {{default: {{http: {{{fields}}}}}}}")
 }
 
@@ -20,7 +20,7 @@ fn http(settings: &ProxySettings) -> &ProxyConfig {
 
 #[test]
 fn a_proxy_is_asked_step_by_step_and_acknowledged_as_ever_unless_told_otherwise() {
-    let settings = yaml(&slot("url: 'http://h:1'")).unwrap();
+    let settings = yaml(&rule("url: 'http://h:1'")).unwrap();
     let server = http(&settings).server();
     assert_eq!(server.handshake(), HandshakeMode::Standard);
     assert!(!server.quick_ack());
@@ -29,7 +29,7 @@ fn a_proxy_is_asked_step_by_step_and_acknowledged_as_ever_unless_told_otherwise(
 
 #[test]
 fn every_proxy_has_its_own() {
-    let settings = yaml(&slot(
+    let settings = yaml(&rule(
         "url: 'http://exit:9', handshake: auto, \
          via: [{url: 'socks5://a:1', quick_ack: on}, {url: 'http://b:2', handshake: optimistic}]",
     ))
@@ -48,7 +48,7 @@ fn every_proxy_has_its_own() {
 
 #[test]
 fn variables_change_them_one_by_one() {
-    let file = slot("url: 'http://h:1', handshake: optimistic");
+    let file = rule("url: 'http://h:1', handshake: optimistic");
     let load = |variable| {
         let sources = enabled()
             .with_text("test.yaml", file.clone())
@@ -88,7 +88,7 @@ fn a_word_that_is_not_known_is_refused_with_the_known_ones() {
 fn quick_ack_is_for_the_socket_that_this_machine_opens() {
     let problem = "it concerns the socket that this machine opens, and this proxy is reached \
                    through another; set it for the first proxy of `via`";
-    let text = slot(
+    let text = rule(
         "url: 'http://exit:9', quick_ack: true, \
          via: [{url: 'http://a:1', quick_ack: true}, {url: 'http://b:2', quick_ack: true}]",
     );
@@ -103,7 +103,7 @@ fn quick_ack_is_for_the_socket_that_this_machine_opens() {
         "url: 'http://exit:9', quick_ack: true, via: []",
         "url: 'http://exit:9', quick_ack: false, via: 'http://a:1'",
     ] {
-        assert!(yaml(&slot(fine)).is_ok(), "{fine}");
+        assert!(yaml(&rule(fine)).is_ok(), "{fine}");
     }
 }
 

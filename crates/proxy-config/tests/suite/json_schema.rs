@@ -20,8 +20,8 @@ fn proxy(section: Value) -> Value {
     Value::from_iter([("proxy", section)])
 }
 
-fn http(slot: Value) -> Value {
-    let default = Value::from_iter([("http", slot)]);
+fn http(rule: Value) -> Value {
+    let default = Value::from_iter([("http", rule)]);
     proxy(Value::from_iter([("default", default)]))
 }
 

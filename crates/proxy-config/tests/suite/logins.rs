@@ -10,7 +10,7 @@ fn assert_http(settings: &ProxySettings, url: &str) {
     assert_eq!(http, Some(&proxy(url).into()));
 }
 
-fn slot(fields: &str) -> String {
+fn rule(fields: &str) -> String {
     format!("proxy: {{default: {{http: {{{fields}}}}}}}")
 }
 
@@ -28,7 +28,7 @@ fn a_user_name_and_a_password_are_taken_as_they_are() {
         ("u", " p ", "http://u:%20p%20@h:1"),
     ] {
         let fields = format!("url: http://h:1, username: '{username}', password: '{password}'");
-        assert_http(&yaml(&slot(&fields)).unwrap(), url);
+        assert_http(&yaml(&rule(&fields)).unwrap(), url);
         let variables = [
             ("_DEFAULT__HTTP__URL", "http://h:1"),
             ("_DEFAULT__HTTP__USERNAME", username),
@@ -37,7 +37,7 @@ fn a_user_name_and_a_password_are_taken_as_they_are() {
         assert_http(&env(&variables).unwrap(), url);
     }
     assert_http(
-        &yaml(&slot("url: socks4://h:1, username: alice")).unwrap(),
+        &yaml(&rule("url: socks4://h:1, username: alice")).unwrap(),
         "socks4://alice@h:1",
     );
 }
@@ -121,7 +121,7 @@ fn a_password_that_looks_like_something_else_stays_the_text_it_is() {
     ] {
         let url = format!("http://7:{}@h:1", password.replace('+', "%2B"));
         let fields = format!("url: http://h:1, username: 7, password: {password}");
-        assert_http(&yaml(&slot(&fields)).unwrap(), &url);
+        assert_http(&yaml(&rule(&fields)).unwrap(), &url);
     }
     for password in ["{", "[1]", "{\"a\": 1}", "null", "~", "08", "1.10"] {
         let settings = env(&[
@@ -150,7 +150,7 @@ fn a_password_file_is_read_without_the_newlines_at_its_end() {
         (b"\xFF\x00", "%FF%00"),
     ] {
         folder.write("password", content);
-        let text = slot("url: socks5://h:1, username: u, password_file: password");
+        let text = rule("url: socks5://h:1, username: u, password_file: password");
         let loaded = enabled().with_file(folder.write("a.yaml", text)).load();
         assert_http(
             loaded.unwrap().settings(),
@@ -213,7 +213,7 @@ fn a_password_file_that_cannot_be_used_is_named_with_the_reason() {
     folder.write("large", "s3cret".repeat(20_000));
     folder.write("lines", "one\ns3cret");
     let load = |name: &str| {
-        let text = slot(&format!(
+        let text = rule(&format!(
             "url: http://h:1, username: u, password_file: {name}"
         ));
         messages(enabled().with_file(folder.write("a.yaml", text)).load())
@@ -282,7 +282,7 @@ fn credentials_stand_in_one_place_only() {
             "`username` is missing, which the password goes with",
         ),
     ] {
-        let text = slot(fields);
+        let text = rule(fields);
         let column = text.find(&format!(" {key}: ")).unwrap() + key.len() + 4;
         let at = format!("proxy.default.http.{key} (from test.yaml:1:{column}): ");
         assert_eq!(messages(yaml(&text)), [at + problem], "{fields}");
@@ -293,8 +293,8 @@ fn credentials_stand_in_one_place_only() {
 fn a_stronger_password_takes_the_place_of_a_weaker_one_whichever_way_either_is_given() {
     let folder = Folder::new();
     folder.write("password", "from-file");
-    let with_file = slot("url: http://h:1, username: u, password_file: password");
-    let with_text = slot("url: http://h:1, username: u, password: plain");
+    let with_file = rule("url: http://h:1, username: u, password_file: password");
+    let with_text = rule("url: http://h:1, username: u, password: plain");
     let load = |text: &str, variable: (&str, &str)| {
         let sources = enabled()
             .with_file(folder.write("a.yaml", text))
@@ -369,7 +369,7 @@ fn what_a_scheme_cannot_carry_is_refused_where_it_stands() {
             "the user name for socks5 or socks5h must be 1 to 255 bytes long",
         ),
     ] {
-        let messages = messages(yaml(&slot(&fields)));
+        let messages = messages(yaml(&rule(&fields)));
         assert_eq!(messages.len(), 1, "{messages:?}");
         assert!(messages[0].starts_with(&format!("proxy.default.http.{key} (from ")));
         assert!(messages[0].ends_with(problem), "{messages:?}");

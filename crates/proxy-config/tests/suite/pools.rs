@@ -20,19 +20,19 @@ fn pool<const N: usize>(urls: [&str; N]) -> PoolConfig {
     PoolConfig::new(urls.map(member)).unwrap()
 }
 
-fn slot(fields: &str) -> String {
+fn rule_text(fields: &str) -> String {
     format!("proxy: {{default: {{http: {{{fields}}}}}}}")
 }
 
-/// The rule for REST of a slot with these fields.
+/// The rule for REST that has these fields.
 fn rule(fields: &str) -> ProxyRule {
-    let settings = yaml(&slot(fields)).unwrap();
+    let settings = yaml(&rule_text(fields)).unwrap();
     settings.default_proxies().http().unwrap().clone()
 }
 
-/// What is wrong with a slot of these fields, without where it stands.
+/// What is wrong with a rule of these fields, without where it stands.
 fn problems(fields: &str) -> Vec<(String, String)> {
-    let errors = yaml(&slot(fields)).unwrap_err();
+    let errors = yaml(&rule_text(fields)).unwrap_err();
     let problem = |error: &proxy_config::ConfigError| {
         assert!(error.origin().unwrap().starts_with("test.yaml:1:"));
         let key = error.path().strip_prefix("proxy.default.http.").unwrap();
@@ -316,7 +316,7 @@ fn a_proxy_that_is_listed_twice_is_refused_where_it_stands_again() {
         [("pool.proxies[2]".to_owned(), twice.to_owned())]
     );
     let sessions = "pool: {proxies: ['http://u-1:p@a:1', 'http://u-2:p@a:1', 'http://a:1']}";
-    assert!(yaml(&slot(sessions)).is_ok());
+    assert!(yaml(&rule_text(sessions)).is_ok());
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn what_leads_to_a_pool_must_reach_all_of_it() {
         [("via[1]".to_owned(), ipv6.to_owned())]
     );
     assert!(
-        yaml(&slot(&format!(
+        yaml(&rule_text(&format!(
             "{pool}, via: ['socks4://d:4', 'http://c:3']"
         )))
         .is_ok()
@@ -339,7 +339,7 @@ fn what_leads_to_a_pool_must_reach_all_of_it() {
     };
     assert_eq!(key, "pool.proxies[0].quick_ack");
     assert!(problem.contains("the socket that this machine opens"));
-    assert!(yaml(&slot(quick_ack)).is_ok());
+    assert!(yaml(&rule_text(quick_ack)).is_ok());
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
                 timeout_seconds: 7, via: 'http://gate:5'";
     let load = |fields: &str, variables: &[(&str, &str)]| {
         let sources = enabled()
-            .with_text("test.yaml", slot(fields))
+            .with_text("test.yaml", rule_text(fields))
             .with_env(named(variables));
         let settings = sources.load().map(proxy_config::Loaded::into_settings);
         settings.map(|settings| settings.default_proxies().http().unwrap().clone())
@@ -447,7 +447,7 @@ fn a_pool_made_in_code_survives_being_merged() {
     assert_eq!(loaded.settings(), &code);
     let over = Sources::new()
         .with_code(code)
-        .with_text("test.yaml", slot("url: 'http://file:1'"));
+        .with_text("test.yaml", rule_text("url: 'http://file:1'"));
     let over = over.load().unwrap().into_settings();
     assert_eq!(
         over.default_proxies().http(),

@@ -183,7 +183,7 @@ fn whatever_is_taken_away_is_missed() {
     }
 }
 
-/// What one source says about a slot: nothing, one proxy, or a pool.
+/// What one source says about a rule: nothing, one proxy, or a pool.
 fn way() -> impl Strategy<Value = Option<(bool, u8)>> {
     prop::option::of((any::<bool>(), 1..=9_u8))
 }
@@ -200,7 +200,7 @@ fn said() -> impl Strategy<Value = Option<u8>> {
     prop::option::of(1..=9_u8)
 }
 
-/// The four fields of the two default slots: URL and timeout of each.
+/// The four fields of the two default rules: URL and timeout of each.
 fn fields() -> impl Strategy<Value = [Option<u8>; 4]> {
     prop::array::uniform4(said())
 }
@@ -210,12 +210,12 @@ fn in_yaml(fields: &[Option<u8>; 4]) -> String {
         field.map(|number| format!("{key}: '{before}{number}'"))
     };
     let [http, http_timeout, websocket, websocket_timeout] = fields;
-    let slot = |key: &str, url, timeout| {
+    let rule = |key: &str, url, timeout| {
         let url = field("url", "http://h:", url);
         table(key, [url, field("timeout_seconds", "", timeout)])
     };
-    let http = slot("http", http, http_timeout);
-    let websocket = slot("websocket", websocket, websocket_timeout);
+    let http = rule("http", http, http_timeout);
+    let websocket = rule("websocket", websocket, websocket_timeout);
     let default = table("default", [http, websocket]);
     let section = table("proxy", [Some("enabled: true".to_owned()), default]);
     section.unwrap()

@@ -19,12 +19,12 @@ fn pipe(folder: &Folder, name: &str) -> PathBuf {
 
 /// A file whose proxy has one password file for both transports, and one for each.
 fn passwords(folder: &Folder, password: &Path) -> PathBuf {
-    let slot = format!("{{url: 'http://h:1', username: u, password_file: {password:?}}}");
+    let rule = format!("{{url: 'http://h:1', username: u, password_file: {password:?}}}");
     let text = format!(
         "proxy:
            enabled: true
-           default: {{http: &proxy {slot}, websocket: *proxy}}
-           exchanges: {{okx: {{http: {slot}}}}}"
+           default: {{http: &proxy {rule}, websocket: *proxy}}
+           exchanges: {{okx: {{http: {rule}}}}}"
     );
     folder.write("cryptofeed.yaml", text)
 }

@@ -8,18 +8,18 @@ use proxy_config::{
 use proxy_resolve::{Resolution, Route, RouteSource, resolve};
 
 /// The rules for REST and WebSocket.
-type Slots = [Option<ProxyRule>; 2];
+type Rules = [Option<ProxyRule>; 2];
 
 /// A question to the chain.
 #[derive(Debug, Clone)]
 struct Case {
     enabled: Option<bool>,
     strict: bool,
-    default: Slots,
+    default: Rules,
     /// The rules of the exchange `binance`.
-    binance: Slots,
+    binance: Rules,
     /// The rules of another exchange, which must not matter.
-    other: Slots,
+    other: Rules,
     legacy: Option<ProxyConfig>,
     /// Whether the connection belongs to `binance`, or to no exchange.
     has_exchange: bool,
@@ -54,19 +54,19 @@ impl Case {
         )
     }
 
-    fn slot<'a>(&self, slots: &'a Slots) -> Option<&'a ProxyRule> {
+    fn rule<'a>(&self, rules: &'a Rules) -> Option<&'a ProxyRule> {
         match self.transport {
-            Transport::Http => slots[0].as_ref(),
-            Transport::WebSocket => slots[1].as_ref(),
+            Transport::Http => rules[0].as_ref(),
+            Transport::WebSocket => rules[1].as_ref(),
         }
     }
 
     /// What must come out, as a table.
     fn expected(&self) -> (Route, RouteSource) {
-        let own = self.slot(&self.binance);
-        let default = self.slot(&self.default);
-        let slots = [&self.default, &self.binance, &self.other];
-        let has_rules = slots.into_iter().flatten().any(Option::is_some);
+        let own = self.rule(&self.binance);
+        let default = self.rule(&self.default);
+        let rules = [&self.default, &self.binance, &self.other];
+        let has_rules = rules.into_iter().flatten().any(Option::is_some);
         if self.enabled.is_none() && (self.strict || has_rules) {
             return (Route::Refused, RouteSource::None);
         }
@@ -95,7 +95,7 @@ fn id(id: &str) -> ExchangeId {
     ExchangeId::new(id).unwrap()
 }
 
-fn proxies([http, websocket]: &Slots) -> ConnectionProxies {
+fn proxies([http, websocket]: &Rules) -> ConnectionProxies {
     let mut proxies = ConnectionProxies::default();
     if let Some(rule) = http {
         proxies = proxies.with_http(rule.clone());
@@ -122,7 +122,7 @@ fn proxy() -> impl Strategy<Value = ProxyConfig> {
     })
 }
 
-fn slots() -> impl Strategy<Value = Slots> {
+fn rules() -> impl Strategy<Value = Rules> {
     let pool = |proxy: ProxyConfig| {
         let member = PoolMember::new(proxy.server().clone());
         PoolConfig::new([member]).unwrap()
@@ -141,7 +141,7 @@ fn case() -> impl Strategy<Value = Case> {
     let transport = prop::sample::select(vec![Transport::Http, Transport::WebSocket]);
     let legacy = prop::option::of(proxy());
     let flags = (any::<Option<bool>>(), any::<bool>(), any::<bool>());
-    (flags, slots(), slots(), slots(), legacy, transport).prop_map(
+    (flags, rules(), rules(), rules(), legacy, transport).prop_map(
         |((enabled, strict, has_exchange), default, binance, other, legacy, transport)| Case {
             enabled,
             strict,
@@ -171,7 +171,7 @@ proptest! {
         let settings = case.settings();
         let resolution = case.resolve(&settings);
         if *resolution.route() == Route::Direct {
-            let said_so = |slots| case.slot(slots) == Some(&ProxyRule::Direct);
+            let said_so = |rules| case.rule(rules) == Some(&ProxyRule::Direct);
             let is_right = match resolution.source() {
                 RouteSource::Disabled => case.enabled != Some(true) && case.legacy.is_none(),
                 RouteSource::Exchange => said_so(&case.binance),
@@ -205,7 +205,7 @@ proptest! {
     #[test]
     fn a_transport_without_rule_is_resolved_as_if_the_exchange_were_unknown(case in case()) {
         let settings = case.settings();
-        if case.slot(&case.binance).is_none() {
+        if case.rule(&case.binance).is_none() {
             let resolution = case.resolve(&settings);
             prop_assert_eq!(resolution, case.resolve_spelt(&settings, "unknown"));
         }
@@ -214,7 +214,7 @@ proptest! {
     #[test]
     fn the_rules_of_another_exchange_or_transport_do_not_matter(
         case in case(),
-        different in slots(),
+        different in rules(),
     ) {
         // If nobody said whether rules count, a single one is one too many.
         let mut case = case;

@@ -15,7 +15,7 @@ use crate::transport::Transport;
 pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     let exchanges: Map<_, _> = settings
         .exchanges()
-        .map(|(id, proxies)| (id.to_string(), block(proxies)))
+        .map(|(id, proxies)| (id.to_string(), connection_proxies(proxies)))
         .collect();
     let says_enabled = settings.says_enabled();
     let flag = |is_said, flag: bool| Some(value(flag.to_string())).filter(|_| is_said);
@@ -24,7 +24,10 @@ pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     let section: Map<_, _> = [
         ("enabled", flag(says_enabled, settings.is_enabled())),
         ("strict", flag(settings.says_strict(), strict)),
-        ("default", (!default.is_empty()).then(|| block(default))),
+        (
+            "default",
+            (!default.is_empty()).then(|| connection_proxies(default)),
+        ),
         (
             "exchanges",
             (!exchanges.is_empty()).then(|| value(exchanges)),
@@ -37,18 +40,18 @@ pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
     (!section.is_empty()).then(|| value(Map::from([(PROXY.to_owned(), value(section))])))
 }
 
-fn block(proxies: &ConnectionProxies) -> Value {
-    let slots: Map<_, _> = [Transport::Http, Transport::WebSocket]
+fn connection_proxies(proxies: &ConnectionProxies) -> Value {
+    let rules: Map<_, _> = [Transport::Http, Transport::WebSocket]
         .into_iter()
         .filter_map(|transport| {
             let rule = proxies.for_transport(transport)?;
-            Some((transport.to_string(), slot(rule)))
+            Some((transport.to_string(), proxy_rule(rule)))
         })
         .collect();
-    value(slots)
+    value(rules)
 }
 
-fn slot(rule: &ProxyRule) -> Value {
+fn proxy_rule(rule: &ProxyRule) -> Value {
     let (mut fields, via, timeout) = match rule {
         ProxyRule::Direct => return value(DIRECT),
         ProxyRule::Proxy(proxy) => (server(proxy.server()), proxy.via(), proxy.timeout_seconds()),

@@ -280,7 +280,7 @@ fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
         paths.push(path);
     };
     match content {
-        Content::Exchanges => add("<ID>", &Content::Block),
+        Content::Exchanges => add("<ID>", &Content::ConnectionProxies),
         Content::List(item) => add("0", item),
         _ => {
             for key in content.keys() {

@@ -86,13 +86,13 @@ impl Loaded {
     fn configured(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
         let own = || {
             let rule = self.settings.exchange(id)?.for_transport(transport)?;
-            let slot = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
-            Some(RuleOrigins::of_slot(slot, rule))
+            let value = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
+            Some(RuleOrigins::of_rule(value, rule))
         };
         let default = || {
             let rule = self.settings.default_proxies().for_transport(transport)?;
-            let slot = self.value(&[PROXY, "default", transport.as_str()])?;
-            Some(RuleOrigins::of_slot(slot, rule))
+            let value = self.value(&[PROXY, "default", transport.as_str()])?;
+            Some(RuleOrigins::of_rule(value, rule))
         };
         own().or_else(default)
     }

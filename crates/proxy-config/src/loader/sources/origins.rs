@@ -19,10 +19,10 @@ pub struct RuleOrigins<'a> {
 }
 
 impl<'a> RuleOrigins<'a> {
-    /// Those of `rule`, which was read from a slot of the merged document.
-    pub(super) fn of_slot(slot: &'a Value, rule: &ProxyRule) -> Self {
+    /// Those of `rule`, which was read from `value` of the merged document.
+    pub(super) fn of_rule(value: &'a Value, rule: &ProxyRule) -> Self {
         let mut values = Vec::new();
-        add(&mut values, String::new(), slot);
+        add(&mut values, String::new(), value);
         Self::new(values, rule)
     }
 

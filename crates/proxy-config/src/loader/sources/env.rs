@@ -69,7 +69,7 @@ pub(super) fn read(
         };
         if is_harmless(rest) {
             environment.ignored.push(name.clone());
-        } else if let Some(variable) = Variable::parse(name, value, sections) {
+        } else if let Some(variable) = Variable::parse(name, rest, value, sections) {
             ours.push(variable);
         } else if let Some(replacement) = replacement(rest) {
             let problem = format!(
@@ -134,9 +134,8 @@ fn documents(mut variables: Vec<Variable<'_>>, problems: &Problems) -> Vec<Value
 }
 
 impl<'a> Variable<'a> {
-    fn parse(name: &'a str, value: &'a OsString, sections: &[&'a str]) -> Option<Self> {
-        let upper = name.to_ascii_uppercase();
-        let rest = upper.strip_prefix(PREFIX)?;
+    /// `rest` is the name without the prefix, in upper case.
+    fn parse(name: &'a str, rest: &str, value: &'a OsString, sections: &[&'a str]) -> Option<Self> {
         sections.iter().find_map(|section| {
             let rest = rest.strip_prefix(&section.to_ascii_uppercase())?;
             let path = match rest.strip_prefix('_') {

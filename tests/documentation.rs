@@ -242,7 +242,7 @@ fn uses_a_proxy_for_everything(configuration: Sources) {
         .unwrap_or_else(|errors| panic!("{errors}"));
     let settings = loaded.settings();
     assert!(settings.is_enabled() && settings.is_strict());
-    for transport in [Transport::Http, Transport::WebSocket] {
+    for transport in Transport::ALL {
         let rule = settings.default_proxies().for_transport(transport);
         assert!(rule.unwrap().to_string().contains("://***@"));
     }

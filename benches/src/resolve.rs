@@ -78,7 +78,7 @@ impl Subject {
     /// Asks for each exchange once, for both transports.
     fn pass(&self) -> Result<()> {
         for exchange in &self.asked {
-            for transport in [Transport::Http, Transport::WebSocket] {
+            for transport in Transport::ALL {
                 let resolution = resolve(&self.settings, Some(exchange), transport, None);
                 if !matches!(black_box(resolution).route(), Route::Proxy(_)) {
                     return Err("another route than was configured".into());

@@ -91,8 +91,7 @@ impl Policy {
             );
             was_proxied && self.enabled && self.rule(name, transport).is_none()
         };
-        let transports = [Transport::Http, Transport::WebSocket];
-        !transports.into_iter().any(|transport| {
+        !Transport::ALL.into_iter().any(|transport| {
             let in_use = client.exchange.is_some_and(|name| loses(name, transport));
             in_use || (!self.strict && loses(ANY_OTHER, transport))
         })

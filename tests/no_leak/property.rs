@@ -88,7 +88,7 @@ async fn check(
     place: &Place,
 ) -> Result<(), TestCaseError> {
     let resolver = Arc::new(FaultyResolver::new(look_up));
-    for transport in [Transport::Http, Transport::WebSocket] {
+    for transport in Transport::ALL {
         let arrivals = Arrivals::default();
         let tcp = FaultyDialer::new(fault.clone(), arrivals.clone());
         let tcp = Arc::new(RecordingDialer::new(tcp));

@@ -30,9 +30,8 @@ proptest! {
         let scopes = ["binance", "backpack", "kraken"]
             .map(|name| injector.exchange(ExchangeId::new(name).unwrap()));
         let routes = || {
-            let transports = [Transport::Http, Transport::WebSocket];
-            let decisions = scopes.iter().flat_map(|scope| transports.map(|it| scope.resolve(it)));
-            decisions.map(|decision| Kind::of(decision.route())).collect::<Vec<_>>()
+            let resolutions = scopes.iter().flat_map(|scope| Transport::ALL.map(|it| scope.resolve(it)));
+            resolutions.map(|resolution| Kind::of(resolution.route())).collect::<Vec<_>>()
         };
         let before_reload = routes();
         let loaded = Sources::new().with_text("a.yaml", after.clone()).load();

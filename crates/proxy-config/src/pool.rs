@@ -101,6 +101,11 @@ impl PoolConfig {
         &self.0.members
     }
 
+    /// The proxies that can be chosen; there is at least one.
+    pub fn enabled_members(&self) -> impl Iterator<Item = &PoolMember> {
+        self.members().iter().filter(|member| member.is_enabled())
+    }
+
     /// The proxies to pass on the way to any member, the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {

@@ -14,6 +14,9 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Both kinds.
+    pub const ALL: [Self; 2] = [Self::Http, Self::WebSocket];
+
     /// The transport's key in the settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in ["binance", "backpack", "kraken"] {
         let exchange = ExchangeId::new(name)?;
         let scope = injector.exchange(exchange.clone());
-        for transport in [Transport::Http, Transport::WebSocket] {
+        for transport in Transport::ALL {
             let resolution = scope.resolve(transport);
             let route = match resolution.route() {
                 Route::Direct => "direct".to_owned(),

@@ -22,8 +22,7 @@ impl Exits {
             Route::Direct => Self::Direct,
             Route::Proxy(proxy) => Self::Through(HashSet::from([RouteKey::of(proxy)])),
             Route::Pool(pool) => {
-                let enabled = pool.members().iter().filter(|member| member.is_enabled());
-                let proxies = enabled.map(|member| pool.through(member));
+                let proxies = pool.enabled_members().map(|member| pool.through(member));
                 Self::Through(proxies.map(|proxy| RouteKey::of(&proxy)).collect())
             }
             Route::Refused => Self::Nowhere,
@@ -37,11 +36,11 @@ pub(crate) fn allows(route: &Route, taken: Option<&ProxyConfig>) -> bool {
     match (route, taken) {
         (Route::Direct, None) => true,
         (Route::Proxy(proxy), Some(taken)) => is_same_way(proxy.via(), proxy.server(), taken),
-        (Route::Pool(pool), Some(taken)) => {
-            let mut enabled = pool.members().iter().filter(|member| member.is_enabled());
-            enabled.any(|member| is_same_way(pool.via(), member.server(), taken))
-        }
-        (Route::Direct, Some(_)) | (Route::Proxy(_) | Route::Pool(_), None) => false,
-        (Route::Refused, _) => false,
+        (Route::Pool(pool), Some(taken)) => pool
+            .enabled_members()
+            .any(|member| is_same_way(pool.via(), member.server(), taken)),
+        (Route::Direct, Some(_))
+        | (Route::Proxy(_) | Route::Pool(_), None)
+        | (Route::Refused, _) => false,
     }
 }

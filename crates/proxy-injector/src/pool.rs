@@ -38,8 +38,7 @@ impl ProxyPool {
 
     /// As [`new`](Self::new), knowing what `registry` knows.
     pub(crate) fn with_health(config: &PoolConfig, registry: &mut HealthRegistry) -> Self {
-        let enabled = config.members().iter().filter(|member| member.is_enabled());
-        let members = enabled.map(|member| {
+        let members = config.enabled_members().map(|member| {
             let proxy = config.through(member);
             Member {
                 health: registry.of(&proxy),

@@ -10,9 +10,6 @@ use transport::Endpoint;
 
 use crate::query::RouteQuery;
 
-/// Both kinds of connection.
-const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
-
 /// A name that nobody exempts by itself, for asking what applies to destinations in general.
 const NOWHERE: &str = "destination.invalid";
 
@@ -137,7 +134,7 @@ pub(crate) fn compare(
             RouteOwner::OtherExchanges => (other.clone(), Concern::Exposure),
             RouteOwner::NoExchange => (None, Concern::Any),
         };
-        for transport in TRANSPORTS {
+        for transport in Transport::ALL {
             let change = |is_tls: Option<bool>| {
                 let query = RouteQuery {
                     exchange: exchange.clone(),

@@ -25,11 +25,7 @@ impl Proxies {
     pub(super) fn dns(&self) -> String {
         let exits: Vec<_> = match self {
             Self::One(proxy) => vec![proxy.server()],
-            Self::Pool(pool) => {
-                let members = pool.members().iter();
-                let enabled = members.filter(|member| member.is_enabled());
-                enabled.map(PoolMember::server).collect()
-            }
+            Self::Pool(pool) => pool.enabled_members().map(PoolMember::server).collect(),
         };
         let sides: BTreeSet<_> = exits
             .iter()

@@ -7,7 +7,7 @@ use proxy_config::{ExchangeId, ProxySettings, Transport};
 use serde::Serialize;
 
 use super::row::Row;
-use crate::configuration::{Configuration, TRANSPORTS};
+use crate::configuration::Configuration;
 use crate::table;
 
 /// The routes of every exchange that is configured in some way, and of all others.
@@ -27,9 +27,9 @@ impl<'a> Report<'a> {
         let exchanges: BTreeSet<_> = with_rules.chain(with_feeds).collect();
         let known = exchanges
             .iter()
-            .flat_map(|id| TRANSPORTS.map(|transport| known(configuration, id, transport)));
+            .flat_map(|id| Transport::ALL.map(|transport| known(configuration, id, transport)));
         let other = any_other(settings);
-        let others = TRANSPORTS.map(|transport| Row::of_any_other(loaded, &other, transport));
+        let others = Transport::ALL.map(|transport| Row::of_any_other(loaded, &other, transport));
         Self {
             enabled: settings.is_enabled(),
             strict: settings.is_strict(),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources, Transport};
+use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -60,9 +60,6 @@ no feed is configured; a minimal cryptofeed.yaml is
 and the same in the environment
   CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT
   CRYPTOFEED_PROXY=socks5h://user:password@proxy.example:1080";
-
-/// Both kinds of connection that a feed makes.
-pub(crate) const TRANSPORTS: [Transport; 2] = [Transport::Http, Transport::WebSocket];
 
 /// Which file to read.
 #[derive(Debug, Clone, Args)]

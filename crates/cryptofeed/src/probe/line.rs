@@ -11,7 +11,7 @@ use proxy_injector::ProxyInjector;
 use proxy_resolve::Route;
 
 use super::question::Question;
-use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
+use crate::configuration::{Address, ConfiguredFeed};
 use crate::failure::Failure;
 
 /// One connection by one of the ways that its route leaves open.
@@ -44,7 +44,7 @@ impl Line {
     ) -> Result<Vec<Self>, Failure> {
         let scope = injector.exchange(feed.id.clone());
         let mut lines = Vec::new();
-        for transport in TRANSPORTS {
+        for transport in Transport::ALL {
             let address = feed.exchange.address(transport);
             let question = Question::of(feed.exchange.codec(), transport);
             let Some((address, question)) = address.zip(question) else {

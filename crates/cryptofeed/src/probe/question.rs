@@ -55,15 +55,15 @@ mod tests {
     use super::*;
 
     fn uris(exchange: &dyn Exchange) -> [String; 2] {
-        crate::configuration::TRANSPORTS.map(|transport| {
-            match Question::of(exchange, transport).unwrap() {
+        Transport::ALL.map(
+            |transport| match Question::of(exchange, transport).unwrap() {
                 Question::Rest(request) => request.uri().to_string(),
                 Question::Stream(request) => {
                     assert!(request.first_messages.is_empty());
                     request.uri().to_string()
                 }
-            }
-        })
+            },
+        )
     }
 
     #[test]

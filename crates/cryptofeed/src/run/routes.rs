@@ -6,7 +6,7 @@ use proxy_config::{ExchangeId, Transport};
 use proxy_injector::{ProxyInjector, RouteChange, RouteOwner};
 use proxy_resolve::Route;
 
-use crate::configuration::{Address, ConfiguredFeed, TRANSPORTS};
+use crate::configuration::{Address, ConfiguredFeed};
 
 /// The connections that feeds make.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ impl Routes {
     /// Those of `feeds`.
     pub(super) fn of(feeds: &[ConfiguredFeed]) -> Self {
         let routes = feeds.iter().flat_map(|feed| {
-            TRANSPORTS.into_iter().filter_map(|transport| {
+            Transport::ALL.into_iter().filter_map(|transport| {
                 let address = feed.exchange.address(transport)?;
                 Some((feed.id.clone(), transport, address))
             })

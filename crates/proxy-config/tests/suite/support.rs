@@ -55,7 +55,7 @@ pub(crate) fn of_exchange(settings: &ProxySettings, exchange: &str) -> [String; 
 }
 
 fn rules(proxies: &ConnectionProxies) -> [String; 2] {
-    [Transport::Http, Transport::WebSocket].map(|transport| rule(proxies, transport))
+    Transport::ALL.map(|transport| rule(proxies, transport))
 }
 
 /// The messages of everything that is wrong.

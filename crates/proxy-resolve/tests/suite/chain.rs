@@ -138,7 +138,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let transport = prop::sample::select(vec![Transport::Http, Transport::WebSocket]);
+    let transport = prop::sample::select(&Transport::ALL);
     let legacy = prop::option::of(proxy());
     let flags = (any::<Option<bool>>(), any::<bool>(), any::<bool>());
     (flags, rules(), rules(), rules(), legacy, transport).prop_map(

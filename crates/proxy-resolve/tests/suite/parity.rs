@@ -19,7 +19,7 @@ fn variables(variables: &[(&str, &str)]) -> ProxySettings {
 /// The routes of both transports of an exchange, REST first, with their timeouts in seconds.
 fn routes(settings: &ProxySettings, exchange: &str) -> [String; 2] {
     let exchange = ExchangeId::new(exchange).unwrap();
-    [Transport::Http, Transport::WebSocket].map(|transport| {
+    Transport::ALL.map(|transport| {
         match resolve(settings, Some(&exchange), transport, None).route() {
             Route::Direct => "direct".to_owned(),
             Route::Refused => "refused".to_owned(),

@@ -38,7 +38,7 @@ fn with_default_to(settings: ProxySettings) -> ProxySettings {
 fn both(settings: &ProxySettings, exchange: Option<&str>, legacy: Option<&str>) -> [String; 2] {
     let exchange = exchange.map(id);
     let legacy = legacy.map(proxy);
-    [Transport::Http, Transport::WebSocket].map(|transport| {
+    Transport::ALL.map(|transport| {
         let resolution = resolve(settings, exchange.as_ref(), transport, legacy.as_ref());
         let source = resolution.source();
         match resolution.route() {

@@ -41,7 +41,7 @@ pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
 }
 
 fn connection_proxies(proxies: &ConnectionProxies) -> Value {
-    let rules: Map<_, _> = [Transport::Http, Transport::WebSocket]
+    let rules: Map<_, _> = Transport::ALL
         .into_iter()
         .filter_map(|transport| {
             let rule = proxies.for_transport(transport)?;

@@ -20,6 +20,7 @@ mod firehose;
 mod interop;
 mod log_lines;
 mod no_leak;
+mod own_tls;
 mod parity;
 mod parrot;
 mod pool_faults;

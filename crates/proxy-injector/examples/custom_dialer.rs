@@ -38,9 +38,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // In place of the whole stack: it is told which proxy was decided on, and asked for the
     // exchange.
-    let stack = ProxyInjector::new(settings).with_stack(|proxy| {
-        println!("a stack is needed for {:?}", proxy.map(ProxyConfig::url));
-        Arc::new(Announce("the stack"))
+    let stack = ProxyInjector::new(settings).with_stack(|request| {
+        let proxy = request.proxy().map(ProxyConfig::url);
+        println!(
+            "a stack is needed for {} through {proxy:?}",
+            request.transport()
+        );
+        Ok(Arc::new(Announce("the stack")))
     });
     send_through(stack).await
 }

@@ -1,19 +1,20 @@
 //! How routes are carried out.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use proxy_config::{PoolConfig, ProxyConfig, ProxyUrl};
+use proxy_config::{ExchangeId, PoolConfig, ProxyConfig, ProxyUrl, Transport};
 use proxy_resolve::Route;
 use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
-use transport_tls::TlsTrust;
+use transport_tls::{TlsTrust, http1_only, with_own_sessions};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
 use crate::health::HealthRegistry;
 use crate::pool::ProxyPool;
 use crate::refusing_dialer::RefusingDialer;
+use crate::stack_request::{CustomStack, StackError, StackRequest};
 
 /// How long a dial without a proxy may take.
 const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,16 +28,17 @@ pub(crate) fn timeout(route: &Route) -> Duration {
     }
 }
 
-/// Makes the dialer for a proxy, or for direct connections.
-pub(crate) type CustomStack = Box<dyn Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync>;
+/// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
+pub(crate) type LazyTrust = LazyLock<TlsTrust, Box<dyn FnOnce() -> TlsTrust + Send>>;
 
 /// The parts that dialers are made of, and the stacks and pools made so far.
 pub(crate) struct DialerFactory {
     pub(crate) tcp: Arc<dyn Dialer>,
     pub(crate) resolver: Arc<dyn Resolver>,
-    /// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
-    pub(crate) trust: OnceLock<TlsTrust>,
-    pub(crate) stack: Option<CustomStack>,
+    pub(crate) trust: LazyTrust,
+    /// How TLS is spoken with exchanges, if the program has a configuration of its own for it.
+    pub(crate) exchange_tls: Option<ClientConfig>,
+    pub(crate) custom_stack: Option<CustomStack>,
     stacks: Mutex<RouteStacks>,
     pools: Mutex<Pools>,
 }
@@ -47,8 +49,16 @@ struct Pools {
     registry: HealthRegistry,
 }
 
-/// The stacks made so far: through proxies, and that of direct connections.
-pub(crate) type RouteStacks = HashMap<Option<ProxyConfig>, RouteStack>;
+/// The stacks made so far.
+pub(crate) type RouteStacks = HashMap<StackKey, RouteStack>;
+
+/// Whose stack it is: everybody's who passes the proxy, or nobody's proxy, unless the program makes
+/// its own, which may differ by exchange and transport.
+#[derive(PartialEq, Eq, Hash)]
+pub(crate) struct StackKey {
+    proxy: Option<ProxyConfig>,
+    owner: Option<(Option<ExchangeId>, Transport)>,
+}
 
 /// What the connections through one proxy, or all direct ones, have in common.
 #[derive(Clone)]
@@ -65,39 +75,47 @@ pub(crate) fn endpoint(url: &ProxyUrl) -> Endpoint {
     Endpoint::new(url.host().clone(), url.port())
 }
 
-fn client_config(trust: &TlsTrust) -> Arc<ClientConfig> {
-    trust.client_config(&[b"http/1.1"])
-}
-
-impl Default for DialerFactory {
-    fn default() -> Self {
+impl DialerFactory {
+    pub(crate) fn new(trust: LazyTrust) -> Self {
         Self {
             tcp: Arc::new(TcpDialer::new()),
             resolver: Arc::new(SystemResolver),
-            trust: OnceLock::new(),
-            stack: None,
+            trust,
+            exchange_tls: None,
+            custom_stack: None,
             stacks: Mutex::default(),
             pools: Mutex::default(),
         }
     }
-}
 
-impl DialerFactory {
-    /// The stack through `proxy`, or that of direct connections. One that cannot be built refuses
-    /// every dial, and is tried again the next time.
-    pub(crate) fn stack(&self, proxy: Option<&ProxyConfig>) -> RouteStack {
+    /// The stack for the connections of `exchange` by `transport` through `proxy`, or through none.
+    /// One that cannot be built refuses every dial, and is tried again the next time.
+    pub(crate) fn stack(
+        &self,
+        exchange: Option<&ExchangeId>,
+        transport: Transport,
+        proxy: Option<&ProxyConfig>,
+    ) -> RouteStack {
         let stacks = || self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(stack) = stacks().get(&proxy.cloned()) {
+        let owner = self
+            .custom_stack
+            .as_ref()
+            .map(|_| (exchange.cloned(), transport));
+        let key = StackKey {
+            proxy: proxy.cloned(),
+            owner,
+        };
+        if let Some(stack) = stacks().get(&key) {
             return stack.clone();
         }
-        let trust = self.trust.get_or_init(TlsTrust::platform);
-        let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(proxy, trust) {
+        let request = StackRequest::new(self, exchange, transport, proxy);
+        let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(request) {
             Ok(dialer) => (dialer, true),
-            Err(refused) => (Arc::new(refused), false),
+            Err(error) => (Arc::new(RefusingDialer::new(proxy, error)), false),
         };
         let stack = RouteStack {
             dialer,
-            tls: client_config(trust),
+            tls: self.exchange_tls(),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_built,
         };
@@ -105,10 +123,34 @@ impl DialerFactory {
             return stack;
         }
         // Who was quicker has the one to share.
-        stacks()
-            .entry(proxy.cloned())
-            .or_insert_with(|| stack.clone())
-            .clone()
+        stacks().entry(key).or_insert_with(|| stack.clone()).clone()
+    }
+
+    fn exchange_tls(&self) -> Arc<ClientConfig> {
+        match &self.exchange_tls {
+            Some(config) => http1_only(with_own_sessions(config.clone())),
+            None => self.trust.client_config(&[b"http/1.1"]),
+        }
+    }
+
+    fn dialer(&self, request: StackRequest<'_>) -> Result<Arc<dyn Dialer>, StackError> {
+        match &self.custom_stack {
+            Some(stack) => stack(request).map_err(StackError::Custom),
+            None => self.standard_dialer(request.proxy()),
+        }
+    }
+
+    /// The dialer through `proxy`, or through none, that is used unless the program has its own.
+    pub(crate) fn standard_dialer(
+        &self,
+        proxy: Option<&ProxyConfig>,
+    ) -> Result<Arc<dyn Dialer>, StackError> {
+        let tcp = Arc::clone(&self.tcp);
+        Ok(Arc::new(match proxy {
+            None => RouteDialer::direct(tcp, DIRECT_TIMEOUT),
+            Some(proxy) => RouteDialer::through(proxy, tcp, &self.resolver, &self.trust)
+                .map_err(StackError::Trust)?,
+        }))
     }
 
     /// The pool that `config` describes, the same one for all who ask.
@@ -132,26 +174,5 @@ impl DialerFactory {
         pools.made.clear();
         pools.registry.forget_marks();
         old
-    }
-
-    fn dialer(
-        &self,
-        proxy: Option<&ProxyConfig>,
-        trust: &TlsTrust,
-    ) -> Result<Arc<dyn Dialer>, RefusingDialer> {
-        if let Some(stack) = &self.stack {
-            return Ok(stack(proxy));
-        }
-        let tcp = Arc::clone(&self.tcp);
-        let Some(proxy) = proxy else {
-            return Ok(Arc::new(RouteDialer::direct(tcp, DIRECT_TIMEOUT)));
-        };
-        match RouteDialer::through(proxy, tcp, &self.resolver, trust) {
-            Ok(route) => Ok(Arc::new(route)),
-            Err(error) => Err(RefusingDialer {
-                proxy: endpoint(proxy.url()),
-                error: Arc::new(error),
-            }),
-        }
     }
 }

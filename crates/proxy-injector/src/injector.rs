@@ -5,18 +5,20 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
+use rustls::ClientConfig;
 use tokio::sync::watch;
-use transport::{Connection, Dialer, Endpoint};
+use transport::{BoxError, Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
-use crate::dialer_factory::DialerFactory;
+use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
 use crate::revocable::Revocable;
 use crate::scope::Scope;
 use crate::session::Clients;
+use crate::stack_request::StackRequest;
 
 /// Makes the connections of every exchange as the settings say.
 ///
@@ -35,14 +37,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn given(trust: TlsTrust) -> LazyTrust {
+    LazyTrust::new(Box::new(|| trust))
+}
+
 impl ProxyInjector {
-    /// An injector for `settings`: real sockets, the system's resolver and the platform's
-    /// certificate authorities.
+    /// An injector for `settings`: real sockets, the system's resolver, the platform's certificate
+    /// authorities, and ring for the cryptography.
+    #[cfg(feature = "ring")]
     #[must_use]
     pub fn new(settings: ProxySettings) -> Self {
+        let trust = LazyTrust::new(Box::new(TlsTrust::platform));
+        Self::over(settings, DialerFactory::new(trust))
+    }
+
+    /// An injector for `settings`: real sockets, the system's resolver, and the certificate
+    /// authorities and cryptography of `trust`.
+    #[must_use]
+    pub fn trusting(settings: ProxySettings, trust: TlsTrust) -> Self {
+        Self::over(settings, DialerFactory::new(given(trust)))
+    }
+
+    fn over(settings: ProxySettings, factory: DialerFactory) -> Self {
         Self {
             settings: watch::Sender::new(Arc::new(settings)),
-            factory: DialerFactory::default(),
+            factory,
             exchanges: Mutex::default(),
             live: Mutex::default(),
             sessions: Mutex::default(),
@@ -58,13 +77,18 @@ impl ProxyInjector {
     }
 
     /// Replaces everything below TLS to the exchange: `stack` makes the dialer for a decided
-    /// route, a proxy or `None` for a direct connection, and answers for keeping to it.
+    /// route, and answers for keeping to it. It may wrap the
+    /// [standard one](StackRequest::standard_dialer).
+    ///
+    /// It is asked once for each exchange, transport and proxy, and anew after a reload. If it
+    /// fails, so do the dials along that route, and it is asked again at the next one; a pool turns
+    /// to its next member.
     #[must_use]
     pub fn with_stack(
         mut self,
-        stack: impl Fn(Option<&ProxyConfig>) -> Arc<dyn Dialer> + Send + Sync + 'static,
+        stack: impl Fn(StackRequest<'_>) -> Result<Arc<dyn Dialer>, BoxError> + Send + Sync + 'static,
     ) -> Self {
-        self.factory.stack = Some(Box::new(stack));
+        self.factory.custom_stack = Some(Box::new(stack));
         self
     }
 
@@ -75,10 +99,39 @@ impl ProxyInjector {
         self
     }
 
-    /// Replaces the certificate authorities to trust.
+    /// Replaces the certificate authorities to trust, of exchanges and of `https` proxies.
     #[must_use]
     pub fn with_trust(mut self, trust: TlsTrust) -> Self {
-        self.factory.trust = trust.into();
+        self.factory.trust = given(trust);
+        self
+    }
+
+    /// Replaces how TLS is spoken with exchanges: for a client certificate, or a verifier of one's
+    /// own. `https` proxies are still judged by the [trust](Self::with_trust), and are never shown
+    /// that certificate.
+    ///
+    /// Two things are ours whatever `config` says: ALPN offers HTTP/1.1 alone, and every route
+    /// remembers its own TLS sessions.
+    ///
+    /// ```
+    /// # use proxy_config::ProxySettings;
+    /// # use proxy_injector::ProxyInjector;
+    /// use transport_tls::TlsTrust;
+    /// use transport_tls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    ///
+    /// fn injector(
+    ///     settings: ProxySettings,
+    ///     trust: TlsTrust,
+    ///     chain: Vec<CertificateDer<'static>>,
+    ///     key: PrivateKeyDer<'static>,
+    /// ) -> Result<ProxyInjector, Box<dyn std::error::Error>> {
+    ///     let tls = trust.builder().with_client_auth_cert(chain, key)?;
+    ///     Ok(ProxyInjector::trusting(settings, trust).with_exchange_tls(tls))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_exchange_tls(mut self, config: ClientConfig) -> Self {
+        self.factory.exchange_tls = Some(config);
         self
     }
 

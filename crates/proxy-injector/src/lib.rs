@@ -32,6 +32,7 @@ mod dialer;
 mod dialer_factory;
 mod exits;
 mod failover;
+#[cfg(feature = "ring")]
 mod global;
 mod health;
 mod injector;
@@ -46,18 +47,21 @@ mod route_key;
 mod routed;
 mod scope;
 mod session;
+mod stack_request;
 
 /// The example of the workspace's README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
+#[cfg(feature = "ring")]
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use pool::{Attempts, Lease, ProxyPool};
 pub use reload::{ReloadError, RouteChange, RouteOwner};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
+pub use stack_request::{StackError, StackRequest};
 
 /// Runs the code in this crate's README.
 #[cfg(doctest)]

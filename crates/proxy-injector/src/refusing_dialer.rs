@@ -1,24 +1,38 @@
-//! A proxy that nobody can be trusted to be.
+//! What stands in for dialers that cannot be built.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use proxy_config::ProxyConfig;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase, Target};
-use transport_tls::TrustError;
 
-/// Fails every dial, since `error` leaves open whom to trust as `proxy`.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("it is unknown whom to trust as its proxy")]
+use crate::dialer_factory::endpoint;
+use crate::stack_request::StackError;
+
+/// Fails every dial along a route, for the reason that there is no dialer for it.
+#[derive(Debug)]
 pub(crate) struct RefusingDialer {
-    pub(crate) proxy: Endpoint,
-    #[source]
-    pub(crate) error: Arc<TrustError>,
+    proxy: Option<Endpoint>,
+    error: Arc<StackError>,
+}
+
+impl RefusingDialer {
+    pub(crate) fn new(proxy: Option<&ProxyConfig>, error: StackError) -> Self {
+        Self {
+            proxy: proxy.map(|proxy| endpoint(proxy.url())),
+            error: Arc::new(error),
+        }
+    }
 }
 
 #[async_trait]
 impl Dialer for RefusingDialer {
-    async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
-        let hop = Hop::Proxy(self.proxy.clone());
-        Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(self.clone()))
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        let hop = match &self.proxy {
+            Some(proxy) => Hop::Proxy(proxy.clone()),
+            None => Hop::Target(target.endpoint().clone()),
+        };
+        let error = Arc::clone(&self.error);
+        Err(DialError::new(hop, Phase::Route, DialErrorKind::NoRoute).with_source(error))
     }
 }

@@ -116,7 +116,8 @@ impl Scope {
         proxy: Option<&ProxyConfig>,
         source: RouteSource,
     ) -> RouteStack {
-        let stack = self.factory().stack(proxy);
+        let exchange = self.exchange.as_ref();
+        let stack = self.factory().stack(exchange, transport, proxy);
         let opened = LoggedDialer {
             inner: stack.dialer,
             transport,

@@ -14,7 +14,7 @@ use proxy_config::{
     ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
     Transport,
 };
-use proxy_injector::{ProxyInjector, ReloadError, RouteChange, RouteOwner};
+use proxy_injector::{ProxyInjector, ReloadError, RouteChange, RouteOwner, StackRequest};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use transport::{Connection, DialError, DialErrorKind, Dialer, Io, Phase, Target};
 
@@ -169,11 +169,12 @@ fn a_stack_may_ask_for_a_reload_while_it_is_built() {
         let slot = Slot::default();
         let stack = {
             let slot = Arc::clone(&slot);
-            move |proxy: Option<&ProxyConfig>| {
+            move |request: StackRequest<'_>| {
+                let proxy = request.proxy();
                 if proxy.is_some_and(|proxy| proxy.to_string().contains("a.example")) {
                     reload(&slot, "b");
                 }
-                Arc::new(Pipe::default()) as Arc<dyn Dialer>
+                Ok(Arc::new(Pipe::default()) as Arc<dyn Dialer>)
             }
         };
         let injector = Arc::new(ProxyInjector::new(through("a")).with_stack(stack));
@@ -206,7 +207,7 @@ fn a_dialer_may_ask_for_a_reload_when_it_is_dropped() {
         let slot = Slot::default();
         let stack = {
             let slot = Arc::clone(&slot);
-            move |_: Option<&ProxyConfig>| Arc::new(Parting(Arc::clone(&slot))) as Arc<dyn Dialer>
+            move |_: StackRequest<'_>| Ok(Arc::new(Parting(Arc::clone(&slot))) as Arc<dyn Dialer>)
         };
         let injector = Arc::new(ProxyInjector::new(through("a")).with_stack(stack));
         let dialer = injector.exchange(id("binance")).dialer(Transport::Http);
@@ -265,9 +266,9 @@ fn a_connection_may_ask_for_a_reload_while_it_is_read_and_is_closed_by_it() {
         let slot = Slot::default();
         let stack = {
             let (pipe, slot) = (Arc::<Pipe>::default(), Arc::clone(&slot));
-            move |_: Option<&ProxyConfig>| {
+            move |_: StackRequest<'_>| {
                 let dialer = RestlessDialer(Arc::clone(&pipe), Arc::clone(&slot));
-                Arc::new(dialer) as Arc<dyn Dialer>
+                Ok(Arc::new(dialer) as Arc<dyn Dialer>)
             }
         };
         let injector = Arc::new(ProxyInjector::new(through("a")).with_stack(stack));

@@ -53,7 +53,7 @@ mod ledger;
 mod proxy;
 mod server;
 
-pub use ca::TestCa;
+pub use ca::{Identity, TestCa};
 pub use canary::Canary;
 pub use dialers::{PanickingDialer, RecordingDialer};
 pub use error::SetupError;

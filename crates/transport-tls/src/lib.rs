@@ -9,16 +9,40 @@
 //! use transport_tls::{TlsDialer, TlsTrust};
 //!
 //! /// TLS to whatever `inner` connects to.
-//! fn secure<D: Dialer>(inner: D) -> TlsDialer<D> {
-//!     TlsDialer::new(inner, TlsTrust::platform().client_config(&[b"http/1.1"]))
+//! fn secure<D: Dialer>(inner: D, trust: &TlsTrust) -> TlsDialer<D> {
+//!     TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]))
+//! }
+//! # #[cfg(feature = "ring")]
+//! # let trust = TlsTrust::platform();
+//! ```
+//!
+//! # Cryptography
+//!
+//! The default feature `ring` has the constructors [`TlsTrust::platform`] and [`TlsTrust::none`].
+//! Without it, [`TlsTrust::new`] takes the provider of the program:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use transport_tls::rustls::crypto::CryptoProvider;
+//! use transport_tls::{TlsTrust, TrustError};
+//!
+//! fn trust(provider: CryptoProvider) -> Result<TlsTrust, TrustError> {
+//!     Ok(TlsTrust::new(Arc::new(provider))?.with_platform())
 //! }
 //! ```
+//!
+//! The process-wide default of rustls is neither read nor set. It cannot be found by rustls itself in
+//! a program that has two providers compiled in; such a program names one of them, or asks this
+//! crate's family for `default-features = false`.
 
 mod dialer;
 mod trust;
 
 pub use dialer::{TlsDialer, http1_only};
-pub use trust::{TlsTrust, TrustError};
+/// The version of rustls that the types in the signatures come from.
+pub use rustls;
+pub use trust::{TlsTrust, TrustError, with_own_sessions};
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

@@ -1,13 +1,13 @@
-//! Which certificates to trust.
+//! Which certificates to trust, and by which cryptography.
 
 use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::{Resumption, WantsClientCert};
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use transport::BoxError;
@@ -15,38 +15,74 @@ use transport::BoxError;
 /// How many servers a route remembers TLS sessions of.
 const SESSIONS_PER_ROUTE: usize = 32;
 
-/// The certificate authorities to trust.
+/// The certificate authorities to trust, and the cryptography to check them with.
+///
+/// Only those of a company, for example:
+///
+/// ```
+/// # #[cfg(feature = "ring")]
+/// # fn trust(pem: &[u8]) -> Result<(), transport_tls::TrustError> {
+/// use transport_tls::TlsTrust;
+///
+/// let trust = TlsTrust::none().with_ca_pem(pem)?;
+/// # let _ = trust;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct TlsTrust {
+    builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     roots: Arc<RootCertStore>,
 }
 
 impl TlsTrust {
-    /// The platform's authorities, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace. On a
-    /// machine without any, the bundled ones of Mozilla.
+    /// No authority yet; `provider` is the cryptography. The process-wide default of rustls is
+    /// neither read nor set.
+    ///
+    /// # Errors
+    /// [`TrustError`] if `provider` can speak neither TLS 1.2 nor TLS 1.3.
+    pub fn new(provider: Arc<CryptoProvider>) -> Result<Self, TrustError> {
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TrustError::new)?;
+        Ok(Self {
+            builder,
+            roots: Arc::new(RootCertStore::empty()),
+        })
+    }
+
+    /// No authority yet, for those who add all that they trust; ring is the cryptography.
+    #[cfg(feature = "ring")]
+    #[must_use]
+    pub fn none() -> Self {
+        let Ok(none) = Self::new(Arc::new(rustls::crypto::ring::default_provider())) else {
+            unreachable!("ring speaks TLS 1.2 and 1.3");
+        };
+        none
+    }
+
+    /// [The platform's authorities](Self::with_platform); ring is the cryptography.
+    #[cfg(feature = "ring")]
     #[must_use]
     pub fn platform() -> Self {
-        let mut roots = RootCertStore::empty();
+        Self::none().with_platform()
+    }
+
+    /// These authorities and the platform's, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace.
+    /// On a machine without any, the bundled ones of Mozilla.
+    #[must_use]
+    pub fn with_platform(mut self) -> Self {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             tracing::warn!(%error, "a certificate authority of the platform could not be loaded");
         }
-        roots.add_parsable_certificates(found.certs);
-        if roots.is_empty() {
+        let roots = Arc::make_mut(&mut self.roots);
+        let (added, _) = roots.add_parsable_certificates(found.certs);
+        if added == 0 {
             tracing::warn!("no certificate authority on this platform; using the bundled ones");
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
-        Self {
-            roots: Arc::new(roots),
-        }
-    }
-
-    /// No authority at all, for those who add all that they trust.
-    #[must_use]
-    pub fn none() -> Self {
-        Self {
-            roots: Arc::new(RootCertStore::empty()),
-        }
+        self
     }
 
     /// These authorities and those of a PEM file.
@@ -81,23 +117,30 @@ impl TlsTrust {
 
     /// A TLS configuration that trusts these authorities and offers the protocols `alpn`.
     ///
-    /// Its session cache is its own: a ticket that one route got is never shown on another, where
-    /// it would link the exits of two proxies.
+    /// Its session cache is [its own](with_own_sessions).
     #[must_use]
     pub fn client_config(&self, alpn: &[&[u8]]) -> Arc<ClientConfig> {
-        let provider = Arc::new(ring::default_provider());
-        let builder =
-            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let Ok(builder) = builder else {
-            unreachable!("ring supports the default protocol versions");
-        };
-        let mut config = builder
-            .with_root_certificates(Arc::clone(&self.roots))
-            .with_no_client_auth();
+        let mut config = self.builder().with_no_client_auth();
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
-        config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_ROUTE);
-        Arc::new(config)
+        with_own_sessions(config)
     }
+
+    /// A TLS configuration that trusts these authorities, to be finished: with a client certificate,
+    /// for example.
+    #[must_use]
+    pub fn builder(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        self.builder
+            .clone()
+            .with_root_certificates(Arc::clone(&self.roots))
+    }
+}
+
+/// `config` with a session cache that nobody else has: a ticket that one route got is never shown on
+/// another, where it would link the exits of two proxies.
+#[must_use]
+pub fn with_own_sessions(mut config: ClientConfig) -> Arc<ClientConfig> {
+    config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_ROUTE);
+    Arc::new(config)
 }
 
 impl fmt::Debug for TlsTrust {

@@ -9,7 +9,7 @@ use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
-use transport::{BoxError, HttpTransport, Message, WsDialer, WsRequest};
+use transport::{BoxError, ConnectionInfo, HttpTransport, Message, WsDialer, WsRequest};
 use transport_ws::{Authenticator, FrameObserver, Hooks};
 
 use crate::world::{BACKPACK, BINANCE, Injected, World, config, egress, request, soon, ws_request};
@@ -133,11 +133,12 @@ async fn the_authentication_hook_runs_before_every_connection() {
 }
 
 #[derive(Default)]
-struct Recorder(Mutex<Vec<(Message, SystemTime)>>);
+struct Recorder(Mutex<Vec<(ConnectionInfo, Message, SystemTime)>>);
 
 impl FrameObserver for Recorder {
-    fn observe(&self, frame: &Message, received_at: SystemTime) {
-        self.0.lock().unwrap().push((frame.clone(), received_at));
+    fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime) {
+        let seen = (connection.clone(), frame.clone(), received_at);
+        self.0.lock().unwrap().push(seen);
     }
 }
 
@@ -156,7 +157,9 @@ async fn the_observer_sees_each_frame_as_it_arrived() {
     let mut socket = soon(session.dial(ws_request(&uri))).await.unwrap();
     for index in 0..3 {
         let frame = soon(socket.next()).await.unwrap().unwrap();
-        let (seen, received_at) = recorder.0.lock().unwrap()[index].clone();
+        let (connection, seen, received_at) = recorder.0.lock().unwrap()[index].clone();
+        assert_eq!(&connection, socket.info());
+        assert_eq!(connection.hops().len(), 1);
         assert_eq!(seen, frame);
         assert!(before <= received_at && received_at <= SystemTime::now());
     }

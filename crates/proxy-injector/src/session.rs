@@ -142,6 +142,7 @@ fn is_unsent(error: &HttpError, method: &Method) -> bool {
 pub struct WsSession {
     scope: Scope,
     hooks: Hooks,
+    max_message: Option<usize>,
 }
 
 impl WsSession {
@@ -149,6 +150,7 @@ impl WsSession {
         Self {
             scope,
             hooks: Hooks::default(),
+            max_message: None,
         }
     }
 
@@ -156,6 +158,13 @@ impl WsSession {
     #[must_use]
     pub fn with_hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = hooks;
+        self
+    }
+
+    /// As [`WsClient::with_max_message`].
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        self.max_message = Some(bytes);
         self
     }
 }
@@ -183,8 +192,11 @@ impl WsSession {
                     .scope
                     .routed(&query, proxy, stack.dialer, Revocation::Close);
                 let timeout = left.unwrap_or(stack.timeout);
-                let client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
+                let mut client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
                     .with_hooks(self.hooks.clone().without_authenticator());
+                if let Some(bytes) = self.max_message {
+                    client = client.with_max_message(bytes);
+                }
                 let request = request.clone();
                 async move {
                     let socket = client.dial(request).await?;

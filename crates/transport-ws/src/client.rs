@@ -23,12 +23,16 @@ pub struct WsClient<D> {
     tls: TlsDialer<Arc<D>>,
     timeout: Duration,
     hooks: Hooks,
+    max_message: usize,
 }
+
+/// The longest message that is received unless another limit is set.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 impl<D: Dialer> WsClient<D> {
     /// A client that lets a request be prepared, connects by `dialer`, with TLS by `tls` for `wss`,
     /// upgrades and sends the first messages, all within `timeout`. In ALPN, it offers HTTP/1.1
-    /// alone.
+    /// alone. A message may have 16 MiB.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         let dialer = Arc::new(dialer);
         Self {
@@ -36,6 +40,7 @@ impl<D: Dialer> WsClient<D> {
             dialer,
             timeout,
             hooks: Hooks::default(),
+            max_message: MAX_MESSAGE,
         }
     }
 
@@ -43,6 +48,14 @@ impl<D: Dialer> WsClient<D> {
     #[must_use]
     pub fn with_hooks(mut self, hooks: Hooks) -> Self {
         self.hooks = hooks;
+        self
+    }
+
+    /// Bounds a message that is received, in bytes. A longer one, in one frame or in several, ends the
+    /// connection with [`TooLarge`](transport::WsErrorKind::TooLarge).
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        self.max_message = bytes;
         self
     }
 
@@ -57,7 +70,8 @@ impl<D: Dialer> WsClient<D> {
         let start = Instant::now();
         let received = upgrade(request, &mut connection, target, info.secrets()).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
-        let mut frames = Frames::new(connection, received, self.hooks.observer.clone());
+        let observation = self.hooks.observation(&info);
+        let mut frames = Frames::new(connection, received, self.max_message, observation);
         for message in &request.first_messages {
             target
                 .phase(frames.send(message.clone()))
@@ -74,6 +88,18 @@ fn unsent(hop: Hop, error: WsError) -> DialError {
     match DialError::find(&error) {
         Some(earlier) => earlier.clone(),
         None => DialError::new(hop, Phase::Upgrade, DialErrorKind::Closed).with_source(error),
+    }
+}
+
+impl<D> Clone for WsClient<D> {
+    fn clone(&self) -> Self {
+        Self {
+            dialer: Arc::clone(&self.dialer),
+            tls: self.tls.clone(),
+            timeout: self.timeout,
+            hooks: self.hooks.clone(),
+            max_message: self.max_message,
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use transport::{BoxError, DialError, DialErrorKind, Hop, Message, Phase, Target, WsRequest};
+use transport::{
+    BoxError, ConnectionInfo, DialError, DialErrorKind, Hop, Message, Phase, Target, WsRequest,
+};
 
 /// Prepares the request of every connection, the first and each after it.
 #[async_trait]
@@ -21,8 +23,23 @@ pub trait Authenticator: Send + Sync {
 
 /// Sees the frames of every connection.
 pub trait FrameObserver: Send + Sync {
-    /// A frame has arrived. Called before anybody else sees it, so it must be quick.
-    fn observe(&self, frame: &Message, received_at: SystemTime);
+    /// A frame has arrived over `connection`, whose
+    /// [local address](ConnectionInfo::local_addr) no other open connection has. Called before
+    /// anybody else sees it, so it must be quick.
+    fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime);
+}
+
+/// An observer and the connection that it observes.
+pub(crate) struct Observation {
+    observer: Arc<dyn FrameObserver>,
+    connection: ConnectionInfo,
+}
+
+impl Observation {
+    pub(crate) fn observe(&self, frame: &Message) {
+        self.observer
+            .observe(&self.connection, frame, SystemTime::now());
+    }
 }
 
 /// What is added to every connection of a client. The default adds nothing.
@@ -52,6 +69,14 @@ impl Hooks {
     pub fn without_authenticator(mut self) -> Self {
         self.authenticator = None;
         self
+    }
+
+    /// What is observed of `connection`, if anybody observes.
+    pub(crate) fn observation(&self, connection: &ConnectionInfo) -> Option<Observation> {
+        Some(Observation {
+            observer: Arc::clone(self.observer.as_ref()?),
+            connection: connection.clone(),
+        })
     }
 
     /// Lets the authenticator, if there is one, prepare `request`, for as long as a phase of a dial

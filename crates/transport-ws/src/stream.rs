@@ -2,9 +2,7 @@
 
 use std::io::ErrorKind;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Sink, Stream};
@@ -17,14 +15,11 @@ use tokio_tungstenite::tungstenite::{self, Error, Utf8Bytes};
 use transport::{BoxError, Connection, Message, WsError, WsErrorKind};
 
 use crate::frame_reader::{FrameReader, Next};
-use crate::hooks::FrameObserver;
+use crate::hooks::Observation;
 use crate::polled::Polled;
 
 /// tungstenite keeps a buffer of this size. It fits what it reads by itself: control frames, mostly.
 const READ_BUFFER: usize = 256;
-
-/// The longest message, and frame, that is received.
-const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// The client's side of an open WebSocket.
 ///
@@ -34,7 +29,7 @@ pub(crate) struct Frames {
     connection: Connection,
     reader: FrameReader,
     protocol: WebSocketContext,
-    observer: Option<Arc<dyn FrameObserver>>,
+    observation: Option<Observation>,
     /// tungstenite has an answer to send, to a ping or a farewell.
     owes_answer: bool,
     /// The other side has said farewell. That it does not wait for ours is no failure.
@@ -48,21 +43,23 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// An open WebSocket over `connection`, of which `received` has been read.
+    /// An open WebSocket over `connection`, of which `received` has been read. A message, and so a
+    /// frame, may have `max_message` bytes.
     pub(crate) fn new(
         connection: Connection,
         received: BytesMut,
-        observer: Option<Arc<dyn FrameObserver>>,
+        max_message: usize,
+        observation: Option<Observation>,
     ) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
         Self {
             connection,
-            reader: FrameReader::new(received, MAX_MESSAGE),
+            reader: FrameReader::new(received, max_message),
             protocol: WebSocketContext::new(Role::Client, Some(config)),
-            observer,
+            observation,
             owes_answer: false,
             is_closing: false,
             has_ended: false,
@@ -129,8 +126,8 @@ impl Stream for Frames {
                 return Poll::Ready(failure);
             }
         };
-        if let Some(observer) = &self.observer {
-            observer.observe(&message, SystemTime::now());
+        if let Some(observation) = &self.observation {
+            observation.observe(&message);
         }
         Poll::Ready(Some(Ok(message)))
     }

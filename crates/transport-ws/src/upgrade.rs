@@ -1,16 +1,14 @@
 //! The upgrade from HTTP to WebSocket (RFC 6455, section 4).
 
-use std::time::Duration;
-
 use bytes::BytesMut;
 use http::Request;
-use http::header::RETRY_AFTER;
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use transport::{
     Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Secrets, Target, WsRequest,
+    retry_after,
 };
 
 use crate::head::Head;
@@ -74,12 +72,8 @@ fn rejected<T>(hop: Hop, response: &http::Response<T>, body: &Excerpt) -> DialEr
             reason: Excerpt::of(reason.as_bytes()),
             body: body.clone(),
         });
-    let seconds = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    match seconds {
-        Some(seconds) => error.with_retry_after(Duration::from_secs(seconds)),
+    match retry_after(response.headers()) {
+        Some(wait) => error.with_retry_after(wait),
         None => error,
     }
 }

@@ -38,3 +38,10 @@ impl<D: Dialer + ?Sized> Dialer for Arc<D> {
         (**self).dial(target).await
     }
 }
+
+#[async_trait]
+impl<D: Dialer + ?Sized> Dialer for Box<D> {
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        (**self).dial(target).await
+    }
+}

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use crate::error::{BoxError, DialError};
 use crate::reload::Reloads;
 use crate::reply::{Excerpt, Reply};
+use crate::retry_after::retry_after;
 use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
 
@@ -43,8 +45,19 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Arc<T> {
     }
 }
 
-/// Turns every status but 2xx into an error that carries the status and the beginning of the body,
-/// without the [secrets of its way](Secrets::of_way).
+#[async_trait]
+impl<T: HttpTransport + ?Sized> HttpTransport for Box<T> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        (**self).send(request).await
+    }
+
+    fn reloads(&self) -> Reloads {
+        (**self).reloads()
+    }
+}
+
+/// Turns every status but 2xx into an error that carries the status, the beginning of the body,
+/// without the [secrets of its way](Secrets::of_way), and the wait that the answer asks for.
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
@@ -62,12 +75,13 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
         kind: HttpErrorKind::Status(status),
         request: None,
         reply: Some(reply),
+        retry_after: retry_after(response.headers()),
         source: None,
     })
 }
 
 /// What kind of failure a REST request met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HttpErrorKind {
     /// The request cannot be sent: its URI is not absolute, or its scheme is not HTTP's.
@@ -84,6 +98,19 @@ pub enum HttpErrorKind {
     Status(StatusCode),
 }
 
+impl fmt::Display for HttpErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request => f.write_str("invalid request"),
+            Self::Dial => f.write_str("no connection"),
+            Self::Timeout => f.write_str("timed out"),
+            Self::Broken => f.write_str("connection broken"),
+            Self::TooLarge => f.write_str("answer too large"),
+            Self::Status(status) => write!(f, "status {}", status.as_u16()),
+        }
+    }
+}
+
 /// A failed REST request. The message fits behind "failed to"; the cause, or what the exchange
 /// answered, is in [`source`](Error::source) only. [`chain`](crate::chain) prints all of it.
 #[derive(Debug)]
@@ -91,6 +118,7 @@ pub struct HttpError {
     kind: HttpErrorKind,
     request: Option<String>,
     reply: Option<Reply>,
+    retry_after: Option<Duration>,
     source: Option<BoxError>,
 }
 
@@ -102,6 +130,7 @@ impl HttpError {
             kind,
             request: None,
             reply: None,
+            retry_after: None,
             source: Some(source.into()),
         }
     }
@@ -138,6 +167,13 @@ impl HttpError {
     #[must_use]
     pub fn reply(&self) -> Option<&Reply> {
         self.reply.as_ref()
+    }
+
+    /// How long the other side, the exchange or a proxy, asked to wait before the next request.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+            .or_else(|| self.dial_error()?.retry_after())
     }
 
     /// With whom, in which phase and why there was no connection or no complete answer, if that

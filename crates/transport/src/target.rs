@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,35 @@ impl Endpoint {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+}
+
+/// From `host:port`; a port is required, and an IPv6 address stands in brackets.
+impl FromStr for Endpoint {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTarget> {
+        let not_both = || InvalidTarget(format!("{text:?} is not of the form host:port"));
+        let (host, port) = text.rsplit_once(':').ok_or_else(not_both)?;
+        let port = match port.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => port.parse().map_err(|_| not_both())?,
+            false => return Err(not_both()),
+        };
+        let host = match host.strip_prefix('[') {
+            Some(inner) => inner.strip_suffix(']').ok_or_else(not_both)?,
+            None if host.contains(':') => return Err(not_both()),
+            None => host,
+        };
+        Ok(Target::parse(host, port)?.endpoint)
+    }
+}
+
+/// A target without a time limit, from `host:port` as for an [`Endpoint`].
+impl FromStr for Target {
+    type Err = InvalidTarget;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTarget> {
+        text.parse().map(Self::new)
     }
 }
 
@@ -330,6 +360,20 @@ mod tests {
             Target::parse("bücher.example", 1).unwrap().to_string(),
             "xn--bcher-kva.example:1"
         );
+    }
+
+    #[test]
+    fn what_an_endpoint_prints_is_read_again() {
+        for text in ["api.binance.com:443", "127.0.0.1:1", "[::1]:1080"] {
+            assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        for text in [
+            "", "h", "h:", ":1", "h:0", "h:+1", "h:65536", "::1", "::1:80", "[::1]", "[::1:80",
+            "[h]:1:2", "h:1 ",
+        ] {
+            assert!(text.parse::<Endpoint>().is_err(), "{text}");
+        }
     }
 
     #[test]

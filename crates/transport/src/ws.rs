@@ -44,6 +44,17 @@ impl<T: WsDialer + ?Sized> WsDialer for Arc<T> {
     }
 }
 
+#[async_trait]
+impl<T: WsDialer + ?Sized> WsDialer for Box<T> {
+    async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
+        (**self).dial(request).await
+    }
+
+    fn reloads(&self) -> Reloads {
+        (**self).reloads()
+    }
+}
+
 /// What to open and what to say first.
 #[derive(Clone)]
 pub struct WsRequest {
@@ -215,7 +226,7 @@ impl Sink<Message> for WebSocket {
 }
 
 /// What kind of failure an open WebSocket met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WsErrorKind {
     /// The connection broke, without a close frame.
@@ -227,6 +238,17 @@ pub enum WsErrorKind {
     /// New settings lead the connection another way. It was in order; the next dial takes the new
     /// way.
     RouteChanged,
+}
+
+impl fmt::Display for WsErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken => "the connection broke",
+            Self::Protocol => "protocol violated",
+            Self::TooLarge => "message too large",
+            Self::RouteChanged => "its route has changed",
+        })
+    }
 }
 
 /// A failure of an open WebSocket. The message fits behind "failed to".
@@ -251,16 +273,26 @@ impl WsError {
     pub fn kind(&self) -> WsErrorKind {
         self.kind
     }
+
+    /// Whether the same connection may do better when it is opened anew, without anybody changing
+    /// something. A message that is too large is expected to come again.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.kind {
+            WsErrorKind::Broken | WsErrorKind::Protocol | WsErrorKind::RouteChanged => true,
+            WsErrorKind::TooLarge => false,
+        }
+    }
 }
 
 impl fmt::Display for WsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.kind {
-            WsErrorKind::Broken => "keep the websocket open: the connection broke",
-            WsErrorKind::Protocol => "read the websocket: protocol violated",
-            WsErrorKind::TooLarge => "read the websocket: message too large",
-            WsErrorKind::RouteChanged => "keep the websocket open: its route has changed",
-        })
+        let kind = self.kind;
+        let attempt = match kind {
+            WsErrorKind::Broken | WsErrorKind::RouteChanged => "keep the websocket open",
+            WsErrorKind::Protocol | WsErrorKind::TooLarge => "read the websocket",
+        };
+        write!(f, "{attempt}: {kind}")
     }
 }
 

@@ -75,14 +75,13 @@ impl From<DialError> for Failure {
 
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
-        let retry_after = error.dial_error().and_then(DialError::retry_after);
-        Self::caused_by(&error, error.is_retryable()).with_retry_after(retry_after)
+        Self::caused_by(&error, error.is_retryable()).with_retry_after(error.retry_after())
     }
 }
 
 impl From<WsError> for Failure {
     fn from(error: WsError) -> Self {
-        let failure = Self::caused_by(&error, true);
+        let failure = Self::caused_by(&error, error.is_retryable());
         match error.kind() {
             WsErrorKind::RouteChanged => failure.with_pace(Pace::Rerouted),
             _ => failure,

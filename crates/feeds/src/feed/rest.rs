@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use http::{HeaderMap, Request, header};
+use http::Request;
 use tokio::sync::Semaphore;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
@@ -70,14 +70,13 @@ impl Rest {
         }
         let reloads = self.reloads();
         let response = self.http.send(request).await?;
-        let wait = retry_after(response.headers());
         match require_success(response) {
             Ok(response) => read(response.body()).map_err(|malformed| {
                 let reason = malformed.reason().to_owned();
                 Malformed::new(Secrets::of_way(&response).seal_text(reason)).into()
             }),
             Err(error) => {
-                let failure = Failure::from(error).with_retry_after(wait);
+                let failure = Failure::from(error);
                 if let Some(wait) = failure.retry_after {
                     self.pause_for(wait, reloads);
                 }
@@ -106,10 +105,4 @@ impl Rest {
             *pause = Some(Pause { until, reloads });
         }
     }
-}
-
-/// The wait that the answer asks for in whole seconds. (The form with a date is not used here.)
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
 }

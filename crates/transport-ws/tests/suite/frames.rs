@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::yield_now;
@@ -66,6 +66,27 @@ async fn frames_that_break_the_protocol_are_told_from_those_too_large() {
         let error = socket.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), kind, "{frames:?}");
         assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_longest_message_can_be_set() {
+    let whole = b"\x81\x05hello\x81\x05hello\x81\x06hello!";
+    let in_parts = b"\x81\x05hello\x01\x03hel\x80\x02lo\x01\x03hel\x80\x03lo!";
+    for frames in [&whole[..], in_parts] {
+        let exchange = exchange(move |mut socket| async move {
+            socket.get_mut().write_all(frames).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        });
+        let client = client(exchange).with_max_message(5);
+        let mut socket = client.dial(request("ws://h.example/")).await.unwrap();
+        for _message in 0..2 {
+            let hello = Message::text("hello");
+            assert_eq!(socket.next().await.unwrap().unwrap(), hello);
+        }
+        let error = socket.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), WsErrorKind::TooLarge);
+        assert!(!error.is_retryable());
     }
 }
 

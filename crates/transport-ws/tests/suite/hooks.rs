@@ -12,7 +12,8 @@ use tokio::io::DuplexStream;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_tungstenite::WebSocketStream;
 use transport::{
-    BoxError, DialError, DialErrorKind, Hop, HttpError, Message, Phase, Target, WsDialer, WsRequest,
+    BoxError, ConnectionInfo, DialError, DialErrorKind, Hop, HttpError, Message, Phase, Target,
+    WsDialer, WsRequest,
 };
 use transport_ws::{Authenticator, FrameObserver, Hooks};
 
@@ -114,11 +115,12 @@ async fn every_connection_is_prepared_anew_and_only_the_result_is_dialed() {
 async fn an_observer_sees_every_frame_before_anybody_else() {
     /// Remembers.
     #[derive(Default)]
-    struct Log(Mutex<Vec<(Message, SystemTime)>>);
+    struct Log(Mutex<Vec<(ConnectionInfo, Message, SystemTime)>>);
 
     impl FrameObserver for Log {
-        fn observe(&self, frame: &Message, received_at: SystemTime) {
-            self.0.lock().unwrap().push((frame.clone(), received_at));
+        fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime) {
+            let seen = (connection.clone(), frame.clone(), received_at);
+            self.0.lock().unwrap().push(seen);
         }
     }
 
@@ -133,6 +135,7 @@ async fn an_observer_sees_every_frame_before_anybody_else() {
     let message = socket.next().await.unwrap().unwrap();
     let seen = log.0.lock().unwrap();
     assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].0, message);
-    assert!(seen[0].1 >= start);
+    assert_eq!(&seen[0].0, socket.info());
+    assert_eq!(seen[0].1, message);
+    assert!(seen[0].2 >= start);
 }

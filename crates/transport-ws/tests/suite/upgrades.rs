@@ -66,14 +66,15 @@ async fn the_wait_that_an_exchange_asks_for_is_kept() {
     for (value, expected) in [
         ("120", Some(120)),
         ("0", Some(0)),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2026 07:28:45 GMT", Some(45)),
         ("-1", None),
         ("soon", None),
         ("18446744073709551615", Some(u64::MAX)),
         ("99999999999999999999", None),
     ] {
         let error = failure(format!(
-            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: {value}\r\n\r\n"
+            "HTTP/1.1 429 Too Many Requests\r\nDate: Wed, 21 Oct 2026 07:28:00 GMT\r\n\
+             Retry-After: {value}\r\n\r\n"
         ))
         .await;
         assert_eq!(

@@ -14,9 +14,12 @@ use crate::codec::{Handshake, HandshakeError, Step};
 const TLS_ALERT: u8 = 0x15;
 const TLS_HANDSHAKE: u8 = 0x16;
 
+// A reply of SOCKS5 has 262 bytes at most, and nearly every head of a response fits as well.
 const READ_CHUNK: usize = 4096;
 
 /// How long the text of a refusal is waited for once its head has arrived.
+// Short, because the status says it all to a program; the text, such as a page about a quota, is
+// for whoever reads the error.
 const REFUSAL_BODY_WAIT: Duration = Duration::from_secs(1);
 
 /// Why there is no tunnel.
@@ -65,6 +68,7 @@ impl<H: Handshake> Drive<H> {
     pub(crate) async fn run(&mut self) -> Result<(), Failure> {
         loop {
             match self.handshake.advance(&self.input)? {
+                // Only its text is missing, which has a short wait of its own.
                 Step::Read if self.handshake.is_refused() => {
                     return Err(self.refusal().await.into());
                 }
@@ -88,9 +92,12 @@ impl<H: Handshake> Drive<H> {
     /// Waits for a first byte behind the proxy's last reply to `flight`. No target answers a
     /// `ClientHello` with anything but TLS; a proxy that takes it for another request does.
     pub(crate) async fn hear_target(&mut self, flight: &[u8]) -> Result<(), Failure> {
+        // The byte is not consumed: it goes to the target's TLS with all that was read.
         if self.input.is_empty() && self.read_patiently().await? == 0 {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
+        // The first byte of a record: type, version (2), length (2). A flight that is no TLS may
+        // have any answer.
         let is_tls = |bytes: &[u8]| matches!(bytes.first(), Some(&(TLS_ALERT | TLS_HANDSHAKE)));
         if is_tls(flight) && !is_tls(&self.input) {
             return Err(HandshakeError::Malformed("no tls follows its reply").into());
@@ -103,6 +110,7 @@ impl<H: Handshake> Drive<H> {
         if output.is_empty() {
             return Ok(());
         }
+        // Unflushed, the bytes could lie in the layer below for ever, for what follows is a read.
         let sent = async {
             self.connection.write_all(output).await?;
             self.connection.flush().await
@@ -113,6 +121,7 @@ impl<H: Handshake> Drive<H> {
 
     /// What it means that the time is up.
     pub(crate) fn give_up(&mut self, overdue: Elapsed) -> Failure {
+        // A refusal is an answer. That its text was late does not make it a time-out.
         if self.handshake.is_refused() {
             self.handshake.finish(&self.input).into()
         } else {
@@ -126,6 +135,8 @@ impl<H: Handshake> Drive<H> {
     }
 
     async fn read_patiently(&mut self) -> Result<usize, Failure> {
+        // For each read anew: a proxy that sends anything at all has understood something. The
+        // phase bounds the whole.
         Ok(match self.patience {
             None => self.read().await?,
             Some(patience) => timeout(patience, self.read())
@@ -136,6 +147,7 @@ impl<H: Handshake> Drive<H> {
 
     /// Reads some more; nothing at the end of the stream, be it a close or a reset.
     async fn read(&mut self) -> io::Result<usize> {
+        // A full buffer would read nothing, which looks like the end of the stream.
         self.input.reserve(READ_CHUNK);
         let read = self.connection.read_buf(&mut self.input).await;
         read.or_else(unless_closed)
@@ -152,12 +164,15 @@ impl<H: Handshake> Drive<H> {
         };
         match timeout(REFUSAL_BODY_WAIT, complete).await {
             Ok(Err(refusal)) => refusal,
+            // The stream has ended, or the time: the beginning of the text has to do.
             Ok(Ok(())) | Err(_) => self.handshake.finish(&self.input),
         }
     }
 }
 
 fn unless_closed<T: Default>(error: io::Error) -> io::Result<T> {
+    // A proxy that closes while bytes of ours are unread resets the connection, and a reset may
+    // come ahead of the refusal that explains it: read on.
     match DialErrorKind::from(&error) {
         DialErrorKind::Closed => Ok(T::default()),
         _ => Err(error),

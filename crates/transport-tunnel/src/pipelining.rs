@@ -8,6 +8,18 @@ use proxy_config::HandshakeMode;
 #[derive(Debug)]
 pub(crate) struct PipeliningPolicy(Option<Mutex<Trust>>);
 
+//     `optimistic` begins at Granted, `auto` at Reserved, `standard` keeps no trust.
+//
+//     Reserved --opened in the standard way--> Granted
+//     Granted  --success--> Earned
+//     Granted  --failure--> Lost
+//     Earned   --failure--> Granted
+//
+// Nothing leads out of Lost: that takes a new policy, which comes with new settings. A failure is
+// recorded only if the standard way then got an answer; otherwise the proxy was just away.
+//
+// Dials run side by side. The success of one that began before another lost the trust does not
+// bring it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// The proxy shall open a tunnel in the standard way first.
@@ -68,6 +80,7 @@ impl PipeliningPolicy {
 
     fn trust(&self) -> Option<MutexGuard<'_, Trust>> {
         let trust = self.0.as_ref()?;
+        // Never held across an await. A panic cannot leave it half written: it is one assignment.
         Some(trust.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

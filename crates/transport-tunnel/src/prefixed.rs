@@ -8,6 +8,11 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::Connection;
 
+//     one read:  | the proxy's last reply | ServerHello ... |
+//                  consumed by the codec    prefix            then: what `inner` reads
+//
+// A proxy is free to send both in one segment. After a first flight there is always a prefix: the
+// handshake has waited for the target's first byte.
 /// A connection whose first bytes have already been read.
 pub(crate) struct Prefixed {
     prefix: BytesMut,
@@ -34,9 +39,12 @@ impl AsyncRead for Prefixed {
         if self.prefix.is_empty() {
             return Pin::new(&mut self.inner).poll_read(cx, buf);
         }
+        // The prefix alone, even if there is room for more: these bytes must not wait for others,
+        // nor be lost to an error of `inner`.
         let len = self.prefix.len().min(buf.remaining());
         buf.put_slice(&self.prefix.split_to(len));
         if !self.prefix.has_remaining() {
+            // Gives the buffer of the handshake back; the connection may live for a day.
             self.prefix = BytesMut::new();
         }
         Poll::Ready(Ok(()))

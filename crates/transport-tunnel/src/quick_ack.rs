@@ -22,6 +22,8 @@ impl QuickAckStream {
 
     /// A socket that cannot do it is slower at worst.
     fn acknowledge(&self) {
+        // An option that lasts until the kernel thinks otherwise (tcp(7)). Setting it also sends an
+        // acknowledgement that is being held back.
         let _ = SockRef::from(&self.0).set_tcp_quickack(true);
     }
 }
@@ -32,6 +34,8 @@ impl AsyncRead for QuickAckStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // Before the read and not after it: a poll that finds data is the moment at which an
+        // acknowledgement is due, and one that finds none sets the mode for what comes next.
         self.acknowledge();
         Pin::new(&mut self.0).poll_read(cx, buf)
     }

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
-/// RFC 8305, section 5: the connection attempt delay.
+/// RFC 8305, section 5: the connection attempt delay that it recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// One address that could not be connected to.
@@ -30,6 +30,12 @@ pub(crate) async fn race<T, F>(
 where
     F: Future<Output = io::Result<T>>,
 {
+    //     event                        next
+    //     start                        try the first address
+    //     250 ms without a result      try the next address beside those under way
+    //     an attempt fails             try the next address at once
+    //     an attempt connects          return; dropping the others closes their sockets
+    //     all have failed              the failure that came first
     let mut waiting = alternate_families(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut failure = None;
@@ -38,15 +44,19 @@ where
             let attempt = connect(address);
             attempts.push(async move { (address, attempt.await) });
         }
+        // The delay counts from the latest attempt: this is a new timer each time around.
         tokio::select! {
             finished = attempts.next() => match finished {
                 Some((_, Ok(connected))) => return Ok(connected),
                 Some((address, Err(source))) => {
+                    // The kind stays on the outside, where the error of a dial takes its own from.
                     let kind = source.kind();
                     failure.get_or_insert_with(|| {
                         io::Error::new(kind, AddressError { address, source })
                     });
                 }
+                // Nothing is under way, and nothing waits: while an address waits, the beginning of
+                // the loop has put one under way.
                 None => return Err(failure),
             },
             () = sleep(ATTEMPT_DELAY), if waiting.len() > 0 => {}
@@ -62,6 +72,8 @@ fn alternate_families(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
         .partition(|address| address.is_ipv6() == first_is_v6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     std::iter::from_fn(|| {
+        // After each swap, `second` is the family whose turn it is. When it has no more, the other
+        // one goes on alone.
         std::mem::swap(&mut first, &mut second);
         second.next().or_else(|| first.next())
     })

@@ -32,6 +32,8 @@ pub struct SystemResolver;
 #[async_trait]
 impl Resolver for SystemResolver {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        // getaddrinfo on a thread for blocking calls. It sorts by RFC 6724 and knows the hosts
+        // file. The port does not matter for a look-up.
         let addresses = tokio::net::lookup_host((name, 0)).await?;
         Ok(addresses.map(|address| address.ip()).collect())
     }
@@ -75,6 +77,9 @@ where
 {
     let mut declined = None;
     for address in addresses {
+        // A proxy without IPv6 declines with 8 (address type not supported) or with a failure of
+        // its own; the next address may be IPv4. Every other error, such as a wrong login or a
+        // time-out, would come again.
         match open(address).await {
             Err(error)
                 if error.kind() == DialErrorKind::Rejected && error.hop().endpoint() == proxy =>

@@ -16,6 +16,8 @@ use crate::race::race;
 use crate::resolver::{Resolver, SystemResolver, local_addresses, no_address};
 
 /// A dead peer is noticed after 20 s of silence and three probes, 10 s apart.
+// The default of Linux is two hours. An exchange that pings shows a dead path earlier; this is for
+// connections on which nobody speaks.
 const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
     .with_time(Duration::from_secs(20))
     .with_interval(Duration::from_secs(10))
@@ -23,6 +25,9 @@ const KEEPALIVE: TcpKeepalive = TcpKeepalive::new()
 
 /// As long as keep-alive takes, unacknowledged data may stay unacknowledged (RFC 5482).
 #[cfg(target_os = "linux")]
+// Keep-alive probes are sent only while nothing is unacknowledged. With data under way the kernel
+// retransmits instead, by default for a quarter of an hour or more. 50 s = 20 s + 3 * 10 s, as
+// above, because this limit takes the place of the number of probes (tcp(7)).
 const USER_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive; on
@@ -67,6 +72,7 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
             .map(|ip| SocketAddr::new(ip, target.port()))
             .collect();
         let (stream, mut info) = target
+            // One phase for all addresses, so that a name with many of them has no more time.
             .phase(race(addresses, connect))
             .await
             .map_err(|overdue| DialError::timeout(hop(), Phase::Tcp, overdue))?
@@ -74,6 +80,7 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
                 Some(error) => DialError::io(hop(), Phase::Tcp, error),
                 None => no_address(target),
             })?;
+        // An address was not looked up, and has no such phase.
         if matches!(target.host(), Host::Domain(_)) {
             info.record(hop(), Phase::Dns, resolved - start);
         }
@@ -95,6 +102,8 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, ConnectionInfo)>
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    // Before connecting, so that no byte leaves without them. Nagle's algorithm would hold back the
+    // second of two small messages, such as subscriptions, until the first is acknowledged.
     socket.set_nodelay(true)?;
     let options = SockRef::from(&socket);
     options.set_tcp_keepalive(&KEEPALIVE)?;

@@ -11,9 +11,18 @@ use super::{Handshake, HandshakeError, Step, hint};
 
 /// The most bytes that all response heads together may have.
 const MAX_HEAD: usize = 16 * 1024;
+// httparse wants room for all headers ahead; with more, a head counts as malformed.
 const MAX_HEADERS: usize = 128;
 const MAGIC: &[u8] = b"HTTP/";
 
+//     refusal   input                        step
+//     None      a part of a head             Read
+//     None      a head with 1xx              Write, to forget it: another head follows
+//     None      a head with 2xx              Done
+//     None      a head with another status   Write, and refusal = Some: its body follows
+//     Some      a part of the body           Read
+//     Some      the body, or 256 bytes of it error, with status, reason and body
+//     Some      the end of the stream        error, with as much of the body as there is
 /// The client's side of one HTTP `CONNECT`.
 #[derive(Clone)]
 pub struct Connect {
@@ -38,11 +47,22 @@ impl Connect {
     /// A request for `target`, with the credentials sent ahead where there are any.
     #[must_use]
     pub fn new(target: &Endpoint, credentials: Option<&Credentials>) -> Self {
+        // RFC 9110, section 9.3.6; the target in authority-form (RFC 9112, section 3.2.3):
+        //
+        //     CONNECT stream.binance.com:9443 HTTP/1.1
+        //     Host: stream.binance.com:9443
+        //     Proxy-Authorization: Basic dXNlcjpwYXNz
+        //     (empty line)
+        //
+        // `Host` repeats the target with its port, even with 443: HAProxy answers 400 to a
+        // difference (haproxy/haproxy#1159).
         let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
         let mut secrets = Secrets::default();
         if let Some(credentials) = credentials {
             let username = credentials.username();
             let password = credentials.password().unwrap_or_default();
+            // RFC 7617, section 2: the colon stands there even without a password. Bytes, not text:
+            // a login need not be UTF-8.
             let basic = STANDARD.encode([username, b":", password].concat());
             request.extend(b"Proxy-Authorization: Basic ");
             request.extend(basic.as_bytes());
@@ -61,9 +81,12 @@ impl Connect {
 
     fn read_head(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
         check_magic(input)?;
+        // httparse keeps nothing between calls, so a head that arrives in pieces is parsed from its
+        // beginning each time. It is short, and rarely in pieces.
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         let parsed = httparse::ParserConfig::default()
+            // RFC 9112, section 5.2: a folded line is obsolete, but a user agent has to take it.
             .allow_obsolete_multiline_headers_in_responses(true)
             .parse_response(&mut response, input)
             .map_err(malformed)?;
@@ -71,6 +94,7 @@ impl Connect {
             httparse::Status::Complete(head) => head,
             httparse::Status::Partial => input.len(),
         };
+        // Counted over all heads: a proxy could send 100 Continue for ever.
         if self.seen + head > MAX_HEAD {
             return Err(HandshakeError::TooLong { limit: MAX_HEAD });
         }
@@ -79,11 +103,17 @@ impl Connect {
         }
         self.seen += head;
         match response.code.unwrap_or_default() {
+            // RFC 9110, section 9.3.6: any 2xx is the tunnel, which begins right behind the head.
+            // Content-Length and Transfer-Encoding mean nothing here.
             200..=299 => return Ok(Step::Done { consumed: head }),
+            // RFC 9110, section 15.2: a client must take one or more of these before the final
+            // response.
             100..=199 => {}
             ..100 => return Err(malformed(httparse::Error::Status)),
             status => self.refusal = Some(self.refused(status, &response)),
         }
+        // The head is done with, and nothing is to be sent. What follows is looked at next: another
+        // head, or the body of the refusal.
         Ok(Step::Write {
             consumed: head,
             output: Vec::new(),
@@ -98,6 +128,8 @@ impl Connect {
                 .filter(move |header| header.name.eq_ignore_ascii_case(name))
                 .filter_map(|header| std::str::from_utf8(header.value).ok())
         };
+        // RFC 9112, section 6.3: where both are there, Transfer-Encoding counts. A chunked body is
+        // quoted as it arrives; its size line in front does no harm to a reader.
         let is_encoded = header("transfer-encoding").next().is_some();
         let length = header("content-length").find_map(|length| length.parse().ok());
         Refusal {
@@ -105,6 +137,8 @@ impl Connect {
             reason: self
                 .secrets
                 .quote(response.reason.unwrap_or_default().as_bytes()),
+            // `Proxy-Authenticate: Basic realm="x"`, one line per scheme (RFC 9110, section
+            // 11.7.1). Only the scheme is kept.
             accepts: header("proxy-authenticate")
                 .filter_map(|value| value.split_ascii_whitespace().next())
                 .map(|scheme| self.secrets.quote(scheme.as_bytes()).to_string())
@@ -114,6 +148,7 @@ impl Connect {
     }
 
     fn error(&self, refusal: Refusal, body: &[u8]) -> HandshakeError {
+        // Whatever stands behind the body is another message, and no part of the refusal.
         let length = refusal.body_length;
         let body = length.and_then(|length| body.get(..length)).unwrap_or(body);
         let reply = Reply::Http {
@@ -151,6 +186,8 @@ impl fmt::Debug for Connect {
 }
 
 fn check_magic(input: &[u8]) -> Result<(), HandshakeError> {
+    // Looked at before httparse does: for it, a page or a reply of SOCKS is a malformed status
+    // line, but the first byte can tell the user which scheme is right.
     let len = input.len().min(MAGIC.len());
     match input.first() {
         Some(first) if input.get(..len) != MAGIC.get(..len) => Err(HandshakeError::WrongProtocol {
@@ -176,10 +213,12 @@ impl Handshake for Connect {
     }
 
     fn opening(&mut self) -> Vec<u8> {
+        // Not kept: it is sent once, and may hold a login.
         std::mem::take(&mut self.request)
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
+        // While a refusal is known, `input` is its body, the head being consumed.
         match self.refusal.take_if(|refusal| refusal.is_complete(input)) {
             Some(refusal) => Err(self.error(refusal, input)),
             None if self.refusal.is_some() => Ok(Step::Read),

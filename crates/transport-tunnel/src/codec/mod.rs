@@ -53,15 +53,30 @@ impl fmt::Debug for Step {
 /// What seems to listen where the first byte of an answer is `first`.
 fn hint(first: u8) -> &'static str {
     match first {
+        // The status line of a response.
         b'H' => "it answers in http; is the scheme http?",
         b'<' => "it sends a page without a status line",
+        // A reply of SOCKS4 begins with 0; a server that repeats the version it was sent, with 4.
         0 | 4 => "it answers in socks4; is the scheme socks4?",
         5 => "it answers in socks5; is the scheme socks5?",
+        // A record of TLS: an alert, or a handshake message (RFC 8446, section 5.1).
         0x15 | 0x16 => "it answers in tls; is the scheme https?",
         _ => "its answer is in no known protocol",
     }
 }
 
+// How a handshake is driven:
+//
+//     opening()             -> is sent
+//     advance(input)        with all that was received and is not consumed
+//       Read                -> read more, advance() again
+//       Write               -> forget `consumed`, send `output`, advance() with the rest at once
+//       Done                -> forget `consumed`; the rest is the target's
+//       Err                 -> no tunnel
+//     end of the stream     -> finish(input), which is always an error
+//
+// Replies may be cut anywhere and may come together, so `advance` is asked again after each `Write`
+// before anything is read.
 /// A client's side of a proxy handshake.
 pub trait Handshake: Send {
     /// Makes [`opening`](Self::opening) hold all messages of the handshake, so that every further

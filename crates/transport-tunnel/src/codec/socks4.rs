@@ -13,9 +13,14 @@ use super::{Handshake, HandshakeError, Step, hint};
 
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
+// The reply's VN is the version of the reply code, which is 0, not that of the protocol.
 const REPLY_VERSION: u8 = 0;
+// Beside it: 0x5B rejected or failed, 0x5C the server cannot reach the client's identd, 0x5D identd
+// names another user than USERID.
 const GRANTED: u8 = 0x5A;
 const REPLY_LEN: usize = 8;
+// The documents set no limit for the fields that a NUL ends. This is the limit of SOCKS5, and no
+// name of DNS is longer.
 const MAX_FIELD: usize = 255;
 
 /// What a SOCKS4 request can ask for.
@@ -45,6 +50,20 @@ impl Socks4 {
         port: u16,
         credentials: Option<&Credentials>,
     ) -> Result<Self, HandshakeError> {
+        // SOCKS4:
+        //
+        //     +----+----+---------+-------+--------+-----+
+        //     | VN | CD | DSTPORT | DSTIP | USERID | NUL |
+        //     +----+----+---------+-------+--------+-----+
+        //     | 04 | 01 |    2    |   4   |  0..   | 00  |
+        //     +----+----+---------+-------+--------+-----+
+        //
+        // SOCKS4A, where DSTIP is 0.0.0.x with x other than 0, an address that nobody has:
+        //
+        //     ... | 00 00 00 01 | USERID | 00 | name | 00 |
+        //
+        // One NUL ends USERID and one the name. With another between them, the name is empty for
+        // the server and the rest of the request goes to the target (hyperium/hyper-util#307).
         let mut request = vec![VERSION, CONNECT];
         request.extend(port.to_be_bytes());
         request.extend(match address {
@@ -93,12 +112,21 @@ impl Handshake for Socks4 {
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
+        //     +----+----+---------+-------+
+        //     | VN | CD | DSTPORT | DSTIP |
+        //     +----+----+---------+-------+
+        //     | 00 | CD |    2    |   4   |   port and address are to be ignored
+        //     +----+----+---------+-------+
+        //
+        // A refusal is known from its second byte on, whether more follows or not. A grant is
+        // consumed whole: what is behind its eight bytes is the target's.
         match *input {
             [] | [REPLY_VERSION] => Ok(Step::Read),
             [REPLY_VERSION, GRANTED, ..] if input.len() < REPLY_LEN => Ok(Step::Read),
             [REPLY_VERSION, GRANTED, ..] => Ok(Step::Done {
                 consumed: REPLY_LEN,
             }),
+            // Both are about who the client is.
             [REPLY_VERSION, code @ (0x5C | 0x5D), ..] => Err(HandshakeError::Authentication {
                 configured: self.has_user_id,
                 accepts: Vec::new(),

@@ -16,6 +16,17 @@ const ATYP_NAME: u8 = 3;
 const ATYP_IPV6: u8 = 4;
 const SUCCEEDED: u8 = 0;
 
+//     state    input                    output    next
+//     Method   05 00                    request   Reply
+//     Method   05 02                    login     Auth
+//     Method   05 FF                    -         error: authentication
+//     Auth     any 00                   request   Reply
+//     Auth     any status               -         error: authentication
+//     Reply    05 00 ..., complete      -         done
+//     Reply    05 code                  -         error: rejected
+//
+// Pipelined, the way through the states is the same; the outputs are empty, because login and
+// request have left with the opening.
 /// The client's side of one SOCKS5 `CONNECT`.
 #[derive(Debug, Clone)]
 pub struct Socks5 {
@@ -45,6 +56,16 @@ impl Socks5 {
         target: &Endpoint,
         credentials: Option<&Credentials>,
     ) -> Result<Self, HandshakeError> {
+        // RFC 1928, section 4:
+        //
+        //     +-----+-----+-----+------+----------+----------+
+        //     | VER | CMD | RSV | ATYP | DST.ADDR | DST.PORT |
+        //     +-----+-----+-----+------+----------+----------+
+        //     | 05  | 01  | 00  |  1   | 4, 16 or |    2     |
+        //     |     |     |     |      | 1 + name |          |
+        //     +-----+-----+-----+------+----------+----------+
+        //
+        // An address goes as an address, never as a name: `[::1]` cannot be looked up.
         let mut request = vec![VERSION, CONNECT, 0];
         match target.host() {
             Host::Ipv4(ip) => {
@@ -73,6 +94,9 @@ impl Socks5 {
     }
 
     fn offered(&self) -> &'static [u8] {
+        // Methods in the greeting. A proxy that knows the client by its address wants no login even
+        // where one is configured, so both are offered; it chooses. Pipelined, the bytes of the
+        // login follow at once, and a proxy that chose "none" would read them as the request.
         match self.credentials {
             Some(_) if self.is_pipelined => &[USER_PASS],
             Some(_) => &[NO_AUTH, USER_PASS],
@@ -81,6 +105,13 @@ impl Socks5 {
     }
 
     fn select_method(&mut self, method: u8) -> Result<Vec<u8>, HandshakeError> {
+        // RFC 1928, section 3:
+        //
+        //     +-----+--------+
+        //     | VER | METHOD |
+        //     +-----+--------+
+        //     | 05  |   1    |   FF: none of those offered
+        //     +-----+--------+
         match (method, &self.credentials) {
             (NO_ACCEPTABLE_METHOD, _) => Err(HandshakeError::Authentication {
                 configured: self.credentials.is_some(),
@@ -112,6 +143,14 @@ impl Socks5 {
 
 /// RFC 1929, section 2. The lengths were checked when the credentials were configured.
 fn auth_request(credentials: &Credentials) -> Result<Vec<u8>, HandshakeError> {
+    //     +-----+------+----------+------+----------+
+    //     | VER | ULEN |  UNAME   | PLEN |  PASSWD  |
+    //     +-----+------+----------+------+----------+
+    //     | 01  |  1   | 1 to 255 |  1   | 1 to 255 |
+    //     +-----+------+----------+------+----------+
+    //
+    // VER is the version of this negotiation. An empty password goes with PLEN 0, although the RFC
+    // begins at 1: there are proxies whose user name is all they need.
     let mut request = vec![AUTH_VERSION];
     for field in [
         credentials.username(),
@@ -129,6 +168,16 @@ fn auth_request(credentials: &Credentials) -> Result<Vec<u8>, HandshakeError> {
 
 /// The length of a complete successful reply, or `None` while that is not known yet.
 fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
+    // RFC 1928, section 6:
+    //
+    //     +-----+-----+-----+------+----------+----------+
+    //     | VER | REP | RSV | ATYP | BND.ADDR | BND.PORT |
+    //     +-----+-----+-----+------+----------+----------+
+    //     | 05  | 00  | 00  |  1   | variable |    2     |
+    //     +-----+-----+-----+------+----------+----------+
+    //
+    // The address itself is of no use to CONNECT, but its length is: the target's bytes follow. RSV
+    // is not looked at. A name may be empty, so the shortest reply has 7 bytes (curl/curl#3165).
     const HEAD: usize = 4;
     const PORT: usize = 2;
     let address = match *input {
@@ -147,6 +196,8 @@ fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
 
 impl Handshake for Socks5 {
     fn pipeline(&mut self) -> bool {
+        // A login that cannot be written shall fail only if the proxy asks for it, as it does in
+        // the standard way.
         let login = self.credentials.as_ref().map(auth_request);
         self.is_pipelined = !matches!(login, Some(Err(_)));
         self.is_pipelined
@@ -155,6 +206,11 @@ impl Handshake for Socks5 {
     /// RFC 1928, section 3. Pipelined, the login (RFC 1929, section 2), where there is one, and the
     /// request (RFC 1928, section 4) follow.
     fn opening(&mut self) -> Vec<u8> {
+        //     +-----+----------+----------+
+        //     | VER | NMETHODS | METHODS  |
+        //     +-----+----------+----------+
+        //     | 05  |    1     | 1 to 255 |
+        //     +-----+----------+----------+
         let methods = self.offered();
         let mut opening = vec![VERSION, u8::try_from(methods.len()).unwrap_or_default()];
         opening.extend(methods);
@@ -179,7 +235,8 @@ impl Handshake for Socks5 {
                 consumed: 2,
                 output: self.select_method(*method)?,
             }),
-            // Deployed servers put 5 or 0 into the version of this reply; only the status counts.
+            // RFC 1929, section 2: VER (01), STATUS. Deployed servers put 5 or 0 into the version
+            // (tinyproxy/tinyproxy#174), so only the status counts.
             (State::Auth, [_, SUCCEEDED, ..]) => Ok(Step::Write {
                 consumed: 2,
                 output: self.send_request(),
@@ -192,7 +249,9 @@ impl Handshake for Socks5 {
             (State::Reply, [first, ..]) if *first != VERSION => {
                 Err(HandshakeError::Malformed("its version is not 5"))
             }
-            // A refusal counts from its second byte on: some servers send no address behind it.
+            // A refusal counts from its second byte on: some servers send no address behind it
+            // (romis2012/python-socks#46). Any code may come, also those that RFC 1928 leaves
+            // unassigned.
             (State::Reply, [_, code, ..]) if *code != SUCCEEDED => Err(HandshakeError::Rejected {
                 reply: Reply::Socks5(*code),
             }),

@@ -27,6 +27,7 @@ pub struct WsClient<D> {
 }
 
 /// The longest message that is received unless another limit is set.
+// What tungstenite allows for a frame by default; for a message it would allow four times as much.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
 impl<D: Dialer> WsClient<D> {
@@ -66,12 +67,15 @@ impl<D: Dialer> WsClient<D> {
             target.dial(&self.dialer).await?
         };
         let hop = || Hop::Target(target.endpoint().clone());
+        // Taken out, because its secrets are read while the connection is lent to the upgrade.
         let mut info = std::mem::take(connection.info_mut());
         let start = Instant::now();
         let received = upgrade(request, &mut connection, target, info.secrets()).await?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
         let observation = self.hooks.observation(&info);
         let mut frames = Frames::new(connection, received, self.max_message, observation);
+        // Each within the time of the dial: an exchange that reads nothing is one that was not
+        // reached.
         for message in &request.first_messages {
             target
                 .phase(frames.send(message.clone()))
@@ -114,6 +118,8 @@ impl<D> fmt::Debug for WsClient<D> {
 #[async_trait]
 impl<D: Dialer> WsDialer for WsClient<D> {
     async fn dial(&self, mut request: WsRequest) -> Result<WebSocket, DialError> {
+        // Begins before the request is prepared, so a login over REST is a part of the dial. It may
+        // have led to another host, which then has what is left of the time.
         let budget = request.target().clone().within(self.timeout);
         self.hooks.prepare(&mut request, &budget).await?;
         let target = budget.via(request.target().endpoint().clone());

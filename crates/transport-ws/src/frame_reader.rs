@@ -12,10 +12,25 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use transport::Connection;
 
 /// How much is read at once. A message that is kept keeps as much memory.
+// Larger is not better: whoever keeps a message of 100 bytes keeps the read that it came with.
 const READ: usize = 4 * 1024;
 /// How much is read at once after a read of [`READ`] or more.
+// Fewer system calls while the peer sends faster than we read. TLS has records of 16 KiB at most,
+// so this is a few of them.
 const READ_IN_A_BURST: usize = 64 * 1024;
 
+// RFC 6455, section 5.2:
+//
+//      0                   1                   2                   3
+//      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//     +-+-+-+-+-------+-+-------------+-------------------------------+
+//     |F|R|R|R| opcode|M| Payload len | Extended payload length       |
+//     |I|S|S|S|  (4)  |A|     (7)     |   2 bytes if len is 126,      |
+//     |N|V|V|V|       |S|             |   8 bytes if len is 127       |
+//     | |1|2|3|       |K|             | (a server never masks)        |
+//     +-+-+-+-+-------+-+-------------+-------------------------------+
+//
+//     81 02 6f 6b    FIN, text, not masked, 2 bytes: "ok"
 /// What has arrived, frame by frame.
 ///
 /// Market data is text in whole frames; such a frame is handed out as it lies there. Every other
@@ -36,6 +51,17 @@ pub(crate) struct FrameReader {
     has_ended: bool,
 }
 
+//     what lies there                                     next
+//     a part of a header                                  Fill
+//     a header, and a part of its payload                 Fill
+//     a whole frame: FIN, text, no RSV, not masked,       Text, a slice of the buffer
+//       UTF-8, and no fragments before it go on
+//     any other whole frame                               Frame, with the frame due
+//     a header that announces more than the limit         Frame, with the header due: it is refused
+//     what cannot be a header                             Frame, with everything due: it is refused
+//     any part, and nothing more will arrive              Frame, with everything due
+//
+// After `Frame`, the owner lets tungstenite read, and asks again.
 /// What is to be done next.
 pub(crate) enum Next {
     /// This text is a message.
@@ -68,6 +94,8 @@ impl FrameReader {
         let (header, len) = match parsed {
             Ok(Some((header, payload))) => match usize::try_from(payload) {
                 Ok(payload) if payload <= self.limit => (header, start + payload),
+                // Before any of it has arrived, so that nobody can make us reserve what a header
+                // announces.
                 // Too long, says tungstenite.
                 _ => return self.leave_to_tungstenite(start),
             },
@@ -77,11 +105,15 @@ impl FrameReader {
         let Some(payload) = self.bytes.get(start..len) else {
             return self.fill(len - self.bytes.len());
         };
+        // A text in the middle of a fragmented message breaks the protocol (section 5.4). That is
+        // tungstenite's to say, as it is of masks and reserved bits. simdutf8's `basic` finds no
+        // place of the error, which nobody needs.
         if !self.is_fragmented && is_whole_text(&header) && from_utf8(payload).is_ok() {
             let mut text = self.bytes.split_to(len);
             text.advance(start);
             return Next::Text(text.freeze());
         }
+        // Control frames may stand between fragments, and leave the message as it is.
         if matches!(header.opcode, OpCode::Data(_)) {
             self.is_fragmented = !header.is_final;
         }
@@ -108,6 +140,7 @@ impl FrameReader {
         connection: &mut Connection,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
+        // `reserve` uses the same memory again if every message from it has been dropped.
         if self.room() < self.missing {
             let usual = if self.is_in_burst {
                 READ_IN_A_BURST
@@ -116,11 +149,14 @@ impl FrameReader {
             };
             self.bytes.reserve(self.missing.max(usual));
         }
+        // A future of `read_buf` has no state of its own between polls, so it need not be kept.
         let outcome = pin!(connection.read_buf(&mut self.bytes)).poll(cx);
+        // Thousands of connections may wait at once, and most of the time all they do is wait.
         if outcome.is_pending() && self.bytes.is_empty() {
             self.bytes = BytesMut::new();
         }
         let len = ready!(outcome)?;
+        // A read that brings less has emptied the socket, or nearly.
         self.is_in_burst = len >= READ;
         self.has_ended = len == 0;
         Poll::Ready(Ok(()))
@@ -141,6 +177,8 @@ fn is_whole_text(header: &FrameHeader) -> bool {
 /// What is due, as tungstenite reads it.
 impl Read for FrameReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        // tungstenite reads until it has a message. It must not see what may yet become a slice. At
+        // the end, reading nothing tells it so.
         if self.due == 0 && !self.has_ended {
             return Err(ErrorKind::WouldBlock.into());
         }
@@ -153,6 +191,8 @@ impl Read for FrameReader {
 /// What tungstenite is told to send, or wants to answer, stays queued in it.
 impl Write for FrameReader {
     fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
+        // tungstenite tries to answer a ping while it reads. It keeps what would block, and
+        // `Frames` sends it with the task's own context.
         Err(ErrorKind::WouldBlock.into())
     }
 

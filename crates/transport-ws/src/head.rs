@@ -8,8 +8,18 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use transport::Connection;
 
+// An answer to an upgrade has a few hundred bytes.
 const READ: usize = 4096;
 
+//     HTTP/1.1 101 Switching Protocols
+//     Upgrade: websocket
+//     Connection: Upgrade
+//     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+//     (empty line)                                            read up to here
+//     81 02 6f 6b                                             stays in `behind`
+//
+// tokio-tungstenite reads in large pieces and keeps what is left over in its own stream. That
+// stream is dropped here, so it must not be given more than the head.
 /// A connection of which only the head of a response is read: whoever parses it can be dropped
 /// without taking the first frames along.
 pub(crate) struct Head<'a> {
@@ -38,6 +48,7 @@ impl AsyncRead for Head<'_> {
             ready!(Pin::new(&mut **connection).poll_read(cx, &mut read))?;
             behind.extend_from_slice(read.filled());
         }
+        // A caller with a small buffer comes again, and `behind` still holds the rest of the head.
         let len = through_empty_line(behind).min(buf.remaining());
         buf.put_slice(&behind.split_to(len));
         Poll::Ready(Ok(()))

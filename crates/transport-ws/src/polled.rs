@@ -7,6 +7,12 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use transport::Connection;
 
+//     tungstenite                    the connection
+//     write, flush                   poll_write, poll_flush with the context of this poll
+//     Err(WouldBlock)                Pending, and the task will be woken
+//
+// tokio-tungstenite does the same with two wakers that it keeps and registers for every message,
+// which took a fifth of the time of a short one.
 /// A connection as tungstenite writes to one, for the time of one poll: what is not ready would
 /// block.
 pub(crate) struct Polled<'a, 'cx> {

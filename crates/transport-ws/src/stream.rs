@@ -19,8 +19,24 @@ use crate::hooks::Observation;
 use crate::polled::Polled;
 
 /// tungstenite keeps a buffer of this size. It fits what it reads by itself: control frames, mostly.
+// A control frame has 131 bytes at most (RFC 6455, section 5.5). The default is 128 KiB for each
+// connection, allocated at once (snapview/tungstenite-rs#480).
 const READ_BUFFER: usize = 256;
 
+//     flag          set                                       cleared
+//     owes_answer   tungstenite has read a ping or a close    its answer is flushed
+//     is_closing    a close was read                          never
+//     has_ended     reading has failed or ended               never
+//     is_full       a message could not be written at once    a flush is through
+//     sender        a flush of the sink is pending            a flush is through, or the reader
+//                                                             writes in its place and wakes it
+//
+// How a connection ends, as the stream shows it:
+//
+//     close, then the end          Close, None
+//     close, then anything else    Close, None: after a close, nothing is a failure any more
+//     the end without a close      Err(Broken), None
+//     a broken rule                Err(Protocol) or Err(TooLarge), None
 /// The client's side of an open WebSocket.
 ///
 /// tungstenite knows the protocol, but is not asked where there is nothing to know: whole frames of
@@ -69,6 +85,8 @@ impl Frames {
     }
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Error>> {
+        // Before anything is read, since the task that reads is the only one that is sure to be
+        // polled: a feed that sends nothing has no other.
         if self.owes_answer {
             self.answer(cx)?;
         }
@@ -81,6 +99,8 @@ impl Frames {
                     if let Poll::Ready(frame) = unless_blocked(self.protocol.read(&mut self.reader))
                     {
                         let message = from_frame(frame?);
+                        // Read before it is answered: the caller sees a ping although its pong is
+                        // not sent yet.
                         self.is_closing |= matches!(message, Message::Close(_));
                         self.owes_answer |= matches!(message, Message::Ping(_) | Message::Close(_));
                         return Poll::Ready(Ok(message));
@@ -100,6 +120,8 @@ impl Frames {
                 result
             }
             Poll::Pending => {
+                // The sender would never hear of it, and wait for ever; the same happened in
+                // Gelbpunkt/tokio-websockets#106. It is woken to register again.
                 // A connection wakes one task when it can be written to: from now on, this one.
                 if let Some(sender) = self.sender.take() {
                     sender.wake();
@@ -121,6 +143,8 @@ impl Stream for Frames {
             Ok(message) => message,
             Err(error) => {
                 self.has_ended = true;
+                // RFC 6455, section 7.1.1: the server closes the socket first, and may do so
+                // without waiting for our close. A write that then fails is no news.
                 let is_farewell = matches!(error, Error::ConnectionClosed | Error::AlreadyClosed);
                 let failure = (!is_farewell && !self.is_closing).then(|| Err(ws_error(error)));
                 return Poll::Ready(failure);
@@ -147,6 +171,9 @@ impl Sink<Message> for Frames {
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
         let frame = into_frame(message)?;
         let this = &mut *self;
+        // The reader as the stream to write to takes nothing: there is no context here to be woken
+        // by. The message is queued in any case; blocked means that it has to be flushed before the
+        // next.
         match unless_blocked(this.protocol.write(&mut this.reader, frame)) {
             Poll::Ready(result) => result.map_err(ws_error),
             Poll::Pending => {
@@ -163,6 +190,7 @@ impl Sink<Message> for Frames {
         this.sender = outcome.is_pending().then(|| cx.waker().clone());
         this.is_full &= outcome.is_pending();
         match ready!(outcome) {
+            // All is sent if both sides have said farewell.
             Ok(()) | Err(Error::ConnectionClosed) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(ws_error(error))),
         }
@@ -222,6 +250,7 @@ fn ws_error(error: Error) -> WsError {
     let kind = match &error {
         Error::Capacity(_) => WsErrorKind::TooLarge,
         Error::Protocol(
+            // Errors of the protocol by name only: a cut, and a message of ours after a close.
             ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing,
         ) => WsErrorKind::Broken,
         Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt => WsErrorKind::Protocol,

@@ -23,6 +23,12 @@ pub(crate) async fn upgrade(
     secrets: &Secrets,
 ) -> Result<BytesMut, DialError> {
     let upgrade_error = |error, body: &[u8]| upgrade_error(target, error, body, secrets);
+    //     GET /stream?streams=btcusdt@trade HTTP/1.1
+    //     Host: stream.binance.com:9443
+    //     Connection: Upgrade
+    //     Upgrade: websocket
+    //     Sec-WebSocket-Version: 13
+    //     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==
     let request = http_request(request).map_err(|error| upgrade_error(error, &[]))?;
     let mut behind = BytesMut::new();
     let outcome = target
@@ -31,6 +37,8 @@ pub(crate) async fn upgrade(
         .map(|answer| answer.map(|_stream_and_response| ()));
     match outcome {
         Ok(Ok(())) => Ok(behind),
+        // Of a refusal, the body is quoted as far as it came with the head. Nobody waits for the
+        // rest: the status and Retry-After are what a caller acts on.
         Ok(Err(error)) => Err(upgrade_error(error, &behind)),
         Err(overdue) => Err(DialError::timeout(
             Hop::Target(target.endpoint().clone()),
@@ -42,6 +50,7 @@ pub(crate) async fn upgrade(
 
 fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {
     let mut upgrade = request.uri().clone().into_client_request()?;
+    // `extend` replaces headers of the same name: the caller's win over those of the protocol.
     upgrade.headers_mut().extend(request.headers.clone());
     Ok(upgrade)
 }
@@ -55,6 +64,7 @@ fn upgrade_error(target: &Target, error: Error, body: &[u8], secrets: &Secrets) 
         Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::HandshakeIncomplete) => DialErrorKind::Closed,
+        // What does not parse as a response comes from something else that listens there.
         Error::Protocol(ProtocolError::HttparseError(_)) => DialErrorKind::WrongProtocol,
         _ => DialErrorKind::Protocol,
     };

@@ -18,6 +18,8 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
+// A route is known only when the settings are: how many tunnels and layers of TLS are around a
+// socket is no type that a program could name. One box for each layer is the price.
 /// A byte stream to a [`Target`](crate::Target).
 pub struct Connection {
     io: Box<dyn Io>,
@@ -174,6 +176,7 @@ impl ConnectionInfo {
 
     /// States that a proxy on the way was sent these.
     pub fn add_secrets(&mut self, secrets: &Secrets) {
+        // Only ever added to: a proxy that has seen them can speak as long as the connection lives.
         self.secrets = self.secrets.and(secrets);
     }
 
@@ -189,11 +192,21 @@ impl ConnectionInfo {
     /// States that what was the target so far is a proxy on the way to another target, of whose
     /// first flight nothing has been sent yet.
     pub fn pass_through(&mut self, proxy: &Endpoint) {
+        // What a chain of two proxies leaves behind, layer by layer, from the socket outwards:
+        //
+        //     layer                timings                                         hops
+        //     TcpDialer            near: dns, tcp                                  -
+        //     tunnel by `near`     (near becomes a proxy) + near: handshake        near
+        //     tunnel by `exit`     + exit: handshake                               near, exit
+        //     TLS                  + exchange: target tls                          near, exit
+        //
+        // TLS below a tunnel is TLS with a proxy, which was not known when it was recorded.
         for timing in &mut self.timings {
             timing.hop.pass_through(proxy);
             timing.phase = timing.phase.at(&timing.hop);
         }
         self.hops.push(proxy.clone());
+        // What was sent so far were the proxy's first bytes, not those of the target behind it.
         self.is_first_flight_sent = false;
     }
 }

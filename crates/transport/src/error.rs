@@ -163,11 +163,14 @@ impl From<&io::Error> for DialErrorKind {
     fn from(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
+            // AddrNotAvailable: no address of this machine leads there, as with IPv6 that is off.
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
             | io::ErrorKind::NetworkDown
             | io::ErrorKind::AddrNotAvailable => Self::Unreachable,
             io::ErrorKind::TimedOut => Self::Timeout,
+            // Ways to notice the same: the other side is gone. Which one it is depends on whether
+            // bytes were under way, and in which direction.
             io::ErrorKind::UnexpectedEof
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
@@ -184,6 +187,7 @@ impl From<&io::Error> for DialErrorKind {
 #[derive(Debug, Clone)]
 pub struct DialError(Box<Inner>);
 
+// Boxed, so that a `Result` with it stays small.
 #[derive(Debug, Clone)]
 struct Inner {
     hop: Hop,
@@ -218,6 +222,8 @@ impl DialError {
     #[must_use]
     pub fn io(hop: Hop, phase: Phase, error: io::Error) -> Self {
         match error.downcast::<Self>() {
+            // An `io::Error` is all that a `poll_read` can return, so a layer that has more to say
+            // puts it inside one.
             Ok(earlier) => earlier,
             Err(error) => Self::new(hop, phase, DialErrorKind::from(&error)).with_source(error),
         }
@@ -313,8 +319,11 @@ impl DialError {
             | DialErrorKind::RouteChanged
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {
+                // 4xx is about the request, 5xx about the moment, and 429 asks to come again.
                 Some(Reply::Http { status, .. }) => status == 429 || status >= 500,
                 Some(Reply::Socks4(code)) => code == 0x5B,
+                // General failure, network or host unreachable, refused, TTL expired. Not a ruleset
+                // (2), an unknown command (7) or type of address (8), which stay as they are.
                 Some(Reply::Socks5(code)) => matches!(code, 1 | 3..=6),
                 _ => false,
             },
@@ -352,6 +361,7 @@ impl Error for DialError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0.source {
             Some(source) => Some(&**source),
+            // The reply is the last word of a chain: nothing caused it on this side.
             None => self.0.reply.as_ref().map(|reply| reply as _),
         }
     }

@@ -68,6 +68,7 @@ pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, Htt
     }
     let reply = Reply::Http {
         status: status.as_u16(),
+        // The registered phrase: what was sent in its place is not a part of `Response`.
         reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
         body: Secrets::of_way(&response).quote(response.body()),
     };
@@ -139,6 +140,7 @@ impl HttpError {
     /// out.
     #[must_use]
     pub fn with_request(mut self, method: &Method, uri: &Uri) -> Self {
+        // `GET api.binance.com/api/v3/depth`, whatever stood before an `@` or behind a `?`.
         let host = uri.host().unwrap_or_default();
         let port = uri
             .port()
@@ -188,6 +190,7 @@ impl HttpError {
     pub fn is_retryable(&self) -> bool {
         match self.kind {
             HttpErrorKind::Dial | HttpErrorKind::Timeout | HttpErrorKind::Broken => {
+                // A certificate that is not trusted is a dial that will fail again; a cut is not.
                 self.dial_error().is_none_or(DialError::is_retryable)
             }
             HttpErrorKind::Status(status) => {

@@ -76,6 +76,7 @@ impl fmt::Display for Reply {
 impl Error for Reply {}
 
 fn socks4_meaning(code: u8) -> &'static str {
+    // "SOCKS: A protocol for TCP proxy across firewalls" (Ying-Da Lee), as decimal 91 to 93.
     match code {
         0x5B => "request rejected or failed",
         0x5C => "the proxy cannot reach identd on the client",
@@ -85,6 +86,7 @@ fn socks4_meaning(code: u8) -> &'static str {
 }
 
 fn socks5_meaning(code: u8) -> &'static str {
+    // RFC 1928, section 6. 9 and up are unassigned, and sent all the same.
     match code {
         1 => "general server failure",
         2 => "connection not allowed by ruleset",
@@ -119,6 +121,8 @@ impl Excerpt {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         let head = bytes.get(..Self::MAX).unwrap_or(bytes);
+        // Cut first, then decoded: a character that the cut splits becomes U+FFFD, and a body of
+        // megabytes costs no more than one of a line.
         let text = String::from_utf8_lossy(head);
         let mut excerpt: String = text.trim().escape_debug().collect();
         if bytes.len() > Self::MAX {

@@ -82,6 +82,13 @@ impl fmt::Display for Endpoint {
 ///
 /// The time budget travels with the target, so every layer of a dialer stack sees the same
 /// deadline, and the layer that runs out of time is the one that names its phase.
+// What the layers of a dial hand on to the one inside them:
+//
+//                         endpoint   budget   first flight        secrets
+//     via(proxy)          proxy      same     none                same
+//     with_first_flight   same       same     that                same
+//     with_secrets        same       same     same                more
+//     within              same       begins   same                same
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
     endpoint: Endpoint,
@@ -115,6 +122,8 @@ impl Target {
                 "port 0 of {host:?} cannot be dialed"
             )));
         }
+        // `Host::parse` wants brackets around IPv6. It also decodes `%0d` before it looks for what
+        // a host must not hold, so no line can be smuggled into a request.
         let host = match host.parse() {
             Ok(address) => Host::Ipv6(address),
             Err(_) => Host::parse(host).map_err(|_| {
@@ -162,6 +171,7 @@ impl Target {
             )));
         };
         let host = uri.host().unwrap_or_default();
+        // The default of the scheme, not 443 for all: `ws://h/` is port 80 (RFC 6455, section 3).
         Self::parse(host, uri.port_u16().unwrap_or(*default_port))
     }
 
@@ -172,6 +182,7 @@ impl Target {
     /// the clock, such as [`Duration::MAX`], is no limit.
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {
+        // Begins now and not at the first phase: what comes between them is a part of the dial.
         self.budget = Budget::begin(timeout);
         self
     }
@@ -187,6 +198,7 @@ impl Target {
     /// connection each, and must ask for an answer: a dialer may wait for that.
     #[must_use]
     pub fn with_first_flight(mut self, bytes: Bytes) -> Self {
+        // A dialer may wait for the answer to a flight, and none comes to an empty one.
         self.first_flight = Some(bytes).filter(|bytes| !bytes.is_empty());
         self
     }
@@ -292,6 +304,8 @@ impl Target {
         self.whole(dialer.dial(self))
             .await
             .unwrap_or_else(|overdue| {
+                // Only a dialer that does not look at the budget gets here. What it was doing is
+                // not known; connecting is what a dial begins with.
                 let hop = Hop::Target(self.endpoint.clone());
                 Err(DialError::timeout(hop, Phase::Tcp, overdue))
             })

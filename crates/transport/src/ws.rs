@@ -86,6 +86,7 @@ impl WsRequest {
     /// [`InvalidTarget`] if the URI has another scheme than `ws` or `wss` or no usable host; the
     /// request is unchanged then.
     pub fn set_uri(&mut self, uri: Uri) -> Result<(), InvalidTarget> {
+        // First, because a failure must leave both as they were.
         self.target = Target::from_ws_uri(&uri)?;
         self.uri = uri;
         Ok(())
@@ -114,6 +115,7 @@ impl WsRequest {
 /// a key.
 impl fmt::Debug for WsRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `HeaderMap` prints the values, but for those that somebody has marked as sensitive.
         let headers: Vec<_> = self.headers.keys().collect();
         f.debug_struct("WsRequest")
             .field("target", &self.target.endpoint().to_string())

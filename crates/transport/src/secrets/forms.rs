@@ -26,6 +26,7 @@ pub(super) struct Form(Box<[char]>);
 pub(super) fn of_login(username: &[u8], password: &[u8]) -> BTreeSet<Form> {
     let [username, password] =
         [username, password].map(|secret| secret.get(..LONGEST_SECRET).unwrap_or(secret));
+    // As Basic (RFC 7617) sends them. The Base64 of one of them alone is no part of that.
     let both = [username, b":", password].concat();
     let mut forms = Vec::new();
     for secret in [username, password] {
@@ -55,6 +56,11 @@ fn in_base64(secret: &[u8]) -> [Form; 2] {
 /// What is always the same in Base64 of something that holds `secret` behind `before` bytes, or any
 /// number that leaves the same remainder by three: a byte on either side shares a digit with it.
 fn inside_base64(secret: &[u8], before: usize) -> [Form; 2] {
+    // Three bytes make four digits. "alice" behind 0, 1 and 2 bytes, and what of it never changes:
+    //
+    //     YWxpY2U=          YWxpY2
+    //     AGFsaWNl            FsaWNl
+    //     AABhbGljZQ==           hbGljZ
     let mut padded = vec![0; before];
     padded.extend(secret);
     let (first, last) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
@@ -91,6 +97,8 @@ impl Form {
 
     /// How many characters are spelled if `next` follows the first `count`; `None` if it must not.
     pub(super) fn spell(&self, count: usize, next: char) -> Option<usize> {
+        // One character of a text may fold to several, `ß` to `ss`, of which the form may end
+        // within.
         let mut rest = self.0.get(count..)?.iter();
         for folded in fold(next) {
             match rest.next() {
@@ -105,6 +113,8 @@ impl Form {
 
 /// What all cases of a character have in common; of `ß`, that is `ss`.
 pub(super) fn fold(c: char) -> impl Iterator<Item = char> {
+    // Lower case alone does not do: `ς` and `σ` are both that, but have the upper case `Σ` in
+    // common. The short way is for nearly all of every text.
     let ascii = c.is_ascii().then(|| c.to_ascii_lowercase());
     let other = (!c.is_ascii()).then(|| c.to_uppercase().flat_map(char::to_lowercase));
     ascii.into_iter().chain(other.into_iter().flatten())

@@ -21,6 +21,7 @@ use crate::reply::Excerpt;
 const HIDDEN: &str = "***";
 
 /// How much of a text is searched for what begins in its quotation.
+// A secret that begins in the quotation may end behind it, and would be known by what is shown.
 const SEARCHED: usize = 2 * Excerpt::MAX;
 
 /// The most bytes of a text that are searched as a whole. What is longer is hidden.
@@ -58,6 +59,7 @@ pub struct Secrets(
 
 /// What is left of a body in chunks without the lines that say how long each is.
 fn without_chunk_heads(text: &[u8]) -> Vec<u8> {
+    // `1a3` and a line break. Short, so that a line of digits in the body is not taken for one.
     let is_head = |line: &[u8]| {
         let digits = line.trim_ascii();
         !digits.is_empty() && digits.len() <= 8 && digits.iter().all(u8::is_ascii_hexdigit)
@@ -118,6 +120,7 @@ impl Secrets {
     pub fn quote(&self, text: &[u8]) -> Excerpt {
         let searched = text.get(..SEARCHED).unwrap_or(text);
         let joined = without_chunk_heads(searched);
+        // Both ways: what looks like the head of a chunk may be a part of a password.
         let hides = |text: &[u8]| self.begin_in(text, Excerpt::MAX);
         if hides(searched) || (joined != searched && hides(&joined)) {
             Excerpt::of(HIDDEN.as_bytes())

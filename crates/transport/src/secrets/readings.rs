@@ -21,6 +21,8 @@ const LONGEST_ESCAPE: usize = 9;
 
 /// How many characters may be looked at for each place of a text. A text that needs more is made to
 /// be ambiguous.
+// Escapes of escapes can be read in so many ways that a proxy could keep a client busy with one
+// page. Such a text is hidden unread.
 const EFFORT: usize = 256;
 
 const NAMED: [(&str, char); 5] = [
@@ -60,6 +62,7 @@ impl Readings {
             effort: Cell::new(EFFORT * text.len().max(EFFORT)),
         };
         // An escape consists of what begins behind its first character.
+        // From the end to the beginning, for what begins behind a place is known by then.
         for (place, byte) in text.iter().enumerate().rev() {
             let first = readings.all.len();
             readings.all.push(Reading {
@@ -67,6 +70,8 @@ impl Readings {
                 end: place + 1,
             });
             let mut next = first;
+            // What is found may open an escape itself (`%25` is a `%`), so the list grows as it is
+            // read.
             while let Some(reading) = readings.all.get(next).copied() {
                 for found in readings.escapes(reading) {
                     let known = readings.all.get(first..).unwrap_or_default();
@@ -129,10 +134,14 @@ impl Readings {
     /// The characters that `opening` stands for together with what follows it.
     fn escapes(&self, opening: Reading) -> Vec<Reading> {
         match opening.is {
+            // A space in a form or a query. `+` itself is there already, as the plain reading.
             '+' => vec![Reading { is: ' ', ..opening }],
+            // RFC 3986, section 2.1.
             '%' => characters(self.digits(opening.end, 16, 2..=2)),
             '&' => self.entities(opening.end),
             '\\' => self.backslashed(opening.end),
+            // Bytes, as characters of Latin-1, that can begin a sequence of UTF-8 (RFC 3629,
+            // section 4).
             '\u{c2}'..='\u{f4}' => self.utf8(opening),
             _ => Vec::new(),
         }

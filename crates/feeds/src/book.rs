@@ -72,6 +72,8 @@ impl OrderBook {
 
 fn apply(side: &mut BTreeMap<Decimal, Decimal>, levels: &[Level]) {
     for level in levels {
+        // Sizes are absolute, so the order within a delta does not matter as long as no price is in
+        // it twice.
         if level.size.is_zero() {
             side.remove(&level.price);
         } else {

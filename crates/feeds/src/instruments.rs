@@ -35,6 +35,11 @@ impl Instrument {
     }
 }
 
+//     neutral           exchange's         at
+//     BTC-USDT          BTCUSDT            Binance
+//     SOL-USDC-PERP     SOL_USDC_PERP      Backpack
+//
+// One name is no function of the other, so both are looked up in what the exchange lists.
 /// The instruments that can be traded at an exchange, found by either of their names.
 ///
 /// Both names are unique: of two instruments that share one, the first counts.
@@ -89,6 +94,7 @@ impl Instruments {
         let distance =
             |known: &Symbol| strsim::osa_distance(&wanted, &known.as_str().to_uppercase());
         let known = self.by_symbol.keys();
+        // By name where two are equally near: a map has no order, but a message should not change.
         known.min_by_key(|known| (distance(known), *known)).cloned()
     }
 }
@@ -97,6 +103,7 @@ impl FromIterator<Instrument> for Instruments {
     fn from_iter<T: IntoIterator<Item = Instrument>>(listed: T) -> Self {
         let mut instruments = Self::default();
         for instrument in listed {
+            // A message must lead to one symbol, and a symbol to one stream.
             let is_taken = instruments.by_symbol.contains_key(&instrument.symbol)
                 || instruments
                     .by_exchange_symbol

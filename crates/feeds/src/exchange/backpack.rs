@@ -72,6 +72,8 @@ impl Exchange for Backpack {
 
     /// Backpack pings every 60 seconds.
     fn silence_limit(&self) -> Duration {
+        // Two pings are missed by then, and half a minute is over. Between them a quiet market may
+        // send nothing.
         Duration::from_secs(150)
     }
 
@@ -89,6 +91,9 @@ impl Exchange for Backpack {
         instruments: &[Instrument],
         channels: &BTreeSet<Channel>,
     ) -> Result<WsRequest, InvalidUrl> {
+        //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC","depth.SOL_USDC"]}
+        //
+        // No `id`: success has no reply that could repeat it, and errors do not.
         let streams: Vec<_> = instruments
             .iter()
             .flat_map(|instrument| {
@@ -118,6 +123,11 @@ impl Exchange for Backpack {
         body: &[u8],
         received_ns: i64,
     ) -> Result<L2Snapshot, Malformed> {
+        //     {"asks":[["100.65","65.5"],["100.66","240.6"],...],"bids":[["100.19","5.52"],...],
+        //      "lastUpdateId":"4324522523","timestamp":1788285151254895}
+        //
+        // Bids ascend, the id is text, and prices have no zeros at the end, which the stream's
+        // have.
         dialect::parse_snapshot::<MICROS>(self.id(), symbol, body, received_ns)
     }
 
@@ -127,6 +137,7 @@ impl Exchange for Backpack {
         instruments: &Instruments,
         received_ns: i64,
     ) -> Result<ExchangeMessage, Malformed> {
+        //     {"data":{"E":1790915531026313,...,"e":"trade",...},"stream":"trade.BTC_USDC_PERP"}
         Dialect::<MICROS> {
             exchange: self.id(),
             kind_of,
@@ -147,9 +158,13 @@ fn stream(channel: Channel) -> &'static str {
 
 /// `depth.200ms.AAPL.US_USDC_PERP` tells its kind before the first dot.
 fn kind_of(stream: &str) -> &str {
+    // Never from the end: a symbol may hold dots itself.
     stream.split_once('.').map_or(stream, |(kind, _)| kind)
 }
 
+//     [{"baseSymbol":"SOL","createdAt":"2025-01-21T06:34:54.691858","filters":{...},
+//       "marketType":"SPOT","orderBookState":"Open","quoteSymbol":"USDC","symbol":"SOL_USDC",...},
+//      ...]
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Market<'a> {
@@ -167,6 +182,7 @@ struct Market<'a> {
 
 impl Market<'_> {
     fn instrument(&self) -> Option<Instrument> {
+        // Others are Closed, CancelOnly, LimitOnly and PostOnly.
         if &*self.order_book_state != "Open" {
             return None;
         }
@@ -174,6 +190,8 @@ impl Market<'_> {
         let symbol = match &*self.market_type {
             "SPOT" => format!("{base}-{quote}"),
             "PERP" => format!("{base}-{quote}-PERP"),
+            // IPERP, DATED, PREDICTION, RFQ and what may come: their symbols say more than base and
+            // quote.
             _ => self.symbol.replace('_', "-"),
         };
         Some(Instrument::new(Symbol::parse(&symbol).ok()?, &self.symbol))

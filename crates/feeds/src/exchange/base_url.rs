@@ -59,12 +59,14 @@ impl BaseUrl {
         if !uri.scheme_str().is_some_and(is_expected) {
             return Err(invalid(Reason::Scheme));
         }
+        // A login in a URL would be sent to nobody, and printed by whoever prints the URL.
         if uri.authority().is_some_and(|it| it.as_str().contains('@')) {
             return Err(invalid(Reason::Credentials));
         }
         if uri.query().is_some() || text.contains('#') {
             return Err(invalid(Reason::Query));
         }
+        // What cannot be dialed later is refused now.
         Target::from_uri(&uri).map_err(|_| invalid(Reason::Host))?;
         let text = text.trim_end_matches('/').to_owned();
         Ok(Self { purpose, text })
@@ -90,6 +92,8 @@ impl BaseUrl {
 
     fn join(&self, path: fmt::Arguments<'_>) -> Result<Uri, InvalidUrl> {
         let uri = format!("{}{path}", self.text).parse();
+        // Base and path are made of what a URI may hold, so what is left is its length: `http`
+        // takes 65,534 bytes.
         uri.map_err(|_| self.invalid(Reason::Length))
     }
 

@@ -18,6 +18,8 @@ use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
 /// How deep a snapshot of a book is; of the four prices that Binance asks for a snapshot, the third.
+//     limit     up to 100    500    1000    5000
+//     weight    5            25     50      250     of 6000 a minute for an address
 const SNAPSHOT_LEVELS: u16 = 1000;
 
 /// Binance spot: `BTCUSDT` is `BTC-USDT`; only symbols with the status `TRADING` are listed.
@@ -66,6 +68,7 @@ impl Exchange for Binance {
 
     /// Binance pings every 20 seconds.
     fn silence_limit(&self) -> Duration {
+        // Four pings in a row are missed by then.
         Duration::from_secs(90)
     }
 
@@ -85,6 +88,9 @@ impl Exchange for Binance {
         instruments: &[Instrument],
         channels: &BTreeSet<Channel>,
     ) -> Result<WsRequest, InvalidUrl> {
+        //     /stream?streams=btcusdt@depth@100ms/btcusdt@trade/ethusdt@depth@100ms
+        //
+        // Symbols are lower case here and upper case in messages. Not every one is ASCII.
         let streams: Vec<_> = instruments
             .iter()
             .flat_map(|instrument| {
@@ -110,6 +116,10 @@ impl Exchange for Binance {
         body: &[u8],
         received_ns: i64,
     ) -> Result<L2Snapshot, Malformed> {
+        //     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],
+        //      "asks":[["61837.64000000","1.54698000"],...]}
+        //
+        // No time and no symbol.
         dialect::parse_snapshot::<MILLIS>(self.id(), symbol, body, received_ns)
     }
 
@@ -119,6 +129,9 @@ impl Exchange for Binance {
         instruments: &Instruments,
         received_ns: i64,
     ) -> Result<ExchangeMessage, Malformed> {
+        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
+        //
+        // Milliseconds, unless the URL asks for others by `timeUnit`.
         Dialect::<MILLIS> {
             exchange: self.id(),
             kind_of,
@@ -146,6 +159,11 @@ fn kind_of(stream: &str) -> &str {
     kind.split('@').next().unwrap_or(kind)
 }
 
+//     {"timezone":"UTC","serverTime":1633998511098,"rateLimits":[...],"exchangeFilters":[],
+//      "symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","baseAssetPrecision":8,
+//                  "quoteAsset":"USDT","filters":[...],...},...]}
+//
+// The list of keys grows every few months; what is not named here is skipped.
 #[derive(Deserialize)]
 struct ExchangeInfo<'a> {
     #[serde(borrow)]
@@ -167,9 +185,11 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn instrument(&self) -> Option<Instrument> {
+        // Other states are HALT, BREAK, END_OF_DAY and CANCEL_ONLY, and there may be more.
         if &*self.status != "TRADING" {
             return None;
         }
+        // `BTCUSDT` alone does not say where the base ends and the quote begins.
         let symbol = format!("{}-{}", &*self.base_asset, &*self.quote_asset);
         Some(Instrument::new(Symbol::parse(&symbol).ok()?, &self.symbol))
     }

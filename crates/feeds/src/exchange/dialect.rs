@@ -50,6 +50,16 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             let _: IgnoredAny = parse(text)?;
             return Ok(unknown("not an object"));
         }
+        //     Binance, recorded      {"stream":"btcusdt@trade","data":{...}}
+        //                            {"error":{"code":2,"msg":"Invalid request: ..."},"id":2}
+        //     Binance, documented    {"result":null,"id":1}
+        //                            {"code":0,"msg":"Unknown property","id":5}
+        //     Binance, bare          {"e":"serverShutdown","E":1770123456789}
+        //                            {"u":35346513501,"s":"ETHUSDT","b":"2683.80000000",...}
+        //     Backpack, recorded     {"data":{...},"stream":"trade.SOL_USDC"}
+        //                            {"id":null,"error":{"code":4006,"message":"Invalid stream"}}
+        //
+        // Binance never puts a reply into an envelope, so a message with both keys is an event.
         match parse(text)? {
             Frame {
                 stream: Some(stream),
@@ -82,9 +92,15 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
     /// is. The envelope is cut off instead of read. `None` leaves it to the general reader, be it
     /// another kind of message or a malformed one.
     fn usual(&self, text: &str) -> Option<ExchangeMessage> {
+        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
+        //                                      |<---- json --->|
+        //
+        // What is cut off here need not be looked at twice: serde would go over `data` once to find
+        // its end, and once to read it.
         let (stream, data) = text
             .strip_prefix(r#"{"stream":""#)?
             .split_once(r#"","data":{"#)?;
+        // With an escape in it, the name would be another than its letters say.
         if !is_verbatim(stream) {
             return None;
         }
@@ -110,6 +126,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             "serverShutdown" => Ok(ExchangeMessage::ShutdownAnnounced),
             _ => Ok(unknown(kind)),
         };
+        // Only a message that is not what its stream promises is read a second time, for its type.
         message.or_else(|malformed| match parse(json) {
             // A new type of event in a known stream.
             Ok(Header { e: Some(e) }) if !is_known(&e) => Ok(unknown(&e)),
@@ -126,6 +143,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             exchange: self.exchange,
             symbol: symbol.clone(),
             id: event.id.0,
+            // The side of the taker: if the buyer's order was there before, the taker has sold.
             side: if event.is_buyer_maker {
                 Side::Sell
             } else {
@@ -177,6 +195,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             last_id,
             bids: event.bids,
             asks: event.asks,
+            // Binance says when a change was sent, Backpack also when it happened.
             timestamp_ns: event.matched.unwrap_or(event.sent).0,
             received_ns: self.received_ns,
         }))
@@ -197,6 +216,7 @@ pub(super) fn parse_snapshot<const UNIT: i64>(
         mut asks,
         timestamp,
     } = parse_body(body)?;
+    // A list that is in order, forwards or backwards, is found to be so in one pass.
     bids.sort_by_key(|level| Reverse(level.price));
     asks.sort_by_key(|level| level.price);
     Ok(L2Snapshot {
@@ -287,6 +307,12 @@ struct Header<'a> {
     e: Option<Text<'a>>,
 }
 
+//     {"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000",
+//      "q":"0.02000000","T":1723161255342,"m":true,"M":true}
+//     {"E":1790915531026313,"T":1790915531025000,"a":"66605319496","b":"66605329178","e":"trade",
+//      "m":false,"p":"86642.9","q":"0.07206","s":"BTC_USDC_PERP","t":99419870}
+//
+// Keys that differ only in case differ in meaning, here and below: `t` the trade, `T` its time.
 #[derive(Deserialize)]
 struct TradeEvent<'a, const UNIT: i64> {
     #[serde(rename = "s", borrow)]
@@ -303,6 +329,10 @@ struct TradeEvent<'a, const UNIT: i64> {
     is_buyer_maker: bool,
 }
 
+//     {"u":35346513501,"s":"ETHUSDT","b":"2683.80000000","B":"3.02920000","a":"2683.81000000",
+//      "A":"31.43950000"}
+//     {"A":"7.76096","B":"1.60813","E":1790915525118154,"T":1790915525118046,"a":"86645.3",
+//      "b":"86645.2","e":"bookTicker","s":"BTC_USDC_PERP","u":6904947654}
 /// Prices and sizes may be null, but not absent.
 #[derive(Deserialize)]
 struct TickerEvent<'a, const UNIT: i64> {
@@ -310,6 +340,8 @@ struct TickerEvent<'a, const UNIT: i64> {
     symbol: Text<'a>,
     #[serde(rename = "u")]
     last_id: Id,
+    // `deserialize_with` is what makes the key necessary: by itself, serde takes an absent `Option`
+    // for `None`. Backpack sends null for a side without orders.
     #[serde(rename = "b", deserialize_with = "Option::deserialize")]
     bid: Option<Exact>,
     #[serde(rename = "B", deserialize_with = "Option::deserialize")]
@@ -322,6 +354,10 @@ struct TickerEvent<'a, const UNIT: i64> {
     matched: Option<Time<UNIT>>,
 }
 
+//     {"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":50093239203,"u":50093239207,
+//      "b":[["55653.87000000","0.00000000"]],"a":[["61838.04000000","0.32332000"],...]}
+//     {"E":1790915525103070,"T":1790915525102951,"U":6904947650,"a":[],"b":[["86640.8","1.32076"]],
+//      "e":"depth","s":"BTC_USDC_PERP","u":6904947650}
 #[derive(Deserialize)]
 struct DepthEvent<'a, const UNIT: i64> {
     #[serde(rename = "s", borrow)]
@@ -344,6 +380,8 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
     /// Reads a change of a book by the letter, twice as fast as serde, which must look at every
     /// level to find its end. `None` for any other order of keys, and whatever else is different.
     fn as_binance_writes(json: &'a str) -> Option<Self> {
+        // Cut at the keys, in their order, and each part then has to be all of a number, a name or
+        // a list. So an escape, a space or another key in between ends here.
         let (sent, rest) = json
             .strip_prefix(r#"{"e":"depthUpdate","E":"#)?
             .split_once(r#","s":""#)?;
@@ -364,6 +402,9 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
     }
 }
 
+//     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],"asks":[...]}
+//     {"asks":[["100.65","65.5"],...],"bids":[...],"lastUpdateId":"4324522523",
+//      "timestamp":1788285151254895}
 #[derive(Deserialize)]
 struct Depth<const UNIT: i64> {
     #[serde(rename = "lastUpdateId")]

@@ -15,6 +15,7 @@ use crate::level::Level;
 
 /// Reads a list of `[price, size]`.
 pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Level>, D::Error> {
+    // serde finds where the list ends; the list itself is then read a second time, by hand.
     let json = <&RawValue>::deserialize(deserializer)?.get();
     match compact_levels(json) {
         Some(levels) => Ok(levels),
@@ -33,6 +34,7 @@ pub(super) fn compact_levels(json: &str) -> Option<Vec<Level>> {
         if !levels.is_empty() {
             rest = rest.strip_prefix(b",")?;
         }
+        // `["61737.63","0.5"]`: the price behind two characters, the size behind three more.
         let (price, after) = plain_decimal(rest.strip_prefix(b"[\"")?)?;
         let (size, after) = plain_decimal(after.strip_prefix(b"\",\"")?)?;
         rest = after.strip_prefix(b"\"]")?;
@@ -43,6 +45,7 @@ pub(super) fn compact_levels(json: &str) -> Option<Vec<Level>> {
 
 /// How many opening brackets there are: one per level, so that one allocation is enough.
 fn brackets(text: &[u8]) -> usize {
+    // A chunk has 255 bytes, so that a count fits into the byte that it is kept in.
     let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(*byte == b'[')).sum::<u8>();
     // Counted by the byte, which the compiler makes sixteen at a time.
     text.chunks(u8::MAX.into())

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 /// So many digits, whatever they are, fit into a `u64`.
+// 10^19 - 1 is less than 2^64, which is 1.8 * 10^19; 10^20 - 1 is not.
 const MAX_DIGITS: usize = 19;
 
 /// The number that `text` begins with, and what follows it: digits, with at most one point between
@@ -23,9 +24,12 @@ pub(super) fn plain_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
         }
         _ => (value, 0, rest),
     };
+    // `.5` is no number in these messages. Too many digits have wrapped around, which does no harm
+    // as long as nobody looks at them.
     if whole == 0 || whole + scale > MAX_DIGITS {
         return None;
     }
+    // `61837.63` is 6183763 with a scale of 2; the third part of the mantissa is for more digits.
     let [low, high] = [value as u32, (value >> 32) as u32];
     let scale = u32::try_from(scale).ok()?;
     Some((Decimal::from_parts(low, high, 0, false, scale), rest))
@@ -34,6 +38,7 @@ pub(super) fn plain_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
 /// The number that `text` is, if it is nothing but that, and short, and JSON.
 pub(super) fn plain_integer(text: &str) -> Option<u64> {
     let (value, count) = digits(0, text.as_bytes());
+    // RFC 8259, section 6: no zeros in front.
     let is_json = text == "0" || !text.starts_with('0');
     let is_short = (1..=MAX_DIGITS).contains(&count);
     (is_json && is_short && count == text.len()).then_some(value)
@@ -68,11 +73,19 @@ fn eight_digits(text: [u8; 8]) -> Option<u64> {
     const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
     const SIXES: u64 = u64::from_le_bytes([6; 8]);
     let bytes = u64::from_le_bytes(text);
+    // `0` to `9` are 0x30 to 0x39. With 6 they are 0x36 to 0x3f, but `:`, which is 0x3a, becomes
+    // 0x40. A byte that carries into the next when 6 is added has failed the first test.
     // A digit has a high half of 3, and still has it when 6 is added.
     if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
         return None;
     }
     // Neighbours are joined: eight digits, four pairs, two fours, one number.
+    // For "61837630", by lanes of 8, 16 and 32 bits, the first digit in the lowest:
+    //
+    //     digits    6  1  8  3  7  6  3  0
+    //     pairs     61    83    76    30       10 * a digit and the next one
+    //     fours     6183        7630           100 * a pair and the next one
+    //     number    61837630
     let digits = bytes - ZEROS;
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;

@@ -9,6 +9,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 use super::plain_number::plain_decimal;
 
+// serde does not borrow a `Cow` inside an `Option`; hence a type, of which it does.
 /// Text, borrowed unless it holds an escape.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
@@ -38,6 +39,8 @@ impl<'de> Deserialize<'de> for Exact {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Exact, E> {
+                // The short way, for nearly all of them. What it leaves, such as 20 digits and
+                // more, is checked first: `from_str_exact` would also take a sign or an underscore.
                 if let Some((number, [])) = plain_decimal(text.as_bytes()) {
                     return Ok(Exact(number));
                 }
@@ -84,6 +87,8 @@ impl<'de> Deserialize<'de> for Id {
             }
         }
 
+        // Binance writes `"u":35346513501`, Backpack `"lastUpdateId":"4324522523"`, and its
+        // documentation has text where the wire has an integer.
         deserializer.deserialize_any(Integer)
     }
 }
@@ -100,6 +105,7 @@ pub(super) const MICROS: i64 = 1_000;
 impl<const UNIT: i64> Time<UNIT> {
     /// `None` for a time that is out of range.
     pub(super) fn of_units(units: impl TryInto<i64>) -> Option<Self> {
+        // Nanoseconds in an `i64` reach to the year 2262.
         units.try_into().ok()?.checked_mul(UNIT).map(Self)
     }
 }

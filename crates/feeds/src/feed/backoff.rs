@@ -9,6 +9,11 @@ use super::failure::{Failure, Pace};
 /// The most that is waited, unless the other side asks for more.
 const LONGEST: Duration = Duration::from_secs(60);
 
+//     failure    1      2      3      4       5        6 and later
+//     seconds    1..2   2..4   4..8   8..16   16..32   30..60
+//
+// Random, because what cut one connection has cut those of everybody else, and all of them dial
+// again. Binance allows an address 300 dials in five minutes.
 /// Delays that double from 1 second on, each lengthened by a random share of itself: 1 to 2
 /// seconds, 2 to 4, and so on up to 30 to 60.
 #[derive(Debug)]
@@ -43,6 +48,11 @@ impl Backoff {
             self.reset();
         }
         self.attempt = self.attempt.saturating_add(1);
+        //     pace       delay                                counts as
+        //     AtOnce     none, or growing if it is repeated   one more
+        //     Rerouted   none                                 the first
+        //     Growing    growing                              one more
+        //     Slowest    a minute                             one more
         let delay = match failure.pace {
             // Only once: an exchange that keeps announcing its end shall not be dialed in a loop.
             Pace::AtOnce if self.attempt == 1 => Duration::ZERO,
@@ -55,6 +65,7 @@ impl Backoff {
 
     /// The next of the growing delays.
     pub(super) fn growing(&mut self) -> Duration {
+        // Without a number of times, the delays never end.
         self.delays.next().unwrap_or(LONGEST)
     }
 }

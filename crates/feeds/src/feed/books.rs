@@ -36,6 +36,12 @@ pub(super) struct Books {
     fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
 }
 
+//     sync wants a snapshot --> wait --> fetch --arrived--> sync
+//                                ^         |
+//                                +--failed-+--> SnapshotFailed
+//
+// At most one for each book, as `BookSync` asks for no second one. The waiting and fetching is done
+// in the session's task: when that is dropped, or its connection ends, so are the fetches.
 struct Book {
     instrument: Instrument,
     sync: BookSync,
@@ -47,6 +53,8 @@ impl Book {
     /// How long to wait before the next snapshot is fetched: nothing, unless the one before is
     /// recent, which means that it did not help for long.
     fn delay(&mut self) -> Duration {
+        // A book that becomes invalid again and again, as on an exchange that sends nonsense, must
+        // not use up what REST allows.
         let is_recent = |asked_at: Instant| asked_at.elapsed() < HEALTHY_AFTER;
         if self.asked_at.is_some_and(is_recent) {
             return self.backoff.growing();
@@ -122,11 +130,14 @@ impl Books {
 
     /// Forgets everything: the connection has ended.
     pub(super) async fn restart(&mut self) -> Result<(), Stopped> {
+        // A snapshot from before the next stream may be too old for it. It would be found out, but
+        // asked for twice.
         self.fetches.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
             if let Some(book) = self.books.get_mut(&symbol) {
                 book.sync.restart(now_ns());
+                // With the next connection, the first snapshot of a book is due at once.
                 book.asked_at = None;
             }
             self.act(&symbol).await?;
@@ -136,6 +147,7 @@ impl Books {
 
     /// Does what the book of `symbol` wants done.
     async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        // Looked up each time around: sending awaits, and fetching needs all of `self`.
         while let Some(book) = self.books.get_mut(symbol) {
             match book.sync.next_action() {
                 Some(BookAction::Emit(event)) => self.events.send(event).await?,
@@ -154,6 +166,7 @@ impl Books {
         let Some(book) = self.books.get_mut(symbol) else {
             return;
         };
+        // When it will be sent, not when it was wanted: a long delay is not "recent" by itself.
         book.asked_at = Some(Instant::now() + delay);
         let instrument = book.instrument.clone();
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));

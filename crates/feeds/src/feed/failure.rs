@@ -47,6 +47,8 @@ impl Failure {
     }
 
     pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        // Anybody on the way can send `Retry-After: 18446744073709551615`; no clock can add that
+        // up.
         self.retry_after = wait.map(|wait| wait.min(LONGEST_WAIT));
         self
     }
@@ -60,6 +62,7 @@ impl Failure {
         let is_rerouted =
             DialError::find(error).is_some_and(|error| error.kind() == DialErrorKind::RouteChanged);
         Self::new(format!("failed to {}", chain(error))).with_pace(match is_retryable {
+            // A reload has closed the connection, which was in order.
             _ if is_rerouted => Pace::Rerouted,
             true => Pace::Growing,
             false => Pace::Slowest,
@@ -97,6 +100,7 @@ impl From<Malformed> for Failure {
 
 impl From<InvalidUrl> for Failure {
     fn from(error: InvalidUrl) -> Self {
+        // The same symbols make the same URL, so the next try fails as well.
         Self::new(error.to_string()).with_pace(Pace::Slowest)
     }
 }

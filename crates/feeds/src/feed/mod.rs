@@ -90,6 +90,7 @@ impl Feed {
         let sender = EventSender::new(events.clone());
         tokio::select! {
             outcome = self.drive(sender) => outcome,
+            // Also while there is nothing to send, as during a long wait.
             () = events.closed() => Ok(()),
         }
     }
@@ -99,8 +100,11 @@ impl Feed {
             return Ok(());
         };
         let chosen = listed.select(self.subscription.symbols())?;
+        // Thousands of instruments, of which a feed needs a few.
         drop(listed);
         let channels = self.subscription.channels().len();
+        // All channels of a symbol stay on one connection, in one order, as far as the exchange
+        // keeps one.
         let symbols_per_connection = (self.exchange.max_streams() / channels).max(1);
         let sessions = chosen
             .chunks(symbols_per_connection)

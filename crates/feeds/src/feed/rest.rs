@@ -16,8 +16,14 @@ use super::failure::Failure;
 use crate::exchange::Malformed;
 
 /// How many requests may be under way at once.
+// A hundred books want a hundred snapshots when a connection opens. At Binance each of them weighs
+// 50 of 6000 a minute, so they come a few at a time, and a refusal holds back the rest.
 const CONCURRENT: usize = 4;
 
+//     an answer                            what is sent next
+//     2xx                                  the next, when one of the few places is free
+//     refused, with Retry-After            nothing until then, or until there is another route
+//     refused, without                     the next; who failed waits by a delay of its own
 /// Sends the requests of a feed.
 pub(super) struct Rest {
     http: Arc<dyn HttpTransport>,
@@ -34,7 +40,7 @@ struct Pause {
 
 impl Pause {
     fn is_over(&mut self) -> bool {
-        // However busy the task is that asks.
+        // A task that has used up its share would see `Pending` although there is a reload.
         let next = || unconstrained(self.reloads.next()).now_or_never().flatten();
         let mut news = iter::from_fn(next);
         self.until <= Instant::now() || news.any(|reload| reload == Reload::OtherRoute)
@@ -60,6 +66,7 @@ impl Rest {
         request: Request<Bytes>,
         read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, Failure> {
+        // Taken before the pause is looked at: who gets a place late sees what others were told.
         let _permit = self.permits.acquire().await;
         let mut reloads = self.reloads();
         while let Some(until) = self.paused_until() {
@@ -68,6 +75,9 @@ impl Rest {
                 Some(_) = reloads.next() => {}
             }
         }
+        // From before the request on, although nobody can know which route it took if a reload
+        // comes now. The answer counts as the old route's: one request too many is better than a
+        // long wait that was never asked for.
         let reloads = self.reloads();
         let response = self.http.send(request).await?;
         match require_success(response) {
@@ -91,6 +101,7 @@ impl Rest {
     }
 
     fn paused_until(&self) -> Option<Instant> {
+        // Held for a look only, never while anything is awaited.
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         pause.take_if(Pause::is_over);
         pause.as_ref().map(|pause| pause.until)
@@ -101,6 +112,7 @@ impl Rest {
         let until = Instant::now() + wait;
         let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         pause.take_if(Pause::is_over);
+        // Several answers may ask for a pause; the longest counts.
         if pause.as_ref().is_none_or(|pause| pause.until < until) {
             *pause = Some(Pause { until, reloads });
         }

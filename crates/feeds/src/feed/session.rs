@@ -21,6 +21,18 @@ use crate::exchange::{Exchange, ExchangeMessage, Malformed};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
+//     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
+//       |                                               ^
+//       +------------------- failed --------------------+
+//
+//     how it ends                                    the next dial
+//     a cut, a close, silence, a refused dial        after the growing delay
+//     what a person must mend: login, certificate    after a minute
+//     the exchange announces a shutdown              at once, if it is the first failure in a row
+//     new settings lead another way                  at once, and failures are forgotten
+//     the exchange asks to wait                      not before that
+//
+// Nothing ends a session but its subscriber.
 /// Streams the channels of some instruments over one connection at a time.
 pub(super) struct Session {
     pub(super) exchange: Arc<dyn Exchange>,
@@ -48,6 +60,7 @@ impl Session {
 
     /// Streams over one connection until it ends, and waits until the time for the next has come.
     async fn connect_once(&mut self) -> Result<(), Stopped> {
+        // From before the dial on: a reload that comes while it fails may have mended it.
         let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
             Ok(socket) => {
@@ -70,6 +83,8 @@ impl Session {
                 received_ns: now_ns(),
             })
             .await?;
+        // After `Disconnected`, so that a subscriber learns why its books are invalid before they
+        // are.
         self.books.restart().await?;
         if wait(retry_in, imposed, &mut reloads).await {
             self.backoff.reset();
@@ -95,12 +110,14 @@ impl Session {
         let secrets = socket.info().secrets().clone();
         let opened_at = Instant::now();
         let mut heard_at = opened_at;
+        // Not moved for each message; when it fires, it looks at how long the silence really was.
         let mut silence = pin!(sleep(self.silence_limit));
         loop {
             tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
                 biased;
+                // Off while no snapshot is on its way: a stream that ends does not match.
                 Some(fetched) = self.books.next() => {
                     let began_at = Instant::now();
                     self.books.fetched(fetched).await?;
@@ -111,6 +128,8 @@ impl Session {
                     if let Some(end) = self.receive(message, opened_at, &secrets).await? {
                         return Ok(end);
                     }
+                    // After the message was dealt with, which may have meant waiting for the
+                    // subscriber.
                     heard_at = Instant::now();
                 }
                 () = &mut silence => {
@@ -133,6 +152,7 @@ impl Session {
         secrets: &Secrets,
     ) -> Result<Option<Failure>, Stopped> {
         let message = match message {
+            // A sign of life, and no more. The transport answers pings.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
             Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
             Some(Ok(message)) => message,
@@ -149,11 +169,14 @@ impl Session {
             ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_) | ExchangeMessage::Depth(_),
         ) = decoded
         {
+            // Not for acknowledgements or errors: an exchange that accepts every connection and
+            // sends nothing on it shall not be dialed each second.
             self.note_data(opened_at);
         }
         let exchange = self.exchange.id();
         let event = match decoded {
             Ok(ExchangeMessage::Depth(delta)) => {
+                // Emitted by the book, if it is true, and never past it.
                 self.books.update(delta).await?;
                 return Ok(None);
             }
@@ -167,6 +190,7 @@ impl Session {
                     received_ns,
                 };
                 self.events.send(announced).await?;
+                // Without waiting for the close, which may come at once or much later.
                 let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
@@ -205,6 +229,8 @@ impl Session {
 
     /// Whether the trade has been seen before, perhaps over an earlier connection.
     fn is_repeated(&mut self, trade: &Trade) -> bool {
+        // For each symbol, ids of trades grow. They are kept over connections, since the next one
+        // may begin with trades that the last one has brought.
         match self.last_trades.get_mut(&trade.symbol) {
             Some(last_id) if trade.id <= *last_id => return true,
             Some(last_id) => *last_id = trade.id,

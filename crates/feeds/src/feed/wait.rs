@@ -10,6 +10,9 @@ use transport::{Reload, Reloads};
 /// may have mended what failed, so only what was imposed is still waited for, and not even that
 /// where there is another route. Returns whether there is one.
 pub(super) async fn wait(delay: Duration, imposed: Duration, reloads: &mut Reloads) -> bool {
+    //     reload        what the other side imposed    the rest of the delay
+    //     SameRoute     still waited for               over: what failed may be mended
+    //     OtherRoute    over: it was the old route's   over
     let start = Instant::now();
     let mut end = start + delay;
     loop {

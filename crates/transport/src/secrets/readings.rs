@@ -22,7 +22,7 @@ const LONGEST_ESCAPE: usize = 9;
 /// How many characters may be looked at for each place of a text. A text that needs more is made to
 /// be ambiguous.
 // Escapes of escapes can be read in so many ways that a proxy could keep a client busy with one
-// page. Such a text is hidden unread.
+// page. Such a text is hidden.
 const EFFORT: usize = 256;
 
 const NAMED: [(&str, char); 5] = [

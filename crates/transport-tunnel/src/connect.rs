@@ -11,7 +11,7 @@ use crate::proxy::Proxy;
 ///
 /// The proxy resolves the target's name. For a proxy behind TLS (`https://`), wrap the inner dialer
 /// in a [`TlsDialer`](transport_tls::TlsDialer).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ConnectTunnel<D> {
     proxy: Proxy<D>,
 }

@@ -1,12 +1,14 @@
 //! What is known about whether a proxy copes with everything at once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use proxy_config::HandshakeMode;
 
 /// Decides, dial by dial, how a proxy is asked for a tunnel, and learns from what came of it.
-#[derive(Debug)]
-pub(crate) struct PipeliningPolicy(Option<Mutex<Trust>>);
+///
+/// Clones learn together.
+#[derive(Debug, Clone)]
+pub(crate) struct PipeliningPolicy(Option<Arc<Mutex<Trust>>>);
 
 //     `optimistic` begins at Granted, `auto` at Reserved, `standard` keeps no trust.
 //
@@ -36,8 +38,8 @@ impl PipeliningPolicy {
     pub(crate) fn new(mode: HandshakeMode) -> Self {
         Self(match mode {
             HandshakeMode::Standard => None,
-            HandshakeMode::Optimistic => Some(Mutex::new(Trust::Granted)),
-            HandshakeMode::Auto => Some(Mutex::new(Trust::Reserved)),
+            HandshakeMode::Optimistic => Some(Arc::new(Mutex::new(Trust::Granted))),
+            HandshakeMode::Auto => Some(Arc::new(Mutex::new(Trust::Reserved))),
         })
     }
 

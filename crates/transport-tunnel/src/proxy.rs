@@ -21,7 +21,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 4;
 
 /// What all kinds of tunnels have in common.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Proxy<D> {
     endpoint: Endpoint,
     credentials: Option<Credentials>,
@@ -31,17 +31,19 @@ pub(crate) struct Proxy<D> {
     inner: D,
 }
 
+/// How a proxy is asked.
 #[derive(Debug, Clone, Copy)]
-enum Pace {
+enum Plan {
+    /// Each message when its turn has come.
     Standard {
         /// The time that another try took before.
         lost: Duration,
     },
     /// Everything at once.
-    Optimistic,
+    Pipelined,
 }
 
-impl Pace {
+impl Plan {
     const STANDARD: Self = Self::Standard {
         lost: Duration::ZERO,
     };
@@ -77,29 +79,33 @@ impl<D: Dialer> Proxy<D> {
     pub(crate) async fn open(
         &self,
         target: &Target,
-        handshake: impl Handshake + Clone,
+        mut handshake: impl Handshake + Clone,
     ) -> Result<Connection, DialError> {
-        let all = self.pipelining.is_due().then(|| handshake.clone());
-        let all = all.and_then(|mut all| {
-            let is_more = all.pipeline() || target.first_flight().is_some();
-            is_more.then_some(all)
+        let mut all = handshake.clone();
+        let pipelined = self.pipelining.is_due().then(|| {
+            let opening = all.pipelined_opening();
+            // The first flight alone is worth it, too.
+            opening.or_else(|| target.first_flight().map(|_| all.opening()))
         });
-        let Some(all) = all else {
-            let opened = self.ask(target, handshake, Pace::STANDARD).await;
+        let Some(pipelined) = pipelined.flatten() else {
+            let opening = handshake.opening();
+            let opened = self.ask(target, handshake, opening, Plan::STANDARD).await;
             if opened.is_ok() {
                 self.pipelining.record_opened();
             }
             return opened.map_err(|failure| self.error(target, failure));
         };
         let start = Instant::now();
-        let opened = match self.ask(target, all, Pace::Optimistic).await {
+        let opened = match self.ask(target, all, pipelined, Plan::Pipelined).await {
             Ok(connection) => {
                 self.pipelining.record_success();
                 Ok(connection)
             }
             Err(failure) if may_be_haste(&failure) => {
                 let lost = start.elapsed();
-                let opened = self.ask(target, handshake, Pace::Standard { lost }).await;
+                let opening = handshake.opening();
+                let plan = Plan::Standard { lost };
+                let opened = self.ask(target, handshake, opening, plan).await;
                 self.learn(&opened);
                 opened
             }
@@ -112,13 +118,14 @@ impl<D: Dialer> Proxy<D> {
         &self,
         target: &Target,
         mut handshake: impl Handshake,
-        pace: Pace,
+        opening: Vec<u8>,
+        plan: Plan,
     ) -> Result<Connection, Failure> {
-        let ahead = match pace {
-            Pace::Standard { .. } => None,
-            Pace::Optimistic => target.first_flight(),
+        let ahead = match plan {
+            Plan::Standard { .. } => None,
+            Plan::Pipelined => target.first_flight(),
         };
-        let mut flight = handshake.opening();
+        let mut flight = opening;
         flight.extend(ahead.into_iter().flatten());
         let flight = Bytes::from(flight);
         let mut connection = target
@@ -130,9 +137,9 @@ impl<D: Dialer> Proxy<D> {
             .map_err(|error| Failure::Dial(error.pass_through(&self.endpoint)))?;
         let start = Instant::now();
         let is_sent = connection.info().is_first_flight_sent();
-        let patience = match pace {
-            Pace::Standard { .. } => None,
-            Pace::Optimistic => Some(patience(connection.info())),
+        let patience = match plan {
+            Plan::Standard { .. } => None,
+            Plan::Pipelined => Some(patience(connection.info())),
         };
         let info = connection.info_mut();
         info.pass_through(&self.endpoint);
@@ -155,9 +162,9 @@ impl<D: Dialer> Proxy<D> {
             Err(overdue) => return Err(drive.give_up(overdue)),
         }
         let (mut connection, received) = drive.into_parts();
-        let elapsed = match pace {
-            Pace::Standard { lost } => lost + start.elapsed(),
-            Pace::Optimistic => start.elapsed(),
+        let elapsed = match plan {
+            Plan::Standard { lost } => lost + start.elapsed(),
+            Plan::Pipelined => start.elapsed(),
         };
         let hop = Hop::Proxy(self.endpoint.clone());
         let info = connection.info_mut();

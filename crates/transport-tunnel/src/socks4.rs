@@ -14,7 +14,7 @@ use crate::resolver::{Resolver, local_addresses, try_each};
 ///
 /// `socks4a://` leaves the target's name to the proxy. `socks4://` resolves it here and asks for
 /// one IPv4 address after the other until the proxy reaches one. Neither can reach IPv6 addresses.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Socks4Tunnel<D, R> {
     proxy: Proxy<D>,
     dns_side: DnsSide,

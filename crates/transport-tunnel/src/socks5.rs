@@ -15,7 +15,7 @@ use crate::resolver::{Resolver, local_addresses, no_address, try_each};
 ///
 /// `socks5h://` leaves the target's name to the proxy. `socks5://` resolves it here and asks for
 /// one address after the other until the proxy reaches one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Socks5Tunnel<D, R> {
     proxy: Proxy<D>,
     dns_side: DnsSide,

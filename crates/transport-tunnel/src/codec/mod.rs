@@ -79,19 +79,19 @@ fn hint(first: u8) -> &'static str {
 // before anything is read.
 /// A client's side of a proxy handshake.
 pub trait Handshake: Send {
-    /// Makes [`opening`](Self::opening) hold all messages of the handshake, so that every further
-    /// output is empty. To be asked for before that. Returns whether it makes a difference: a
-    /// handshake of one message has nothing to pipeline.
-    fn pipeline(&mut self) -> bool {
-        false
-    }
-
     /// Quotes nothing of the proxy's words that holds one of these, beside its own login: those of
     /// the other hops of a chain, of which any may speak in place of the next.
     fn conceal(&mut self, _secrets: &Secrets) {}
 
     /// What to send before anything is read.
     fn opening(&mut self) -> Vec<u8>;
+
+    /// All messages of the handshake, to be sent in place of the [opening](Self::opening); every
+    /// further output is empty then. `None` if that makes no difference: a handshake of one message
+    /// has nothing to pipeline.
+    fn pipelined_opening(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 
     /// Looks at all input that is not consumed yet.
     ///

@@ -48,7 +48,7 @@ enum State {
 
 impl Socks5 {
     /// A request for `target`. Credentials are offered beside "no authentication", or alone if the
-    /// handshake is [pipelined](Handshake::pipeline): only one method can be chosen then.
+    /// handshake is [pipelined](Handshake::pipelined_opening): only one method can be chosen then.
     ///
     /// # Errors
     /// [`HandshakeError::Unsupported`] if the target's name is longer than 255 bytes.
@@ -195,16 +195,7 @@ fn reply_len(input: &[u8]) -> Result<Option<usize>, HandshakeError> {
 }
 
 impl Handshake for Socks5 {
-    fn pipeline(&mut self) -> bool {
-        // A login that cannot be written shall fail only if the proxy asks for it, as it does in
-        // the standard way.
-        let login = self.credentials.as_ref().map(auth_request);
-        self.is_pipelined = !matches!(login, Some(Err(_)));
-        self.is_pipelined
-    }
-
-    /// RFC 1928, section 3. Pipelined, the login (RFC 1929, section 2), where there is one, and the
-    /// request (RFC 1928, section 4) follow.
+    /// RFC 1928, section 3.
     fn opening(&mut self) -> Vec<u8> {
         //     +-----+----------+----------+
         //     | VER | NMETHODS | METHODS  |
@@ -214,13 +205,20 @@ impl Handshake for Socks5 {
         let methods = self.offered();
         let mut opening = vec![VERSION, u8::try_from(methods.len()).unwrap_or_default()];
         opening.extend(methods);
-        if self.is_pipelined {
-            if let Some(Ok(login)) = self.credentials.as_ref().map(auth_request) {
-                opening.extend(login);
-            }
-            opening.append(&mut self.request);
-        }
         opening
+    }
+
+    /// The login (RFC 1929, section 2), where there is one, and the request (RFC 1928, section 4)
+    /// follow.
+    fn pipelined_opening(&mut self) -> Option<Vec<u8>> {
+        let login = match self.credentials.as_ref().map(auth_request) {
+            Some(Ok(login)) => login,
+            // It shall fail only if the proxy asks for it, as it does in the standard way.
+            Some(Err(_)) => return None,
+            None => Vec::new(),
+        };
+        self.is_pipelined = true;
+        Some([self.opening(), login, std::mem::take(&mut self.request)].concat())
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
@@ -322,9 +320,8 @@ mod tests {
     #[test]
     fn all_messages_can_leave_at_once_and_nothing_is_left_to_send() {
         let mut codec = anonymous("h.example");
-        assert!(codec.pipeline());
         assert_eq!(
-            codec.opening(),
+            codec.pipelined_opening().unwrap(),
             b"\x05\x01\x00\x05\x01\x00\x03\x09h.example\x01\xbb"
         );
         assert_eq!(codec.advance(&[5, 0]), write(2, b""));
@@ -335,9 +332,8 @@ mod tests {
     #[test]
     fn a_login_that_leaves_at_once_is_the_only_method_offered() {
         let mut codec = Socks5::new(&target("192.0.2.1"), Some(&alice())).unwrap();
-        assert!(codec.pipeline());
         assert_eq!(
-            codec.opening(),
+            codec.pipelined_opening().unwrap(),
             b"\x05\x01\x02\x01\x05alice\x06secret\x05\x01\x00\x01\xc0\x00\x02\x01\x01\xbb"
         );
         let other = codec.clone().advance(&[5, 0]).unwrap_err();
@@ -355,7 +351,7 @@ mod tests {
     fn a_login_too_long_to_send_is_not_sent_ahead() {
         let long = Credentials::new("x".repeat(256), Some("secret"));
         let mut codec = Socks5::new(&target("h"), Some(&long)).unwrap();
-        assert!(!codec.pipeline());
+        assert_eq!(codec.pipelined_opening(), None);
         assert_eq!(codec.opening(), [5, 2, 0, 2]);
     }
 

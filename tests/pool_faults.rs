@@ -213,7 +213,7 @@ struct SlowAndSilent;
 
 #[async_trait]
 impl Dialer for SlowAndSilent {
-    async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
         sleep(Duration::from_secs(14)).await;
         let (connection, silent) = tokio::io::duplex(4096);
         tokio::spawn(async move {
@@ -251,7 +251,7 @@ struct OnlyTheThird;
 
 #[async_trait]
 impl Dialer for OnlyTheThird {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         if target.port() != 3 {
             let hop = Hop::Target(target.endpoint().clone());
             let overdue = target.phase(pending::<()>()).await.unwrap_err();

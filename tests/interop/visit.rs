@@ -254,7 +254,7 @@ impl Sockets {
 
 #[async_trait]
 impl Dialer for Sockets {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let connection = self.inner.dial(target).await?;
         self.opened.lock().unwrap().push(connection.info().clone());
         Ok(connection)

@@ -55,7 +55,7 @@ impl FaultyDialer {
 
 #[async_trait]
 impl Dialer for FaultyDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = || Hop::Target(target.endpoint().clone());
         match &self.fault {
             Fault::Fails(phase, kind) => Err(DialError::new(hop(), *phase, *kind)),

@@ -19,7 +19,7 @@ struct Announce(&'static str);
 
 #[async_trait]
 impl Dialer for Announce {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         println!("{} is asked for {target}", self.0);
         let hop = Hop::Target(target.endpoint().clone());
         Err(DialError::new(hop, Phase::Tcp, DialErrorKind::Unreachable))

@@ -38,7 +38,7 @@ impl ScopeDialer {
                     _ => target.clone(),
                 };
                 async move {
-                    let connection = target.dial(&*dialer).await?;
+                    let connection = dialer.dial(&target).await?;
                     Ok::<_, DialError>((connection, dialer))
                 }
             },
@@ -51,7 +51,7 @@ impl ScopeDialer {
 
 #[async_trait]
 impl Dialer for ScopeDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         loop {
             let settings = self.scope.settings();
             match self.dial_once(target, &settings).await {

@@ -18,7 +18,7 @@ pub(crate) struct LoggedDialer {
 
 #[async_trait]
 impl Dialer for LoggedDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let connection = self.inner.dial(target).await?;
         let (scheme, endpoint) = match &self.proxy {
             Some(proxy) => {

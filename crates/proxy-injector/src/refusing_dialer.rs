@@ -27,7 +27,7 @@ impl RefusingDialer {
 
 #[async_trait]
 impl Dialer for RefusingDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = match &self.proxy {
             Some(proxy) => Hop::Proxy(proxy.clone()),
             None => Hop::Target(target.endpoint().clone()),

@@ -45,7 +45,7 @@ impl RoutedDialer {
 
 #[async_trait]
 impl Dialer for RoutedDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let query = self.query_for(target);
         let connection = tokio::select! {
             // In this order, nothing is opened once the route is another one.

@@ -128,7 +128,7 @@ struct Pipe(Mutex<Vec<DuplexStream>>);
 
 #[async_trait]
 impl Dialer for Pipe {
-    async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
         let (ours, theirs) = duplex(64);
         self.0.lock().unwrap().push(theirs);
         Ok(Connection::new(ours))
@@ -196,7 +196,7 @@ impl Drop for Parting {
 
 #[async_trait]
 impl Dialer for Parting {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         Pipe::default().dial(target).await
     }
 }
@@ -254,7 +254,7 @@ struct RestlessDialer(Arc<Pipe>, Slot);
 
 #[async_trait]
 impl Dialer for RestlessDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let connection = self.0.dial(target).await?;
         Ok(Connection::new(Restless(connection, Arc::clone(&self.1))))
     }

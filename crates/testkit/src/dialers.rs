@@ -34,7 +34,7 @@ impl<D> RecordingDialer<D> {
 
 #[async_trait]
 impl<D: Dialer> Dialer for RecordingDialer<D> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         self.targets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -50,7 +50,7 @@ pub struct PanickingDialer;
 #[async_trait]
 impl Dialer for PanickingDialer {
     #[expect(clippy::panic, reason = "this is what the dialer is for")]
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         panic!("nothing may be dialed here, but {target} was");
     }
 }
@@ -66,7 +66,7 @@ mod tests {
 
     #[async_trait]
     impl Dialer for Pipe {
-        async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
             Ok(Connection::new(tokio::io::duplex(16).0))
         }
     }

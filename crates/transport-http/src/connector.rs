@@ -65,8 +65,8 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
         Box::pin(async move {
             let target = Target::from_http_uri(&uri)?.within(timeout);
             let connection = match tls {
-                Some(tls) if uri.scheme() == Some(&Scheme::HTTPS) => target.dial(&tls).await?,
-                _ => target.dial(&dialer).await?,
+                Some(tls) if uri.scheme() == Some(&Scheme::HTTPS) => tls.dial(&target).await?,
+                _ => dialer.dial(&target).await?,
             };
             Ok(HyperConnection::new(connection))
         })

@@ -52,11 +52,11 @@ impl<D: std::fmt::Debug> std::fmt::Debug for TlsDialer<D> {
 
 #[async_trait]
 impl<D: Dialer> Dialer for TlsDialer<D> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = || Hop::Target(target.endpoint().clone());
         let name = server_name(target.endpoint())?;
         let client = Client::hello(&self.connector, name);
-        let connection = client.target(target).dial(&self.inner).await?;
+        let connection = self.inner.dial(&client.target(target)).await?;
         let secrets = connection.info().secrets().and(target.secrets());
         let start = Instant::now();
         let (stream, mut info) = target

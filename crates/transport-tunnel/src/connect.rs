@@ -35,7 +35,7 @@ impl<D: Dialer> ConnectTunnel<D> {
 
 #[async_trait]
 impl<D: Dialer> Dialer for ConnectTunnel<D> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         // Name or address, whatever the target is, as it is written in a URI: `h:443`, `[::1]:443`.
         let handshake = Connect::new(target.endpoint(), self.proxy.credentials());
         self.proxy.open(target, handshake).await

@@ -128,11 +128,13 @@ impl<D: Dialer> Proxy<D> {
         let mut flight = opening;
         flight.extend(ahead.into_iter().flatten());
         let flight = Bytes::from(flight);
-        let mut connection = target
+        let proxy = target
             .via(self.endpoint.clone())
             .with_secrets(&self.secrets)
-            .with_first_flight(flight.clone())
-            .dial(&self.inner)
+            .with_first_flight(flight.clone());
+        let mut connection = self
+            .inner
+            .dial(&proxy)
             .await
             .map_err(|error| Failure::Dial(error.pass_through(&self.endpoint)))?;
         let start = Instant::now();

@@ -94,7 +94,7 @@ struct QuickAck(Arc<dyn Dialer>);
 
 #[async_trait]
 impl Dialer for QuickAck {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         self.0.dial(&target.clone().with_quick_ack(true)).await
     }
 }
@@ -109,10 +109,10 @@ impl std::fmt::Debug for RouteDialer {
 
 #[async_trait]
 impl Dialer for RouteDialer {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         match target.deadline() {
-            Some(_) => target.dial(&self.stack).await,
-            None => target.clone().within(self.timeout).dial(&self.stack).await,
+            Some(_) => self.stack.dial(target).await,
+            None => self.stack.dial(&target.clone().within(self.timeout)).await,
         }
     }
 }

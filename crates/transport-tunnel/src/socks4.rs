@@ -54,7 +54,7 @@ impl<D: Dialer, R: Resolver> Socks4Tunnel<D, R> {
 
 #[async_trait]
 impl<D: Dialer, R: Resolver> Dialer for Socks4Tunnel<D, R> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         //     scheme    a name                                  IPv4     IPv6
         //     socks4a   0.0.0.1 and the name behind USERID      DSTIP    error: it has no room
         //     socks4    looked up here, each IPv4 by DSTIP      DSTIP    error

@@ -50,7 +50,7 @@ impl<D: Dialer, R: Resolver> Socks5Tunnel<D, R> {
 
 #[async_trait]
 impl<D: Dialer, R: Resolver> Dialer for Socks5Tunnel<D, R> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         //     scheme    a name                                 an address
         //     socks5h   ATYP 3: the proxy looks it up          ATYP 1 or 4
         //     socks5    looked up here, each by ATYP 1 or 4    ATYP 1 or 4

@@ -62,7 +62,7 @@ impl<R: Resolver> TcpDialer<R> {
 
 #[async_trait]
 impl<R: Resolver> Dialer for TcpDialer<R> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let hop = || Hop::Target(target.endpoint().clone());
         let start = Instant::now();
         let addresses = self.addresses(target).await?;

@@ -62,9 +62,9 @@ impl<D: Dialer> WsClient<D> {
 
     async fn open(&self, request: &WsRequest, target: &Target) -> Result<WebSocket, DialError> {
         let mut connection = if request.is_secure() {
-            target.dial(&self.tls).await?
+            self.tls.dial(target).await?
         } else {
-            target.dial(&self.dialer).await?
+            self.dialer.dial(target).await?
         };
         let hop = || Hop::Target(target.endpoint().clone());
         // Taken out, because its secrets are read while the connection is lent to the upgrade.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Connection, DialError, Target};
+use crate::{Connection, DialError, Hop, Phase, Target};
 
 /// Makes byte streams.
 ///
@@ -25,23 +25,69 @@ use crate::{Connection, DialError, Target};
 /// [target](Target::with_secrets) that it asks for. It quotes nobody with either.
 #[async_trait]
 pub trait Dialer: Send + Sync {
-    /// Connects to `target`.
+    /// Connects to `target`: what an implementation does, and nobody calls but
+    /// [`dial`](Self::dial).
     ///
     /// # Errors
     /// [`DialError`] names the hop and the phase that failed, and why.
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError>;
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError>;
+
+    /// Connects to `target`, and ends at its deadline even if [`connect`](Self::connect) does not
+    /// respect that.
+    ///
+    /// # Errors
+    /// What `connect` returns, or a timeout.
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        target
+            .whole(self.connect(target))
+            .await
+            .unwrap_or_else(|overdue| {
+                let hop = Hop::Target(target.endpoint().clone());
+                Err(DialError::timeout(hop, Phase::Tcp, overdue))
+            })
+    }
 }
 
 #[async_trait]
 impl<D: Dialer + ?Sized> Dialer for Arc<D> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
-        (**self).dial(target).await
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+        (**self).connect(target).await
     }
 }
 
 #[async_trait]
 impl<D: Dialer + ?Sized> Dialer for Box<D> {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
-        (**self).dial(target).await
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+        (**self).connect(target).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::DialErrorKind;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dialer_that_knows_no_limit_is_stopped_at_the_deadline() {
+        struct Deaf;
+
+        #[async_trait]
+        impl Dialer for Deaf {
+            async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
+                std::future::pending().await
+            }
+        }
+
+        let target = Target::parse("h", 1)
+            .unwrap()
+            .within(Duration::from_secs(10));
+        let start = Instant::now();
+        let error = Deaf.dial(&target).await.unwrap_err();
+        assert_eq!(error.kind(), DialErrorKind::Timeout);
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
     }
 }

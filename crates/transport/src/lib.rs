@@ -21,7 +21,7 @@
 //!
 //! #[async_trait::async_trait]
 //! impl Dialer for Pipe {
-//!     async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+//!     async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
 //!         let (ours, _theirs) = tokio::io::duplex(1024);
 //!         Ok(Connection::new(ours))
 //!     }

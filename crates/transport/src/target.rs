@@ -10,9 +10,6 @@ use tokio::time::Instant;
 use url::Host;
 
 use crate::budget::{Budget, Elapsed};
-use crate::connection::Connection;
-use crate::dialer::Dialer;
-use crate::error::{DialError, Hop, Phase};
 use crate::secrets::Secrets;
 
 /// A host and a port: `api.binance.com:443`, `[::1]:1080`.
@@ -295,21 +292,6 @@ impl Target {
             None => Ok(dial.await),
         }
     }
-
-    /// Connects by `dialer`, and ends at the deadline even if `dialer` does not respect it.
-    ///
-    /// # Errors
-    /// What `dialer` returns, or a timeout.
-    pub async fn dial<D: Dialer + ?Sized>(&self, dialer: &D) -> Result<Connection, DialError> {
-        self.whole(dialer.dial(self))
-            .await
-            .unwrap_or_else(|overdue| {
-                // Only a dialer that does not look at the budget gets here. What it was doing is
-                // not known; connecting is what a dial begins with.
-                let hop = Hop::Target(self.endpoint.clone());
-                Err(DialError::timeout(hop, Phase::Tcp, overdue))
-            })
-    }
 }
 
 /// Does not show the first flight, which may hold the credentials of a proxy.
@@ -430,26 +412,6 @@ mod tests {
             overdue.to_string(),
             "the limit for all phases together is 10s"
         );
-        assert_eq!(start.elapsed(), Duration::from_secs(10));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_dialer_that_knows_no_limit_is_stopped_at_the_deadline() {
-        struct Deaf;
-
-        #[async_trait::async_trait]
-        impl Dialer for Deaf {
-            async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
-                std::future::pending().await
-            }
-        }
-
-        let target = Target::parse("h", 1)
-            .unwrap()
-            .within(Duration::from_secs(10));
-        let start = Instant::now();
-        let error = target.dial(&Deaf).await.unwrap_err();
-        assert_eq!(error.kind(), crate::DialErrorKind::Timeout);
         assert_eq!(start.elapsed(), Duration::from_secs(10));
     }
 

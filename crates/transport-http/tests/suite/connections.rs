@@ -181,7 +181,7 @@ async fn a_panic_of_a_dialer_reaches_its_caller_and_harms_no_other() {
 
     #[async_trait::async_trait]
     impl<D: Dialer> Dialer for Touchy<D> {
-        async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
             assert!(target.host().to_string() != "bad.example", "not that one");
             self.0.dial(target).await
         }
@@ -200,7 +200,7 @@ async fn a_failed_dial_is_handed_on_as_it_is() {
 
     #[async_trait::async_trait]
     impl Dialer for Lost {
-        async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
             let hop = transport::Hop::Target(target.endpoint().clone());
             let error = DialError::new(hop, Phase::Route, DialErrorKind::NoRoute);
             Err(error.with_source("no proxy is configured"))

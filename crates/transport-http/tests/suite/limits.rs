@@ -82,7 +82,7 @@ async fn the_limit_of_an_answer_does_not_count_the_dial() {
 
     #[async_trait::async_trait]
     impl<D: Dialer> Dialer for Slow<D> {
-        async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
             sleep(CONNECT_TIMEOUT - Duration::from_secs(1)).await;
             self.0.dial(target).await
         }
@@ -111,7 +111,7 @@ async fn a_dialer_that_hangs_is_stopped_at_the_limit_of_the_dial() {
 
     #[async_trait::async_trait]
     impl Dialer for Hanging {
-        async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
             std::future::pending().await
         }
     }

@@ -287,7 +287,7 @@ async fn a_buffering_layer_below_is_flushed_before_the_reply_is_awaited() {
 
     #[async_trait::async_trait]
     impl<D: Dialer> Dialer for Buffered<D> {
-        async fn dial(&self, target: &Target) -> Result<transport::Connection, DialError> {
+        async fn connect(&self, target: &Target) -> Result<transport::Connection, DialError> {
             let connection = self.0.dial(target).await?;
             let buffered = tokio::io::BufStream::new(connection);
             Ok(transport::Connection::new(buffered))
@@ -315,7 +315,7 @@ async fn a_refusal_that_arrives_before_the_request_could_be_sent_is_reported() {
 
     #[async_trait::async_trait]
     impl Dialer for Shut {
-        async fn dial(&self, target: &Target) -> Result<transport::Connection, DialError> {
+        async fn connect(&self, target: &Target) -> Result<transport::Connection, DialError> {
             let reading = self.0.dial(target).await?;
             let (writing, closed) = tokio::io::duplex(1);
             drop(closed);

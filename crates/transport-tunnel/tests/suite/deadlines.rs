@@ -267,7 +267,7 @@ async fn a_custom_dialer_that_hangs_is_stopped_at_the_deadline_and_named() {
 
     #[async_trait]
     impl Dialer for Hanging {
-        async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+        async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
             std::future::pending().await
         }
     }

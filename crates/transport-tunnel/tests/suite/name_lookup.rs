@@ -120,7 +120,10 @@ impl ByTurns {
 
 #[async_trait]
 impl Dialer for ByTurns {
-    async fn dial(&self, target: &Target) -> Result<transport::Connection, transport::DialError> {
+    async fn connect(
+        &self,
+        target: &Target,
+    ) -> Result<transport::Connection, transport::DialError> {
         let dial = self
             .dials
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -300,7 +300,7 @@ struct Far {
 
 #[async_trait]
 impl Dialer for Far {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         sleep(self.distance).await;
         let mut connection = self.inner.dial(target).await?;
         let hop = Hop::Target(target.endpoint().clone());

@@ -101,7 +101,7 @@ struct Delayed(Duration);
 
 #[async_trait]
 impl Dialer for Delayed {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         sleep(self.0).await;
         silent().dial(target).await
     }

@@ -26,7 +26,7 @@ impl InTurn {
 
 #[async_trait]
 impl Dialer for InTurn {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let peer = self.0.lock().unwrap().pop_front().unwrap();
         peer.dial(target).await
     }

@@ -26,7 +26,7 @@ where
     F: Fn(DuplexStream) -> Served + Send + Sync,
     Served: Future<Output = ()> + Send + 'static,
 {
-    async fn dial(&self, _target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn((self.serve)(theirs));
         Ok(Connection::new(ours))

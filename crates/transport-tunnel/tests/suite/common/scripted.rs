@@ -70,7 +70,7 @@ impl Scripted {
 
 #[async_trait]
 impl Dialer for Scripted {
-    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         self.dialed.lock().unwrap().push(target.endpoint().clone());
         Ok(Connection::new(self.clone()))
     }

@@ -62,6 +62,7 @@ impl TestCa {
     fn with_key(name: &str, key: KeyPair) -> Result<Self, SetupError> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
+        // It signs the certificates of servers and clients, and no other authority.
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, key).map_err(certificate)?;
@@ -169,6 +170,7 @@ impl TestCa {
         expired_in: Option<i32>,
     ) -> Result<Arc<ServerConfig>, SetupError> {
         let (chain, key) = self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, expired_in)?;
+        // The provider by name: a process-wide default is not for a library to set.
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(certificate)?
@@ -189,6 +191,7 @@ impl TestCa {
         params
             .distinguished_name
             .push(DnType::CommonName, "cryptofeed test");
+        // Strict verifiers, such as OpenSSL with X509_V_FLAG_X509_STRICT, want it.
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![usage];

@@ -13,6 +13,7 @@ const CAPACITY: usize = 10_000;
 ///
 /// A ledger is a view of a running mock: what happens later shows in it. It outlives the mock.
 pub struct Ledger<T> {
+    // A watch channel is a lock with a bell: whoever waits for a condition needs no polling.
     book: Arc<watch::Sender<Book<T>>>,
 }
 
@@ -93,6 +94,7 @@ pub(crate) trait Record: Clone {
 #[derive(Debug)]
 pub(crate) struct Entry<T: Record> {
     ledger: Ledger<T>,
+    // Counted from the first record ever, so that it stays right when the oldest are forgotten.
     position: usize,
 }
 
@@ -117,6 +119,7 @@ impl<T: Record> Drop for Entry<T> {
 pub(crate) fn push_bounded<T>(list: &mut Vec<T>, item: T) -> usize {
     let full = list.len() >= CAPACITY;
     if full {
+        // Moves all others; in return, the records are a plain slice.
         list.remove(0);
     }
     list.push(item);

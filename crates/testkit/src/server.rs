@@ -53,6 +53,8 @@ impl Server {
 
     /// Closes every connection at once, without a farewell, and returns when that is done.
     pub(crate) async fn cut(&self) {
+        // Out of the lock, since closing is awaited. What is accepted meanwhile goes into a new
+        // set.
         let mut connections = std::mem::take(&mut *lock(&self.connections));
         connections.shutdown().await;
     }
@@ -80,16 +82,20 @@ where
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
+                // Fails for a client that has gone between the handshake and now.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%peer, %error, "connection lost before it was served");
                     continue;
                 }
                 let mut connections = lock(&connections);
+                // A set keeps the tasks that are over until somebody asks for them.
                 while connections.try_join_next().is_some() {}
                 connections.spawn(serve(stream, peer));
             }
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
+                // The connection stays in the backlog, so `accept` would fail again at once, for
+                // ever.
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -21,6 +21,16 @@ const REACH: u64 = 40;
 /// How many trades REST can tell of.
 const RECENT_TRADES: usize = 1000;
 
+//     engine --tick--> Update of 1 to 5 steps, an id each --> every connection, in its own format
+//        |
+//        +--remember--> the state after it, which REST tells `snapshot_age` ticks later
+//
+// One change of a step is, of a hundred:
+//
+//     20   a trade takes from the best level
+//      5   a removal of a level that is not there
+//     15   a removal of one that is
+//     60   a new level, or another quantity
 /// One instrument's book and trades, and the ids of both.
 ///
 /// Everything a client can learn comes from here, so all of it agrees: a book built from a
@@ -53,6 +63,8 @@ impl Engine {
         for side in [Side::Bid, Side::Ask] {
             let mut distance = 0;
             for _ in 0..FIRST_LEVELS {
+                // The best bid is at the start and the best ask a tick above, so the book begins
+                // uncrossed.
                 let price = match side {
                     Side::Bid => instrument.start.saturating_sub(distance).max(1),
                     Side::Ask => instrument.start + 1 + distance,
@@ -111,6 +123,7 @@ impl Engine {
             time,
             book: self.book.clone(),
         }));
+        // An age of 0 keeps the latest state only.
         while self.snapshots.len() > self.snapshot_age + 1 {
             self.snapshots.pop_front();
         }
@@ -125,6 +138,7 @@ impl Engine {
             Side::Ask
         };
         let (change, trade) = match self.random.below(100) {
+            // Each of these falls back to `place` where the book does not allow it.
             0..20 => self.trade(before, time),
             20..25 => (self.remove_nothing(side, before), None),
             25..40 => (self.withdraw(side, before), None),
@@ -160,6 +174,7 @@ impl Engine {
             return (self.place(side, quote), None);
         };
         self.last_trade += 1;
+        // One order of each side. Backpack tells both.
         self.last_order += 2;
         let trade = Trade {
             id: self.last_trade,
@@ -190,6 +205,7 @@ impl Engine {
         {
             return removal(side, worst.price);
         }
+        // Half of the way inwards at most, from one side at a time: the other side is never met.
         let spread = quote.ask.price - quote.bid.price;
         let price = if spread > 1 && self.random.flip() {
             let inwards = self.random.up_to(spread / 2);

@@ -108,6 +108,7 @@ impl Faults {
 
     /// What to do with the book change that is due now.
     pub(super) fn take_depth(&self) -> Copies {
+        // Whatever is dropped is dropped before anything is doubled; one event is never both.
         let mut pending = self.pending();
         if pending.drops > 0 {
             pending.drops -= 1;
@@ -145,6 +146,7 @@ impl Substitute {
     }
 
     fn take(slot: &mut Option<Self>) -> Option<Self> {
+        // Counted by request and not by connection: a client may keep one alive for all of them.
         let substitute = slot.as_mut().filter(|substitute| substitute.left > 0)?;
         substitute.left -= 1;
         Some(substitute.clone())

@@ -11,6 +11,7 @@ use super::rules::Protocol;
 use super::update::Update;
 
 /// How many recorded messages are sent in one go.
+// A recording without a pace would otherwise starve pings, orders and the client's messages.
 const BATCH: usize = 64;
 
 /// The source of a connection's events.
@@ -55,6 +56,7 @@ impl Feed {
             Self::Live(updates) => match updates.recv().await {
                 Ok(update) => Ok(protocol.frames(&update)),
                 Err(RecvError::Lagged(missed)) => Err(TooSlow(missed)),
+                // Does not happen: the market lives as long as its connections.
                 Err(RecvError::Closed) => std::future::pending().await,
             },
             Self::Recorded {
@@ -62,12 +64,16 @@ impl Feed {
                 position,
                 clock,
             } => {
+                // After the last message, and before the first subscription, it is silent for ever:
+                // the session asks anew whenever anything else happens.
                 let frames = replay.frames().get(*position..).unwrap_or_default();
                 if frames.is_empty() || !protocol.is_subscribed(None) {
                     std::future::pending::<()>().await;
                 }
                 let count = match clock {
                     Some(clock) => {
+                        // The position moves only after this, which is where the future may be
+                        // dropped.
                         clock.tick().await;
                         1
                     }

@@ -11,6 +11,8 @@ use super::instrument::Instrument;
 use super::update::{Snapshot, Trade, Update};
 
 /// How many updates a connection may lag behind before it is closed.
+// At three or four instruments and a tick of 20 ms, some 20 seconds. An exchange drops a client
+// that reads so slowly, and so does the mock.
 const BACKLOG: usize = 4096;
 
 /// The instruments of an exchange, and an engine for each that is open.
@@ -28,6 +30,7 @@ impl Market {
         let engines = instruments
             .iter()
             .filter(|instrument| instrument.open)
+            // A seed each: the same one would make all of them move alike.
             .zip(seed..)
             .map(|(instrument, seed)| Engine::new(Arc::clone(instrument), seed, snapshot_age, time))
             .collect();
@@ -72,6 +75,7 @@ impl Market {
     /// Lets time pass for each instrument once per `interval`.
     pub(super) async fn run(&self, interval: Duration) {
         let mut clock = tokio::time::interval(interval);
+        // A machine that was busy must not be followed by a burst, in which every client would lag.
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             clock.tick().await;

@@ -1,5 +1,8 @@
 //! Numbers that look random and are the same in each run.
 
+// Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. The increment is 2^64
+// divided by the golden ratio. A crate would do as well, but a newer version of it might make
+// another market of the same seed.
 /// The generator SplitMix64.
 #[derive(Debug, Clone)]
 pub(super) struct Random {

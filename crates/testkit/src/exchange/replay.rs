@@ -78,6 +78,10 @@ impl Frame {
     }
 
     fn recorded(text: String) -> Self {
+        //     {"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate",...}}
+        //     {"data":{...,"e":"depth",...},"stream":"depth.SOL_USDC"}
+        //
+        // What is no JSON is played as well: it may be what a test is about.
         let json: Value = serde_json::from_str(&text).unwrap_or_default();
         let stream = json
             .get("stream")

@@ -52,6 +52,7 @@ async fn talk(
 }
 
 async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    // Ahead of all paths, as a firewall or a region's block is: those answer `ping` like this, too.
     if let Some(substitute) = setup.faults.take_rest() {
         return substituted(setup, substitute);
     }

@@ -99,6 +99,7 @@ impl RestRequest {
     }
 }
 
+// `symbol=BTCUSDT&limit=1000`, or `symbols=%5B%22BTCUSDT%22%5D`.
 /// The parameters of a query, percent-decoded.
 pub(super) fn parse_query(uri: &Uri) -> Vec<(String, String)> {
     let decode = |text| percent_decode_str(text).decode_utf8_lossy().into_owned();

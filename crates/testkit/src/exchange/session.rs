@@ -22,6 +22,7 @@ use super::rules::Protocol;
 use crate::ledger::{Entry, push_bounded};
 
 /// How long a client has to answer a close frame.
+// An answer on one machine takes no time; this is for a client that never gives one.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// "Policy violation" (RFC 6455, section 7.4.1).
@@ -38,6 +39,18 @@ pub(super) enum Order {
     Shutdown,
 }
 
+//     what happens                                 what is done
+//     a message                                    the protocol's answer, if it has one
+//     a pong that repeats a ping's payload         the deadline is over
+//     too many other messages in a second          close 1008 "Too many requests"
+//     a tick of the market                         its frames, unless the exchange is muted
+//     time for a ping                              ping, and a deadline if there is none
+//     a ping was not answered in time              close 1008 "Pong timeout"
+//     the order to close                           close with the code that was ordered
+//     the order to shut down                       serverShutdown, or close 1001 without one
+//     the client is too slow, or gone              end
+//
+// The texts are Binance's, from reports of its users: the documentation has none.
 /// What a connection does next.
 enum Action {
     Nothing,
@@ -91,12 +104,14 @@ impl<'a> Session<'a> {
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            // Copied: the branches below borrow the session.
             let overdue = self.deadline;
             let action = tokio::select! {
                 message = self.socket.next() => match message {
                     Some(message) => self.receive(message?),
                     None => Action::End,
                 },
+                // Taken from the feed even when muted, so that the events are lost and not late.
                 frames = feed.next(&*self.protocol) => match frames? {
                     _ if self.setup.faults.is_muted() => Action::Nothing,
                     frames => Action::Send(frames),
@@ -107,6 +122,7 @@ impl<'a> Session<'a> {
                     Err(_) => Action::End,
                 },
                 _ = pings.tick() => Action::Ping,
+                // The expression is evaluated even if the branch is off, so it needs some time.
                 () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => {
                     Action::Close(POLICY, "Pong timeout")
                 }
@@ -123,6 +139,8 @@ impl<'a> Session<'a> {
 
     fn receive(&mut self, message: Message) -> Action {
         let answers_ping = match &message {
+            // RFC 6455, section 5.5.3: a client may answer only the latest of several pings. A pong
+            // that nobody asked for keeps nothing alive.
             Message::Pong(payload) => self.unanswered.contains(payload),
             _ => false,
         };
@@ -149,6 +167,7 @@ impl<'a> Session<'a> {
     /// mock that pings often can be used.
     fn is_too_much(&mut self) -> bool {
         let (start, count) = &mut self.inbound;
+        // Seconds that begin with a message. How the exchange cuts time is not documented.
         if start.elapsed() >= Duration::from_secs(1) {
             *start = Instant::now();
             *count = 0;
@@ -182,6 +201,7 @@ impl<'a> Session<'a> {
             }
             sent += copies;
         }
+        // Once for all frames of a tick, so that they leave together.
         self.socket.flush().await?;
         if sent > 0 {
             self.entry.update(|record| record.messages_sent += sent);
@@ -191,6 +211,7 @@ impl<'a> Session<'a> {
 
     async fn ping(&mut self) -> Result<(), BoxError> {
         let payload = Bytes::from((now() / 1000).to_string());
+        // The deadline is that of the oldest ping without an answer.
         if self.deadline.is_none() {
             self.deadline = Some(Instant::now() + self.setup.conduct.pong_within);
         }

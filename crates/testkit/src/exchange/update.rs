@@ -63,6 +63,10 @@ pub(super) struct Delta {
     pub(super) asks: Vec<Level>,
 }
 
+// Of the steps 7 (bid 100: 5), 8 (bid 100: 3) and 9 (ask 102: 0):
+//
+//     single_deltas    U 7 u 7 b [[100, 5]]    U 8 u 8 b [[100, 3]]    U 9 u 9 a [[102, 0]]
+//     delta            U 7 u 9 b [[100, 3]] a [[102, 0]]
 impl Update {
     pub(super) fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.steps.iter().filter_map(|step| step.trade.as_ref())
@@ -94,6 +98,7 @@ impl Delta {
             let last: BTreeMap<u64, u64> = steps
                 .iter()
                 .filter(|step| step.change.side == side)
+                // Of two entries with one price, a map keeps the last.
                 .map(|step| (step.change.level.price, step.change.level.quantity))
                 .collect();
             last.into_iter()

@@ -49,6 +49,8 @@ async fn talk(
     let Some(protocol) = protocol else {
         return Ok(());
     };
+    // After the handshake: a client gets what happens from its subscription on, never what was
+    // before.
     let feed = match &setup.replay {
         Some(replay) => Feed::recorded(Arc::clone(replay)),
         None => Feed::live(setup.market.subscribe()),
@@ -71,6 +73,8 @@ fn admit(setup: &Setup, request: &Request) -> Result<Box<dyn Protocol>, ErrorRes
 }
 
 fn refusal(status: StatusCode, content_type: &'static str, body: String) -> ErrorResponse {
+    // tungstenite writes the head as it is given; without a length, only the end of the connection
+    // would end the body.
     let length = header::HeaderValue::from(body.len());
     let mut response = ErrorResponse::new(Some(body));
     *response.status_mut() = status;

@@ -29,6 +29,20 @@ pub(super) struct Setup {
     pub(super) ledger: Ledger<ProxyConnection>,
 }
 
+//     accept --> tls, if https --> login --> request --> fault? --> connect --> reply --> relay
+//
+// What a client is told that does not get to the end:
+//
+//     why                    CONNECT                 SOCKS4   SOCKS5
+//     login missing          407; may try again      5D       method FF
+//     login wrong            407; may try again      5D       status of RFC 1929, not 0
+//     told to refuse         the status, the body    code     code
+//     name not known         502                     5B       04
+//     address forbidden      403                     5B       02
+//     target refuses         502                     5B       05
+//     another error          502                     5B       03 or 01
+//     told to hang up        closed                  closed   closed
+//     told to stall          silence                 silence  silence
 /// Why a client gets no tunnel.
 #[derive(Debug)]
 pub(super) enum Refusal {
@@ -86,6 +100,7 @@ impl Client {
         target: TunnelTarget,
         headers: HeaderMap,
     ) -> Result<TcpStream, Refusal> {
+        // Recorded before the fault is looked at: a test of a fault sees what was asked for.
         let request = TunnelRequest {
             target: target.clone(),
             headers,

@@ -18,6 +18,7 @@ use super::egress::Unreached;
 use super::record::{Authentication, TunnelTarget};
 
 /// What a CONNECT that was granted leaves behind: both ends of the tunnel.
+// A service of hyper is called by reference, so what it finds out goes through a lock.
 type Tunnel = Mutex<Option<(OnUpgrade, TcpStream)>>;
 
 pub(super) async fn serve(stream: Box<dyn Io>, client: Client) -> Result<(), BoxError> {
@@ -31,6 +32,8 @@ pub(super) async fn serve(stream: Box<dyn Io>, client: Client) -> Result<(), Box
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await?;
+    // Relayed in this task and not in one that the service starts: cutting the proxy off ends the
+    // tasks of its connections, and must end its tunnels.
     let granted = tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some((upgrade, target)) = granted {
         let mut upgraded = TokioIo::new(upgrade.await?);
@@ -39,6 +42,12 @@ pub(super) async fn serve(stream: Box<dyn Io>, client: Client) -> Result<(), Box
     Ok(())
 }
 
+//     CONNECT exchange.test:443 HTTP/1.1                 HTTP/1.1 200 OK
+//     Host: exchange.test:443
+//     Proxy-Authorization: Basic dXNlcjpwYXNz
+//
+// hyper keeps the connection after every other status, as RFC 9112 has it, so a client may ask
+// again with a login.
 async fn answer(
     mut request: Request<Incoming>,
     client: &Client,
@@ -69,6 +78,7 @@ async fn answer(
         Ok(stream) => {
             let upgrade = hyper::upgrade::on(&mut request);
             *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some((upgrade, stream));
+            // 200 without a body. What the client has sent ahead of it is in the upgraded stream.
             Ok(Response::default())
         }
         Err(refusal) => refuse(refusal),

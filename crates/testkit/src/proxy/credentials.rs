@@ -35,6 +35,8 @@ impl Credentials {
 
     /// Whether `header` is `Basic` with these credentials (RFC 7617, section 2).
     pub(super) fn is_basic(&self, header: &[u8]) -> bool {
+        // `Basic dXNlcjpwYXNz` is user, colon, pass. Compared decoded, for the user may hold any
+        // byte.
         let Some((scheme, token)) = header.split_at_checked(6) else {
             return false;
         };

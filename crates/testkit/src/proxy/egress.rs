@@ -54,6 +54,7 @@ impl Egress {
                 Ok(address)
             }
             TunnelTarget::Address(address) => {
+                // By address alone: a client that looks a name up itself may know another port.
                 let known = self.hosts.values().any(|host| host.ip() == address.ip());
                 if known || address.ip().is_loopback() {
                     Ok(*address)
@@ -74,6 +75,9 @@ impl Egress {
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }?;
         if let Some(source) = self.source {
+            // All of 127.0.0.0/8 is this machine on Linux, so each proxy of a test can have an
+            // address of its own, and an exchange can tell them apart as it would by their public
+            // addresses.
             socket.bind((source, 0).into())?;
         }
         socket.set_nodelay(true)?;

@@ -36,6 +36,8 @@ use crate::server::{ANY_PORT, Server, url_authority};
 pub struct MockProxy {
     setup: Arc<Setup>,
     address: SocketAddr,
+    //     Some --stop()--> None --restart()--> Some, on the same port
+    //     Some --cut_all()--> None while connections are closed --> Some
     server: Mutex<Option<Server>>,
 }
 

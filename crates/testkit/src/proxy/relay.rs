@@ -16,6 +16,7 @@ pub(super) async fn relay<C>(client: &mut C, target: TcpStream, traffic: Arc<Tra
 where
     C: AsyncRead + AsyncWrite + Unpin,
 {
+    // Counted at the target's side: what a client sent and the target did not take is not traffic.
     let mut target = Metered { target, traffic };
     if let Err(error) = copy_bidirectional(client, &mut target).await {
         tracing::debug!(%error, "tunnel broken");
@@ -34,6 +35,7 @@ impl AsyncRead for Metered {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // The buffer of the caller may hold bytes already.
         let before = buf.filled().len();
         let result = ready!(Pin::new(&mut self.target).poll_read(cx, buf));
         self.traffic.add_down(buf.filled().len() - before);

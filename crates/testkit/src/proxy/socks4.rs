@@ -12,6 +12,7 @@ use super::record::{Authentication, TunnelTarget};
 
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
+// In decimal, as the documents have them: 0x5A, 0x5B and 0x5D elsewhere.
 const GRANTED: u8 = 90;
 const FAILED: u8 = 91;
 const WRONG_USER: u8 = 93;
@@ -54,6 +55,11 @@ struct Request {
 
 impl Request {
     async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Self> {
+        //     +----+----+---------+-------+--------+-----+            +------+-----+
+        //     | VN | CD | DSTPORT | DSTIP | USERID | NUL |   and 4A   | name | NUL |
+        //     +----+----+---------+-------+--------+-----+            +------+-----+
+        //     | 04 | 01 |    2    |   4   |  0..   | 00  |            | 1..  | 00  |
+        //     +----+----+---------+-------+--------+-----+            +------+-----+
         let (version, command) = (stream.read_u8().await?, stream.read_u8().await?);
         if (version, command) != (VERSION, CONNECT) {
             return Err(invalid("not a socks4 connect request"));
@@ -77,6 +83,7 @@ impl Request {
 /// The bytes up to a zero byte.
 async fn read_field(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut field = Vec::new();
+    // A client that never ends a field would fill the memory.
     stream.take(MAX_FIELD).read_until(0, &mut field).await?;
     match field.pop() {
         Some(0) => Ok(field),
@@ -85,6 +92,7 @@ async fn read_field(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Vec<
 }
 
 fn reply(code: u8) -> [u8; 8] {
+    // VN, CD, DSTPORT, DSTIP; a client has no use for the last two.
     [0, code, 0, 0, 0, 0, 0, 0]
 }
 

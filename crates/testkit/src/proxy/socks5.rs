@@ -18,6 +18,14 @@ use super::socks4::low_byte;
 
 type Negotiated<'a> = Socks5ServerProtocol<&'a mut Box<dyn Io>, Authenticated>;
 
+//     client                      server                  by
+//     05 01 00                    05 00                   accept_no_auth
+//     05 02 00 02                 05 02                   accept_password_auth
+//     01 04 user 04 pass          01 00
+//     05 01 00 03 0d name port    -                       read_command
+//                                 05 00 00 01 ip port     reply_success
+//
+// All of that may arrive in one segment: the library reads no more than it needs.
 pub(super) async fn serve(mut stream: Box<dyn Io>, client: &Client) -> Result<(), BoxError> {
     let (protocol, command, target) = negotiate(&mut stream, client).await?.read_command().await?;
     if command != Socks5Command::TCPConnect {
@@ -41,6 +49,7 @@ pub(super) async fn serve(mut stream: Box<dyn Io>, client: &Client) -> Result<()
         Err(Refusal::Hangup) => {}
         // Also codes that RFC 1928 leaves unassigned, which the library cannot write.
         Err(Refusal::Told { code, .. }) => {
+            // VER, REP, RSV, ATYP 1, and the address 0.0.0.0:0.
             let reply = [5, low_byte(code), 0, 1, 0, 0, 0, 0, 0, 0];
             stream.write_all(&reply).await?;
         }
@@ -62,6 +71,7 @@ async fn negotiate<'a>(
         credentials.is(user.as_bytes(), password.as_bytes())
     })
     .await;
+    // An error of the connection says nothing about the login.
     let outcome = match negotiated {
         Ok(_) => Some(Authentication::Accepted),
         Err(SocksServerError::AuthMethodUnacceptable(_)) => Some(Authentication::Missing),

@@ -48,6 +48,8 @@ impl Backpack {
 impl ExchangeRules for Backpack {
     fn conduct(&self) -> Conduct {
         Conduct {
+            // Pings as documented. No limit for messages is, and no recorded refusal has a
+            // `Retry-After`.
             ping_every: Duration::from_secs(60),
             pong_within: Duration::from_secs(120),
             messages_per_second: None,

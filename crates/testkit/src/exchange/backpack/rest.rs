@@ -78,6 +78,7 @@ fn market_type(instrument: &Instrument) -> &'static str {
 
 /// Prices without padding, bids ascending, and the id as text.
 fn depth(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
+    // The limits are a list, not a range.
     let limit = match request.parameter("limit") {
         None => usize::MAX,
         Some("5") => 5,
@@ -99,6 +100,7 @@ fn depth(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
         .ok_or_else(not_traded)?;
     let asks: Vec<Level> = snapshot.book.best_first(Side::Ask).take(limit).collect();
     let mut bids: Vec<Level> = snapshot.book.best_first(Side::Bid).take(limit).collect();
+    // The best bid is the last one, and what the limit leaves out is still the worst.
     bids.reverse();
     let json = |levels: Vec<Level>| json_levels(levels.into_iter(), &snapshot.instrument, unpadded);
     let (asks, bids, id, time) = (json(asks), json(bids), snapshot.id, snapshot.time);
@@ -131,6 +133,7 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
                 "price": unpadded(price).to_string(),
                 "quantity": unpadded(quantity).to_string(),
                 "quoteQuantity": unpadded(price * quantity).to_string(),
+                // Milliseconds here, microseconds in `depth` and in the streams.
                 "timestamp": trade.time / 1000,
             })
         })

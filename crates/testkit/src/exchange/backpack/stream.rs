@@ -20,6 +20,10 @@ pub(super) struct Stream {
 
 impl Stream {
     fn request(&mut self, text: &str) -> Result<(), Failure> {
+        //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC"]}   no answer
+        //     {"method":"SUBSCRIBE","params":["nope.SOL_USDC"]}    {"id":null,"error":{...}}
+        //
+        // An id of the request is not repeated.
         let request: Value = serde_json::from_str(text).map_err(|_| Failure::PARSE)?;
         let names = request.get("params").and_then(Value::as_array);
         let names = names.ok_or(Failure::PARSE)?;
@@ -74,6 +78,8 @@ impl Protocol for Stream {
                 Channel::Silent => Vec::new(),
             };
             frames.extend(payloads.into_iter().map(|payload| Frame {
+                // `data` before `stream`, and all keys in the order of the alphabet, capitals
+                // first, as on the real wire: whoever expects the stream's name first is found out.
                 text: format!(r#"{{"data":{payload},"stream":"{stream}"}}"#),
                 stream: Some(stream.clone()),
                 is_depth: matches!(channel, Channel::Depth | Channel::AggregatedDepth),
@@ -121,6 +127,8 @@ fn parse_stream(name: &str) -> Result<Subscription, Failure> {
         "bookTicker" => (Channel::Ticker, rest),
         "depth" => match rest.split_once('.') {
             Some(("200ms" | "600ms" | "1000ms", symbol)) => (Channel::AggregatedDepth, symbol),
+            // `depth.100ms.X` is an error, but `depth.5.X` is silent: 5 is taken for a part of a
+            // name.
             Some((window, _)) if is_duration(window) => return Err(Failure::WINDOW),
             _ => (Channel::Depth, rest),
         },
@@ -148,6 +156,7 @@ fn trade(trade: &Trade, update: &Update) -> String {
     let quantity = update.instrument.quantity(trade.level.quantity);
     let (symbol, sent) = (&update.instrument.symbol, now());
     format!(
+        // Microseconds; `E` when it is sent, `T` when it happened. Ids of orders are text.
         r#"{{"E":{sent},"T":{},"a":"{}","b":"{}","e":"trade","m":{},"p":"{price}","q":"{quantity}","s":"{symbol}","t":{}}}"#,
         trade.time, trade.seller_order, trade.buyer_order, trade.buyer_is_maker, trade.id,
     )

@@ -41,6 +41,8 @@ impl Binance {
             start,
             largest,
         };
+        // Scales and first prices as in 2024, so that a book of the mock looks like a recorded one.
+        // The last one does not trade, and is listed all the same.
         vec![
             pair("BTC", "USDT", 2, 5, 6_183_763, 500_000),
             pair("ETH", "USDT", 2, 4, 268_380, 400_000),
@@ -56,6 +58,8 @@ impl Binance {
 impl ExchangeRules for Binance {
     fn conduct(&self) -> Conduct {
         Conduct {
+            // As documented in 2026. The real `Retry-After` is seconds to minutes, which no test
+            // waits for.
             ping_every: Duration::from_secs(20),
             pong_within: Duration::from_secs(60),
             messages_per_second: Some(5),

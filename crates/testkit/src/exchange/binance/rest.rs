@@ -16,6 +16,7 @@ const JSON: &str = "application/json;charset=UTF-8";
 const WEIGHT_LIMIT: u64 = 6000;
 
 pub(super) fn answer(exchange: &Binance, request: &RestRequest, source: Source<'_>) -> Answer {
+    // Weights as documented. They are told in a header of every answer, refusals included.
     let (weight, answer) = match (&request.method, request.path.as_str()) {
         (&Method::GET, "/api/v3/ping") => (1, ok("{}")),
         (&Method::GET, "/api/v3/time") => {
@@ -40,6 +41,8 @@ pub(super) fn answer(exchange: &Binance, request: &RestRequest, source: Source<'
 impl Binance {
     /// Counts a request, and returns what its sender used in this minute.
     fn add_weight(&self, request: &RestRequest, weight: u64) -> u64 {
+        // By the minutes of the clock; whether the exchange does so or lets a window slide is not
+        // documented. Per address, so that each proxy has a count of its own.
         let minute = now() / 60_000_000;
         let mut weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
         let window = weights.entry(request.peer.ip()).or_default();
@@ -119,6 +122,8 @@ fn depth(request: &RestRequest, source: Source<'_>) -> (u64, Result<Answer, Answ
         Ok(limit) => limit,
         Err(refusal) => return (5, Err(refusal)),
     };
+    //     limit     up to 100    500    1000    5000
+    //     weight    5            25     50      250
     let weight = match limit {
         0..=100 => 5,
         101..=500 => 25,
@@ -141,6 +146,7 @@ fn depth_of(request: &RestRequest, source: Source<'_>, limit: usize) -> Result<A
     };
     let (id, bids, asks) = (snapshot.id, levels(Side::Bid), levels(Side::Ask));
     ok(format!(
+        // By hand, since the order of the keys is a part of what is imitated.
         r#"{{"lastUpdateId":{id},"bids":{bids},"asks":{asks}}}"#
     ))
 }

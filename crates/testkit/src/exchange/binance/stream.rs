@@ -13,6 +13,7 @@ use crate::exchange::{book::Quote, market::now};
 /// The most streams of one connection.
 const MOST_STREAMS: usize = 1024;
 /// Longer messages from a client are cut here.
+// Seen in an error of the real one: "EOF while parsing a string at line 1 column 4096".
 const LONGEST_MESSAGE: usize = 4096;
 
 /// One connection.
@@ -34,6 +35,8 @@ impl Stream {
             let found = query.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.as_str())
         };
+        //     /ws/btcusdt@trade/btcusdt@depth    {"e":"trade",...}
+        //     /stream?streams=btcusdt@trade      {"stream":"btcusdt@trade","data":{...}}
         let path = uri.path();
         let (combined, streams) = match path {
             "/stream" => (true, parameter("streams").unwrap_or_default()),
@@ -56,6 +59,11 @@ impl Stream {
         let text = text
             .get(..text.floor_char_boundary(LONGEST_MESSAGE))
             .unwrap_or(text);
+        //     {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}   {"result":null,"id":1}
+        //     {"method":"SUBSCRIBE","params":["btcusdt"],"id":2}         {"error":{...},"id":2}
+        //     nonsense                                                   {"error":{...}}
+        //
+        // Replies are in no envelope, also where events are.
         let request: Value = serde_json::from_str(text)
             .map_err(|error| Failure::new(3, format!("Invalid JSON: {error}"), None))?;
         let id = request.get("id").cloned().unwrap_or_default();
@@ -133,6 +141,7 @@ impl Stream {
 
     fn depth(&self, symbol: &str, delta: &Delta, update: &Update) -> String {
         let instrument = &update.instrument;
+        // Binance lists both sides from the best price on, so bids descend.
         let bids = json_levels(delta.bids.iter().rev().copied(), instrument, padded);
         let asks = json_levels(delta.asks.iter().copied(), instrument, padded);
         let (event, first, last) = (self.time(update.time), delta.first_id, delta.last_id);
@@ -171,6 +180,7 @@ impl Protocol for Stream {
                         .map(|(id, quote)| ticker(id, quote, update))
                         .collect()
                 }
+                // `@depth` and `@depth@100ms` are the same here, and both in ranges of ids.
                 Channel::Depth | Channel::AggregatedDepth => {
                     vec![self.depth(symbol, &update.delta(), update)]
                 }
@@ -218,6 +228,7 @@ fn ticker(id: u64, quote: Quote, update: &Update) -> String {
     let quantity = |level| padded(instrument.quantity(level));
     let (symbol, Quote { bid, ask }) = (&instrument.symbol, quote);
     format!(
+        // No type and no time: a client knows it by its stream, or by its shape.
         r#"{{"u":{id},"s":"{symbol}","b":"{}","B":"{}","a":"{}","A":"{}"}}"#,
         price(bid.price),
         quantity(bid.quantity),

@@ -135,6 +135,15 @@ pub enum InvalidReason {
 ///
 /// In JSON the variant stands in `type`, in snake case: `{"type":"trade", …}`. Prices and sizes
 /// are strings, times integers. A time by the exchange's clock may be ahead of `received_ns`.
+// What a subscriber of one book sees over a cut, as JSON Lines, shortened:
+//
+//     {"type":"connected","exchange":"binance","proxies":["proxy.example:1080"],...}
+//     {"type":"l2_snapshot","symbol":"BTC-USDT","last_id":50093239218,...}
+//     {"type":"l2_delta","symbol":"BTC-USDT","first_id":50093239208,"last_id":50093239224,...}
+//     {"type":"disconnected","reason":"...","retry_in_ms":1408,"attempt":1,...}
+//     {"type":"book_invalid","symbol":"BTC-USDT","reason":{"kind":"disconnected"},...}
+//     {"type":"connected",...}
+//     {"type":"l2_snapshot",...}
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -282,6 +291,8 @@ impl FeedEvent {
             Self::L2Delta(delta) => (delta.received_ns, delta.timestamp_ns),
             _ => return None,
         };
+        // The clock of a recorder of Binance's streams was more than a second behind the exchange's:
+        // an unsigned difference would be centuries.
         Some(received_ns.saturating_sub(timestamp_ns))
     }
 }

@@ -38,6 +38,7 @@ impl<D: Dialer> Dialer for RecordingDialer<D> {
         self.targets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            // Before the dial, so that one that hangs or fails is seen as well.
             .push(target.clone());
         self.inner.dial(target).await
     }

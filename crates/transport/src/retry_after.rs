@@ -17,6 +17,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let until = httpdate::parse_http_date(value).ok()?;
     let now = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let wait = until.duration_since(now.unwrap_or_else(SystemTime::now));
+    // `duration_since` fails for a date that is over.
     Some(wait.unwrap_or_default())
 }
 

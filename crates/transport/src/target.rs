@@ -46,6 +46,7 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, InvalidTarget> {
         let not_both = || InvalidTarget(format!("{text:?} is not of the form host:port"));
         let (host, port) = text.rsplit_once(':').ok_or_else(not_both)?;
+        // `parse` would take `+1`, which `Display` never prints.
         let port = match port.bytes().all(|byte| byte.is_ascii_digit()) {
             true => port.parse().map_err(|_| not_both())?,
             false => return Err(not_both()),

@@ -144,6 +144,7 @@ impl MockExchangeBuilder {
             move |stream, peer| ws::serve(Arc::clone(&setup), stream, peer)
         })
         .await?;
+        // A set of one task, for a set ends its tasks when it is dropped, which a handle does not.
         let mut clock = JoinSet::new();
         clock.spawn({
             let (setup, tick) = (Arc::clone(&setup), self.tick);

@@ -59,6 +59,7 @@ struct Setup {
     replay: Option<Arc<Replay>>,
     tls: Option<Arc<ServerConfig>>,
     faults: Faults,
+    // To every open WebSocket at once, and kept for none that comes later.
     orders: broadcast::Sender<Order>,
     ledger: Ledger<ExchangeConnection>,
 }

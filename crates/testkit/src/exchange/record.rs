@@ -68,6 +68,7 @@ impl ExchangeConnection {
         let path = uri
             .path_and_query()
             .map_or(uri.path(), PathAndQuery::as_str);
+        // The query is kept, since it is what a test of signatures or symbols looks at.
         let request = ExchangeRequest {
             method: request.method().clone(),
             path: path.to_owned(),

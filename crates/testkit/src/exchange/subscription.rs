@@ -58,6 +58,7 @@ impl Subscriptions {
             .iter()
             .filter(|subscription| subscription.symbol == symbol)
             .collect();
+        // Stable: streams of one kind stay in the order in which they were asked for.
         found.sort_by_key(|subscription| subscription.channel);
         found
     }

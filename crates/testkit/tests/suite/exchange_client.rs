@@ -129,6 +129,7 @@ impl Ws {
 
     /// Whether nothing arrives for a while.
     pub(crate) async fn is_silent(&mut self) -> bool {
+        // Seven ticks of the mock: an exchange that had something to say would have said it.
         tokio::time::timeout(Duration::from_millis(150), self.0.next())
             .await
             .is_err()

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::raw_client::{connect, in_time, read_head, tunnel};
 
+// Another loopback address than that of the tests, by which a target knows the proxy.
 const EGRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// A server that says who it sees, and then gives back what it gets.
@@ -95,6 +96,8 @@ async fn each_kind_relays_with_and_without_credentials_from_its_egress_address()
                     Some(_) => Authentication::Accepted,
                 };
                 assert_eq!(record.authentication, Some(expected), "{kind}");
+                // Up: "to and fro". Down: the same, and the greeting "127.0.0.2" with its line
+                // break.
                 assert_eq!((record.bytes_up(), record.bytes_down()), (10, 20), "{kind}");
             }
         }
@@ -190,6 +193,8 @@ async fn what_a_client_sends_ahead_of_the_reply_reaches_the_target() {
     let target = mirror.address;
     let http = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").into_bytes();
     let port = mirror.port().to_be_bytes();
+    // The messages that a client in a hurry sends at once: greeting and request, and then the
+    // target's own bytes.
     let socks4 = [&[4, 1], port.as_slice(), &[127, 0, 0, 1, 0]].concat();
     let socks5 = [&[5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1], port.as_slice()].concat();
     for (kind, request) in [

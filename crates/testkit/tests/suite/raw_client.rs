@@ -119,6 +119,8 @@ async fn socks4(
     credentials: Option<(&str, &str)>,
 ) -> io::Result<()> {
     let user = credentials.map_or("", |(user, _)| user);
+    // VN, CD, DSTPORT, DSTIP, USERID, NUL; with a name behind it, if DSTIP is 0.0.0.1. Written
+    // apart from the client's codec, for the two must not share a mistake.
     let mut request = vec![4, 1];
     request.extend(port.to_be_bytes());
     match host.parse() {
@@ -145,6 +147,8 @@ async fn socks5(
     port: u16,
     credentials: Option<(&str, &str)>,
 ) -> io::Result<()> {
+    // One method alone, so that the mock's choice is known: RFC 1928, sections 3 to 6, and RFC
+    // 1929.
     let method = if credentials.is_some() { 2 } else { 0 };
     stream.write_all(&[5, 1, method]).await?;
     let mut chosen = [0; 2];
@@ -172,6 +176,7 @@ async fn socks5(
     }
     request.extend(port.to_be_bytes());
     stream.write_all(&request).await?;
+    // The targets of these tests are on IPv4, so the bound address has four bytes.
     let mut reply = [0; 10];
     stream.read_exact(&mut reply).await?;
     if reply[1] == 0 {

@@ -67,7 +67,7 @@ fn hint(first: u8) -> &'static str {
 
 // How a handshake is driven:
 //
-//     opening()             -> is sent
+//     opening()             -> is sent; or pipelined_opening() in its place
 //     advance(input)        with all that was received and is not consumed
 //       Read                -> read more, advance() again
 //       Write               -> forget `consumed`, send `output`, advance() with the rest at once

@@ -114,8 +114,10 @@ impl Form {
 /// What all cases of a character have in common; of `ß`, that is `ss`.
 pub(super) fn fold(c: char) -> impl Iterator<Item = char> {
     // Lower case alone does not do: `ς` and `σ` are both that, but have the upper case `Σ` in
-    // common. The short way is for nearly all of every text.
+    // common. Nor does upper case without lower case before: `ẞ` is that, and `ß` becomes `SS`. The
+    // short way is for nearly all of every text.
     let ascii = c.is_ascii().then(|| c.to_ascii_lowercase());
-    let other = (!c.is_ascii()).then(|| c.to_uppercase().flat_map(char::to_lowercase));
+    let cases = || c.to_lowercase().flat_map(char::to_uppercase);
+    let other = (!c.is_ascii()).then(|| cases().flat_map(char::to_lowercase));
     ascii.into_iter().chain(other.into_iter().flatten())
 }

@@ -5,10 +5,12 @@ use indicatif::MultiProgress;
 use tokio::runtime::Runtime;
 
 use crate::check::Check;
+#[cfg(feature = "demo")]
 use crate::demo::Demo;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
 use crate::logging;
+#[cfg(feature = "demo")]
 use crate::mock::Mock;
 use crate::probe::Probe;
 use crate::run::Run;
@@ -39,11 +41,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "demo")]
     Demo(Demo),
     Run(Run),
     Check(Check),
     Probe(Probe),
     Schema(Schema),
+    #[cfg(feature = "demo")]
     Mock(Mock),
 }
 
@@ -54,6 +58,7 @@ impl Cli {
         let given = self.log.filter(|filter| !filter.is_empty());
         let default = match self.command {
             // The demo tells by itself what happens, and needs no authority of the platform.
+            #[cfg(feature = "demo")]
             Command::Demo(_) => "warn,transport_tls=error",
             // What is opened stands in its table.
             Command::Probe(_) => "warn,transport_tunnel=info",
@@ -62,11 +67,13 @@ impl Cli {
         let _log = logging::init(given.as_deref().unwrap_or(default), &progress)?;
         let outcome = runtime.block_on(async {
             match self.command {
+                #[cfg(feature = "demo")]
                 Command::Demo(demo) => demo.execute(&progress).await,
                 Command::Run(run) => run.execute(signals).await,
                 Command::Check(check) => check.execute(),
                 Command::Probe(probe) => probe.execute(&progress).await,
                 Command::Schema(schema) => schema.execute(),
+                #[cfg(feature = "demo")]
                 Command::Mock(mock) => mock.execute().await,
             }
         });

@@ -17,6 +17,7 @@ pub(crate) enum Failure {
     /// Something failed while the command ran; the message fits behind "failed to".
     Runtime { doing: String, cause: BoxError },
     /// The demo did not show what it has to.
+    #[cfg(feature = "demo")]
     Demo(Vec<String>),
     /// Some of the connections that were tried are not as they should be.
     Probe { failed: usize, of: usize },
@@ -54,6 +55,7 @@ impl Failure {
                 );
                 ExitCode::from(2)
             }
+            #[cfg(feature = "demo")]
             Self::Demo(problems) => {
                 lines(&mut message, "error: the demo failed", problems);
                 ExitCode::FAILURE

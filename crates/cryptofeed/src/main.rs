@@ -2,21 +2,25 @@
 //! that is configured for it.
 //!
 //! Layer 6. It joins the configuration (`proxy-config`), the connections (`proxy-injector`) and the
-//! feeds (`feeds`); `demo` and `mock` bring their own exchanges and proxies (`testkit`).
+//! feeds (`feeds`); `demo` and `mock`, behind the default feature
+//! `demo`, bring their own exchanges and proxies (`testkit`).
 
 mod check;
 mod cli;
 mod configuration;
+#[cfg(feature = "demo")]
 mod demo;
 mod duration;
 mod failure;
 mod interrupt;
 mod logging;
+#[cfg(feature = "demo")]
 mod mock;
 mod notice;
 mod probe;
 mod run;
 mod schema;
+#[cfg(feature = "demo")]
 mod stage;
 mod stderr;
 mod stdout;

@@ -23,7 +23,9 @@ use self::complete::is_complete;
 use self::tls::Authorities;
 
 pub(crate) use self::address::Address;
-pub(crate) use self::feeds::{ConfiguredFeed, KnownExchange};
+pub(crate) use self::feeds::ConfiguredFeed;
+#[cfg(feature = "demo")]
+pub(crate) use self::feeds::KnownExchange;
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;

@@ -49,11 +49,6 @@ mod scope;
 mod session;
 mod stack_request;
 
-/// The example of the workspace's README.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
-
 #[cfg(feature = "ring")]
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;

@@ -24,10 +24,15 @@ impl OrderBook {
         Self::default()
     }
 
-    /// Replaces everything by the snapshot.
-    pub fn apply_snapshot(&mut self, snapshot: &L2Snapshot) {
+    /// Forgets everything: what a [`BookInvalid`](crate::FeedEvent::BookInvalid) asks for.
+    pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
+    }
+
+    /// Replaces everything by the snapshot.
+    pub fn apply_snapshot(&mut self, snapshot: &L2Snapshot) {
+        self.clear();
         apply(&mut self.bids, &snapshot.bids);
         apply(&mut self.asks, &snapshot.asks);
     }
@@ -154,6 +159,8 @@ mod tests {
         book.apply_delta(&delta(&[level("7", "7")], &[]));
         book.apply_snapshot(&snapshot());
         assert_eq!(book.bids().len() + book.asks().len(), 4);
+        book.clear();
+        assert_eq!(book, OrderBook::new());
     }
 
     #[test]

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A kind of market data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Channel {
     /// Every trade: `trades`.
     Trades,
     /// The best bid and ask: `ticker`.
     Ticker,
     /// The order book by price, as one snapshot and then changes: `l2_book`.
+    #[serde(rename = "l2_book")]
     L2Book,
 }
 
@@ -59,6 +64,9 @@ mod tests {
     fn channels_are_parsed_by_the_name_they_print() {
         for channel in Channel::ALL {
             assert_eq!(channel.to_string().parse(), Ok(channel));
+            let json = serde_json::to_string(&channel).unwrap();
+            assert_eq!(json, format!("\"{channel}\""));
+            assert_eq!(serde_json::from_str::<Channel>(&json).unwrap(), channel);
         }
         let error = "candles".parse::<Channel>().unwrap_err();
         assert_eq!(

@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An exchange-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
 ///
@@ -68,6 +69,13 @@ impl Serialize for Symbol {
     }
 }
 
+impl<'de> Deserialize<'de> for Symbol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
 /// Text that is not a [`Symbol`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid symbol {0:?}: expected a form like BTC-USDT or SOL-USDC-PERP")]
@@ -85,7 +93,10 @@ mod tests {
             "kPEPE-USDC-PERP",
             "AAPL.US-USDC-PERP",
         ] {
-            assert_eq!(Symbol::parse(text).unwrap().to_string(), text);
+            let symbol = Symbol::parse(text).unwrap();
+            assert_eq!(symbol.to_string(), text);
+            let json = serde_json::to_string(&symbol).unwrap();
+            assert_eq!(serde_json::from_str::<Symbol>(&json).unwrap(), symbol);
         }
         for text in [
             "",
@@ -98,6 +109,7 @@ mod tests {
             "BTC-\u{1}",
         ] {
             assert!(Symbol::parse(text).is_err(), "{text:?}");
+            assert!(serde_json::from_value::<Symbol>(text.into()).is_err());
         }
     }
 }

@@ -80,7 +80,7 @@ impl Files {
                 Ok(Step::Read(Err(error))) => return Err(failed(&error, seen)),
                 Err(_) => {
                     let seconds = self.limit.as_secs();
-                    let overdue = format_args!("it does not answer ({seconds} s)");
+                    let overdue = format!("it does not answer ({seconds} s)");
                     return Err(failed(&overdue, seen));
                 }
             }

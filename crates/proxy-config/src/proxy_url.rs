@@ -120,7 +120,7 @@ impl ProxyUrl {
 
     /// Displays as `host:port`, an IPv6 address in brackets.
     pub fn endpoint(&self) -> impl fmt::Display + '_ {
-        fmt::from_fn(|f| write!(f, "{}:{}", self.host, self.port))
+        format!("{}:{}", self.host, self.port)
     }
 
     /// The URL in full, credentials included: what [`parse`](Self::parse) makes this value of.

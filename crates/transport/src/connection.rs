@@ -213,6 +213,7 @@ impl ConnectionInfo {
 
 /// How long one phase of a dial took.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Timing {
     /// With whom.
     pub hop: Hop,

@@ -382,11 +382,17 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 /// Displays as `error`, its cause, the cause's cause and so on, joined by colons: one line that
 /// says all that is known.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
-    fmt::from_fn(move |f| {
-        fmt::Display::fmt(error, f)?;
-        std::iter::successors(error.source(), |cause| (*cause).source())
+    Chain(error)
+}
+
+struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)?;
+        std::iter::successors(self.0.source(), |cause| (*cause).source())
             .try_for_each(|cause| write!(f, ": {cause}"))
-    })
+    }
 }
 
 #[cfg(test)]

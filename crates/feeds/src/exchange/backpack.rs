@@ -78,7 +78,7 @@ impl Exchange for Backpack {
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.rest.get(format_args!("/api/v1/markets"))
+        self.rest.get("/api/v1/markets")
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
@@ -102,7 +102,7 @@ impl Exchange for Backpack {
                 channels.iter().map(name)
             })
             .collect();
-        let mut request = self.ws.ws_request(format_args!(""))?;
+        let mut request = self.ws.ws_request("")?;
         request.first_messages = streams
             .chunks(STREAMS_PER_MESSAGE)
             .map(|params| json!({"method": "SUBSCRIBE", "params": params}))
@@ -113,8 +113,8 @@ impl Exchange for Backpack {
 
     fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
         let symbol = escaped(instrument.exchange_symbol());
-        let path = format_args!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.rest.get(path)
+        let path = format!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
+        self.rest.get(&path)
     }
 
     fn parse_snapshot(

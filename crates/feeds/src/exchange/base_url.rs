@@ -79,18 +79,18 @@ impl BaseUrl {
     }
 
     /// A GET of something below this base; `path` begins with a slash.
-    pub(super) fn get(&self, path: fmt::Arguments<'_>) -> Result<Request<Bytes>, InvalidUrl> {
+    pub(super) fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.join(path)?;
         Ok(request)
     }
 
     /// A WebSocket to this base or, with a `path` that begins with a slash, to something below it.
-    pub(super) fn ws_request(&self, path: fmt::Arguments<'_>) -> Result<WsRequest, InvalidUrl> {
+    pub(super) fn ws_request(&self, path: &str) -> Result<WsRequest, InvalidUrl> {
         WsRequest::new(self.join(path)?).map_err(|_| self.invalid(Reason::Host))
     }
 
-    fn join(&self, path: fmt::Arguments<'_>) -> Result<Uri, InvalidUrl> {
+    fn join(&self, path: &str) -> Result<Uri, InvalidUrl> {
         let uri = format!("{}{path}", self.text).parse();
         // Base and path are made of what a URI may hold, so what is left is its length: `http`
         // takes 65,534 bytes.
@@ -153,7 +153,7 @@ mod tests {
         ] {
             let base = BaseUrl::parse(Purpose::Rest, text).unwrap();
             let uri = base
-                .join(format_args!("/api?symbol={}", escaped("这A&B")))
+                .join(&format!("/api?symbol={}", escaped("这A&B")))
                 .unwrap();
             assert_eq!(
                 uri.to_string(),
@@ -195,7 +195,7 @@ mod tests {
         let base = BaseUrl::known(Purpose::WebSocket, "wss://h");
         let long = "x".repeat(70_000);
         assert_eq!(
-            base.join(format_args!("/{long}")).unwrap_err().to_string(),
+            base.join(&format!("/{long}")).unwrap_err().to_string(),
             "invalid websocket url: too long together with the symbols asked for"
         );
     }

@@ -73,9 +73,8 @@ impl Exchange for Binance {
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        let path =
-            format_args!("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false");
-        self.rest.get(path)
+        self.rest
+            .get("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false")
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
@@ -100,14 +99,14 @@ impl Exchange for Binance {
                 channels.iter().map(name)
             })
             .collect();
-        let path = format_args!("/stream?streams={}", streams.join("/"));
-        self.ws.ws_request(path)
+        let path = format!("/stream?streams={}", streams.join("/"));
+        self.ws.ws_request(&path)
     }
 
     fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
         let symbol = escaped(instrument.exchange_symbol());
-        let path = format_args!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.rest.get(path)
+        let path = format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
+        self.rest.get(&path)
     }
 
     fn parse_snapshot(

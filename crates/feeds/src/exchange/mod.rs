@@ -133,7 +133,10 @@ impl Malformed {
     #[must_use]
     pub fn new(reason: impl Into<String>) -> Self {
         let mut reason = reason.into();
-        reason.truncate(reason.floor_char_boundary(LONGEST_REASON));
+        let mut cuts = (0..=LONGEST_REASON).rev();
+        if let Some(cut) = cuts.find(|at| reason.is_char_boundary(*at)) {
+            reason.truncate(cut);
+        }
         Self { reason }
     }
 

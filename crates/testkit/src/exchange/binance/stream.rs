@@ -56,9 +56,8 @@ impl Stream {
     }
 
     fn request(&mut self, text: &str) -> Result<String, Failure> {
-        let text = text
-            .get(..text.floor_char_boundary(LONGEST_MESSAGE))
-            .unwrap_or(text);
+        let mut cuts = (0..=LONGEST_MESSAGE).rev();
+        let text = cuts.find_map(|at| text.get(..at)).unwrap_or(text);
         //     {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}   {"result":null,"id":1}
         //     {"method":"SUBSCRIBE","params":["btcusdt"],"id":2}         {"error":{...},"id":2}
         //     nonsense                                                   {"error":{...}}

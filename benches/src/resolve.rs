@@ -79,7 +79,7 @@ impl Subject {
     fn pass(&self) -> Result<()> {
         for exchange in &self.asked {
             for transport in Transport::ALL {
-                let resolution = resolve(&self.settings, Some(exchange), transport, None);
+                let resolution = resolve(&self.settings, Some(exchange), transport, None, None);
                 if !matches!(black_box(resolution).route(), Route::Proxy(_)) {
                     return Err("another route than was configured".into());
                 }

@@ -42,11 +42,11 @@ static EXEMPT: ProxyRule = ProxyRule::Direct;
 ///     ("NO_PROXY", "localhost, .internal.example"),
 /// ])?;
 /// let host = Host::parse("api.exchange.example").unwrap();
-/// let rule = ambient.rule_for(&Destination::tls(&host, 443)).unwrap();
+/// let rule = ambient.rule(Some(&Destination::tls(&host, 443))).unwrap();
 /// assert_eq!(rule.to_string(), "http://proxy.example:3128");
 ///
 /// let host = Host::parse("mock.internal.example").unwrap();
-/// assert_eq!(ambient.rule_for(&Destination::tls(&host, 443)), Some(&ProxyRule::Direct));
+/// assert_eq!(ambient.rule(Some(&Destination::tls(&host, 443))), Some(&ProxyRule::Direct));
 /// # Ok::<(), proxy_config::ConfigErrors>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,29 +121,17 @@ impl AmbientProxies {
         self.https.is_none() && self.http.is_none()
     }
 
-    /// The rule for `destination`, if a variable has a proxy for it.
+    /// The rule for `destination`, if a variable has a proxy for it. Where the destination is not
+    /// known, nothing is exempt unless everything is, and any proxy is better than none.
     #[must_use]
-    pub fn rule_for(&self, destination: &Destination<'_>) -> Option<&ProxyRule> {
-        self.choice_for(destination).map(|choice| choice.rule)
-    }
-
-    /// The variable that [`rule_for`](Self::rule_for) comes from.
-    #[must_use]
-    pub fn variable_for(&self, destination: &Destination<'_>) -> Option<&'static str> {
-        self.choice_for(destination).map(|choice| choice.variable)
-    }
-
-    /// The rule for whoever does not know the destination. Nothing is exempt then, unless all is,
-    /// and any proxy is better than none.
-    #[must_use]
-    pub fn rule(&self) -> Option<&ProxyRule> {
-        self.choice().map(|choice| choice.rule)
+    pub fn rule(&self, destination: Option<&Destination<'_>>) -> Option<&ProxyRule> {
+        self.choice(destination).map(|choice| choice.rule)
     }
 
     /// The variable that [`rule`](Self::rule) comes from.
     #[must_use]
-    pub fn variable(&self) -> Option<&'static str> {
-        self.choice().map(|choice| choice.variable)
+    pub fn variable(&self, destination: Option<&Destination<'_>>) -> Option<&'static str> {
+        self.choice(destination).map(|choice| choice.variable)
     }
 
     /// The variable that exempts destinations from the proxies, if it names any.
@@ -155,35 +143,26 @@ impl AmbientProxies {
             .map(NoProxy::variable)
     }
 
-    fn choice_for(&self, destination: &Destination<'_>) -> Option<Choice<'_>> {
-        let proxy = if destination.is_tls() {
-            self.https.as_ref()?
-        } else {
-            self.http.as_ref()?
+    fn choice(&self, destination: Option<&Destination<'_>>) -> Option<Choice<'_>> {
+        let proxy = match destination {
+            Some(destination) if destination.is_tls() => self.https.as_ref()?,
+            Some(_) => self.http.as_ref()?,
+            None => self.https.as_ref().or(self.http.as_ref())?,
         };
-        Some(self.choose(proxy, |exempt| exempt.exempts(destination)))
-    }
-
-    fn choice(&self) -> Option<Choice<'_>> {
-        let proxy = self.https.as_ref().or(self.http.as_ref())?;
-        Some(self.choose(proxy, NoProxy::exempts_everything))
-    }
-
-    fn choose<'a>(
-        &'a self,
-        proxy: &'a AmbientProxy,
-        is_exempt: impl FnOnce(&NoProxy) -> bool,
-    ) -> Choice<'a> {
-        match &self.exempt {
-            Some(exempt) if is_exempt(exempt) => Choice {
+        let is_exempt = |exempt: &&NoProxy| match destination {
+            Some(destination) => exempt.exempts(destination),
+            None => exempt.exempts_everything(),
+        };
+        Some(match self.exempt.as_ref().filter(is_exempt) {
+            Some(exempt) => Choice {
                 variable: exempt.variable(),
                 rule: &EXEMPT,
             },
-            _ => Choice {
+            None => Choice {
                 variable: proxy.variable,
                 rule: &proxy.rule,
             },
-        }
+        })
     }
 }
 

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Route::Proxy(proxy) => proxy.to_string(),
                 Route::Pool(pool) => pool.to_string(),
             };
-            let origins = loaded.explain(&exchange, transport);
+            let origins = loaded.explain(&exchange, transport, None);
             let origin = origins.and_then(|origins| origins.rule());
             println!(
                 "{name:9} {transport:9} {route:42} {:8} {}",

@@ -1,7 +1,7 @@
 //! Whose connections they are and where they go: what a route is looked up by.
 
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{Resolution, resolve, resolve_for};
+use proxy_resolve::{Resolution, resolve};
 use transport::Endpoint;
 
 use crate::exits::allows;
@@ -21,18 +21,20 @@ impl RouteQuery {
     /// What `settings` say.
     pub(crate) fn resolve(&self, settings: &ProxySettings) -> Resolution {
         let (exchange, legacy) = (self.exchange.as_ref(), self.legacy.as_ref());
-        match &self.destination {
-            None => resolve(settings, exchange, self.transport, legacy),
-            Some((endpoint, is_tls)) => {
-                let (host, port) = (endpoint.host(), endpoint.port());
-                let destination = if *is_tls {
-                    Destination::tls(host, port)
-                } else {
-                    Destination::plain(host, port)
-                };
-                resolve_for(settings, exchange, self.transport, legacy, &destination)
+        let destination = self.destination.as_ref().map(|(endpoint, is_tls)| {
+            let (host, port) = (endpoint.host(), endpoint.port());
+            match is_tls {
+                true => Destination::tls(host, port),
+                false => Destination::plain(host, port),
             }
-        }
+        });
+        resolve(
+            settings,
+            exchange,
+            self.transport,
+            legacy,
+            destination.as_ref(),
+        )
     }
 
     /// Whether a connection may pass `proxy`, or no proxy at all, under `settings`.

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::stream;
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::{Resolution, RouteSource, resolve_for};
+use proxy_resolve::{Resolution, RouteSource, resolve};
 use transport::{DialError, DialErrorKind, Dialer, Reload, Reloads, Target};
 
 use crate::dialer::ScopeDialer;
@@ -52,12 +52,12 @@ impl Scope {
     /// where the settings leave it to the environment's proxies.
     #[must_use]
     pub fn resolve_for(&self, transport: Transport, destination: &Destination<'_>) -> Resolution {
-        resolve_for(
+        resolve(
             &self.injector.settings(),
             self.exchange.as_ref(),
             transport,
             self.legacy.as_ref(),
-            destination,
+            Some(destination),
         )
     }
 

@@ -16,7 +16,7 @@
 //! 6. Nothing: direct, or refused if the settings are strict.
 //!
 //! A connection that belongs to no exchange is not the system's concern: steps 2 to 4 are left out
-//! for it. Only step 4 depends on the destination; [`resolve_for`] is [`resolve`] for one.
+//! for it. Only step 4 depends on the destination.
 //!
 //! ```
 //! use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Transport};
@@ -27,7 +27,7 @@
 //!     .with_default(ConnectionProxies::both(proxy.clone()));
 //!
 //! let binance = ExchangeId::new("binance")?;
-//! let resolution = resolve(&settings, Some(&binance), Transport::WebSocket, None);
+//! let resolution = resolve(&settings, Some(&binance), Transport::WebSocket, None, None);
 //! assert_eq!(resolution.route(), &Route::Proxy(proxy));
 //! assert_eq!(resolution.source(), RouteSource::Default);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -37,7 +37,7 @@ mod resolution;
 mod resolve;
 
 pub use resolution::{Resolution, Route, RouteSource};
-pub use resolve::{resolve, resolve_for};
+pub use resolve::resolve;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

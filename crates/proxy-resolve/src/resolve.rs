@@ -1,8 +1,6 @@
 //! How it is decided.
 
-use proxy_config::{
-    AmbientProxies, Destination, ExchangeId, ProxyConfig, ProxyRule, ProxySettings, Transport,
-};
+use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
 
 use crate::resolution::{Resolution, Route, RouteSource};
 
@@ -12,49 +10,23 @@ use crate::resolution::{Resolution, Route, RouteSource};
 /// caller would use if there were no settings. The [crate documentation](crate) has the order in
 /// which they are considered.
 ///
-/// The route is the same for all destinations, unless it is one of the environment's proxies: then
-/// no destination is exempt from it, as [`AmbientProxies::rule`] says. Who knows the destination
-/// asks [`resolve_for`] instead.
+/// The route is the same for all destinations, unless it is one of the environment's proxies: these
+/// may differ by `destination`, and some destinations may be exempt from them. Where it is not
+/// known, nothing is exempt, as [`AmbientProxies::rule`](proxy_config::AmbientProxies::rule) says.
 #[must_use]
 pub fn resolve(
     settings: &ProxySettings,
     exchange: Option<&ExchangeId>,
     transport: Transport,
     legacy: Option<&ProxyConfig>,
-) -> Resolution {
-    decide(settings, exchange, transport, legacy, AmbientProxies::rule)
-}
-
-/// Decides which route a connection to `destination` takes.
-///
-/// The same as [`resolve`], except that the environment may have different proxies for different
-/// destinations, and exempt some from them.
-#[must_use]
-pub fn resolve_for(
-    settings: &ProxySettings,
-    exchange: Option<&ExchangeId>,
-    transport: Transport,
-    legacy: Option<&ProxyConfig>,
-    destination: &Destination<'_>,
-) -> Resolution {
-    decide(settings, exchange, transport, legacy, |ambient| {
-        ambient.rule_for(destination)
-    })
-}
-
-fn decide<'a>(
-    settings: &'a ProxySettings,
-    exchange: Option<&ExchangeId>,
-    transport: Transport,
-    legacy: Option<&ProxyConfig>,
-    ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
+    destination: Option<&Destination<'_>>,
 ) -> Resolution {
     if settings.lacks_enabled() {
         return Resolution::new(Route::Refused, RouteSource::None);
     }
     let configured = exchange
         .filter(|_| settings.is_enabled())
-        .and_then(|exchange| configured(settings, exchange, transport, ambient));
+        .and_then(|exchange| configured(settings, exchange, transport, destination));
     if let Some(resolution) = configured {
         return resolution;
     }
@@ -68,11 +40,11 @@ fn decide<'a>(
 }
 
 /// The rule for an exchange: its own, the default, or what the environment has in its place.
-fn configured<'a>(
-    settings: &'a ProxySettings,
+fn configured(
+    settings: &ProxySettings,
     exchange: &ExchangeId,
     transport: Transport,
-    ambient: impl FnOnce(&'a AmbientProxies) -> Option<&'a ProxyRule>,
+    destination: Option<&Destination<'_>>,
 ) -> Option<Resolution> {
     let own = settings
         .exchange(exchange)
@@ -80,7 +52,7 @@ fn configured<'a>(
         .map(|rule| (rule, RouteSource::Exchange));
     let default = || {
         let rule = settings.default_proxies().for_transport(transport);
-        let rule = rule.or_else(|| settings.ambient().and_then(ambient))?;
+        let rule = rule.or_else(|| settings.ambient()?.rule(destination))?;
         Some((rule, RouteSource::Default))
     };
     let (rule, source) = own.or_else(default)?;

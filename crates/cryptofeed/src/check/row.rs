@@ -1,7 +1,9 @@
 //! Which way the connections of one exchange and transport take.
 
-use proxy_config::{AmbientProxies, DnsSide, ExchangeId, Loaded, RuleOrigins, Transport};
-use proxy_resolve::{Resolution, Route, RouteSource, resolve, resolve_for};
+use proxy_config::{
+    AmbientProxies, Destination, DnsSide, ExchangeId, Loaded, RuleOrigins, Transport,
+};
+use proxy_resolve::{Route, RouteSource, resolve};
 use serde::Serialize;
 
 use super::proxies::Proxies;
@@ -37,13 +39,9 @@ impl<'a> Row<'a> {
         address: &Address,
     ) -> Self {
         let destination = address.destination();
-        let settings = loaded.settings();
-        let resolution = resolve_for(settings, Some(exchange), transport, None, &destination);
-        let origins = loaded.explain_for(exchange, transport, &destination);
         Self {
-            exchange: Some(exchange.clone()),
             destination: Some(address.to_string()),
-            ..Self::new(transport, &resolution, origins)
+            ..Self::new(loaded, exchange, transport, Some(&destination))
         }
     }
 
@@ -53,15 +51,12 @@ impl<'a> Row<'a> {
         exchange: &ExchangeId,
         transport: Transport,
     ) -> Self {
-        let settings = loaded.settings();
-        let resolution = resolve(settings, Some(exchange), transport, None);
-        let origins = loaded.explain(exchange, transport);
-        let row = Self::new(transport, &resolution, origins);
-        let ambient = settings
+        let row = Self::new(loaded, exchange, transport, None);
+        let ambient = loaded
+            .settings()
             .ambient()
-            .filter(|ambient| row.proxy.is_some() && row.origin() == ambient.variable());
+            .filter(|ambient| row.proxy.is_some() && row.origin() == ambient.variable(None));
         Self {
-            exchange: Some(exchange.clone()),
             unless_exempted_by: ambient.and_then(AmbientProxies::exempting_variable),
             ..row
         }
@@ -80,10 +75,14 @@ impl<'a> Row<'a> {
     }
 
     fn new(
+        loaded: &'a Loaded,
+        exchange: &ExchangeId,
         transport: Transport,
-        resolution: &Resolution,
-        origins: Option<RuleOrigins<'a>>,
+        destination: Option<&Destination<'_>>,
     ) -> Self {
+        let settings = loaded.settings();
+        let resolution = resolve(settings, Some(exchange), transport, None, destination);
+        let origins = loaded.explain(exchange, transport, destination);
         let through = |route, proxies: Proxies| {
             let dns = proxies.dns();
             (route, Some(proxies), Some(dns))
@@ -99,7 +98,7 @@ impl<'a> Row<'a> {
             RouteSource::Disabled | RouteSource::Legacy | RouteSource::None => None,
         };
         Self {
-            exchange: None,
+            exchange: Some(exchange.clone()),
             transport: transport.as_str(),
             destination: None,
             route,

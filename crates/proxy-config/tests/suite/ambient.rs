@@ -24,7 +24,7 @@ fn rule(variables: &[(&str, &str)], url: &str) -> String {
         "https" | "wss" => Destination::tls(&host, port),
         _ => Destination::plain(&host, port),
     };
-    let rule = ambient.rule_for(&destination);
+    let rule = ambient.rule(Some(&destination));
     rule.map_or("-".to_owned(), ToString::to_string)
 }
 
@@ -32,8 +32,8 @@ fn rule(variables: &[(&str, &str)], url: &str) -> String {
 fn variables_count_only_where_they_are_asked_for() {
     let variables = [("HTTPS_PROXY", "http://h:1")];
     let ambient = load("yes", &variables).unwrap().ambient().cloned().unwrap();
-    assert_eq!(ambient.rule(), Some(&proxy("http://h:1").into()));
-    assert_eq!(ambient.variable(), Some("HTTPS_PROXY"));
+    assert_eq!(ambient.rule(None), Some(&proxy("http://h:1").into()));
+    assert_eq!(ambient.variable(None), Some("HTTPS_PROXY"));
     let asked_by_variable = enabled()
         .with_env([("CRYPTOFEED_PROXY_FROM_ENV", "true")])
         .with_env(variables)
@@ -170,16 +170,16 @@ fn without_a_destination_nothing_is_exempt_unless_all_is() {
         AmbientProxies::from_variables(variables.iter().copied()).unwrap()
     };
     let some = ambient(&[("HTTP_PROXY", "http://h:1"), ("NO_PROXY", "example.com")]);
-    assert_eq!(some.rule(), Some(&proxy("http://h:1").into()));
-    assert_eq!(some.variable(), Some("HTTP_PROXY"));
+    assert_eq!(some.rule(None), Some(&proxy("http://h:1").into()));
+    assert_eq!(some.variable(None), Some("HTTP_PROXY"));
     let all = ambient(&[("HTTP_PROXY", "http://h:1"), ("no_proxy", "x, *")]);
     assert_eq!(
-        (all.rule(), all.variable()),
+        (all.rule(None), all.variable(None)),
         (Some(&ProxyRule::Direct), Some("no_proxy"))
     );
     let none = ambient(&[("NO_PROXY", "*")]);
     assert!(none.is_empty());
-    assert_eq!((none.rule(), none.variable()), (None, None));
+    assert_eq!((none.rule(None), none.variable(None)), (None, None));
 }
 
 #[test]
@@ -238,7 +238,10 @@ fn code_asks_too_and_is_weaker_than_the_environment() {
 
     let with_env = sources.clone().with_env([("ALL_PROXY", "http://env:1")]);
     let settings = with_env.load().unwrap().into_settings();
-    let rule = settings.ambient().and_then(AmbientProxies::rule).cloned();
+    let rule = settings
+        .ambient()
+        .and_then(|ambient| ambient.rule(None))
+        .cloned();
     assert_eq!(rule, Some(proxy("http://env:1").into()));
 
     let declined = sources.with_text("test.yaml", "proxy: {from_env: no, default: direct}");
@@ -271,7 +274,7 @@ fn rules_of_the_settings_are_kept_beside_the_environment() {
         .load()
         .unwrap();
     assert_eq!(defaults(loaded.settings()), ["http://file:1", "-"]);
-    let origin = |transport| loaded.explain(&id("any"), transport).unwrap().rule();
+    let origin = |transport| loaded.explain(&id("any"), transport, None).unwrap().rule();
     assert_eq!(origin(Transport::Http), Some("test.yaml:1:56"));
     assert_eq!(origin(Transport::WebSocket), Some("https_proxy"));
     let same = yaml("proxy: {enabled: true, default: {http: 'http://file:1'}}").unwrap();

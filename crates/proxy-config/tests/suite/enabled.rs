@@ -145,6 +145,6 @@ fn disabled_rules_are_kept_and_explained() {
         .load()
         .unwrap();
     assert!(!loaded.settings().is_enabled());
-    let origins = loaded.explain(&id("okx"), Transport::Http).unwrap();
+    let origins = loaded.explain(&id("okx"), Transport::Http, None).unwrap();
     assert_eq!(origins.rule(), Some("test.yaml:1:34"));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{Folder, enabled, id, named, proxy};
 
 fn explain(loaded: &Loaded, exchange: &str, transport: Transport) -> Value {
-    let origins = loaded.explain(&id(exchange), transport);
+    let origins = loaded.explain(&id(exchange), transport, None);
     serde_json::to_value(origins).unwrap()
 }
 
@@ -92,7 +92,7 @@ fn what_an_operator_asks_for_first_has_names() {
         .load()
         .unwrap();
     let named = |exchange: &str, transport| {
-        let origins = loaded.explain(&id(exchange), transport).unwrap();
+        let origins = loaded.explain(&id(exchange), transport, None).unwrap();
         [origins.rule(), origins.timeout(), origins.password()]
     };
     let (http, websocket) = (Transport::Http, Transport::WebSocket);
@@ -132,7 +132,7 @@ fn the_environment_for_all_programs_is_a_source_too() {
         sources.load().unwrap()
     };
     let loaded = load("");
-    let origins = loaded.explain(&id("okx"), Transport::Http).unwrap();
+    let origins = loaded.explain(&id("okx"), Transport::Http, None).unwrap();
     assert_eq!(origins.rule(), Some("HTTPS_PROXY"));
     assert_eq!(origins.password(), Some("HTTPS_PROXY"));
     assert!(!format!("{origins:?}").contains("s3cret"));
@@ -158,7 +158,7 @@ fn a_destination_tells_which_of_the_environments_variables_it_is() {
             true => Destination::tls(&host, 443),
             false => Destination::plain(&host, 80),
         };
-        let origins = loaded.explain_for(&id(exchange), Transport::Http, &destination);
+        let origins = loaded.explain(&id(exchange), Transport::Http, Some(&destination));
         origins.unwrap().rule().unwrap().to_owned()
     };
     let loaded = load("proxy: {from_env: true, exchanges: {okx: direct}}");

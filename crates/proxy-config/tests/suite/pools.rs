@@ -505,7 +505,7 @@ fn every_value_of_a_pool_has_the_source_that_set_it() {
         .with_env(named(&[("_DEFAULT__HTTP__POOL__PROXIES__0__WEIGHT", "3")]))
         .load()
         .unwrap();
-    let origins = loaded.explain(&id("any"), Transport::Http).unwrap();
+    let origins = loaded.explain(&id("any"), Transport::Http, None).unwrap();
     assert_eq!(
         serde_json::to_value(&origins).unwrap(),
         json!({

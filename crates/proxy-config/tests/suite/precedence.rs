@@ -57,7 +57,7 @@ fn the_file_beats_code_whatever_the_order_of_the_calls() {
     let settings = loaded.settings();
     assert!(settings.is_enabled() && settings.is_strict());
     assert_eq!(defaults(settings), ["http://yaml:2", "-"]);
-    let origins = loaded.explain(&id("any"), Transport::Http).unwrap();
+    let origins = loaded.explain(&id("any"), Transport::Http, None).unwrap();
     assert_eq!(origins.rule(), Some("test.yaml:1:46"));
 }
 

@@ -34,7 +34,9 @@ url = 'http://far:3'
     assert_eq!(of_exchange(settings, "backpack"), ["direct"; 2]);
     let binance = "http://exit:1 via http://far:3 via http://near:2";
     assert_eq!(of_exchange(settings, "binance"), [binance, "-"]);
-    let origins = loaded.explain(&id("any"), Transport::WebSocket).unwrap();
+    let origins = loaded
+        .explain(&id("any"), Transport::WebSocket, None)
+        .unwrap();
     assert_eq!(origins.rule(), Some("test.toml:5:17"));
 }
 

@@ -4,7 +4,7 @@ use proxy_config::{
     AmbientProxies, ConnectionProxies, Destination, ExchangeId, Host, ProxyConfig, ProxyRule,
     ProxySettings, Transport,
 };
-use proxy_resolve::{Resolution, Route, resolve, resolve_for};
+use proxy_resolve::{Resolution, Route, resolve};
 
 const VARIABLES: [(&str, &str); 3] = [
     ("HTTPS_PROXY", "http://secure:1"),
@@ -39,15 +39,15 @@ fn routes(settings: &ProxySettings, host: &str, legacy: Option<&ProxyConfig>) ->
     let exchange = ExchangeId::new("okx").unwrap();
     let host = Host::parse(host).unwrap();
     let to = |destination: Destination<'_>| {
-        shown(&resolve_for(
+        shown(&resolve(
             settings,
             Some(&exchange),
             Transport::Http,
             legacy,
-            &destination,
+            Some(&destination),
         ))
     };
-    let unknown = resolve(settings, Some(&exchange), Transport::Http, legacy);
+    let unknown = resolve(settings, Some(&exchange), Transport::Http, legacy, None);
     [
         to(Destination::tls(&host, 443)),
         to(Destination::plain(&host, 80)),
@@ -123,7 +123,7 @@ fn a_disabled_system_and_a_connection_of_no_exchange_do_without() {
     let settings = settings(&VARIABLES);
     let host = Host::parse("okx.example").unwrap();
     let destination = Destination::tls(&host, 443);
-    let nobodys = resolve_for(&settings, None, Transport::Http, None, &destination);
+    let nobodys = resolve(&settings, None, Transport::Http, None, Some(&destination));
     assert_eq!(shown(&nobodys), "direct (none)");
     let disabled = ProxySettings::disabled().with_ambient(ambient(&VARIABLES));
     assert_eq!(

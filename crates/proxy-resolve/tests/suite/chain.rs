@@ -51,6 +51,7 @@ impl Case {
             exchange.as_ref(),
             self.transport,
             self.legacy.as_ref(),
+            None,
         )
     }
 

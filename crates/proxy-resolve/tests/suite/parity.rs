@@ -20,7 +20,7 @@ fn variables(variables: &[(&str, &str)]) -> ProxySettings {
 fn routes(settings: &ProxySettings, exchange: &str) -> [String; 2] {
     let exchange = ExchangeId::new(exchange).unwrap();
     Transport::ALL.map(|transport| {
-        match resolve(settings, Some(&exchange), transport, None).route() {
+        match resolve(settings, Some(&exchange), transport, None, None).route() {
             Route::Direct => "direct".to_owned(),
             Route::Refused => "refused".to_owned(),
             Route::Proxy(proxy) => format!("{} {}", proxy.url(), proxy.timeout_seconds()),

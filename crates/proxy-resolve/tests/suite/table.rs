@@ -39,7 +39,13 @@ fn both(settings: &ProxySettings, exchange: Option<&str>, legacy: Option<&str>) 
     let exchange = exchange.map(id);
     let legacy = legacy.map(proxy);
     Transport::ALL.map(|transport| {
-        let resolution = resolve(settings, exchange.as_ref(), transport, legacy.as_ref());
+        let resolution = resolve(
+            settings,
+            exchange.as_ref(),
+            transport,
+            legacy.as_ref(),
+            None,
+        );
         let source = resolution.source();
         match resolution.route() {
             Route::Direct => format!("direct ({source})"),
@@ -164,7 +170,7 @@ fn url_and_timeout_travel_together() {
         .with_default(ConnectionProxies::both(default.clone()))
         .with_exchange(id("kraken"), websocket("socks5://kraken:2"));
     let kraken = id("kraken");
-    let resolve = |transport| resolve(&settings, Some(&kraken), transport, None);
+    let resolve = |transport| resolve(&settings, Some(&kraken), transport, None, None);
     assert_eq!(resolve(Transport::Http).route(), &Route::Proxy(default));
     let resolution = resolve(Transport::WebSocket);
     let Route::Proxy(own) = resolution.route() else {

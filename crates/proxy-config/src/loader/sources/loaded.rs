@@ -37,7 +37,8 @@ impl Loaded {
     }
 
     /// What set the values of the rule that applies to `exchange`: its own, or else the default, or
-    /// else the environment's.
+    /// else the environment's, which may have different proxies for different destinations, and
+    /// exempt some from them.
     ///
     /// ```
     /// use proxy_config::{ExchangeId, Sources, Transport};
@@ -47,37 +48,24 @@ impl Loaded {
     ///     .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS", "5")])
     ///     .load()?;
     /// let binance = ExchangeId::new("binance").unwrap();
-    /// let origins = loaded.explain(&binance, Transport::Http).unwrap();
+    /// let origins = loaded.explain(&binance, Transport::Http, None).unwrap();
     /// assert_eq!(origins.rule(), Some("cryptofeed.yaml:1:8"));
     /// assert_eq!(origins.password(), Some("cryptofeed.yaml:1:8"));
     /// assert_eq!(origins.timeout(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS"));
     /// # Ok::<(), proxy_config::ConfigErrors>(())
     /// ```
     #[must_use]
-    pub fn explain(&self, exchange: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
-        self.configured(exchange, transport).or_else(|| {
-            let ambient = self.settings.ambient()?;
-            Some(RuleOrigins::of_variable(
-                ambient.variable()?,
-                ambient.rule()?,
-            ))
-        })
-    }
-
-    /// As [`explain`](Self::explain), for connections to `destination`: the environment may have
-    /// different proxies for different destinations, and exempt some from them.
-    #[must_use]
-    pub fn explain_for(
+    pub fn explain(
         &self,
         exchange: &ExchangeId,
         transport: Transport,
-        destination: &Destination<'_>,
+        destination: Option<&Destination<'_>>,
     ) -> Option<RuleOrigins<'_>> {
         self.configured(exchange, transport).or_else(|| {
             let ambient = self.settings.ambient()?;
             Some(RuleOrigins::of_variable(
-                ambient.variable_for(destination)?,
-                ambient.rule_for(destination)?,
+                ambient.variable(destination)?,
+                ambient.rule(destination)?,
             ))
         })
     }

@@ -62,7 +62,7 @@ const PREFIX: &str = "CRYPTOFEED_";
 /// assert_eq!(default.http().unwrap().to_string(), "http://***@other:8080");
 /// assert_eq!(default.websocket().unwrap().to_string(), "socks5h://proxy:1080");
 /// let binance = ExchangeId::new("binance").unwrap();
-/// let origins = loaded.explain(&binance, Transport::Http).unwrap();
+/// let origins = loaded.explain(&binance, Transport::Http, None).unwrap();
 /// assert_eq!(origins.rule(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL"));
 /// # Ok::<(), proxy_config::ConfigErrors>(())
 /// ```

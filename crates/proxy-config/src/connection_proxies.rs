@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::keys::{CONNECTION_PROXIES, Said, said};
 use crate::pool::PoolConfig;
 use crate::proxy_config::ProxyConfig;
 use crate::transport::Transport;
@@ -22,6 +23,17 @@ pub enum ProxyRule {
     Proxy(ProxyConfig),
     /// Through one of these proxies.
     Pool(PoolConfig),
+}
+
+impl ProxyRule {
+    /// What a configuration has for the rule.
+    pub(crate) fn said(&self) -> Said<'_> {
+        match self {
+            Self::Direct => Said::Word(DIRECT),
+            Self::Proxy(proxy) => proxy.said(),
+            Self::Pool(pool) => pool.said(),
+        }
+    }
 }
 
 impl From<ProxyConfig> for ProxyRule {
@@ -49,20 +61,14 @@ impl fmt::Display for ProxyRule {
 
 impl Serialize for ProxyRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Direct => serializer.serialize_str(DIRECT),
-            Self::Proxy(proxy) => proxy.serialize(serializer),
-            Self::Pool(pool) => pool.serialize(serializer),
-        }
+        self.said().serialize(serializer)
     }
 }
 
 /// One rule per transport. A transport without a rule inherits that of the default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionProxies {
-    #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<ProxyRule>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     websocket: Option<ProxyRule>,
 }
 
@@ -116,5 +122,16 @@ impl ConnectionProxies {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.http.is_none() && self.websocket.is_none()
+    }
+
+    /// What a configuration has for both transports; nothing where there is no rule.
+    pub(crate) fn said(&self) -> Option<Said<'_>> {
+        Said::table(said(&CONNECTION_PROXIES, self))
+    }
+}
+
+impl Serialize for ConnectionProxies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Said::Table(said(&CONNECTION_PROXIES, self).collect()).serialize(serializer)
     }
 }

@@ -4,8 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use serde::ser::SerializeMap;
-
+use crate::keys::{DIAL, ROUTE, Said, said};
 use crate::proxy_server::ProxyServer;
 
 /// The seconds a dial through a proxy may take.
@@ -38,11 +37,9 @@ impl DialOptions {
     }
 
     /// The fields, for a map that has others.
-    pub(crate) fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        if !self.via.is_empty() {
-            map.serialize_entry("via", &self.via)?;
-        }
-        map.serialize_entry("timeout_seconds", &self.timeout_seconds)
+    /// What a configuration has beside the proxy.
+    pub(crate) fn said_fields(&self) -> impl Iterator<Item = (&str, Said<'_>)> {
+        said(&ROUTE, self).chain(said(&DIAL, self))
     }
 }
 

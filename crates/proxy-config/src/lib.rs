@@ -30,6 +30,7 @@ mod error;
 mod exchange_id;
 mod files;
 mod handshake_mode;
+mod keys;
 #[cfg(feature = "loader")]
 mod loader;
 mod no_proxy;

@@ -5,9 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::dial_options::{DialOptions, InvalidTimeout};
+use crate::keys::names::CHOICE;
+use crate::keys::{MEMBER, POOL, Said, said};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 
@@ -85,6 +87,16 @@ impl PoolConfig {
     }
 
     /// The fields of this one alone.
+    /// What a configuration has for the pool.
+    pub(crate) fn said(&self) -> Said<'_> {
+        let pool = [(CHOICE, Said::Table(said(&POOL, self).collect()))];
+        Said::Table(
+            pool.into_iter()
+                .chain(self.0.options.said_fields())
+                .collect(),
+        )
+    }
+
     fn fields(&mut self) -> &mut Fields {
         Arc::make_mut(&mut self.0)
     }
@@ -145,22 +157,7 @@ impl fmt::Display for PoolConfig {
 
 impl Serialize for PoolConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("pool", &Choice(&self.0))?;
-        self.0.options.serialize_fields(&mut map)?;
-        map.end()
-    }
-}
-
-/// What stands under the key `pool`.
-struct Choice<'a>(&'a Fields);
-
-impl Serialize for Choice<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Pool", 2)?;
-        fields.serialize_field("strategy", &self.0.strategy)?;
-        fields.serialize_field("proxies", &self.0.members)?;
-        fields.end()
+        self.said().serialize(serializer)
     }
 }
 
@@ -220,15 +217,21 @@ impl PoolMember {
     pub fn is_enabled(&self) -> bool {
         self.is_enabled
     }
+
+    /// What a configuration has for the proxy.
+    pub(crate) fn said(&self) -> Said<'_> {
+        Said::Table(
+            self.server
+                .said_fields()
+                .chain(said(&MEMBER, self))
+                .collect(),
+        )
+    }
 }
 
 impl Serialize for PoolMember {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.server.serialize_fields(&mut map)?;
-        map.serialize_entry("weight", &self.weight)?;
-        map.serialize_entry("enabled", &self.is_enabled)?;
-        map.end()
+        self.said().serialize(serializer)
     }
 }
 

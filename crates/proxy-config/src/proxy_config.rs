@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::dial_options::{DialOptions, InvalidTimeout};
+use crate::keys::Said;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
@@ -67,6 +68,12 @@ impl ProxyConfig {
     }
 
     /// The fields of this one alone.
+    /// What a configuration has for the proxy.
+    pub(crate) fn said(&self) -> Said<'_> {
+        let (server, options) = (&self.0.server, &self.0.options);
+        Said::Table(server.said_fields().chain(options.said_fields()).collect())
+    }
+
     fn fields(&mut self) -> &mut Fields {
         Arc::make_mut(&mut self.0)
     }
@@ -121,9 +128,6 @@ impl fmt::Display for ProxyConfig {
 
 impl Serialize for ProxyConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.0.server.serialize_fields(&mut map)?;
-        self.0.options.serialize_fields(&mut map)?;
-        map.end()
+        self.said().serialize(serializer)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::{Serialize, Serializer};
 
 use crate::ca_file::{CaFile, UnreadableFile};
 use crate::handshake_mode::HandshakeMode;
+use crate::keys::{SERVER, Said, URL_KEY, said};
 use crate::proxy_url::ProxyUrl;
 
 /// One proxy: where it is, how to log in, whom to trust that it is the right one, and how to speak
@@ -21,7 +22,7 @@ use crate::proxy_url::ProxyUrl;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyServer {
-    url: ProxyUrl,
+    pub(crate) url: ProxyUrl,
     ca_file: Option<CaFile>,
     handshake: HandshakeMode,
     quick_ack: bool,
@@ -101,25 +102,18 @@ impl ProxyServer {
         self.quick_ack
     }
 
-    /// The fields, for a map that may have others.
-    pub(crate) fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
-        map.serialize_entry("url", &self.url)?;
-        if let Some(path) = self.ca_file() {
-            map.serialize_entry("tls", &Tls { ca_file: path })?;
-        }
-        if self.handshake != HandshakeMode::default() {
-            map.serialize_entry("handshake", &self.handshake)?;
-        }
-        if self.quick_ack {
-            map.serialize_entry("quick_ack", &self.quick_ack)?;
-        }
-        Ok(())
+    pub(crate) fn authorities(&self) -> Option<&CaFile> {
+        self.ca_file.as_ref()
     }
-}
 
-#[derive(serde::Serialize)]
-struct Tls<'a> {
-    ca_file: &'a Path,
+    /// What a configuration has for the proxy.
+    pub(crate) fn said(&self) -> Said<'_> {
+        Said::Table(self.said_fields().collect())
+    }
+
+    pub(crate) fn said_fields(&self) -> impl Iterator<Item = (&str, Said<'_>)> {
+        said(&URL_KEY, self).chain(said(&SERVER, self))
+    }
 }
 
 impl From<ProxyUrl> for ProxyServer {
@@ -137,8 +131,6 @@ impl std::fmt::Display for ProxyServer {
 
 impl Serialize for ProxyServer {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.serialize_fields(&mut map)?;
-        map.end()
+        self.said().serialize(serializer)
     }
 }

@@ -1,12 +1,13 @@
 //! The settings of the whole proxy system.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::{Serialize, Serializer};
 
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
+use crate::keys::{SETTINGS, Said, said};
 
 /// The settings of the whole proxy system.
 ///
@@ -57,6 +58,11 @@ impl ProxySettings {
             enabled: Some(false),
             ..Self::default()
         }
+    }
+
+    pub(crate) fn with_enabled(mut self, is_enabled: bool) -> Self {
+        self.enabled = Some(is_enabled);
+        self
     }
 
     /// The same settings, strict or not.
@@ -176,23 +182,6 @@ impl ProxySettings {
 /// What nobody said is left out.
 impl Serialize for ProxySettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_map(None)?;
-        if let Some(enabled) = self.enabled {
-            fields.serialize_entry("enabled", &enabled)?;
-        }
-        if let Some(strict) = self.strict {
-            fields.serialize_entry("strict", &strict)?;
-        }
-        if !self.default.is_empty() {
-            fields.serialize_entry("default", &self.default)?;
-        }
-        if !self.exchanges.is_empty() {
-            let exchanges: BTreeMap<_, _> = self.exchanges.iter().collect();
-            fields.serialize_entry("exchanges", &exchanges)?;
-        }
-        if self.says_enabled() || self.ambient.is_some() {
-            fields.serialize_entry("from_env", &self.ambient.is_some())?;
-        }
-        fields.end()
+        Said::Table(said(&SETTINGS, self).collect()).serialize(serializer)
     }
 }

@@ -11,6 +11,7 @@
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.
 //! - A [`Canary`] finds a login wherever and however it is printed.
+//! - [`documented`] keeps a table in the documentation as the code has it.
 //! - [`RecordingDialer`] and [`PanickingDialer`] watch what a layer dials.
 //!
 //! ```
@@ -47,6 +48,7 @@
 mod ca;
 mod canary;
 mod dialers;
+mod documented;
 mod error;
 mod exchange;
 mod ledger;
@@ -56,6 +58,7 @@ mod server;
 pub use ca::{Identity, TestCa};
 pub use canary::Canary;
 pub use dialers::{PanickingDialer, RecordingDialer};
+pub use documented::documented;
 pub use error::SetupError;
 pub use exchange::{
     ExchangeConnection, ExchangeRequest, ExchangeTransport, Fault, MockExchange,

@@ -14,7 +14,7 @@ use std::mem;
 use config::ValueKind;
 
 use crate::error::Problems;
-use crate::loader::keys::Content;
+use crate::keys::Content;
 use crate::loader::node::{Node, UNKNOWN, join, sorted};
 use crate::loader::suggestion::unknown_key;
 

@@ -8,11 +8,12 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
+use crate::keys::Content;
 use crate::loader::blank::refuse_blanks;
-use crate::loader::keys::Content;
+use crate::loader::fill::Reach;
 use crate::loader::node::{Node, Reading};
 use crate::loader::read_pool::member;
-use crate::loader::read_server::{Reach, server};
+use crate::loader::read_server::server;
 use crate::loader::{read, shape::shape};
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;

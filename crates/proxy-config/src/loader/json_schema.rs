@@ -3,9 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::connection_proxies::DIRECT;
-use crate::handshake_mode::HandshakeMode;
-use crate::loader::keys::{Content, Key};
-use crate::pool::PoolStrategy;
+use crate::keys::{Content, Key, Words};
 use crate::scheme::Scheme;
 
 /// The JSON Schema, draft 2020-12, of a whole configuration file: what may stand in its `proxy`
@@ -77,16 +75,10 @@ fn of(content: &Content) -> Value {
         Content::Server => json!({"$ref": "#/$defs/server"}),
         Content::Member => json!({"$ref": "#/$defs/member"}),
         Content::Pool | Content::Tls => table(content),
-        Content::Strategy => word(
-            PoolStrategy::default(),
-            PoolStrategy::ALL,
-            PoolStrategy::as_str,
-        ),
-        Content::Handshake => word(
-            HandshakeMode::default(),
-            HandshakeMode::ALL,
-            HandshakeMode::as_str,
-        ),
+        Content::Word(words) => {
+            let Words { all, default } = words();
+            json!({"enum": all, "default": default})
+        }
     }
 }
 
@@ -114,15 +106,6 @@ fn described(key: &Key, about: String) -> Value {
         schema.insert("description".to_owned(), about.into());
     }
     schema
-}
-
-/// One of the words for `all`.
-fn word<T, const N: usize>(default: T, all: [T; N], as_str: fn(T) -> &'static str) -> Value {
-    let words = all.into_iter().map(|one| Value::from(as_str(one)));
-    json!({
-        "enum": words.collect::<Value>(),
-        "default": as_str(default),
-    })
 }
 
 fn url() -> Value {

@@ -2,10 +2,9 @@
 
 mod blank;
 mod deserialize;
-mod exclusive;
 mod file_name;
+mod fill;
 mod json_schema;
-mod keys;
 mod node;
 mod read;
 mod read_pool;

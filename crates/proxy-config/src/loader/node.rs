@@ -10,9 +10,9 @@ use config::{Map, Value, ValueKind};
 
 use crate::error::Problems;
 use crate::files::{Files, Seen};
+use crate::keys::{Content, expected_number, index, is_key};
 use crate::loader::blank::Blanks;
 use crate::loader::file_name::FileName;
-use crate::loader::keys::{Content, index, is_key};
 use crate::loader::suggestion::{unknown_key, unknown_word};
 
 /// What all the values of a configuration have in common while they are read.
@@ -242,15 +242,11 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The value as the word for one of `all`.
-    pub(crate) fn word<T: Copy, const N: usize>(
-        &self,
-        all: [T; N],
-        as_str: fn(T) -> &'static str,
-    ) -> Option<T> {
+    /// The value as one of the words `all`.
+    pub(crate) fn word(&self, all: &[&'static str]) -> Option<&'static str> {
         self.parse(|text| {
-            let known = all.into_iter().find(|one| as_str(*one) == text);
-            known.ok_or_else(|| unknown_word(text, &all.map(as_str)))
+            let known = all.iter().copied().find(|word| *word == text);
+            known.ok_or_else(|| unknown_word(text, all))
         })
     }
 
@@ -263,10 +259,7 @@ impl<'a> Node<'a> {
             let number = digits.and_then(|digits| digits.parse().ok());
             number
                 .filter(|number| range.contains(number))
-                .ok_or_else(|| {
-                    let (least, most) = (range.start(), range.end());
-                    format!("expected a whole number from {least} to {most}")
-                })
+                .ok_or_else(|| expected_number(&range))
         })
     }
 

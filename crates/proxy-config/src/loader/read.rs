@@ -6,13 +6,14 @@ use url::Host;
 
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
-use crate::dial_options::{DialOptions, TIMEOUT_SECONDS};
+use crate::dial_options::DialOptions;
 use crate::exchange_id::ExchangeId;
-use crate::loader::exclusive::replaced_by;
-use crate::loader::keys::{Content, ENABLED};
+use crate::keys::names::{CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, VIA};
+use crate::keys::{Content, DIAL, SETTINGS};
+use crate::loader::fill::{Reach, fill};
 use crate::loader::node::{Node, Table};
 use crate::loader::read_pool::pool;
-use crate::loader::read_server::{Reach, server};
+use crate::loader::read_server::server;
 use crate::pool::{PoolConfig, PoolMember};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
@@ -27,25 +28,17 @@ pub(crate) fn settings(
 ) -> Option<ProxySettings> {
     let fields = node.table_of(&Content::Settings)?;
     require_enabled(&fields, node);
-    let is_set = |key| fields.field(key).and_then(|node| node.boolean());
-    let settings = match is_set(ENABLED) {
-        Some(true) => ProxySettings::enabled(),
-        Some(false) => ProxySettings::disabled(),
-        None => ProxySettings::default(),
-    };
-    let mut settings = match is_set("strict") {
-        Some(strict) => settings.with_strict(strict),
-        None => settings,
-    };
-    if let Some(node) = fields.field("default") {
+    let settings = Some(ProxySettings::default());
+    let mut settings = fill(&SETTINGS, &fields, Reach::Here, settings).unwrap_or_default();
+    if let Some(node) = fields.field(DEFAULT) {
         settings = settings.with_default(connection_proxies(&node)?);
     }
-    if let Some(node) = fields.field("from_env")
+    if let Some(node) = fields.field(FROM_ENV)
         && node.boolean()?
     {
         settings = settings.with_ambient(ambient(&node)?);
     }
-    let exchanges = fields.field("exchanges").and_then(|node| node.entries());
+    let exchanges = fields.field(EXCHANGES).and_then(|node| node.entries());
     for (id, node) in exchanges.unwrap_or_default() {
         let id = ExchangeId::new(id)
             .map_err(|error| node.report(error))
@@ -58,7 +51,7 @@ pub(crate) fn settings(
 /// Notes an error if anything but `enabled` is set: connections would go direct for want of a word.
 fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
     let is_said = |key: &str| fields.field(key).is_some();
-    let mut others = Content::Settings.keys().iter().map(|key| key.name);
+    let mut others = Content::Settings.keys().into_iter().map(|key| key.name);
     if !is_said(ENABLED) && others.any(is_said) {
         node.report(
             "there are rules, and nothing says whether they apply; \
@@ -104,31 +97,22 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
         return Some(ProxyRule::Direct);
     }
     let fields = node.table_of(&Content::ProxyRule)?;
-    let options = fields
-        .field("timeout_seconds")
-        .map_or(Some(DialOptions::default()), |node| {
-            let seconds = node.integer(TIMEOUT_SECONDS)?;
-            let mut options = DialOptions::default();
-            options.set_timeout_seconds(seconds).ok()?;
-            Some(options)
-        });
+    let options = fill(&DIAL, &fields, Reach::Here, Some(DialOptions::default()));
     let hops = fields
-        .field("via")
+        .field(VIA)
         .map_or(Some(Vec::new()), |node| node.list());
     let reach = match hops.as_deref() {
         Some([]) => Reach::Here,
         _ => Reach::ThroughAnother,
     };
-    let Some(node) = fields.field("pool") else {
+    let Some(node) = fields.field(CHOICE) else {
         let exit = server(&fields, reach);
         let via = via(&hops?, exit.iter());
         let proxy = ProxyConfig::from(exit?).with_options(options?);
         return Some(proxy.with_via(via?).into());
     };
-    for field in replaced_by("pool")
-        .iter()
-        .filter_map(|key| fields.field(key))
-    {
+    let replaced = Content::ProxyRule.replaced_by(CHOICE).into_iter();
+    for field in replaced.filter_map(|key| fields.field(key)) {
         field.report("`pool` is given as well; what is said of one proxy stands in `pool.proxies`");
     }
     let pool = pool(&node, reach);

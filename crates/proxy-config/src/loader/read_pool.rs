@@ -2,20 +2,22 @@
 
 use std::collections::HashSet;
 
-use crate::loader::keys::Content;
+use crate::keys::names::PROXIES;
+use crate::keys::{Content, MEMBER, POOL};
+use crate::loader::fill::{Reach, fill};
 use crate::loader::node::Node;
-use crate::loader::read_server::{Reach, server};
-use crate::pool::{DEFAULT_WEIGHT, PoolConfig, PoolMember, PoolStrategy, WEIGHT};
+use crate::loader::read_server::server;
+use crate::pool::{PoolConfig, PoolMember};
 
 /// The pool, without what is passed on the way to it.
 pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let fields = node.table_of(&Content::Pool)?;
-    let strategy = fields
-        .field("strategy")
-        .map_or(Some(PoolStrategy::default()), |node| {
-            node.word(PoolStrategy::ALL, PoolStrategy::as_str)
-        });
-    let proxies = fields.required("proxies")?;
+    let proxies = fields.required(PROXIES);
+    let pool = proxies.and_then(|proxies| members(&proxies, reach));
+    fill(&POOL, &fields, reach, pool)
+}
+
+fn members(proxies: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let nodes = proxies.list()?;
     let members: Vec<_> = nodes.iter().map(|node| member(node, reach)).collect();
     let mut seen = HashSet::new();
@@ -27,19 +29,14 @@ pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
         }
     }
     let members = members.into_iter().collect::<Option<Vec<_>>>()?;
-    let pool = PoolConfig::new(members).map_err(|error| proxies.report(error));
-    Some(pool.ok()?.with_strategy(strategy?))
+    PoolConfig::new(members)
+        .map_err(|error| proxies.report(error))
+        .ok()
 }
 
 /// One proxy of a pool.
 pub(crate) fn member(node: &Node<'_>, reach: Reach) -> Option<PoolMember> {
     let fields = node.table_of(&Content::Member)?;
-    let weight = fields
-        .field("weight")
-        .map_or(Some(DEFAULT_WEIGHT), |node| node.integer(WEIGHT));
-    let is_enabled = fields
-        .field("enabled")
-        .map_or(Some(true), |node| node.boolean());
-    let member = PoolMember::new(server(&fields, reach)?);
-    member.with_enabled(is_enabled?).with_weight(weight?).ok()
+    let member = server(&fields, reach).map(PoolMember::new);
+    fill(&MEMBER, &fields, reach, member)
 }

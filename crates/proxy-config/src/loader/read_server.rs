@@ -2,44 +2,25 @@
 
 use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
-use crate::handshake_mode::HandshakeMode;
-use crate::loader::keys::Content;
+use crate::keys::names::{CA_FILE, PASSWORD, PASSWORD_FILE, TRUST, URL, USERNAME};
+use crate::keys::{Content, SERVER};
+use crate::loader::fill::{Reach, fill};
 use crate::loader::node::{Node, Table};
 use crate::loader::secret_file::read_secret;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 use crate::scheme::Scheme;
 
-/// How the socket to a proxy comes about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// This machine opens it.
-    Here,
-    /// Another proxy does.
-    ThroughAnother,
-}
-
 pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     let url = fields
-        .required("url")
+        .required(URL)
         .and_then(|node| node.parse(ProxyUrl::parse));
     let login = Login::read(fields, url.as_ref());
-    let ca_file = fields.field("tls").map(|node| ca_file(&node, url.as_ref()));
-    let handshake = fields
-        .field("handshake")
-        .map_or(Some(HandshakeMode::default()), |node| {
-            node.word(HandshakeMode::ALL, HandshakeMode::as_str)
-        });
-    let quick_ack = fields
-        .field("quick_ack")
-        .map_or(Some(false), |node| quick_ack(&node, reach));
-    let url = match login? {
-        Some(login) => login.add_to(url?)?,
-        None => url?,
-    };
-    let server = ProxyServer::new(url)
-        .with_handshake(handshake?)
-        .with_quick_ack(quick_ack?);
+    let ca_file = fields.field(TRUST).map(|node| ca_file(&node, url.as_ref()));
+    let mut server = fill(&SERVER, fields, reach, url.map(ProxyServer::new))?;
+    if let Some(login) = login? {
+        server.url = login.add_to(server.url)?;
+    }
     Some(match ca_file {
         Some(file) => server.with_authorities(file?),
         None => server,
@@ -55,9 +36,9 @@ struct Login<'a> {
 impl<'a> Login<'a> {
     /// `Some(None)` if there are none.
     fn read(fields: &Table<'a>, url: Option<&ProxyUrl>) -> Option<Option<Self>> {
-        let username = fields.field("username");
-        let password = fields.field("password");
-        let password_file = fields.field("password_file");
+        let username = fields.field(USERNAME);
+        let password = fields.field(PASSWORD);
+        let password_file = fields.field(PASSWORD_FILE);
         if let (Some(_), Some(file)) = (&password, &password_file) {
             file.report("`password` is given as well; only one of them can be");
             return None;
@@ -106,22 +87,9 @@ impl<'a> Login<'a> {
     }
 }
 
-/// Whether to acknowledge at once, which only the socket of this machine can be told to do.
-fn quick_ack(node: &Node<'_>, reach: Reach) -> Option<bool> {
-    let is_wanted = node.boolean()?;
-    if is_wanted && reach == Reach::ThroughAnother {
-        node.report(
-            "it concerns the socket that this machine opens, and this proxy is reached through \
-             another; set it for the first proxy of `via`",
-        );
-        return None;
-    }
-    Some(is_wanted)
-}
-
 /// The file of a `tls` table, which only an https proxy has a use for.
 fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<CaFile> {
-    let file = tls.table_of(&Content::Tls)?.required("ca_file")?;
+    let file = tls.table_of(&Content::Tls)?.required(CA_FILE)?;
     if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {
         let scheme = url.scheme();
         tls.report(format_args!(

@@ -13,7 +13,7 @@
 //!
 //! where a rule is `direct` or a table. A URL that stands for a rule sets the table's other fields
 //! to nothing, and so takes the place of all that a weaker source says about the rule; fields that
-//! are [exclusive](crate::loader::exclusive) take each other's place in the same way. What is wrong is left
+//! are [exclusive](Content::replaced_by) take each other's place in the same way. What is wrong is left
 //! out.
 
 use std::collections::HashSet;
@@ -22,8 +22,8 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
-use crate::loader::exclusive::replaced_by;
-use crate::loader::keys::{Content, ENABLED};
+use crate::keys::Content;
+use crate::keys::names::{DEFAULT, ENABLED};
 use crate::loader::node::Node;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
@@ -44,8 +44,7 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         | Content::Text
         | Content::File
         | Content::Url
-        | Content::Strategy
-        | Content::Handshake => Some(node.value().clone()),
+        | Content::Word(_) => Some(node.value().clone()),
     }
 }
 
@@ -54,7 +53,7 @@ fn settings(node: &Node<'_>) -> Option<Value> {
         return into_value(table(node, &Content::Settings)?);
     }
     let mut fields = Map::from([(ENABLED.to_owned(), scalar(node, "true"))]);
-    fields.extend(connection_proxies(node).map(|proxies| ("default".to_owned(), proxies)));
+    fields.extend(connection_proxies(node).map(|proxies| (DEFAULT.to_owned(), proxies)));
     into_value(fields)
 }
 
@@ -84,7 +83,7 @@ fn connection_proxies(node: &Node<'_>) -> Option<Value> {
         node.parse(ProxyUrl::parse)?;
     }
     let rule = proxy_rule(node)?;
-    let transports = Content::ConnectionProxies.keys().iter();
+    let transports = Content::ConnectionProxies.keys().into_iter();
     into_value(
         transports
             .map(|key| (key.name.to_owned(), rule.clone()))
@@ -102,7 +101,7 @@ fn proxy_rule(node: &Node<'_>) -> Option<Value> {
 /// The shape of a proxy as a URL or a table.
 fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
     if node.as_text().is_some() {
-        let fields = content.keys().iter().map(|key| {
+        let fields = content.keys().into_iter().map(|key| {
             let value = match key.content {
                 Content::Url => node.value().clone(),
                 _ => scalar(node, ValueKind::Nil),
@@ -113,10 +112,9 @@ fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
     }
     let mut fields = table(node, content)?;
     let set: Vec<_> = fields.keys().cloned().collect();
-    let replaced = set.iter().flat_map(|key| replaced_by(key));
-    for key in replaced.filter(|key| content.child(key).is_some()) {
+    for key in set.iter().flat_map(|key| content.replaced_by(key)) {
         let unset = || scalar(node, ValueKind::Nil);
-        fields.entry((*key).to_owned()).or_insert_with(unset);
+        fields.entry(key.to_owned()).or_insert_with(unset);
     }
     into_value(fields)
 }

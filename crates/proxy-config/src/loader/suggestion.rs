@@ -1,5 +1,6 @@
 //! What a name that nobody knows was probably meant to be.
 
+use crate::keys::expected_word;
 use crate::loader::node::is_plain;
 
 /// How alike two names must be for one to be a misspelling of the other. Two letters of three in the
@@ -22,13 +23,10 @@ pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
 
 /// What to say about a text that is none of the words `known`.
 pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
-    let expected = match known {
-        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
-        _ => known.concat(),
-    };
+    let expected = expected_word(known);
     match nearest(text, known.iter().copied()) {
-        Some(nearest) => format!("expected {expected}; did you mean `{nearest}`?"),
-        None => format!("expected {expected}"),
+        Some(nearest) => format!("{expected}; did you mean `{nearest}`?"),
+        None => expected,
     }
 }
 

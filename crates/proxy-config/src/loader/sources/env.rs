@@ -18,8 +18,7 @@ use super::original::{is_harmless, replacement};
 use super::service::Services;
 use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
-use crate::loader::exclusive::are_exclusive;
-use crate::loader::keys::Content;
+use crate::keys::Content;
 use crate::loader::node::join;
 use crate::loader::suggestion::nearest;
 
@@ -169,9 +168,7 @@ impl<'a> Variable<'a> {
         let mut parent = Some(&Content::Settings).filter(|_| self.section == PROXY);
         for (key, other) in self.keys.iter().zip(&other.keys) {
             if key != other {
-                // The names of exchanges mean nothing.
-                let has_keys = parent.is_some_and(|parent| !parent.keys().is_empty());
-                return has_keys && are_exclusive(key, other);
+                return parent.is_some_and(|parent| parent.are_exclusive(key, other));
             }
             parent = parent.and_then(|parent| Some(parent.child(key)?.1));
         }

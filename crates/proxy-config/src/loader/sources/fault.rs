@@ -1,6 +1,6 @@
 //! What makes a text no configuration, and where.
 
-use crate::loader::keys::is_key;
+use crate::keys::is_key;
 
 /// A line and a column in characters, both counted from 1.
 pub(super) type Place = (usize, usize);

@@ -8,6 +8,7 @@ use super::PROXY;
 use super::origins::RuleOrigins;
 use crate::destination::Destination;
 use crate::exchange_id::ExchangeId;
+use crate::keys::names::{DEFAULT, EXCHANGES};
 use crate::loader::node::child;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
@@ -74,12 +75,12 @@ impl Loaded {
     fn configured(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
         let own = || {
             let rule = self.settings.exchange(id)?.for_transport(transport)?;
-            let value = self.value(&[PROXY, "exchanges", id.as_str(), transport.as_str()])?;
+            let value = self.value(&[PROXY, EXCHANGES, id.as_str(), transport.as_str()])?;
             Some(RuleOrigins::of_rule(value, rule))
         };
         let default = || {
             let rule = self.settings.default_proxies().for_transport(transport)?;
-            let value = self.value(&[PROXY, "default", transport.as_str()])?;
+            let value = self.value(&[PROXY, DEFAULT, transport.as_str()])?;
             Some(RuleOrigins::of_rule(value, rule))
         };
         own().or_else(default)

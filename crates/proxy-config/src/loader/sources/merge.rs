@@ -4,7 +4,7 @@ use std::mem;
 
 use config::{Map, Value, ValueKind};
 
-use crate::loader::keys::index;
+use crate::keys::index;
 
 /// Lays a stronger value over a weaker one: tables field by field, a table of the items of a list
 /// by their places item by item, and anything else in the place of what was there.

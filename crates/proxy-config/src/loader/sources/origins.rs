@@ -4,7 +4,8 @@ use config::{Value, ValueKind};
 use serde::{Serialize, Serializer};
 
 use crate::connection_proxies::{DIRECT, ProxyRule};
-use crate::loader::keys::index;
+use crate::keys::index;
+use crate::keys::names::{CHOICE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, URL};
 use crate::loader::node::{join, origin, sorted};
 
 /// What set each value of a rule: the name of a variable, `file:line:column`, or `code`.
@@ -30,7 +31,7 @@ impl<'a> RuleOrigins<'a> {
     pub(super) fn of_variable(variable: &'a str, rule: &ProxyRule) -> Self {
         let key = match rule {
             ProxyRule::Direct => DIRECT,
-            ProxyRule::Proxy(_) | ProxyRule::Pool(_) => "url",
+            ProxyRule::Proxy(_) | ProxyRule::Pool(_) => URL,
         };
         Self::new(vec![(key.to_owned(), variable)], rule)
     }
@@ -44,7 +45,7 @@ impl<'a> RuleOrigins<'a> {
             && let Some(credentials) = proxy.url().credentials()
             && credentials.password().is_some()
         {
-            let mut keys = ["password", "password_file", "url"].into_iter();
+            let mut keys = [PASSWORD, PASSWORD_FILE, URL].into_iter();
             origins.password = keys.find_map(|key| origins.of(key));
         }
         origins
@@ -53,14 +54,15 @@ impl<'a> RuleOrigins<'a> {
     /// What set the rule: its URL, that of a pool's first proxy, or `direct`.
     #[must_use]
     pub fn rule(&self) -> Option<&'a str> {
-        let keys = ["url", "pool.proxies[0].url", DIRECT];
-        keys.into_iter().find_map(|key| self.of(key))
+        let first = format!("{CHOICE}.{PROXIES}[0].{URL}");
+        let mut keys = [URL, &first, DIRECT].into_iter();
+        keys.find_map(|key| self.of(key))
     }
 
     /// What set the timeout. There is nothing that set the default of 30 seconds.
     #[must_use]
     pub fn timeout(&self) -> Option<&'a str> {
-        self.of("timeout_seconds")
+        self.of(TIMEOUT_SECONDS)
     }
 
     /// What set the password for the proxy, be it a key of its own, a file, or a part of the URL.

@@ -14,13 +14,11 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInpu
 
 use super::fault::{DEPTH, Fault, Place, given_twice};
 use super::lines::Lines;
+use crate::keys::is_login;
 
 /// How many values a document may have once its aliases are expanded, so that a few lines of
 /// aliases of aliases cannot fill the memory.
 const VALUES: usize = 1_000_000;
-
-/// The keys whose values nobody can guess.
-const LOGIN_KEYS: [&str; 2] = ["username", "password"];
 
 const UNUSED_ANCHOR: &str =
     "the anchor (&) is used nowhere; quote the value if it begins with an ampersand";
@@ -166,7 +164,7 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
                 }
             };
             let (event, span) = self.next()?;
-            if LOGIN_KEYS.contains(&key.as_str()) {
+            if is_login(&key) {
                 self.check_login(&event, span)?;
             }
             let value = self.value(event, span, depth)?;

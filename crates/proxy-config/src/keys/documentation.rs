@@ -1,0 +1,145 @@
+//! The table of keys in `docs/technical-specification.md`.
+
+use testkit::documented;
+
+use super::{
+    CONNECTION_PROXIES, Content, DIAL, Entry, Field, Key, MEMBER, POOL, ROUTE, SERVER, SETTINGS,
+    TABLES, TLS, URL_KEY, expected_number, expected_word,
+};
+
+const PAGE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../docs/technical-specification.md"
+);
+
+/// What the keys of a table are introduced with. Those of a server are among those of a rule.
+fn prefix(table: &Content) -> Option<&'static str> {
+    match table {
+        Content::Settings => Some(""),
+        Content::ConnectionProxies => Some("rules: "),
+        Content::ProxyRule => Some("rule: "),
+        Content::Pool => Some("pool: "),
+        Content::Member => Some("member: "),
+        Content::Tls => Some("tls: "),
+        _ => None,
+    }
+}
+
+fn code(names: impl IntoIterator<Item = &'static str>) -> String {
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// What may stand under a key.
+fn value(content: &Content) -> String {
+    match content {
+        Content::Settings => "the section".to_owned(),
+        Content::Boolean { .. } => "boolean".to_owned(),
+        Content::Integer { range, .. } => {
+            format!("whole number, {} to {}", range.start(), range.end())
+        }
+        Content::Text => "text, as it is".to_owned(),
+        Content::File => "path of a file".to_owned(),
+        Content::Url => "proxy URL".to_owned(),
+        Content::Word(words) => code(words().all),
+        Content::Exchanges => {
+            "rules by exchange id: 1 to 64 letters, digits, `_`, `-`, `.`".to_owned()
+        }
+        Content::ConnectionProxies => "rules".to_owned(),
+        Content::ProxyRule => "rule".to_owned(),
+        Content::List(item) => format!("a URL, or a list of URLs and {}", value(item)),
+        Content::Server | Content::Member => format!("tables of {}", code(content.names())),
+        Content::Pool | Content::Tls => format!("table of {}", code(content.names())),
+    }
+}
+
+/// What applies where a key is not given.
+fn absent(key: &Key) -> String {
+    match &key.content {
+        _ if !key.absent.is_empty() => key.absent.to_owned(),
+        Content::Boolean { default } => format!("`{default}`"),
+        Content::Integer { default, .. } => default.to_string(),
+        Content::Word(words) => code([words().default]),
+        _ => "none".to_owned(),
+    }
+}
+
+/// What may be wrong with it.
+fn wrong(key: &Key) -> String {
+    let expected = match &key.content {
+        Content::Integer { range, .. } => format!("*{}*", expected_number(range)),
+        Content::Word(words) => format!("*{}*", expected_word(&words().all)),
+        _ => return key.wrong.to_owned(),
+    };
+    match key.wrong {
+        "" => expected,
+        wrong => format!("{expected}, {wrong}"),
+    }
+}
+
+fn row(prefix: &str, key: &Key) -> String {
+    let Key { name, about, .. } = key;
+    let name = match (prefix, key.alias) {
+        ("", _) => format!("`proxy.{name}`"),
+        (_, None) => format!("{prefix}`{name}`"),
+        (_, Some(alias)) => format!("{prefix}`{name}` (`{alias}`)"),
+    };
+    let cells = [
+        name,
+        value(&key.content),
+        absent(key),
+        (*about).to_owned(),
+        wrong(key),
+    ];
+    format!("| {} |", cells.join(" | "))
+}
+
+fn table() -> String {
+    let mut rows = vec![
+        "| key | value | default | what it says | what is wrong otherwise |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    for table in TABLES {
+        let Some(prefix) = prefix(&table) else {
+            continue;
+        };
+        // Those of one proxy are told once.
+        let is_told = |key: &&Key| match table {
+            Content::Member => Content::Server.key(key.name).is_none(),
+            _ => true,
+        };
+        let keys = table.keys().into_iter().filter(is_told);
+        rows.extend(keys.map(|key| row(prefix, key)));
+    }
+    rows.join("\n")
+}
+
+#[test]
+fn the_specification_has_every_key_as_it_is() {
+    assert_eq!(documented(PAGE, "keys of proxy", &table()), Ok(()));
+}
+
+/// A field that is read as something else than its key says would be passed over.
+#[test]
+fn every_field_is_of_the_kind_that_its_key_says() {
+    fn are_alike<T>(entries: &[Entry<T>]) -> bool {
+        entries.iter().all(|Entry { key, field }| {
+            matches!(
+                (field, &key.content),
+                (Field::Joint { .. }, _)
+                    | (Field::Boolean { .. }, Content::Boolean { .. })
+                    | (Field::Integer { .. }, Content::Integer { .. })
+                    | (Field::Word { .. }, Content::Word(_))
+            )
+        })
+    }
+    assert!(are_alike(&SETTINGS));
+    assert!(are_alike(&CONNECTION_PROXIES));
+    assert!(are_alike(&URL_KEY));
+    assert!(are_alike(&SERVER));
+    assert!(are_alike(&TLS));
+    assert!(are_alike(&DIAL));
+    assert!(are_alike(&ROUTE));
+    assert!(are_alike(&POOL));
+    assert!(are_alike(&MEMBER));
+}

@@ -1,0 +1,250 @@
+//! The keys of the `proxy` section. Whatever has to do with them is made from the
+//! [tables](tables) here: the readers of files, variables and settings in code, what settings are
+//! serialized to, errors, the JSON Schema, and the tables in the documentation.
+
+pub(crate) mod names;
+mod said;
+mod tables;
+
+#[cfg(test)]
+mod documentation;
+
+use std::ops::RangeInclusive;
+
+pub(crate) use self::said::{Said, said};
+pub(crate) use self::tables::{
+    CONNECTION_PROXIES, DIAL, MEMBER, POOL, ROUTE, SERVER, SETTINGS, TLS, URL_KEY,
+};
+
+/// A key, and what it is for.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    /// Another name that users have for it.
+    pub(crate) alias: Option<&'static str>,
+    pub(crate) content: Content,
+    /// For whoever writes a configuration, in one or two sentences.
+    pub(crate) about: &'static str,
+    /// What applies without the key, where that is not the default of its content.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
+    pub(crate) absent: &'static str,
+    /// What may be wrong with it, beside what its content does not accept.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
+    pub(crate) wrong: &'static str,
+    /// The keys whose place it takes: a source that sets it sets these to nothing, and one that
+    /// sets it together with one of these is wrong.
+    pub(crate) replaces: Replaces,
+    /// Whether it concerns the socket that this machine opens, and so the first proxy on the way.
+    pub(crate) is_of_socket: bool,
+}
+
+impl Key {
+    const fn new(name: &'static str, content: Content, about: &'static str) -> Self {
+        Self {
+            name,
+            alias: None,
+            content,
+            about,
+            absent: "",
+            wrong: "",
+            replaces: Replaces::Keys(&[]),
+            is_of_socket: false,
+        }
+    }
+}
+
+/// The keys whose place another key takes.
+pub(crate) enum Replaces {
+    Keys(&'static [&'static str]),
+    /// All that one proxy has.
+    Server,
+}
+
+/// A key, and the field of a `T` that it fills.
+pub(crate) struct Entry<T: 'static> {
+    pub(crate) key: Key,
+    pub(crate) field: Field<T>,
+}
+
+/// A field of a `T`. `get` is what the `T` says of it, and `None` where that need not be said.
+pub(crate) enum Field<T: 'static> {
+    Boolean {
+        get: fn(&T) -> Option<bool>,
+        set: fn(T, bool) -> T,
+    },
+    Integer {
+        get: fn(&T) -> Option<u64>,
+        set: fn(T, u64) -> Option<T>,
+    },
+    Word {
+        get: fn(&T) -> Option<&'static str>,
+        set: fn(T, &str) -> Option<T>,
+    },
+    /// One that is read together with others, or has readers of its own.
+    Joint { get: fn(&T) -> Option<Said<'_>> },
+}
+
+/// What may stand somewhere.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// The whole section; a text is the URL of the proxy for everything.
+    Settings,
+    Boolean {
+        default: bool,
+    },
+    /// A whole number.
+    Integer {
+        range: RangeInclusive<u64>,
+        default: u64,
+    },
+    /// A text that is taken as it is: a part of a login.
+    Text,
+    /// The path of a file.
+    File,
+    /// The URL of a proxy.
+    Url,
+    /// One of some words.
+    Word(fn() -> Words),
+    /// [`ConnectionProxies`](Self::ConnectionProxies) by the ids of exchanges.
+    Exchanges,
+    /// What applies to both transports; a text is a rule for both.
+    ConnectionProxies,
+    /// What applies to one transport: `direct`, a URL, or a table.
+    ProxyRule,
+    /// What stands in a list of these; a URL is short for a list of one.
+    List(&'static Self),
+    /// One proxy: a URL, or a table.
+    Server,
+    /// Proxies to choose from.
+    Pool,
+    /// One proxy of a pool: a URL, or a table.
+    Member,
+    /// Whom to trust.
+    Tls,
+}
+
+/// All contents that have keys.
+const TABLES: [Content; 7] = [
+    Content::Settings,
+    Content::ConnectionProxies,
+    Content::ProxyRule,
+    Content::Server,
+    Content::Pool,
+    Content::Member,
+    Content::Tls,
+];
+
+impl Content {
+    /// The keys that a table has here.
+    pub(crate) fn keys(&self) -> Vec<&'static Key> {
+        match self {
+            Self::Settings => of(&SETTINGS),
+            Self::ConnectionProxies => of(&CONNECTION_PROXIES),
+            Self::ProxyRule => [of(&URL_KEY), of(&DIAL), of(&SERVER), of(&ROUTE)].concat(),
+            Self::Server => [of(&URL_KEY), of(&SERVER)].concat(),
+            Self::Member => [of(&URL_KEY), of(&SERVER), of(&MEMBER)].concat(),
+            Self::Pool => of(&POOL),
+            Self::Tls => of(&TLS),
+            Self::Boolean { .. }
+            | Self::Integer { .. }
+            | Self::Text
+            | Self::File
+            | Self::Url
+            | Self::Word(_)
+            | Self::Exchanges
+            | Self::List(_) => Vec::new(),
+        }
+    }
+
+    fn key(&self, name: &str) -> Option<&'static Key> {
+        let mut keys = self.keys().into_iter();
+        keys.find(|key| key.name == name || key.alias == Some(name))
+    }
+
+    /// The names of [`keys`](Self::keys), other names included.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let names = |key: &'static Key| [Some(key.name), key.alias];
+        self.keys().into_iter().flat_map(names).flatten().collect()
+    }
+
+    /// What stands under `key` here, and the name by which we know the key.
+    pub(crate) fn child<'a>(&self, key: &'a str) -> Option<(&'a str, &'static Self)> {
+        match self {
+            Self::Exchanges => Some((key, &Self::ConnectionProxies)),
+            Self::List(item) => index(key).map(|_| (key, *item)),
+            _ => self.key(key).map(|key| (key.name, &key.content)),
+        }
+    }
+
+    /// The keys here whose place `key` takes.
+    pub(crate) fn replaced_by(&self, key: &str) -> Vec<&'static str> {
+        let replaced = match self.key(key).map(|key| &key.replaces) {
+            Some(Replaces::Keys(names)) => names.to_vec(),
+            Some(Replaces::Server) => Self::Server.names(),
+            None => Vec::new(),
+        };
+        let is_here = |name: &&str| self.key(name).is_some();
+        replaced.into_iter().filter(is_here).collect()
+    }
+
+    /// Whether one of two keys takes the other's place.
+    pub(crate) fn are_exclusive(&self, one: &str, other: &str) -> bool {
+        self.replaced_by(one).contains(&other) || self.replaced_by(other).contains(&one)
+    }
+
+    /// Whether only a single text can stand here.
+    pub(crate) fn is_scalar(&self) -> bool {
+        matches!(
+            self,
+            Self::Boolean { .. }
+                | Self::Integer { .. }
+                | Self::Text
+                | Self::File
+                | Self::Url
+                | Self::Word(_)
+        )
+    }
+}
+
+/// The words for all values of a type.
+pub(crate) struct Words {
+    pub(crate) all: Vec<&'static str>,
+    pub(crate) default: &'static str,
+}
+
+fn of<T>(entries: &'static [Entry<T>]) -> Vec<&'static Key> {
+    entries.iter().map(|entry| &entry.key).collect()
+}
+
+/// Whether any table of the section has a key of that name.
+pub(crate) fn is_key(name: &str) -> bool {
+    TABLES.iter().any(|table| table.key(name).is_some())
+}
+
+/// Whether the value of a key of that name is a text that nobody can guess.
+pub(crate) fn is_login(name: &str) -> bool {
+    let keys = TABLES.iter().filter_map(|table| table.key(name));
+    keys.into_iter()
+        .any(|key| matches!(key.content, Content::Text))
+}
+
+/// The place in a list that `key` names, counted from 0.
+pub(crate) fn index(key: &str) -> Option<usize> {
+    let is_canonical = key == "0" || !key.starts_with(['0', '+']);
+    key.parse().ok().filter(|_| is_canonical)
+}
+
+/// What is expected of a whole number.
+pub(crate) fn expected_number(range: &RangeInclusive<u64>) -> String {
+    let (least, most) = (range.start(), range.end());
+    format!("expected a whole number from {least} to {most}")
+}
+
+/// What is expected of a word.
+pub(crate) fn expected_word(words: &[&str]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => {
+            format!("expected {} or {last}", others.join(", "))
+        }
+        _ => format!("expected {}", words.concat()),
+    }
+}

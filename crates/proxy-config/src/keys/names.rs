@@ -1,0 +1,18 @@
+//! The names of the keys that somebody asks for one by one.
+
+/// The key that says whether the rest of the section counts.
+pub(crate) const ENABLED: &str = "enabled";
+pub(crate) const DEFAULT: &str = "default";
+pub(crate) const EXCHANGES: &str = "exchanges";
+pub(crate) const FROM_ENV: &str = "from_env";
+
+pub(crate) const URL: &str = "url";
+pub(crate) const TIMEOUT_SECONDS: &str = "timeout_seconds";
+pub(crate) const USERNAME: &str = "username";
+pub(crate) const PASSWORD: &str = "password";
+pub(crate) const PASSWORD_FILE: &str = "password_file";
+pub(crate) const TRUST: &str = "tls";
+pub(crate) const CA_FILE: &str = "ca_file";
+pub(crate) const VIA: &str = "via";
+pub(crate) const CHOICE: &str = "pool";
+pub(crate) const PROXIES: &str = "proxies";

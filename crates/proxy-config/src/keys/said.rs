@@ -1,0 +1,69 @@
+//! What settings say, in the form of a configuration.
+
+use std::path::Path;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Entry, Field};
+use crate::proxy_url::ProxyUrl;
+
+/// A value as a configuration has it. Serialized, it shows no login.
+pub(crate) enum Said<'a> {
+    Boolean(bool),
+    Integer(u64),
+    Word(&'static str),
+    Url(&'a ProxyUrl),
+    File(&'a Path),
+    List(Vec<Self>),
+    Table(Vec<(&'a str, Self)>),
+}
+
+impl<'a> Said<'a> {
+    /// `items`, if there are any.
+    pub(crate) fn list(items: impl Iterator<Item = Self>) -> Option<Self> {
+        let items: Vec<_> = items.collect();
+        (!items.is_empty()).then_some(Self::List(items))
+    }
+
+    /// `fields`, if there are any.
+    pub(crate) fn table(fields: impl Iterator<Item = (&'a str, Self)>) -> Option<Self> {
+        let fields: Vec<_> = fields.collect();
+        (!fields.is_empty()).then_some(Self::Table(fields))
+    }
+}
+
+/// What `of` says under the keys of a table.
+pub(crate) fn said<'a, T>(
+    entries: &'static [Entry<T>],
+    of: &'a T,
+) -> impl Iterator<Item = (&'a str, Said<'a>)> {
+    entries.iter().filter_map(move |entry| {
+        let said = match entry.field {
+            Field::Boolean { get, .. } => Said::Boolean(get(of)?),
+            Field::Integer { get, .. } => Said::Integer(get(of)?),
+            Field::Word { get, .. } => Said::Word(get(of)?),
+            Field::Joint { get } => get(of)?,
+        };
+        Some((entry.key.name, said))
+    })
+}
+
+impl Serialize for Said<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Boolean(flag) => serializer.serialize_bool(*flag),
+            Self::Integer(number) => serializer.serialize_u64(*number),
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Url(url) => url.serialize(serializer),
+            Self::File(path) => path.serialize(serializer),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Table(fields) => {
+                let mut map = serializer.serialize_map(Some(fields.len()))?;
+                for (key, value) in fields {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}

@@ -63,41 +63,75 @@ impl ConfiguredFeed {
     }
 }
 
-static EXCHANGES: [Key; 2] = [
+const BINANCE: &str = "binance";
+const BACKPACK: &str = "backpack";
+
+const OF_A_FEED: [&str; 3] = ["table of the keys of a feed", "not run", ""];
+
+pub(super) static EXCHANGES: [Key; 2] = [
     Key {
-        name: "binance",
+        name: BINANCE,
         about: "The feed of Binance, spot.",
         schema: || table(&FEED),
+        cells: OF_A_FEED,
     },
     Key {
-        name: "backpack",
+        name: BACKPACK,
         about: "The feed of Backpack, spot and perpetuals.",
         schema: || table(&FEED),
+        cells: OF_A_FEED,
     },
 ];
 
-static FEED: [Key; 4] = [
+const SYMBOLS: &str = "symbols";
+const CHANNELS: &str = "channels";
+const REST_URL: &str = "rest_url";
+const WS_URL: &str = "ws_url";
+
+pub(super) static FEED: [Key; 4] = [
     Key {
-        name: "symbols",
+        name: SYMBOLS,
         about: "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, as a list or with commas.",
         schema: || list(&json!({"type": "string", "pattern": "^\\S+-\\S+$"})),
+        cells: [
+            "list, or text with commas",
+            "required",
+            "*expected symbols like …*",
+        ],
     },
     Key {
-        name: "channels",
+        name: CHANNELS,
         about: "Which kinds of data to stream, as a list or with commas. All of them by default.",
         schema: || list(&json!({"enum": Channel::ALL.map(Channel::as_str)})),
+        cells: [
+            "list, or text with commas, of `trades`, `ticker`, `l2_book`",
+            "all three",
+            "*expected trades, ticker or l2_book*",
+        ],
     },
     Key {
-        name: "rest_url",
+        name: REST_URL,
         about: "Another address of the REST interface, together with `ws_url`.",
         schema: || json!({"type": "string", "pattern": "^https?://"}),
+        cells: [
+            "`http(s)` URL without credentials, query and fragment",
+            "the exchange's own",
+            BOTH_OR_NONE,
+        ],
     },
     Key {
-        name: "ws_url",
+        name: WS_URL,
         about: "Another address of the WebSocket streams, together with `rest_url`.",
         schema: || json!({"type": "string", "pattern": "^wss?://"}),
+        cells: [
+            "`ws(s)` URL without credentials, query and fragment",
+            "the exchange's own",
+            BOTH_OR_NONE,
+        ],
     },
 ];
+
+const BOTH_OR_NONE: &str = "*`rest_url` and `ws_url` belong together*";
 
 /// The JSON Schema of at least one of `item`, as [`items`] reads them.
 fn list(item: &Value) -> Value {
@@ -112,11 +146,11 @@ pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
     let exchanges = section.table(&names(&EXCHANGES))?;
     let feeds = [
         exchanges
-            .field("binance")
-            .map(|node| feed(&node, "binance", Binance::new, KnownExchange::Binance)),
+            .field(BINANCE)
+            .map(|node| feed(&node, BINANCE, Binance::new, KnownExchange::Binance)),
         exchanges
-            .field("backpack")
-            .map(|node| feed(&node, "backpack", Backpack::new, KnownExchange::Backpack)),
+            .field(BACKPACK)
+            .map(|node| feed(&node, BACKPACK, Backpack::new, KnownExchange::Backpack)),
     ];
     feeds.into_iter().flatten().collect()
 }
@@ -146,11 +180,11 @@ fn feed<V: Default>(
     wrap: fn(V) -> KnownExchange,
 ) -> Option<ConfiguredFeed> {
     let fields = node.table(&names(&FEED))?;
-    let symbols = fields.required("symbols").and_then(|node| {
+    let symbols = fields.required(SYMBOLS).and_then(|node| {
         let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP";
         items(&node, expected, |text| Symbol::parse(text).ok())
     });
-    let channels = match fields.field("channels") {
+    let channels = match fields.field(CHANNELS) {
         Some(node) => items(&node, "expected trades, ticker or l2_book", |text| {
             text.parse().ok()
         }),
@@ -177,7 +211,7 @@ fn at_addresses<V: Default>(
     node: &Node<'_>,
     new: fn(&str, &str) -> Result<V, InvalidUrl>,
 ) -> Option<V> {
-    match (fields.field("rest_url"), fields.field("ws_url")) {
+    match (fields.field(REST_URL), fields.field(WS_URL)) {
         (None, None) => Some(V::default()),
         (Some(rest), Some(ws)) => {
             let rest_url = rest.parse(|url| new(url, ANY_WS).map(|_| url));

@@ -1,5 +1,5 @@
-//! Keys of the sections that the command has. Their readers and their JSON Schema are made from the
-//! same lists.
+//! Keys of the sections that the command has. Their readers, their JSON Schema and the table in
+//! `docs/technical-specification.md` are made from the same lists.
 
 use serde_json::{Map, Value, json};
 
@@ -10,6 +10,9 @@ pub(super) struct Key {
     pub(super) about: &'static str,
     /// The JSON Schema of its value.
     pub(super) schema: fn() -> Value,
+    /// What its value is, what applies without it, and what may be wrong with it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
+    pub(super) cells: [&'static str; 3],
 }
 
 /// The names of `keys`, which is what a reader knows.
@@ -32,4 +35,45 @@ pub(super) fn table(keys: &[Key]) -> Value {
         "properties": keys.iter().map(property).collect::<Map<_, _>>(),
         "additionalProperties": false,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::documented;
+
+    use super::*;
+    use crate::configuration::{feeds, tls};
+
+    const PAGE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../docs/technical-specification.md"
+    );
+
+    fn rows(before: &str, keys: &[Key]) -> Vec<String> {
+        let row = |key: &Key| {
+            let [value, absent, wrong] = key.cells;
+            let name = match before.strip_suffix('.') {
+                Some(section) => format!("`{section}.{}`", key.name),
+                None => format!("{before}`{}`", key.name),
+            };
+            format!("| {name} | {value} | {absent} | {} | {wrong} |", key.about)
+        };
+        keys.iter().map(row).collect()
+    }
+
+    #[test]
+    fn the_specification_has_every_key_as_it_is() {
+        let head = [
+            "| key | value | default | what it says | what is wrong otherwise |",
+            "|---|---|---|---|---|",
+        ];
+        let rows = [
+            head.map(str::to_owned).to_vec(),
+            rows("feeds.", &feeds::EXCHANGES),
+            rows("feed: ", &feeds::FEED),
+            rows("tls.", &tls::KEYS),
+        ];
+        let table = rows.concat().join("\n");
+        assert_eq!(documented(PAGE, "keys of the command", &table), Ok(()));
+    }
 }

@@ -12,11 +12,18 @@ use super::keys::{Key, names, table};
 
 pub(super) const SECTION: &str = "tls";
 
-static KEYS: [Key; 1] = [Key {
-    name: "ca_file",
+const CA_FILE: &str = "ca_file";
+
+pub(super) static KEYS: [Key; 1] = [Key {
+    name: CA_FILE,
     about: "PEM file of certificate authorities to trust beside the platform's. A relative path \
             starts from the folder of the file that has it.",
     schema: || json!({"type": ["string", "number", "boolean"], "minLength": 1}),
+    cells: [
+        "path of a PEM file",
+        "none",
+        "*could not be read*, *cannot be used*",
+    ],
 }];
 
 pub(super) fn schema() -> Value {
@@ -37,14 +44,14 @@ impl Authorities {
 
 /// Those of `ca_file`, if there is one.
 pub(super) fn read(node: &Node<'_>) -> Option<Authorities> {
-    let ca_file = node.table(&names(&KEYS))?.field("ca_file")?;
+    let ca_file = node.table(&names(&KEYS))?.field(CA_FILE)?;
     authorities(&ca_file)
 }
 
 /// Reports every `ca_file` of a proxy that cannot be used, wherever it stands below `node`.
 pub(super) fn check_proxies(node: &Node<'_>) {
     for (key, node) in node.children() {
-        if key == "ca_file" {
+        if key == CA_FILE {
             let _ = authorities(&node);
         } else {
             check_proxies(&node);

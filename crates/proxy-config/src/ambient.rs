@@ -6,6 +6,7 @@ use crate::connection_proxies::ProxyRule;
 use crate::destination::Destination;
 use crate::error::{ConfigErrors, Problems};
 use crate::no_proxy::NoProxy;
+use crate::origin::Origin;
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_url::ProxyUrl;
 
@@ -89,7 +90,7 @@ impl AmbientProxies {
             .map(|names| first_set(variables, names.into_iter().chain(ALL_PROXY)));
         let proxy = |(variable, value): (&'static str, &OsString)| {
             let rule = parse(value)
-                .map_err(|error| problems.report(path, Some(variable), error))
+                .map_err(|error| problems.report(path, Some(Origin::variable(variable)), error))
                 .ok()?;
             Some(AmbientProxy { variable, rule })
         };

@@ -4,13 +4,15 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
 
+use crate::origin::Origin;
+
 /// One thing that is wrong with a configuration: where it stands, who said so, and why it is wrong.
 ///
 /// The message never shows a configured value, because any value may be a misplaced secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     path: String,
-    origin: Option<String>,
+    origin: Option<Origin>,
     problem: String,
 }
 
@@ -22,10 +24,10 @@ impl ConfigError {
         &self.path
     }
 
-    /// What set the value: the name of a variable, `file:line:column`, or `code`.
+    /// What set the value.
     #[must_use]
-    pub fn origin(&self) -> Option<&str> {
-        self.origin.as_deref()
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
     }
 
     /// What is wrong with it.
@@ -79,10 +81,10 @@ impl Error for ConfigErrors {}
 pub(crate) struct Problems(RefCell<Vec<ConfigError>>);
 
 impl Problems {
-    pub(crate) fn report(&self, path: &str, origin: Option<&str>, problem: impl fmt::Display) {
+    pub(crate) fn report(&self, path: &str, origin: Option<Origin>, problem: impl fmt::Display) {
         self.0.borrow_mut().push(ConfigError {
             path: path.to_owned(),
-            origin: origin.map(str::to_owned),
+            origin,
             problem: problem.to_string(),
         });
     }

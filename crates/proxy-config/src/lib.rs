@@ -34,6 +34,7 @@ mod keys;
 #[cfg(feature = "loader")]
 mod loader;
 mod no_proxy;
+mod origin;
 mod pool;
 mod proxy_config;
 mod proxy_server;
@@ -53,6 +54,7 @@ pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;
 #[cfg(feature = "loader")]
 pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
+pub use origin::Origin;
 pub use pool::{InvalidPool, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
 pub use proxy_config::ProxyConfig;
 pub use proxy_server::ProxyServer;

@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde::{Serialize, Serializer};
 use url::Host;
 
@@ -121,20 +120,6 @@ impl ProxyUrl {
     /// Displays as `host:port`, an IPv6 address in brackets.
     pub fn endpoint(&self) -> impl fmt::Display + '_ {
         format!("{}:{}", self.host, self.port)
-    }
-
-    /// The URL in full, credentials included: what [`parse`](Self::parse) makes this value of.
-    pub(crate) fn reveal(&self) -> String {
-        let mut url = format!("{}://", self.scheme);
-        if let Some(credentials) = &self.credentials {
-            url.extend(percent_encode(credentials.username(), NON_ALPHANUMERIC));
-            if let Some(password) = credentials.password() {
-                url.push(':');
-                url.extend(percent_encode(password, NON_ALPHANUMERIC));
-            }
-            url.push('@');
-        }
-        format!("{url}{}", self.endpoint())
     }
 }
 

@@ -43,11 +43,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Route::Pool(pool) => pool.to_string(),
             };
             let origins = loaded.explain(&exchange, transport, None);
-            let origin = origins.and_then(|origins| origins.rule());
+            let origin = origins.and_then(|origins| origins.rule().map(ToString::to_string));
             println!(
                 "{name:9} {transport:9} {route:42} {:8} {}",
                 resolution.source().to_string(),
-                origin.unwrap_or("-")
+                origin.as_deref().unwrap_or("-")
             );
         }
     }

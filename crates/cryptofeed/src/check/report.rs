@@ -12,14 +12,14 @@ use crate::table;
 
 /// The routes of every exchange that is configured in some way, and of all others.
 #[derive(Debug, Serialize)]
-pub(super) struct Report<'a> {
+pub(super) struct Report {
     enabled: bool,
     strict: bool,
-    routes: Vec<Row<'a>>,
+    routes: Vec<Row>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn on(configuration: &'a Configuration) -> Self {
+impl Report {
+    pub(super) fn on(configuration: &Configuration) -> Self {
         let loaded = configuration.proxies();
         let settings = loaded.settings();
         let with_rules = settings.exchanges().map(|(id, _)| id);
@@ -66,11 +66,7 @@ impl<'a> Report<'a> {
 }
 
 /// The route to the feed of an exchange, or to wherever the exchange is if there is no feed.
-fn known<'a>(
-    configuration: &'a Configuration,
-    exchange: &ExchangeId,
-    transport: Transport,
-) -> Row<'a> {
+fn known(configuration: &Configuration, exchange: &ExchangeId, transport: Transport) -> Row {
     let loaded = configuration.proxies();
     let mut feeds = configuration.feeds().iter();
     let feed = feeds.find(|feed| feed.id == *exchange);

@@ -1,7 +1,7 @@
 //! Which way the connections of one exchange and transport take.
 
 use proxy_config::{
-    AmbientProxies, Destination, DnsSide, ExchangeId, Loaded, RuleOrigins, Transport,
+    AmbientProxies, Destination, DnsSide, ExchangeId, Loaded, Origin, RuleOrigins, Transport,
 };
 use proxy_resolve::{Route, RouteSource, resolve};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::proxies::Proxies;
 use crate::configuration::Address;
 
 #[derive(Debug, Serialize)]
-pub(super) struct Row<'a> {
+pub(super) struct Row {
     /// `None` for any other exchange.
     exchange: Option<ExchangeId>,
     transport: &'static str,
@@ -23,17 +23,17 @@ pub(super) struct Row<'a> {
     unused: bool,
     dns: Option<String>,
     /// What set each value of the rule.
-    set_by: Option<RuleOrigins<'a>>,
+    set_by: Option<RuleOrigins>,
     /// What set the password, which may be a part of the URL.
-    password_set_by: Option<&'a str>,
+    password_set_by: Option<Origin>,
     /// The variable that exempts destinations from the proxy, where none is known.
     unless_exempted_by: Option<&'static str>,
 }
 
-impl<'a> Row<'a> {
+impl Row {
     /// The route to the address of a feed, as `run` takes it.
     pub(super) fn of_feed(
-        loaded: &'a Loaded,
+        loaded: &Loaded,
         exchange: &ExchangeId,
         transport: Transport,
         address: &Address,
@@ -47,7 +47,7 @@ impl<'a> Row<'a> {
 
     /// The route to wherever the exchange is.
     pub(super) fn of_exchange(
-        loaded: &'a Loaded,
+        loaded: &Loaded,
         exchange: &ExchangeId,
         transport: Transport,
     ) -> Self {
@@ -55,7 +55,7 @@ impl<'a> Row<'a> {
         let ambient = loaded
             .settings()
             .ambient()
-            .filter(|ambient| row.proxy.is_some() && row.origin() == ambient.variable(None));
+            .filter(|ambient| row.proxy.is_some() && row.is_set_by(ambient.variable(None)));
         Self {
             unless_exempted_by: ambient.and_then(AmbientProxies::exempting_variable),
             ..row
@@ -64,7 +64,7 @@ impl<'a> Row<'a> {
 
     /// The route of any exchange that has no rules, such as `exchange`.
     pub(super) fn of_any_other(
-        loaded: &'a Loaded,
+        loaded: &Loaded,
         exchange: &ExchangeId,
         transport: Transport,
     ) -> Self {
@@ -75,7 +75,7 @@ impl<'a> Row<'a> {
     }
 
     fn new(
-        loaded: &'a Loaded,
+        loaded: &Loaded,
         exchange: &ExchangeId,
         transport: Transport,
         destination: Option<&Destination<'_>>,
@@ -106,7 +106,7 @@ impl<'a> Row<'a> {
             source: resolution.source().to_string(),
             unused: false,
             dns,
-            password_set_by: set_by.as_ref().and_then(RuleOrigins::password),
+            password_set_by: set_by.as_ref().and_then(RuleOrigins::password).cloned(),
             set_by,
             unless_exempted_by: None,
         }
@@ -125,8 +125,15 @@ impl<'a> Row<'a> {
     }
 
     /// What set the rule.
-    fn origin(&self) -> Option<&'a str> {
+    fn origin(&self) -> Option<&Origin> {
         self.set_by.as_ref()?.rule()
+    }
+
+    fn is_set_by(&self, variable: Option<&str>) -> bool {
+        match self.origin() {
+            Some(Origin::Variable(name)) => variable == Some(name),
+            _ => false,
+        }
     }
 
     pub(super) fn cells(&self) -> [String; 7] {
@@ -180,7 +187,7 @@ impl<'a> Row<'a> {
             let origin = origin.filter(|origin| *origin != rule)?;
             Some(format!("{what}: {origin}"))
         });
-        let lines: Vec<_> = [rule.to_owned()].into_iter().chain(others).collect();
+        let lines: Vec<_> = [rule.to_string()].into_iter().chain(others).collect();
         lines.join("\n")
     }
 }

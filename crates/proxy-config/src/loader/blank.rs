@@ -11,12 +11,13 @@
 use std::cell::RefCell;
 use std::mem;
 
-use config::ValueKind;
+use config::{Value, ValueKind};
 
 use crate::error::Problems;
 use crate::keys::Content;
 use crate::loader::node::{Node, UNKNOWN, join, sorted};
 use crate::loader::suggestion::unknown_key;
+use crate::origin::Origin;
 
 /// What is wrong with a key that has nothing after it.
 pub(crate) const BLANK: &str = "nothing is given; quote it if it is a text, or remove the key";
@@ -62,7 +63,7 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
                         refuse_blanks(&node.child(key, value), content);
                     }
                     Found::Named(_) | Found::Unknown if is_blank => {
-                        node.blanks().note(node.path(), key, value.origin());
+                        note(node, key, value);
                     }
                     // Whoever reads the table says that it is unknown.
                     Found::Named(_) | Found::Unknown => {}
@@ -78,9 +79,14 @@ pub(crate) fn note_blanks(node: &Node<'_>) {
     if let ValueKind::Table(table) = &node.value().kind {
         let blanks = sorted(table).into_iter();
         for (key, value) in blanks.filter(|(_, value)| value.kind == ValueKind::Nil) {
-            node.blanks().note(node.path(), key, value.origin());
+            note(node, key, value);
         }
     }
+}
+
+fn note(table: &Node<'_>, key: &str, value: &Value) {
+    let origin = table.with_value(value).origin();
+    table.blanks().note(table.path(), key, origin);
 }
 
 fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
@@ -103,15 +109,15 @@ struct Blank {
     /// The keys that lead to the table that it stands in.
     table: String,
     key: String,
-    origin: Option<String>,
+    origin: Option<Origin>,
 }
 
 impl Blanks {
-    fn note(&self, table: &str, key: &str, origin: Option<&str>) {
+    fn note(&self, table: &str, key: &str, origin: Option<Origin>) {
         self.0.borrow_mut().push(Blank {
             table: table.to_owned(),
             key: key.to_owned(),
-            origin: origin.map(str::to_owned),
+            origin,
         });
     }
 
@@ -135,8 +141,8 @@ impl Blanks {
 }
 
 impl Blank {
-    fn report(&self, known: &[&str], problems: &Problems) {
-        let origin = self.origin.as_deref();
+    fn report(self, known: &[&str], problems: &Problems) {
+        let origin = self.origin;
         if known.contains(&self.key.as_str()) {
             problems.report(&join(&self.table, &self.key), origin, BLANK);
         } else if known.is_empty() {

@@ -29,7 +29,8 @@ fn read<'de, D: Deserializer<'de>, T>(
     let Document(value) = Document::deserialize(deserializer)?;
     let reading = Reading::default();
     let result = read(&Node::new("", &value, &reading));
-    let result = reading.into_problems().or(result).map_err(|errors| {
+    let (problems, _) = reading.into_parts();
+    let result = problems.or(result).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         D::Error::custom(errors.join("; "))
     })?;

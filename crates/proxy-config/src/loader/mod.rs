@@ -9,6 +9,7 @@ mod node;
 mod read;
 mod read_pool;
 mod read_server;
+mod references;
 mod secret_file;
 mod shape;
 mod sources;

@@ -13,7 +13,10 @@ use crate::files::{Files, Seen};
 use crate::keys::{Content, expected_number, index, is_key};
 use crate::loader::blank::Blanks;
 use crate::loader::file_name::FileName;
+use crate::loader::references::References;
 use crate::loader::suggestion::{unknown_key, unknown_word};
+use crate::origin::Origin;
+use crate::proxy_url::ProxyUrl;
 
 /// What all the values of a configuration have in common while they are read.
 #[derive(Default)]
@@ -22,15 +25,16 @@ pub(crate) struct Reading {
     pub(crate) files: Files,
     /// Keys without a value in the sections that others read.
     pub(crate) blanks: Blanks,
+    pub(crate) references: References,
     /// The folders that the files are in, by what origins call the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
 }
 
 impl Reading {
-    /// Everything that was found to be wrong.
-    pub(crate) fn into_problems(self) -> Problems {
+    /// Everything that was found to be wrong, and what set the values.
+    pub(crate) fn into_parts(self) -> (Problems, Arc<[Origin]>) {
         self.blanks.report_all(&self.problems);
-        self.problems
+        (self.problems, self.references.into_origins())
     }
 }
 
@@ -80,11 +84,10 @@ impl<'a> Node<'a> {
         &self.path
     }
 
-    /// What set the value: the name of a variable, `file:line:column`, or `code`. For a table, what
-    /// set its first entry.
+    /// What set the value. For a table, what set its first entry.
     #[must_use]
-    pub fn origin(&self) -> Option<&'a str> {
-        origin(self.value)
+    pub fn origin(&self) -> Option<Origin> {
+        self.reading.references.origin(self.value)
     }
 
     /// Notes that something is wrong with the value. `problem` must not show the value.
@@ -232,6 +235,12 @@ impl<'a> Node<'a> {
         parse(self.text()?).map_err(|error| self.report(error)).ok()
     }
 
+    /// The value as the URL of a proxy.
+    pub(crate) fn url(&self) -> Option<ProxyUrl> {
+        let in_code = self.reading.references.url_of(self.value);
+        in_code.or_else(|| self.parse(ProxyUrl::parse))
+    }
+
     /// The value as true or false, of which yes and no, on and off, 1 and 0 are other spellings.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
@@ -310,10 +319,10 @@ impl<'a> Node<'a> {
 
     /// The folder of the file that the value stands in.
     fn folder(&self) -> Option<&'a Path> {
-        // The name of a file, a line and a column.
-        let (line, _) = self.origin()?.rsplit_once(':')?;
-        let (name, _) = line.rsplit_once(':')?;
-        self.reading.folders.get(name).map(PathBuf::as_path)
+        let Origin::File { name, .. } = self.origin()? else {
+            return None;
+        };
+        self.reading.folders.get(&*name).map(PathBuf::as_path)
     }
 
     pub(crate) fn child(&self, key: &str, value: &'a Value) -> Self {
@@ -412,18 +421,6 @@ pub(crate) fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
         ValueKind::Table(table) => table.get(key),
         _ => None,
     }
-}
-
-pub(crate) fn origin(value: &Value) -> Option<&str> {
-    let children = || match &value.kind {
-        ValueKind::Table(table) => sorted(table)
-            .into_iter()
-            .find_map(|(_, value)| origin(value)),
-        ValueKind::Array(values) => values.iter().find_map(origin),
-        _ => None,
-    };
-    // The tables that merging makes have no origin of their own.
-    value.origin().or_else(children)
 }
 
 pub(crate) fn sorted(table: &Map<String, Value>) -> Vec<(&str, &Value)> {

@@ -12,9 +12,7 @@ use crate::proxy_url::ProxyUrl;
 use crate::scheme::Scheme;
 
 pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
-    let url = fields
-        .required(URL)
-        .and_then(|node| node.parse(ProxyUrl::parse));
+    let url = fields.required(URL).and_then(|node| node.url());
     let login = Login::read(fields, url.as_ref());
     let ca_file = fields.field(TRUST).map(|node| ca_file(&node, url.as_ref()));
     let mut server = fill(&SERVER, fields, reach, url.map(ProxyServer::new))?;

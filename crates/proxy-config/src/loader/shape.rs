@@ -25,6 +25,7 @@ use crate::exchange_id::ExchangeId;
 use crate::keys::Content;
 use crate::keys::names::{DEFAULT, ENABLED};
 use crate::loader::node::Node;
+use crate::loader::references::mark_of;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
 
@@ -176,7 +177,7 @@ fn is_direct(text: &str) -> bool {
 }
 
 fn scalar(node: &Node<'_>, kind: impl Into<ValueKind>) -> Value {
-    Value::new(node.origin().map(str::to_owned).as_ref(), kind)
+    Value::new(mark_of(node.value()).map(str::to_owned).as_ref(), kind)
 }
 
 /// A table, if it has any fields.

@@ -4,7 +4,7 @@ use proxy_config::{
     AmbientProxies, ConfigErrors, Destination, Host, ProxyRule, ProxySettings, Sources, Transport,
 };
 
-use crate::support::{defaults, enabled, id, messages, proxy, yaml};
+use crate::support::{defaults, enabled, id, messages, proxy, shown, yaml};
 
 fn load(from_env: &str, variables: &[(&str, &str)]) -> Result<ProxySettings, ConfigErrors> {
     let file = format!("proxy: {{enabled: true, from_env: {from_env}}}");
@@ -274,9 +274,12 @@ fn rules_of_the_settings_are_kept_beside_the_environment() {
         .load()
         .unwrap();
     assert_eq!(defaults(loaded.settings()), ["http://file:1", "-"]);
-    let origin = |transport| loaded.explain(&id("any"), transport, None).unwrap().rule();
-    assert_eq!(origin(Transport::Http), Some("test.yaml:1:56"));
-    assert_eq!(origin(Transport::WebSocket), Some("https_proxy"));
+    let origin = |transport| {
+        let origins = loaded.explain(&id("any"), transport, None).unwrap();
+        shown(origins.rule()).unwrap()
+    };
+    assert_eq!(origin(Transport::Http), "test.yaml:1:56");
+    assert_eq!(origin(Transport::WebSocket), "https_proxy");
     let same = yaml("proxy: {enabled: true, default: {http: 'http://file:1'}}").unwrap();
     assert_eq!(loaded.settings().default_proxies(), same.default_proxies());
     assert_ne!(loaded.settings(), &same);

@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use proxy_config::{
-    ConfigErrors, ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, Sources, Transport,
+    ConfigErrors, ConnectionProxies, ExchangeId, Origin, ProxyConfig, ProxySettings, Sources,
+    Transport,
 };
 
 pub(crate) fn id(id: &str) -> ExchangeId {
@@ -98,4 +99,9 @@ impl Drop for Folder {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).unwrap();
     }
+}
+
+/// An origin as it is displayed.
+pub(crate) fn shown(origin: Option<&Origin>) -> Option<String> {
+    origin.map(ToString::to_string)
 }

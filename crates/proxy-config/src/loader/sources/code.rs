@@ -1,38 +1,38 @@
 //! Settings made in code as a source.
 
-use config::{Map, Value};
+use config::{Map, Value, ValueKind};
 
 use super::PROXY;
 use crate::keys::{SETTINGS, Said, said};
+use crate::loader::references::References;
+use crate::origin::Origin;
 use crate::settings::ProxySettings;
 
 /// The document that the settings would be read from, with what they say and nothing else; none if
-/// they say nothing. It holds the credentials.
-pub(super) fn document(settings: &ProxySettings) -> Option<Value> {
+/// they say nothing. The URLs in it are never texts, which would show their credentials.
+pub(super) fn document(settings: &ProxySettings, references: &References) -> Option<Value> {
     let section = Said::table(said(&SETTINGS, settings))?;
-    Some(value(Map::from([(PROXY.to_owned(), of(section))])))
+    let section = value(section, references);
+    Some(Value::new(None, Map::from([(PROXY.to_owned(), section)])))
 }
 
-fn of(said: Said<'_>) -> Value {
-    match said {
-        Said::Boolean(flag) => value(flag.to_string()),
-        Said::Integer(number) => value(number.to_string()),
-        Said::Word(word) => value(word),
-        Said::Url(url) => value(url.reveal()),
+fn value(said: Said<'_>, references: &References) -> Value {
+    let kind = match said {
+        Said::Boolean(flag) => flag.to_string().into(),
+        Said::Integer(number) => number.to_string().into(),
+        Said::Word(word) => word.into(),
+        Said::Url(url) => references.url(url.clone()),
         // A path that is no text becomes one that is not there, which is an error.
-        Said::File(path) => value(path.to_string_lossy().as_ref()),
-        Said::List(items) => value(items.into_iter().map(of).collect::<Vec<_>>()),
+        Said::File(path) => path.to_string_lossy().into_owned().into(),
+        Said::List(items) => {
+            let items = items.into_iter().map(|item| value(item, references));
+            ValueKind::Array(items.collect())
+        }
         Said::Table(fields) => {
             let fields = fields.into_iter();
-            value(
-                fields
-                    .map(|(key, said)| (key.to_owned(), of(said)))
-                    .collect::<Map<_, _>>(),
-            )
+            let fields = fields.map(|(key, said)| (key.to_owned(), value(said, references)));
+            ValueKind::Table(fields.collect())
         }
-    }
-}
-
-fn value(kind: impl Into<config::ValueKind>) -> Value {
-    Value::new(Some(&"code".to_owned()), kind)
+    };
+    Value::new(Some(&references.mark(Origin::Code)), kind)
 }

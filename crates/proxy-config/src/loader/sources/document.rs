@@ -77,8 +77,8 @@ impl Document {
     /// values of the proxy settings that are not what they should be, and what the readers of other
     /// sections reported.
     pub fn into_loaded(self) -> Result<Loaded, ConfigErrors> {
-        let loaded = Loaded::new(self.value, self.settings);
-        self.reading.into_problems().or(loaded)
+        let (problems, origins) = self.reading.into_parts();
+        problems.or(Loaded::new(self.value, origins, self.settings))
     }
 }
 

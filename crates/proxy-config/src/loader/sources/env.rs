@@ -19,8 +19,9 @@ use super::service::Services;
 use super::{PREFIX, PROXY, json};
 use crate::error::Problems;
 use crate::keys::Content;
-use crate::loader::node::join;
+use crate::loader::node::{Reading, join};
 use crate::loader::suggestion::nearest;
+use crate::origin::Origin;
 
 /// A variable that sets something.
 struct Variable<'a> {
@@ -47,8 +48,9 @@ pub(super) fn read(
     variables: &[(String, OsString)],
     sections: &[&str],
     others: &[String],
-    problems: &Problems,
+    reading: &Reading,
 ) -> Environment {
+    let problems = &reading.problems;
     let services = Services::of(variables);
     let mut environment = Environment::default();
     let mut ours = Vec::new();
@@ -63,7 +65,7 @@ pub(super) fn read(
             continue;
         }
         let Some(rest) = rest else {
-            problems.report("", Some(&shown(name)), NO_NAME);
+            problems.report("", Some(Origin::variable(&shown(name))), NO_NAME);
             continue;
         };
         if is_harmless(rest) {
@@ -74,13 +76,17 @@ pub(super) fn read(
             let problem = format!(
                 "a variable of the Python cryptofeed, without effect here; set {replacement} instead"
             );
-            problems.report("", Some(name), problem);
+            problems.report("", Some(Origin::variable(name)), problem);
         } else if !others.contains(name) {
-            problems.report("", Some(name), unknown_name(rest, sections, others));
+            problems.report(
+                "",
+                Some(Origin::variable(name)),
+                unknown_name(rest, sections, others),
+            );
         }
     }
     environment.ignored.sort_unstable();
-    environment.documents = documents(ours, problems);
+    environment.documents = documents(ours, reading);
     environment
 }
 
@@ -115,7 +121,8 @@ fn shown(name: &str) -> String {
     }
 }
 
-fn documents(mut variables: Vec<Variable<'_>>, problems: &Problems) -> Vec<Value> {
+fn documents(mut variables: Vec<Variable<'_>>, reading: &Reading) -> Vec<Value> {
+    let problems = &reading.problems;
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
     let mut documents = Vec::new();
     for (place, variable) in variables.iter().enumerate() {
@@ -126,7 +133,7 @@ fn documents(mut variables: Vec<Variable<'_>>, problems: &Problems) -> Vec<Value
             let path = variable.keys.join("__");
             variable.report(problems, unknown_variable(&path));
         } else {
-            documents.extend(variable.document(problems));
+            documents.extend(variable.document(reading));
         }
     }
     documents
@@ -190,8 +197,9 @@ impl<'a> Variable<'a> {
         first.is_some_and(|key| Content::Settings.child(key).is_none())
     }
 
-    fn document(&self, problems: &Problems) -> Option<Value> {
-        let origin = self.name.to_owned();
+    fn document(&self, reading: &Reading) -> Option<Value> {
+        let problems = &reading.problems;
+        let mark = reading.references.mark(self.origin());
         let Some(text) = self.value.to_str() else {
             self.report(problems, "the value is not valid UTF-8");
             return None;
@@ -202,20 +210,23 @@ impl<'a> Variable<'a> {
         }
         let may_be_json = !self.content.is_some_and(Content::is_scalar);
         let value = if may_be_json && text.starts_with(['{', '[']) {
-            json::parse(text, |_| origin.clone())
+            json::parse(text, |_| mark.clone())
                 .map_err(|fault| {
                     self.report(problems, format_args!("malformed JSON: {}", fault.problem));
                 })
                 .ok()?
         } else {
-            Value::new(Some(&origin), text)
+            Value::new(Some(&mark), text)
         };
         let keys = [self.section]
             .into_iter()
             .chain(self.keys.iter().map(String::as_str));
-        let wrap =
-            |value, key: &str| Value::new(Some(&origin), Map::from([(key.to_owned(), value)]));
+        let wrap = |value, key: &str| Value::new(Some(&mark), Map::from([(key.to_owned(), value)]));
         Some(keys.rev().fold(value, wrap))
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::variable(self.name)
     }
 
     fn report(&self, problems: &Problems, problem: impl fmt::Display) {
@@ -223,7 +234,7 @@ impl<'a> Variable<'a> {
             .keys
             .iter()
             .fold(self.section.to_owned(), |path, key| join(&path, key));
-        problems.report(&path, Some(self.name), problem);
+        problems.report(&path, Some(self.origin()), problem);
     }
 }
 

@@ -7,6 +7,7 @@ use config::{Value, ValueKind};
 
 use super::{json, toml, yaml};
 use crate::loader::node::Reading;
+use crate::origin::Origin;
 
 #[derive(Clone)]
 pub(super) enum File {
@@ -50,19 +51,23 @@ impl File {
 
     pub(super) fn document(&self, reading: &Reading) -> Option<Value> {
         let name = self.name();
-        let report = |origin: &str, problem: &dyn fmt::Display| {
-            reading.problems.report("", Some(origin), problem);
+        let at = |place| Origin::File {
+            name: name.as_str().into(),
+            place,
+        };
+        let report = |problem: &dyn fmt::Display| {
+            reading.problems.report("", Some(at(None)), problem);
         };
         let (format, text) = match self {
             Self::OnDisk(path) => {
                 let Some(format) = Format::of(path) else {
-                    report(&name, &"expected a .yaml, .yml, .toml or .json file");
+                    report(&"expected a .yaml, .yml, .toml or .json file");
                     return None;
                 };
                 let content = reading.files.read(path);
-                let content = content.map_err(|unread| report(&name, &unread)).ok()?;
+                let content = content.map_err(|unread| report(&unread)).ok()?;
                 let text = String::from_utf8(content.to_vec())
-                    .map_err(|_| report(&name, &"is not UTF-8; save it as UTF-8"));
+                    .map_err(|_| report(&"is not UTF-8; save it as UTF-8"));
                 (format, text.ok()?)
             }
             Self::InMemory { name, text } => {
@@ -71,21 +76,25 @@ impl File {
             }
         };
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        let at = |(line, column)| format!("{name}:{line}:{column}");
+        let mark = |place| reading.references.mark(at(Some(place)));
         let document = match format {
-            Format::Yaml => yaml::parse(text, at),
-            Format::Toml => toml::parse(text, at),
-            Format::Json => json::parse(text, at),
+            Format::Yaml => yaml::parse(text, mark),
+            Format::Toml => toml::parse(text, mark),
+            Format::Json => json::parse(text, mark),
         };
-        let document = document.map_err(|fault| report(&at(fault.place), &fault.problem));
-        let document = document.ok()?;
+        let document = document
+            .map_err(|fault| {
+                let place = Some(at(Some(fault.place)));
+                reading.problems.report("", place, fault.problem);
+            })
+            .ok()?;
         let is_empty = match &document.kind {
             ValueKind::Nil => true,
             ValueKind::Table(sections) => sections.is_empty(),
             _ => false,
         };
         if is_empty {
-            report(&name, &"there is nothing in it");
+            report(&"there is nothing in it");
             return None;
         }
         Some(document)

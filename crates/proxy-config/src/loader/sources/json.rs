@@ -9,24 +9,24 @@ use serde_json::value::RawValue;
 use super::fault::{DEPTH, Fault, Place, given_twice};
 use super::lines::Lines;
 
-/// Parses a text of one value. `origin` says what a value at a place comes from.
-pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text of one value. `mark` is what a value at a place has for its origin.
+pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let document = Document {
         text,
         lines: Lines::new(text),
-        origin,
+        mark,
     };
     let root = serde_json::from_str(text).map_err(|error| document.fault(text, &error))?;
     document.value(root, DEPTH)
 }
 
-struct Document<'a, O> {
+struct Document<'a, M> {
     text: &'a str,
     lines: Lines<'a>,
-    origin: O,
+    mark: M,
 }
 
-impl<'a, O: Fn(Place) -> String> Document<'a, O> {
+impl<'a, M: Fn(Place) -> String> Document<'a, M> {
     fn value(&self, raw: &'a RawValue, depth: usize) -> Result<Value, Fault> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Fault::new(self.place(raw), "nested too deeply"));
@@ -42,7 +42,7 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
             Some(b'n') => ValueKind::Nil,
             _ => ValueKind::String(raw.get().to_owned()),
         };
-        Ok(Value::new(Some(&(self.origin)(self.place(raw))), kind))
+        Ok(Value::new(Some(&(self.mark)(self.place(raw))), kind))
     }
 
     fn table(&self, members: Members<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {

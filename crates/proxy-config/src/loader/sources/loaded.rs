@@ -1,6 +1,7 @@
 //! What was loaded.
 
 use std::fmt;
+use std::sync::Arc;
 
 use config::Value;
 
@@ -10,6 +11,7 @@ use crate::destination::Destination;
 use crate::exchange_id::ExchangeId;
 use crate::keys::names::{DEFAULT, EXCHANGES};
 use crate::loader::node::child;
+use crate::origin::Origin;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
@@ -17,12 +19,17 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub struct Loaded {
     document: Value,
+    origins: Arc<[Origin]>,
     settings: ProxySettings,
 }
 
 impl Loaded {
-    pub(super) fn new(document: Value, settings: ProxySettings) -> Self {
-        Self { document, settings }
+    pub(super) fn new(document: Value, origins: Arc<[Origin]>, settings: ProxySettings) -> Self {
+        Self {
+            document,
+            origins,
+            settings,
+        }
     }
 
     /// The proxy settings.
@@ -42,7 +49,7 @@ impl Loaded {
     /// exempt some from them.
     ///
     /// ```
-    /// use proxy_config::{ExchangeId, Sources, Transport};
+    /// use proxy_config::{ExchangeId, Origin, Sources, Transport};
     ///
     /// let loaded = Sources::new()
     ///     .with_text("cryptofeed.yaml", "proxy: 'http://alice:secret@proxy:8080'")
@@ -50,9 +57,10 @@ impl Loaded {
     ///     .load()?;
     /// let binance = ExchangeId::new("binance").unwrap();
     /// let origins = loaded.explain(&binance, Transport::Http, None).unwrap();
-    /// assert_eq!(origins.rule(), Some("cryptofeed.yaml:1:8"));
-    /// assert_eq!(origins.password(), Some("cryptofeed.yaml:1:8"));
-    /// assert_eq!(origins.timeout(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS"));
+    /// assert_eq!(origins.rule().unwrap().to_string(), "cryptofeed.yaml:1:8");
+    /// assert_eq!(origins.password(), origins.rule());
+    /// let variable = "CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS";
+    /// assert_eq!(origins.timeout(), Some(&Origin::Variable(variable.into())));
     /// # Ok::<(), proxy_config::ConfigErrors>(())
     /// ```
     #[must_use]
@@ -61,7 +69,7 @@ impl Loaded {
         exchange: &ExchangeId,
         transport: Transport,
         destination: Option<&Destination<'_>>,
-    ) -> Option<RuleOrigins<'_>> {
+    ) -> Option<RuleOrigins> {
         self.configured(exchange, transport).or_else(|| {
             let ambient = self.settings.ambient()?;
             Some(RuleOrigins::of_variable(
@@ -72,16 +80,16 @@ impl Loaded {
     }
 
     /// The origins of the exchange's own rule, or else of the default.
-    fn configured(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins<'_>> {
+    fn configured(&self, id: &ExchangeId, transport: Transport) -> Option<RuleOrigins> {
         let own = || {
             let rule = self.settings.exchange(id)?.for_transport(transport)?;
             let value = self.value(&[PROXY, EXCHANGES, id.as_str(), transport.as_str()])?;
-            Some(RuleOrigins::of_rule(value, rule))
+            Some(RuleOrigins::of_rule(value, &self.origins, rule))
         };
         let default = || {
             let rule = self.settings.default_proxies().for_transport(transport)?;
             let value = self.value(&[PROXY, DEFAULT, transport.as_str()])?;
-            Some(RuleOrigins::of_rule(value, rule))
+            Some(RuleOrigins::of_rule(value, &self.origins, rule))
         };
         own().or_else(default)
     }

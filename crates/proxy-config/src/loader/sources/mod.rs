@@ -63,7 +63,8 @@ const PREFIX: &str = "CRYPTOFEED_";
 /// assert_eq!(default.websocket().unwrap().to_string(), "socks5h://proxy:1080");
 /// let binance = ExchangeId::new("binance").unwrap();
 /// let origins = loaded.explain(&binance, Transport::Http, None).unwrap();
-/// assert_eq!(origins.rule(), Some("CRYPTOFEED_PROXY_DEFAULT__HTTP__URL"));
+/// let rule = origins.rule().unwrap();
+/// assert_eq!(rule.to_string(), "CRYPTOFEED_PROXY_DEFAULT__HTTP__URL");
 /// # Ok::<(), proxy_config::ConfigErrors>(())
 /// ```
 #[derive(Clone, Default)]
@@ -174,14 +175,11 @@ impl Sources {
             .into_iter()
             .chain(self.sections.iter().map(String::as_str))
             .collect();
-        let mut documents: Vec<_> = self.code.iter().filter_map(code::document).collect();
+        let code = self.code.as_ref();
+        let code = code.and_then(|settings| code::document(settings, &reading.references));
+        let mut documents: Vec<_> = code.into_iter().collect();
         documents.extend(self.files.iter().filter_map(|file| file.document(&reading)));
-        let environment = env::read(
-            &self.environment,
-            &sections,
-            &self.variables,
-            &reading.problems,
-        );
+        let environment = env::read(&self.environment, &sections, &self.variables, &reading);
         documents.extend(environment.documents);
 
         let mut layers = config::Config::builder();

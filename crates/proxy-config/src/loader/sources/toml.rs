@@ -7,29 +7,25 @@ use toml::de::{DeTable, DeValue};
 use super::fault::{DEPTH, Fault, Place};
 use super::lines::Lines;
 
-/// Parses a text. `origin` says what a value at a place comes from.
-pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text. `mark` is what a value at a place has for its origin.
+pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let lines = Lines::new(text);
     let root = DeTable::parse(text).map_err(|error| {
         let start = error.span().map_or(text.len(), |span| span.start);
         Fault::new(lines.at(start), error.message())
     })?;
-    let document = Document {
-        text,
-        lines,
-        origin,
-    };
+    let document = Document { text, lines, mark };
     let table = document.table(root.into_inner(), DEPTH - 1)?;
     Ok(Value::new(None, table))
 }
 
-struct Document<'a, O> {
+struct Document<'a, M> {
     text: &'a str,
     lines: Lines<'a>,
-    origin: O,
+    mark: M,
 }
 
-impl<'a, O: Fn(Place) -> String> Document<'a, O> {
+impl<'a, M: Fn(Place) -> String> Document<'a, M> {
     fn table(&self, table: DeTable<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {
         let entries = table.into_iter();
         entries
@@ -57,6 +53,6 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
                 ValueKind::String(self.text.get(span).unwrap_or_default().to_owned())
             }
         };
-        Ok(Value::new(Some(&(self.origin)(place)), kind))
+        Ok(Value::new(Some(&(self.mark)(place)), kind))
     }
 }

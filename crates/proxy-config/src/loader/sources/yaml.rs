@@ -40,12 +40,12 @@ fn place(marker: Marker) -> Place {
     (marker.line(), marker.col() + 1)
 }
 
-/// Parses a text of one document. `origin` says what a value at a place comes from.
-pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text of one document. `mark` is what a value at a place has for its origin.
+pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
     let mut document = Document {
         lines: Lines::new(text),
         parser: Parser::new_from_str(text),
-        origin,
+        mark,
         anchors: HashMap::new(),
         unused: BTreeMap::new(),
         values: 0,
@@ -53,17 +53,17 @@ pub(super) fn parse(text: &str, origin: impl Fn(Place) -> String) -> Result<Valu
     document.parse()
 }
 
-struct Document<'a, O> {
+struct Document<'a, M> {
     lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
-    origin: O,
+    mark: M,
     anchors: HashMap<usize, Value>,
     /// The anchors of logins that no alias has referred to so far, and where they are.
     unused: BTreeMap<usize, Place>,
     values: usize,
 }
 
-impl<'a, O: Fn(Place) -> String> Document<'a, O> {
+impl<'a, M: Fn(Place) -> String> Document<'a, M> {
     fn parse(&mut self) -> Result<Value, Fault> {
         let mut root = None;
         loop {
@@ -123,8 +123,7 @@ impl<'a, O: Fn(Place) -> String> Document<'a, O> {
         if tag.is_some() {
             return Err(Fault::new(at, "tags (!) have no meaning here"));
         }
-        let origin = (self.origin)(at);
-        let value = Value::new(Some(&origin), kind);
+        let value = Value::new(Some(&(self.mark)(at)), kind);
         self.values += 1;
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());

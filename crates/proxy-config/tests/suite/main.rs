@@ -8,6 +8,7 @@ mod blank;
 mod canaries;
 #[cfg(test)]
 mod chains;
+mod config_crate;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]

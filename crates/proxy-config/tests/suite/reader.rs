@@ -1,8 +1,10 @@
 use std::path::Path;
 
-use proxy_config::{ConfigError, ConfigErrors, Document, Node, Sources};
+use proxy_config::{
+    ConfigError, ConfigErrors, ConnectionProxies, Document, Node, ProxySettings, Sources,
+};
 
-use crate::support::{Folder, shown};
+use crate::support::{Folder, proxy, shown};
 
 fn merge(text: &str, variables: &[(&str, &str)]) -> Document {
     Sources::new()
@@ -210,4 +212,43 @@ fn what_is_wrong_is_told_of_all_sources_and_all_sections_together() {
             ("proxy.strict", Some("CRYPTOFEED_PROXY_STRICT")),
         ]
     );
+}
+
+#[test]
+fn a_section_may_have_a_name_that_looks_like_a_path() {
+    let merged = Sources::new()
+        .with_section("my.own[0]")
+        .with_text("a.yaml", "my.own[0]: {depth: 1, raw: on}")
+        .with_text("b.yaml", "my.own[0]: {depth: 2}")
+        .merge();
+    let read = merged.read("my.own[0]", |node| {
+        let fields = node.table(&["depth", "raw"])?;
+        Some((
+            fields.field("depth")?.integer(1..=5)?,
+            fields.field("raw")?.boolean()?,
+        ))
+    });
+    assert_eq!(read, Some(Some((2, true))));
+    assert!(merged.into_loaded().is_ok());
+}
+
+#[test]
+fn a_proxy_url_of_code_is_a_text_to_nobody() {
+    let proxy = ConnectionProxies::both(proxy("http://u:s3cret@h:1"));
+    let merged = Sources::new()
+        .with_code(ProxySettings::enabled().with_default(proxy.clone()))
+        .with_env([("CRYPTOFEED_PROXY_DEFAULT__HTTP__TIMEOUT_SECONDS", "30")])
+        .merge();
+    let url = merged.read("proxy", |section| {
+        let default = section
+            .table(&["enabled", "default", "from_env"])?
+            .field("default")?;
+        let http = default.table(&["http", "websocket"])?.field("http")?;
+        http.table(&["url", "timeout_seconds"])?
+            .field("url")
+            .map(|url| url.as_text().map(str::to_owned))
+    });
+    assert_eq!(url, Some(Some(None)));
+    let loaded = merged.into_loaded().unwrap();
+    assert_eq!(loaded.settings().default_proxies(), &proxy);
 }

@@ -6,9 +6,9 @@ mod env;
 mod fault;
 mod file;
 mod json;
+mod layer;
 mod lines;
 mod loaded;
-mod merge;
 mod original;
 mod origins;
 mod service;
@@ -19,16 +19,14 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use config::{Map, Value, ValueKind};
+use config::Value;
 
 use self::file::File;
-use self::merge::merge;
+use self::layer::{Layer, merge};
 use crate::ambient::AmbientProxies;
 use crate::error::{ConfigErrors, Problems};
-use crate::keys::Content;
-use crate::loader::blank::{note_blanks, refuse_blanks};
 use crate::loader::node::{Node, Reading, child};
-use crate::loader::{read, shape::shape};
+use crate::loader::read;
 use crate::settings::ProxySettings;
 
 pub use self::document::Document;
@@ -182,21 +180,14 @@ impl Sources {
         let environment = env::read(&self.environment, &sections, &self.variables, &reading);
         documents.extend(environment.documents);
 
-        let mut layers = config::Config::builder();
-        for document in &documents {
-            let layer = Layer::new(&Node::new("", document, &reading), &sections);
-            layers = layers.add_source(layer.unwrap_or_default());
-        }
-        let document = match layers.build() {
-            Ok(config) => config.cache,
-            // Our layers cannot fail to be collected; but were it so, there would be no settings.
-            Err(_) => {
-                reading
-                    .problems
-                    .report("", None, "the sources could not be merged");
-                Value::default()
-            }
-        };
+        let layers = documents.iter().filter_map(|document| {
+            let node = Node::new("", document, &reading);
+            Layer::new(&node, &sections)
+        });
+        let document = merge(layers).unwrap_or_else(|error| {
+            reading.problems.report("", None, error);
+            Value::default()
+        });
         let settings = self.read_settings(&document, &reading);
         Document::new(document, settings, environment.ignored, reading)
     }
@@ -237,53 +228,5 @@ impl fmt::Debug for Sources {
             .field("files", &self.files)
             .field("environment", &variables.collect::<Vec<_>>())
             .finish()
-    }
-}
-
-/// One source, in the shape in which it can be merged.
-#[derive(Clone, Default)]
-struct Layer(Map<String, Value>);
-
-impl Layer {
-    fn new(document: &Node<'_>, sections: &[&str]) -> Option<Self> {
-        note_blanks(document);
-        document.table(sections)?;
-        let shape = |section: &&str| {
-            let value = child(document.value(), section)?;
-            if value.kind == ValueKind::Nil {
-                return None;
-            }
-            let node = document.child(section, value);
-            let content = Some(&Content::Settings).filter(|_| *section == PROXY);
-            refuse_blanks(&node, content);
-            let value = match *section {
-                PROXY => shape(&node, &Content::Settings)?,
-                _ => value.clone(),
-            };
-            Some(((*section).to_owned(), value))
-        };
-        Some(Self(sections.iter().filter_map(shape).collect()))
-    }
-}
-
-impl fmt::Debug for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layer").finish_non_exhaustive()
-    }
-}
-
-impl config::Source for Layer {
-    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
-        Box::new(self.clone())
-    }
-
-    fn collect(&self) -> Result<Map<String, Value>, config::ConfigError> {
-        Ok(self.0.clone())
-    }
-
-    /// Unlike the crate's own merging, ours knows lists that variables set item by item.
-    fn collect_to(&self, document: &mut Value) -> Result<(), config::ConfigError> {
-        merge(document, Value::new(None, self.collect()?));
-        Ok(())
     }
 }

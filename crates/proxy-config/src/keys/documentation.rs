@@ -2,10 +2,7 @@
 
 use testkit::documented;
 
-use super::{
-    CONNECTION_PROXIES, Content, DIAL, Entry, Field, Key, MEMBER, POOL, ROUTE, SERVER, SETTINGS,
-    TABLES, TLS, URL_KEY, expected_number, expected_word,
-};
+use super::{Content, Key, TABLES, expected_number, expected_word};
 
 const PAGE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -117,29 +114,4 @@ fn table() -> String {
 #[test]
 fn the_specification_has_every_key_as_it_is() {
     assert_eq!(documented(PAGE, "keys of proxy", &table()), Ok(()));
-}
-
-/// A field that is read as something else than its key says would be passed over.
-#[test]
-fn every_field_is_of_the_kind_that_its_key_says() {
-    fn are_alike<T>(entries: &[Entry<T>]) -> bool {
-        entries.iter().all(|Entry { key, field }| {
-            matches!(
-                (field, &key.content),
-                (Field::Joint { .. }, _)
-                    | (Field::Boolean { .. }, Content::Boolean { .. })
-                    | (Field::Integer { .. }, Content::Integer { .. })
-                    | (Field::Word { .. }, Content::Word(_))
-            )
-        })
-    }
-    assert!(are_alike(&SETTINGS));
-    assert!(are_alike(&CONNECTION_PROXIES));
-    assert!(are_alike(&URL_KEY));
-    assert!(are_alike(&SERVER));
-    assert!(are_alike(&TLS));
-    assert!(are_alike(&DIAL));
-    assert!(are_alike(&ROUTE));
-    assert!(are_alike(&POOL));
-    assert!(are_alike(&MEMBER));
 }

@@ -2,6 +2,7 @@
 //! [tables](tables) here: the readers of files, variables and settings in code, what settings are
 //! serialized to, errors, the JSON Schema, and the tables in the documentation.
 
+mod entry;
 pub(crate) mod names;
 mod said;
 mod tables;
@@ -11,6 +12,7 @@ mod documentation;
 
 use std::ops::RangeInclusive;
 
+pub(crate) use self::entry::{Entry, Field};
 pub(crate) use self::said::{Said, said};
 pub(crate) use self::tables::{
     CONNECTION_PROXIES, DIAL, MEMBER, POOL, ROUTE, SERVER, SETTINGS, TLS, URL_KEY,
@@ -25,10 +27,8 @@ pub(crate) struct Key {
     /// For whoever writes a configuration, in one or two sentences.
     pub(crate) about: &'static str,
     /// What applies without the key, where that is not the default of its content.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
     pub(crate) absent: &'static str,
     /// What may be wrong with it, beside what its content does not accept.
-    #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
     pub(crate) wrong: &'static str,
     /// The keys whose place it takes: a source that sets it sets these to nothing, and one that
     /// sets it together with one of these is wrong.
@@ -37,50 +37,11 @@ pub(crate) struct Key {
     pub(crate) is_of_socket: bool,
 }
 
-impl Key {
-    const fn new(name: &'static str, content: Content, about: &'static str) -> Self {
-        Self {
-            name,
-            alias: None,
-            content,
-            about,
-            absent: "",
-            wrong: "",
-            replaces: Replaces::Keys(&[]),
-            is_of_socket: false,
-        }
-    }
-}
-
 /// The keys whose place another key takes.
 pub(crate) enum Replaces {
     Keys(&'static [&'static str]),
     /// All that one proxy has.
     Server,
-}
-
-/// A key, and the field of a `T` that it fills.
-pub(crate) struct Entry<T: 'static> {
-    pub(crate) key: Key,
-    pub(crate) field: Field<T>,
-}
-
-/// A field of a `T`. `get` is what the `T` says of it, and `None` where that need not be said.
-pub(crate) enum Field<T: 'static> {
-    Boolean {
-        get: fn(&T) -> Option<bool>,
-        set: fn(T, bool) -> T,
-    },
-    Integer {
-        get: fn(&T) -> Option<u64>,
-        set: fn(T, u64) -> Option<T>,
-    },
-    Word {
-        get: fn(&T) -> Option<&'static str>,
-        set: fn(T, &str) -> Option<T>,
-    },
-    /// One that is read together with others, or has readers of its own.
-    Joint { get: fn(&T) -> Option<Said<'_>> },
 }
 
 /// What may stand somewhere.

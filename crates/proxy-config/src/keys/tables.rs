@@ -1,14 +1,15 @@
 //! The tables of the `proxy` section, one entry for each key.
 //!
 //! A key whose field stands for itself needs its entry and nothing else. One that is read together
-//! with others ([`Field::Joint`]) has a reader in the loader, which knows it by its [name](super::names).
+//! with others ([`Field::Joint`](super::Field)) has a reader in the loader, which knows it by its
+//! [name](super::names).
 
 use super::names::{
     CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, PASSWORD, PASSWORD_FILE, PROXIES,
     TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
 };
 use super::said::said;
-use super::{Content, Entry, Field, Key, Replaces, Said, Words};
+use super::{Content, Entry, Replaces, Said, Words};
 use crate::ca_file::CaFile;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::dial_options::{self, DialOptions};
@@ -20,352 +21,233 @@ use crate::transport::Transport;
 
 /// The section.
 pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
-    Entry {
-        key: Key {
-            absent: "none",
-            wrong: "*there are rules, and nothing says whether they apply*; with `true` and no rule \
-                    anywhere: *enabled, but no proxy is configured*",
-            ..Key::new(
-                ENABLED,
-                Content::Boolean { default: false },
-                "Whether proxies are used at all. Has to be said where any other key of the \
-                 section is.",
-            )
+    Entry::boolean(
+        ENABLED,
+        false,
+        "Whether proxies are used at all. Has to be said where any other key of the section is.",
+        |settings: &ProxySettings| settings.says_enabled().then(|| settings.is_enabled()),
+        ProxySettings::with_enabled,
+    )
+    .absent("none")
+    .wrong(
+        "*there are rules, and nothing says whether they apply*; with `true` and no rule \
+         anywhere: *enabled, but no proxy is configured*",
+    ),
+    Entry::boolean(
+        "strict",
+        false,
+        "Whether a connection that no rule applies to is refused instead of made directly.",
+        |settings: &ProxySettings| settings.says_strict().then(|| settings.is_strict()),
+        ProxySettings::with_strict,
+    ),
+    Entry::joint(
+        DEFAULT,
+        Content::ConnectionProxies,
+        "What applies where an exchange has no rule of its own.",
+        |settings: &ProxySettings| settings.default_proxies().said(),
+    ),
+    Entry::joint(
+        EXCHANGES,
+        Content::Exchanges,
+        "Rules of single exchanges, by exchange id. Case makes no difference.",
+        |settings: &ProxySettings| {
+            let exchanges = settings.exchanges();
+            Said::table(exchanges.filter_map(|(id, proxies)| Some((id.as_str(), proxies.said()?))))
         },
-        field: Field::Boolean {
-            get: |settings| settings.says_enabled().then(|| settings.is_enabled()),
-            set: ProxySettings::with_enabled,
+    )
+    .wrong(
+        "*an exchange id consists of …*, *the exchange is given twice*; in the command, \
+         *unknown exchange*",
+    ),
+    Entry::joint(
+        FROM_ENV,
+        Content::Boolean { default: false },
+        "Whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY apply after the default.",
+        |settings: &ProxySettings| {
+            let is_wanted = settings.ambient().is_some();
+            (settings.says_enabled() || is_wanted).then_some(Said::Boolean(is_wanted))
         },
-    },
-    Entry {
-        key: Key::new(
-            "strict",
-            Content::Boolean { default: false },
-            "Whether a connection that no rule applies to is refused instead of made directly.",
-        ),
-        field: Field::Boolean {
-            get: |settings| settings.says_strict().then(|| settings.is_strict()),
-            set: ProxySettings::with_strict,
-        },
-    },
-    Entry {
-        key: Key::new(
-            DEFAULT,
-            Content::ConnectionProxies,
-            "What applies where an exchange has no rule of its own.",
-        ),
-        field: Field::Joint {
-            get: |settings| settings.default_proxies().said(),
-        },
-    },
-    Entry {
-        key: Key {
-            wrong: "*an exchange id consists of …*, *the exchange is given twice*; in the command, \
-                    *unknown exchange*",
-            ..Key::new(
-                EXCHANGES,
-                Content::Exchanges,
-                "Rules of single exchanges, by exchange id. Case makes no difference.",
-            )
-        },
-        field: Field::Joint {
-            get: |settings| {
-                let exchanges = settings.exchanges();
-                Said::table(
-                    exchanges.filter_map(|(id, proxies)| Some((id.as_str(), proxies.said()?))),
-                )
-            },
-        },
-    },
-    Entry {
-        key: Key {
-            wrong: "a variable for all programs that is no proxy URL",
-            ..Key::new(
-                FROM_ENV,
-                Content::Boolean { default: false },
-                "Whether HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY apply after the default.",
-            )
-        },
-        field: Field::Joint {
-            get: |settings| {
-                let is_wanted = settings.ambient().is_some();
-                (settings.says_enabled() || is_wanted).then_some(Said::Boolean(is_wanted))
-            },
-        },
-    },
+    )
+    .wrong("a variable for all programs that is no proxy URL"),
 ];
 
 /// The rules of both transports.
 pub(crate) static CONNECTION_PROXIES: [Entry<ConnectionProxies>; 2] = [
-    Entry {
-        key: Key {
-            alias: Some("rest"),
-            absent: "inherited",
-            wrong: BOTH_NAMES,
-            ..Key::new(
-                Transport::Http.as_str(),
-                Content::ProxyRule,
-                "The rule for REST requests.",
-            )
-        },
-        field: Field::Joint {
-            get: |proxies| proxies.http().map(ProxyRule::said),
-        },
-    },
-    Entry {
-        key: Key {
-            alias: Some("ws"),
-            absent: "inherited",
-            wrong: BOTH_NAMES,
-            ..Key::new(
-                Transport::WebSocket.as_str(),
-                Content::ProxyRule,
-                "The rule for WebSocket streams.",
-            )
-        },
-        field: Field::Joint {
-            get: |proxies| proxies.websocket().map(ProxyRule::said),
-        },
-    },
+    Entry::joint(
+        Transport::Http.as_str(),
+        Content::ProxyRule,
+        "The rule for REST requests.",
+        |proxies: &ConnectionProxies| proxies.http().map(ProxyRule::said),
+    )
+    .alias("rest")
+    .absent("inherited")
+    .wrong(BOTH_NAMES),
+    Entry::joint(
+        Transport::WebSocket.as_str(),
+        Content::ProxyRule,
+        "The rule for WebSocket streams.",
+        |proxies: &ConnectionProxies| proxies.websocket().map(ProxyRule::said),
+    )
+    .alias("ws")
+    .absent("inherited")
+    .wrong(BOTH_NAMES),
 ];
 
 const BOTH_NAMES: &str = "both names: *… is given as well and means the same*";
 
 /// Where a proxy is.
-pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry {
-    key: Key {
-        absent: "required",
-        wrong: "see [proxy URLs](#proxy-urls)",
-        replaces: Replaces::Keys(&[CHOICE]),
-        ..Key::new(
-            URL,
-            Content::Url,
-            "Where the proxy is: scheme://host:port, or scheme://user:password@host:port with the \
-             user name and the password percent-encoded.",
-        )
-    },
-    field: Field::Joint {
-        get: |server| Some(Said::Url(server.url())),
-    },
-}];
+pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
+    URL,
+    Content::Url,
+    "Where the proxy is: scheme://host:port, or scheme://user:password@host:port with the user \
+     name and the password percent-encoded.",
+    |server: &ProxyServer| Some(Said::Url(server.url())),
+)
+.absent("required")
+.wrong("see [proxy URLs](#proxy-urls)")
+.replaces(Replaces::Keys(&[CHOICE]))];
 
-/// What else one proxy has.
+/// What else one proxy has. A login is a part of the URL in the end.
 pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
-    Entry {
-        key: Key {
-            wrong: "*`url` has credentials as well*; what the protocol cannot carry",
-            ..Key::new(
-                USERNAME,
-                Content::Text,
-                "The user name for the proxy as it is, instead of one in the URL.",
-            )
+    Entry::joint(
+        USERNAME,
+        Content::Text,
+        "The user name for the proxy as it is, instead of one in the URL.",
+        |_: &ProxyServer| None,
+    )
+    .wrong("*`url` has credentials as well*; what the protocol cannot carry"),
+    Entry::joint(
+        PASSWORD,
+        Content::Text,
+        "The password that goes with `username`, as it is.",
+        |_: &ProxyServer| None,
+    )
+    .wrong("*`username` is missing*, *`password` is given as well*")
+    .replaces(Replaces::Keys(&[PASSWORD_FILE])),
+    Entry::joint(
+        PASSWORD_FILE,
+        Content::File,
+        "File that holds the password that goes with `username`; newlines at its end do not \
+         count. A relative path starts from the folder of the file that has it.",
+        |_: &ProxyServer| None,
+    )
+    .wrong("*could not be read*, *is empty*, *is too large for a password* (64 KiB), *is UTF-16*")
+    .replaces(Replaces::Keys(&[PASSWORD])),
+    Entry::joint(
+        TRUST,
+        Content::Tls,
+        "Whom to trust that an https proxy is the right one.",
+        |server: &ProxyServer| Some(Said::Table(said(&TLS, server.authorities()?).collect())),
+    )
+    .wrong("*only an https proxy proves who it is*"),
+    Entry::word(
+        "handshake",
+        || words(HandshakeMode::ALL, HandshakeMode::as_str),
+        "How much is sent before the proxy has answered: one step at a time, everything in one \
+         flight, or what turns out to work.",
+        |server: &ProxyServer| {
+            let mode = server.handshake();
+            (mode != HandshakeMode::default()).then(|| mode.as_str())
         },
-        field: IN_URL,
-    },
-    Entry {
-        key: Key {
-            wrong: "*`username` is missing*, *`password` is given as well*",
-            replaces: Replaces::Keys(&[PASSWORD_FILE]),
-            ..Key::new(
-                PASSWORD,
-                Content::Text,
-                "The password that goes with `username`, as it is.",
-            )
+        |server, word| {
+            let mode = named(word, HandshakeMode::ALL, HandshakeMode::as_str)?;
+            Some(server.with_handshake(mode))
         },
-        field: IN_URL,
-    },
-    Entry {
-        key: Key {
-            wrong: "*could not be read*, *is empty*, *is too large for a password* (64 KiB), \
-                    *is UTF-16*",
-            replaces: Replaces::Keys(&[PASSWORD]),
-            ..Key::new(
-                PASSWORD_FILE,
-                Content::File,
-                "File that holds the password that goes with `username`; newlines at its end do \
-                 not count. A relative path starts from the folder of the file that has it.",
-            )
-        },
-        field: IN_URL,
-    },
-    Entry {
-        key: Key {
-            wrong: "*only an https proxy proves who it is*",
-            ..Key::new(
-                TRUST,
-                Content::Tls,
-                "Whom to trust that an https proxy is the right one.",
-            )
-        },
-        field: Field::Joint {
-            get: |server| Some(Said::Table(said(&TLS, server.authorities()?).collect())),
-        },
-    },
-    Entry {
-        key: Key::new(
-            "handshake",
-            Content::Word(|| words(HandshakeMode::ALL, HandshakeMode::as_str)),
-            "How much is sent before the proxy has answered: one step at a time, everything in \
-             one flight, or what turns out to work.",
-        ),
-        field: Field::Word {
-            get: |server| {
-                let mode = server.handshake();
-                (mode != HandshakeMode::default()).then(|| mode.as_str())
-            },
-            set: |server, word| {
-                named(word, HandshakeMode::ALL, HandshakeMode::as_str)
-                    .map(|mode| server.with_handshake(mode))
-            },
-        },
-    },
-    Entry {
-        key: Key {
-            wrong: "*it concerns the socket that this machine opens*, for a proxy behind `via`",
-            is_of_socket: true,
-            ..Key::new(
-                "quick_ack",
-                Content::Boolean { default: false },
-                "Whether what the proxy sends is acknowledged at once, for one that waits for that \
-                 before it sends more. Linux only.",
-            )
-        },
-        field: Field::Boolean {
-            get: |server| server.quick_ack().then_some(true),
-            set: ProxyServer::with_quick_ack,
-        },
-    },
+    ),
+    Entry::boolean(
+        "quick_ack",
+        false,
+        "Whether what the proxy sends is acknowledged at once, for one that waits for that before \
+         it sends more. Linux only.",
+        |server: &ProxyServer| server.quick_ack().then_some(true),
+        ProxyServer::with_quick_ack,
+    )
+    .wrong("*it concerns the socket that this machine opens*, for a proxy behind `via`")
+    .of_socket(),
 ];
 
-/// That of a login, which the URL has in the end.
-const IN_URL: Field<ProxyServer> = Field::Joint { get: |_| None };
-
 /// Whom to trust.
-pub(crate) static TLS: [Entry<CaFile>; 1] = [Entry {
-    key: Key {
-        absent: "required",
-        wrong: "*could not be read*",
-        ..Key::new(
-            CA_FILE,
-            Content::File,
-            "PEM file of certificate authorities that may vouch for this proxy, beside those that \
-             are trusted anyway. A relative path starts from the folder of the file that has it.",
-        )
-    },
-    field: Field::Joint {
-        get: |file| Some(Said::File(file.path())),
-    },
-}];
+pub(crate) static TLS: [Entry<CaFile>; 1] = [Entry::joint(
+    CA_FILE,
+    Content::File,
+    "PEM file of certificate authorities that may vouch for this proxy, beside those that are \
+     trusted anyway. A relative path starts from the folder of the file that has it.",
+    |file: &CaFile| Some(Said::File(file.path())),
+)
+.absent("required")
+.wrong("*could not be read*")];
 
 /// What a dial has, whatever proxy it ends with.
-pub(crate) static DIAL: [Entry<DialOptions>; 1] = [Entry {
-    key: Key::new(
-        TIMEOUT_SECONDS,
-        Content::Integer {
-            range: dial_options::TIMEOUT_SECONDS,
-            default: dial_options::DEFAULT_TIMEOUT_SECONDS,
-        },
-        "How long a whole dial through the proxy may take.",
-    ),
-    field: Field::Integer {
-        get: |options| Some(options.timeout_seconds()),
-        set: |mut options, seconds| {
-            options.set_timeout_seconds(seconds).ok()?;
-            Some(options)
-        },
+pub(crate) static DIAL: [Entry<DialOptions>; 1] = [Entry::integer(
+    TIMEOUT_SECONDS,
+    dial_options::TIMEOUT_SECONDS,
+    dial_options::DEFAULT_TIMEOUT_SECONDS,
+    "How long a whole dial through the proxy may take.",
+    |options: &DialOptions| Some(options.timeout_seconds()),
+    |mut options, seconds| {
+        options.set_timeout_seconds(seconds).ok()?;
+        Some(options)
     },
-}];
+)];
 
-/// The way to a proxy, or to one of several.
+/// The way to a proxy, or to one of several. Which, a pool says itself.
 pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
-    Entry {
-        key: Key {
-            wrong: "a SOCKS4 proxy before one at an IPv6 address",
-            ..Key::new(
-                VIA,
-                Content::List(&Content::Server),
-                "Proxies to pass on the way to this one, the nearest first.",
-            )
-        },
-        field: Field::Joint {
-            get: |options| Said::list(options.via.iter().map(ProxyServer::said)),
-        },
-    },
-    Entry {
-        key: Key {
-            wrong: "*`pool` is given as well*",
-            replaces: Replaces::Server,
-            ..Key::new(
-                CHOICE,
-                Content::Pool,
-                "Proxies to choose from for each connection, in place of `url` and what belongs \
-                 to it.",
-            )
-        },
-        // A pool's own.
-        field: Field::Joint { get: |_| None },
-    },
+    Entry::joint(
+        VIA,
+        Content::List(&Content::Server),
+        "Proxies to pass on the way to this one, the nearest first.",
+        |options: &DialOptions| Said::list(options.via.iter().map(ProxyServer::said)),
+    )
+    .wrong("a SOCKS4 proxy before one at an IPv6 address"),
+    Entry::joint(
+        CHOICE,
+        Content::Pool,
+        "Proxies to choose from for each connection, in place of `url` and what belongs to it.",
+        |_: &DialOptions| None,
+    )
+    .wrong("*`pool` is given as well*")
+    .replaces(Replaces::Server),
 ];
 
 /// Proxies to choose from.
 pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
-    Entry {
-        key: Key::new(
-            "strategy",
-            Content::Word(|| words(PoolStrategy::ALL, PoolStrategy::as_str)),
-            "How to choose: in turns, by chance, or the proxy that is least busy.",
-        ),
-        field: Field::Word {
-            get: |pool| Some(pool.strategy().as_str()),
-            set: |pool, word| {
-                named(word, PoolStrategy::ALL, PoolStrategy::as_str)
-                    .map(|strategy| pool.with_strategy(strategy))
-            },
+    Entry::word(
+        "strategy",
+        || words(PoolStrategy::ALL, PoolStrategy::as_str),
+        "How to choose: in turns, by chance, or the proxy that is least busy.",
+        |pool: &PoolConfig| Some(pool.strategy().as_str()),
+        |pool, word| {
+            let strategy = named(word, PoolStrategy::ALL, PoolStrategy::as_str)?;
+            Some(pool.with_strategy(strategy))
         },
-    },
-    Entry {
-        key: Key {
-            absent: "required",
-            wrong: "*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*",
-            ..Key::new(
-                PROXIES,
-                Content::List(&Content::Member),
-                "The proxies to choose from, of which at least one is enabled.",
-            )
-        },
-        field: Field::Joint {
-            get: |pool| Said::list(pool.members().iter().map(PoolMember::said)),
-        },
-    },
+    ),
+    Entry::joint(
+        PROXIES,
+        Content::List(&Content::Member),
+        "The proxies to choose from, of which at least one is enabled.",
+        |pool: &PoolConfig| Said::list(pool.members().iter().map(PoolMember::said)),
+    )
+    .absent("required")
+    .wrong("*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*"),
 ];
 
 /// What a proxy has as one of a pool.
 pub(crate) static MEMBER: [Entry<PoolMember>; 2] = [
-    Entry {
-        key: Key::new(
-            "weight",
-            Content::Integer {
-                range: WEIGHT,
-                default: DEFAULT_WEIGHT,
-            },
-            "How much of the work this proxy gets, compared with the others of the pool.",
-        ),
-        field: Field::Integer {
-            get: |member| Some(member.weight()),
-            set: |member, weight| member.with_weight(weight).ok(),
-        },
-    },
-    Entry {
-        key: Key::new(
-            "enabled",
-            Content::Boolean { default: true },
-            "Whether this proxy can be chosen.",
-        ),
-        field: Field::Boolean {
-            get: |member| Some(member.is_enabled()),
-            set: PoolMember::with_enabled,
-        },
-    },
+    Entry::integer(
+        "weight",
+        WEIGHT,
+        DEFAULT_WEIGHT,
+        "How much of the work this proxy gets, compared with the others of the pool.",
+        |member| Some(member.weight()),
+        |member, weight| member.with_weight(weight).ok(),
+    ),
+    Entry::boolean(
+        "enabled",
+        true,
+        "Whether this proxy can be chosen.",
+        |member| Some(member.is_enabled()),
+        PoolMember::with_enabled,
+    ),
 ];
 
 fn words<T: Copy + Default, const N: usize>(all: [T; N], as_str: fn(T) -> &'static str) -> Words {

@@ -1,6 +1,6 @@
 //! Reading the keys of a table whose fields stand for themselves.
 
-use crate::keys::{Content, Entry, Field};
+use crate::keys::{Entry, Field};
 use crate::loader::node::{Node, Table};
 
 /// How the socket to a proxy comes about.
@@ -30,8 +30,8 @@ pub(crate) fn fill<T>(
 fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) -> Option<T> {
     let key = &entry.key;
     // What is wrong with the value is told even if there is nothing to put it into.
-    match (&entry.field, &key.content) {
-        (Field::Boolean { set, .. }, Content::Boolean { .. }) => {
+    match &entry.field {
+        Field::Boolean { set, .. } => {
             let flag = node.boolean()?;
             if flag && key.is_of_socket && reach == Reach::ThroughAnother {
                 node.report(NO_SOCKET);
@@ -39,15 +39,15 @@ fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) ->
             }
             Some(set(target?, flag))
         }
-        (Field::Integer { set, .. }, Content::Integer { range, .. }) => {
+        Field::Integer { range, set, .. } => {
             let number = node.integer(range.clone())?;
             set(target?, number)
         }
-        (Field::Word { set, .. }, Content::Word(words)) => {
+        Field::Word { words, set, .. } => {
             let word = node.word(&words().all)?;
             set(target?, word)
         }
-        _ => target,
+        Field::Joint { .. } => target,
     }
 }
 

@@ -57,7 +57,10 @@ pub(super) fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Value, Co
         }
         layer.collect_to(&mut document)?;
     }
-    Ok(child(&document, ROOT).cloned().unwrap_or_default())
+    Ok(match &mut document.kind {
+        ValueKind::Table(table) => table.remove(ROOT).unwrap_or_default(),
+        _ => document,
+    })
 }
 
 /// Makes tables by place of the lists that `stronger` sets item by item: `config` replaces lists as a

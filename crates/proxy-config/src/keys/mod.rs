@@ -1,5 +1,4 @@
-//! The keys of the `proxy` section. Whatever has to do with them is made from the
-//! [tables](tables) here: the readers of files, variables and settings in code, what settings are
+//! The keys of the `proxy` section. Whatever has to do with them is made from the [`tables`] here: the readers of files, variables and settings in code, what settings are
 //! serialized to, errors, the JSON Schema, and the tables in the documentation.
 
 mod entry;

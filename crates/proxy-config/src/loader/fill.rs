@@ -28,29 +28,39 @@ pub(crate) fn fill<T>(
 }
 
 fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) -> Option<T> {
-    let key = &entry.key;
     // What is wrong with the value is told even if there is nothing to put it into.
+    let reached = |is_wanted| match entry.key.is_of_socket && is_wanted {
+        true => require_socket(node, reach),
+        false => Some(()),
+    };
     match &entry.field {
         Field::Boolean { set, .. } => {
             let flag = node.boolean()?;
-            if flag && key.is_of_socket && reach == Reach::ThroughAnother {
-                node.report(NO_SOCKET);
-                return None;
-            }
+            reached(flag)?;
             Some(set(target?, flag))
         }
         Field::Integer { range, set, .. } => {
             let number = node.integer(range.clone())?;
+            reached(true)?;
             set(target?, number)
         }
         Field::Word { words, set, .. } => {
             let word = node.word(&words().all)?;
+            reached(true)?;
             set(target?, word)
         }
         Field::Joint { .. } => target,
     }
 }
 
-/// What is wrong with a wish for a socket that another proxy opens.
-const NO_SOCKET: &str = "it concerns the socket that this machine opens, and this proxy is reached \
-                         through another; set it for the first proxy of `via`";
+/// Notes an error for what concerns a socket that another proxy opens.
+fn require_socket(node: &Node<'_>, reach: Reach) -> Option<()> {
+    if reach == Reach::ThroughAnother {
+        node.report(
+            "it concerns the socket that this machine opens, and this proxy is reached through \
+             another; set it for the first proxy of `via`",
+        );
+        return None;
+    }
+    Some(())
+}

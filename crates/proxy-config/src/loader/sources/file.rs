@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use config::{Value, ValueKind};
 
@@ -50,9 +51,9 @@ impl File {
     }
 
     pub(super) fn document(&self, reading: &Reading) -> Option<Value> {
-        let name = self.name();
+        let name: Arc<str> = self.name().into();
         let at = |place| Origin::File {
-            name: name.as_str().into(),
+            name: name.clone(),
             place,
         };
         let report = |problem: &dyn fmt::Display| {

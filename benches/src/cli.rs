@@ -54,9 +54,9 @@ enum Command {
     Rest,
     /// Memory and cost of many connections.
     Scale,
-    /// Draws the figures and writes the tables, for the page `performance.md`.
+    /// Draws the figures and writes the tables, for `performance.md` and its folder.
     Publish {
-        /// Where the page is. The drawings go to its folder `performance`.
+        /// The folder that has `performance.md`. Drawings and tables go to `performance` in it.
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs"))]
         docs: PathBuf,
     },
@@ -113,7 +113,7 @@ impl Cli {
             Command::Publish { docs } => {
                 let report = Report::load(&options.output)?;
                 plot::draw(&report, &docs.join("performance"))?;
-                page::write(&report, &docs.join("performance.md"))
+                page::write(&report, &docs)
             }
             Command::Child(child) => child.run(),
         }

@@ -1,4 +1,10 @@
-//! The tables in a page of the documentation.
+//! The pages of the documentation that show the figures.
+//!
+//! In `performance.md` the blocks between markers are replaced. The pages in the folder
+//! `performance`, one for each benchmark and one for the targets, are written as a whole.
+
+mod missed;
+mod summary;
 
 use std::fs;
 use std::path::Path;
@@ -6,19 +12,40 @@ use std::path::Path;
 use crate::error::Result;
 use crate::report::{Report, Style};
 
-/// Writes what `report` has into `page`, between the markers that name it: a section, `targets` or
-/// `machine`.
-pub(crate) fn write(report: &Report, page: &Path) -> Result<()> {
-    let text = fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
+/// Writes what `report` has into `performance.md` and its folder in `docs`.
+pub(crate) fn write(report: &Report, docs: &Path) -> Result<()> {
+    let folder = docs.join("performance");
+    fs::create_dir_all(&folder)?;
+    for (section, _) in report.sections() {
+        let tables = report.tables(section, Style::Markdown);
+        let text = generated(&format!("Tables: {section}"), section, &tables);
+        fs::write(folder.join(format!("{section}.md")), text)?;
+    }
+    let targets = report.verdict(Style::Markdown);
+    let text = generated("Every target", "targets", &targets);
+    fs::write(folder.join("targets.md"), text)?;
+
+    let missed = missed::table(report)?;
     let block = |name: &str| match name {
-        "machine" => Some(format!("{}\n", report.machine())),
-        "targets" => Some(format!("{}\n", report.verdict(Style::Markdown))),
-        section => {
-            let tables = report.tables(section, Style::Markdown);
-            (!tables.is_empty()).then_some(tables)
-        }
+        "machine" => Some(report.machine().to_string()),
+        "versions" => summary::versions(report),
+        "verdict" => Some(summary::verdict(report)),
+        "targets" => Some(summary::targets(report)),
+        "missed" => Some(missed.clone()),
+        _ => None,
     };
+    let page = docs.join("performance.md");
+    let text = fs::read_to_string(&page).map_err(|error| format!("{}: {error}", page.display()))?;
     Ok(fs::write(page, filled(&text, block)?)?)
+}
+
+/// A page that is written as a whole, and leads back to the one that explains it.
+fn generated(title: &str, anchor: &str, content: &str) -> String {
+    format!(
+        "<!-- Written by `benches publish` from benches/results.json. -->\n# {title}\n\n\
+         [What these figures mean](../performance.md#{anchor}).\n\n{}\n",
+        content.trim()
+    )
 }
 
 /// `page` with what `block` says of a name between `<!-- name -->` and `<!-- /name -->`.
@@ -50,6 +77,14 @@ fn marker(line: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_generated_page_leads_back_to_its_section() {
+        let page = generated("Tables: dial", "dial", "\n| a |\n");
+        assert!(page.contains("\n# Tables: dial\n"), "{page}");
+        assert!(page.contains("(../performance.md#dial)"), "{page}");
+        assert!(page.ends_with("\n\n| a |\n"), "{page}");
+    }
 
     fn shout(name: &str) -> Option<String> {
         (name != "unknown").then(|| name.to_uppercase())

@@ -8,14 +8,18 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
-use super::measurement::{Measurement, Target};
+use super::measurement::{Judged, Measurement};
 use super::table::{self, Style};
+use super::versions;
 use crate::error::Result;
 
 /// The figures of all benchmarks that were run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     machine: Machine,
+    /// The versions of the packages that were measured.
+    #[serde(default)]
+    versions: BTreeMap<String, String>,
     sections: BTreeMap<String, Vec<Measurement>>,
 }
 
@@ -45,11 +49,17 @@ impl Report {
     /// Forgets what was known of `section`.
     pub(crate) fn replace(&mut self, section: &str, measurements: Vec<Measurement>) {
         self.machine = Machine::this();
+        self.versions = versions::locked();
         self.sections.insert(section.to_owned(), measurements);
     }
 
     pub(crate) fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (&str, &str)> {
+        let versions = self.versions.iter();
+        versions.map(|(name, version)| (name.as_str(), version.as_str()))
     }
 
     pub(crate) fn section(&self, section: &str) -> &[Measurement] {
@@ -67,15 +77,21 @@ impl Report {
     }
 
     /// Every target of every section.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = Judged<'_>> {
+        self.sections().flat_map(|(section, measurements)| {
+            measurements.iter().flat_map(move |measurement| {
+                let targets = measurement.targets.iter();
+                targets.map(move |target| Judged {
+                    section,
+                    group: &measurement.group,
+                    target,
+                })
+            })
+        })
+    }
+
+    /// A table of every target.
     pub(crate) fn verdict(&self, style: Style) -> String {
-        let targets = self.sections.iter().flat_map(|(section, measurements)| {
-            let of_one = |measurement: &'_ Measurement| -> Vec<(String, Target)> {
-                let place = format!("{section}: {}", measurement.group);
-                let targets = measurement.targets.iter().cloned();
-                targets.map(|target| (place.clone(), target)).collect()
-            };
-            measurements.iter().flat_map(of_one).collect::<Vec<_>>()
-        });
-        table::targets(targets, style)
+        table::targets(self.targets(), style)
     }
 }

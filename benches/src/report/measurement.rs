@@ -49,6 +49,14 @@ pub(crate) struct Extra {
     pub(crate) value: f64,
 }
 
+/// A target, and what it was measured with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Judged<'a> {
+    pub(crate) section: &'a str,
+    pub(crate) group: &'a str,
+    pub(crate) target: &'a Target,
+}
+
 /// What a figure should be.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Target {

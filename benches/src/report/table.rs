@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 
-use super::measurement::{Measurement, Target};
+use super::measurement::{Judged, Measurement};
 
 /// Where a table is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(crate) enum Style {
 }
 
 impl Style {
-    fn table(self) -> Table {
+    pub(crate) fn table(self) -> Table {
         let mut table = Table::new();
         table
             .load_preset(match self {
@@ -88,12 +88,17 @@ fn group_table(first: &Measurement, group: &[Measurement], style: Style) -> Tabl
 }
 
 /// What should be, what is, and whether that is enough.
-pub(super) fn targets(targets: impl Iterator<Item = (String, Target)>, style: Style) -> String {
+pub(super) fn targets<'a>(targets: impl Iterator<Item = Judged<'a>>, style: Style) -> String {
     let mut table = style.table();
-    table.set_header(["target", "", "measured", ""]);
-    for (place, target) in targets {
+    table.set_header(["benchmark", "target", "measured", ""]);
+    for judged in targets {
+        let Judged {
+            section,
+            group,
+            target,
+        } = judged;
         table.add_row([
-            Cell::new(place),
+            Cell::new(format!("{section}: {group}")),
             Cell::new(&target.goal),
             right(number(target.value)),
             Cell::new(if target.is_met { "met" } else { "NOT MET" }),
@@ -111,7 +116,7 @@ pub(crate) fn titled(what: &str, unit: &str) -> String {
     }
 }
 
-fn right(text: String) -> Cell {
+pub(crate) fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 

@@ -10,7 +10,7 @@ use proxy_config::{Document, Node, Sources, Transport};
 
 const SECTIONS: [&str; 3] = ["proxy", "feeds", "tls"];
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
@@ -21,8 +21,8 @@ fn deploy(name: &str) -> String {
     fs::read_to_string(root().join("docs/deploy").join(name)).unwrap()
 }
 
-/// The READMEs and everything under `docs`.
-fn pages() -> Vec<PathBuf> {
+/// The READMEs, the pages beside them, and everything under `docs`.
+pub(crate) fn pages() -> Vec<PathBuf> {
     let mut pages = vec![];
     let mut folders = vec![root().join("docs")];
     while let Some(folder) = folders.pop() {
@@ -38,7 +38,12 @@ fn pages() -> Vec<PathBuf> {
     let crates = fs::read_dir(root().join("crates")).unwrap();
     let readmes = crates.map(|entry| entry.unwrap().path().join("README.md"));
     pages.extend(readmes.filter(|readme| readme.exists()));
-    let names = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let names = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "SECURITY.md",
+    ];
     pages.extend(names.map(|name| root().join(name)));
     pages.sort();
     pages
@@ -160,7 +165,7 @@ fn is_configuration(block: &Block) -> bool {
     }
 }
 
-fn fail_with(problems: &[String]) {
+pub(crate) fn fail_with(problems: &[String]) {
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));
 }
 
@@ -193,22 +198,53 @@ fn the_variables_of_every_script_in_the_documentation_load() {
     fail_with(&problems);
 }
 
+/// The anchors of a page's headings.
+fn anchors(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+        heading.replace(' ', "-").chars().filter(kept).collect()
+    };
+    headings.map(anchor).collect()
+}
+
 #[test]
-fn every_link_leads_to_a_file() {
+fn every_link_leads_to_a_file_and_a_heading() {
     let mut problems = vec![];
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         for (line, number) in text.lines().zip(1..) {
             for link in line.split("](").skip(1) {
-                let target = link.split([')', '#']).next().unwrap();
-                let folder = page.parent().unwrap();
-                if !target.contains("://") && !folder.join(target).exists() {
-                    problems.push(format!("{}:{number}: {target}", page.display()));
+                let link = link.split(')').next().unwrap();
+                let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+                let file = match target {
+                    "" => page.clone(),
+                    _ => page.parent().unwrap().join(target),
+                };
+                let leads_there = file.exists()
+                    && (anchor.is_empty() || anchors(&file).iter().any(|known| known == anchor));
+                if !link.contains("://") && !leads_there {
+                    problems.push(format!("{}:{number}: {link}", page.display()));
                 }
             }
         }
     }
     fail_with(&problems);
+}
+
+#[test]
+fn every_path_in_the_recipes_exists() {
+    let page = fs::read_to_string(root().join("CONTRIBUTING.md")).unwrap();
+    let (_, recipes) = page.split_once("\n## Recipes\n").unwrap();
+    let code = recipes.split('`').skip(1).step_by(2);
+    let paths: Vec<_> = code
+        .filter(|text| text.contains('/') && !text.contains(' '))
+        .collect();
+    assert!(paths.len() >= 40, "only {} were found", paths.len());
+    let missing = paths.iter().filter(|path| !root().join(path).exists());
+    fail_with(&missing.map(|path| (*path).to_owned()).collect::<Vec<_>>());
 }
 
 /// One YAML document with these keys at its top.

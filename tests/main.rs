@@ -36,4 +36,5 @@ mod seeds;
 mod sessions;
 mod skip;
 mod streaming;
+mod versions;
 mod world;

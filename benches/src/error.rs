@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-/// Any reason at all: a benchmark that fails is told and the others go on.
+/// Any reason: a benchmark that fails is reported and the others continue.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 pub(crate) type Result<T> = std::result::Result<T, BoxError>;

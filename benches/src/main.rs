@@ -1,8 +1,8 @@
-//! Benchmarks of the workspace, side by side with what a user would pick instead.
+//! Benchmarks of the workspace, compared with what a user would pick instead.
 //!
-//! Every table comes from one run: contenders take turns, round after round, so that what else
-//! the machine does hits all of them. Servers and proxies are processes of their own, so the CPU
-//! time that is told is the client's alone. Nothing leaves the loopback interface.
+//! Every table comes from one run: contenders take turns, round after round, so that other load on
+//! the machine affects all of them. Servers and proxies are separate processes, so that the measured
+//! CPU time is only that of the client. Nothing leaves the loopback interface.
 
 mod build;
 mod child;

@@ -48,7 +48,7 @@ fn generated(title: &str, anchor: &str, content: &str) -> String {
     )
 }
 
-/// `page` with what `block` says of a name between `<!-- name -->` and `<!-- /name -->`.
+/// `page` with the text of `block` for each name between `<!-- name -->` and `<!-- /name -->`.
 fn filled(page: &str, block: impl Fn(&str) -> Option<String>) -> Result<String> {
     let mut text = String::new();
     let mut lines = page.lines();

@@ -63,7 +63,6 @@ fn the_version_of_rust_is_the_same_everywhere() {
         read("docs/technical-specification.md").contains(&stated),
         "no {stated}"
     );
-    assert_eq!(value(&read("benches/Cargo.toml"), "rust-version"), minimum);
 
     let channel = value(&read("rust-toolchain.toml"), "channel");
     let dockerfile = read("docs/deploy/Dockerfile");

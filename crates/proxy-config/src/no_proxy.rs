@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use url::Host;
 
 use crate::destination::Destination;
@@ -32,10 +33,7 @@ enum Targets {
     Everything,
     /// In ASCII, without a dot at either end.
     Domain(String),
-    Network {
-        address: IpAddr,
-        prefix: u32,
-    },
+    Network(IpNet),
 }
 
 impl NoProxy {
@@ -103,25 +101,15 @@ impl Targets {
         let name = name.strip_suffix('.').unwrap_or(name);
         match Host::parse(name).ok()? {
             Host::Domain(name) => Some(Self::Domain(name)),
-            Host::Ipv4(address) => Some(Self::address(address.into())),
-            Host::Ipv6(address) => Some(Self::address(address.into())),
+            Host::Ipv4(address) => Some(Self::Network(IpAddr::V4(address).into())),
+            Host::Ipv6(address) => Some(Self::Network(IpAddr::V6(address).into())),
         }
     }
 
-    /// An address, or several with a common prefix.
+    /// An address, or those of a network.
     fn parse_network(text: &str) -> Option<Self> {
-        let Some((address, prefix)) = text.split_once('/') else {
-            return text.parse().ok().map(Self::address);
-        };
-        let (address, prefix) = (address.parse().ok()?, prefix.parse().ok()?);
-        (prefix <= bits(address)).then_some(Self::Network { address, prefix })
-    }
-
-    fn address(address: IpAddr) -> Self {
-        Self::Network {
-            address,
-            prefix: bits(address),
-        }
+        let address = || text.parse::<IpAddr>().map(IpNet::from);
+        text.parse().or_else(|_| address()).ok().map(Self::Network)
     }
 
     fn contain(&self, host: &Host) -> bool {
@@ -132,36 +120,10 @@ impl Targets {
                 let before = name.strip_suffix(domain.as_str());
                 before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
             }
-            (Self::Network { address, prefix }, Host::Ipv4(host)) => {
-                have_common_prefix(*address, (*host).into(), *prefix)
-            }
-            (Self::Network { address, prefix }, Host::Ipv6(host)) => {
-                have_common_prefix(*address, (*host).into(), *prefix)
-            }
+            (Self::Network(network), Host::Ipv4(host)) => network.contains(&IpAddr::V4(*host)),
+            (Self::Network(network), Host::Ipv6(host)) => network.contains(&IpAddr::V6(*host)),
             (Self::Domain(_), Host::Ipv4(_) | Host::Ipv6(_))
-            | (Self::Network { .. }, Host::Domain(_)) => false,
+            | (Self::Network(_), Host::Domain(_)) => false,
         }
-    }
-}
-
-fn bits(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-fn have_common_prefix(a: IpAddr, b: IpAddr, prefix: u32) -> bool {
-    // A shift by all bits gives `None`, and an empty prefix is common to all.
-    match (a, b) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => {
-            let shift = 32 - prefix;
-            a.to_bits().checked_shr(shift) == b.to_bits().checked_shr(shift)
-        }
-        (IpAddr::V6(a), IpAddr::V6(b)) => {
-            let shift = 128 - prefix;
-            a.to_bits().checked_shr(shift) == b.to_bits().checked_shr(shift)
-        }
-        _ => false,
     }
 }

@@ -59,7 +59,7 @@ enum Rule {
 
 /// Where the TCP layer may be sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Way<'a> {
+pub(super) enum Allowed<'a> {
     Nowhere,
     Target,
     /// Only along one of these.
@@ -69,14 +69,16 @@ pub(super) enum Way<'a> {
 impl Policy {
     /// What the settings promise: the first rule that there is, of the exchange, by default or
     /// from the caller; without any the target, or nowhere if the settings are enabled and strict.
-    pub(super) fn way<'a>(&'a self, client: &'a Client, transport: Transport) -> Way<'a> {
+    pub(super) fn allowed<'a>(&'a self, client: &'a Client, transport: Transport) -> Allowed<'a> {
         let configured = client.exchange.and_then(|name| self.rule(name, transport));
         match (configured, &client.legacy) {
-            (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => Way::Proxies(from_ref(chain)),
-            (Some(Rule::Pool(pool)), _) => Way::Proxies(pool.chains()),
-            (Some(Rule::Direct), _) => Way::Target,
-            (None, None) if self.enabled && self.strict => Way::Nowhere,
-            (None, None) => Way::Target,
+            (Some(Rule::Proxy(chain)), _) | (None, Some(chain)) => {
+                Allowed::Proxies(from_ref(chain))
+            }
+            (Some(Rule::Pool(pool)), _) => Allowed::Proxies(pool.chains()),
+            (Some(Rule::Direct), _) => Allowed::Target,
+            (None, None) if self.enabled && self.strict => Allowed::Nowhere,
+            (None, None) => Allowed::Target,
         }
     }
 

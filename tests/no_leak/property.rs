@@ -16,7 +16,7 @@ use super::chain::Chain;
 use super::fault::{Fault, FaultyDialer, FaultyResolver, LookUp, faults, look_ups};
 use super::kept::{Held, Kept, settle};
 use super::obliging::Arrivals;
-use super::plan::{Client, Plan, Policy, Way, plans};
+use super::plan::{Allowed, Client, Plan, Policy, plans};
 
 /// A lost connection is made again, so each transport connects more than once.
 const ATTEMPTS: usize = 2;
@@ -125,7 +125,7 @@ async fn check(
                 names: resolver.take_names(),
                 arrivals: arrivals.take(),
             };
-            let way = policy.way(&plan.client, transport);
+            let way = policy.allowed(&plan.client, transport);
             asked.verify(way, place, last_way == Some(way))?;
             last_way = Some(way);
         }
@@ -154,15 +154,20 @@ struct Asked {
 }
 
 impl Asked {
-    fn verify(&self, way: Way<'_>, place: &Place, may_reuse: bool) -> Result<(), TestCaseError> {
+    fn verify(
+        &self,
+        way: Allowed<'_>,
+        place: &Place,
+        may_reuse: bool,
+    ) -> Result<(), TestCaseError> {
         let (allowed, nameable, certain): (Vec<_>, Vec<_>, _) = match way {
-            Way::Nowhere => {
+            Allowed::Nowhere => {
                 let is_idle = self.targets.is_empty() && self.names.is_empty();
                 prop_assert!(is_idle && self.arrivals.is_empty(), "{self:?}");
                 return Ok(());
             }
-            Way::Target => (vec![place.endpoint()], Vec::new(), true),
-            Way::Proxies(chains) => {
+            Allowed::Target => (vec![place.endpoint()], Vec::new(), true),
+            Allowed::Proxies(chains) => {
                 let names = chains.iter().flat_map(|chain| chain.looked_up(place.host));
                 let nameable: Vec<_> = names.collect();
                 // A look-up may fail, and SOCKS4 knows no IPv6 addresses; then nobody is dialed.

@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::contender::{Contender, Socket};
 use super::peer::tls;
-use super::way::{Route, Way};
+use super::prepared_route::{PreparedRoute, Route};
 use crate::error::{BoxError, Result};
 
 /// What can be put under a client of hyper-util.
@@ -43,7 +43,11 @@ pub(super) trait Visitor {
 }
 
 /// Lets `visitor` have the connector for `way`.
-pub(super) fn visit<V: Visitor>(contender: Contender, way: &Way, visitor: V) -> Result<V::Output> {
+pub(super) fn visit<V: Visitor>(
+    contender: Contender,
+    way: &PreparedRoute,
+    visitor: V,
+) -> Result<V::Output> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(contender != Contender::HyperUtil(Socket::AsShipped));
@@ -67,7 +71,7 @@ pub(super) fn visit<V: Visitor>(contender: Contender, way: &Way, visitor: V) -> 
 }
 
 /// The same with TLS to whatever it connects to.
-pub(super) fn secure<C: Connector>(connector: C, way: &Way) -> Result<HttpsConnector<C>> {
+pub(super) fn secure<C: Connector>(connector: C, way: &PreparedRoute) -> Result<HttpsConnector<C>> {
     Ok(HttpsConnectorBuilder::new()
         .with_tls_config(tls(way)?)
         .https_or_http()

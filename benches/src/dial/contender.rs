@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::way::Route;
+use super::prepared_route::Route;
 
 /// A client library, or a stack of them, and how it is set up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

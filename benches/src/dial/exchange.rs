@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::server;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, accept_hdr_async_with_config};
 
-use super::way::Greeting;
+use super::prepared_route::Greeting;
 use crate::error::Result;
 
 /// How long a REST answer is.

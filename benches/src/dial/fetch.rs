@@ -14,7 +14,7 @@ use transport::{HttpTransport, require_success};
 use super::connector::{Connector, Visitor, secure, visit};
 use super::contender::Contender;
 use super::ours::{Ours, session};
-use super::way::Way;
+use super::prepared_route::PreparedRoute;
 use crate::error::Result;
 
 /// Sends one request and returns the body of the answer.
@@ -22,7 +22,11 @@ pub(crate) type Fetcher = Box<dyn Fn() -> LocalBoxFuture<'static, Result<Bytes>>
 
 /// What sends `contender`'s requests along `way`: by connections that it keeps, or each by a new
 /// one.
-pub(crate) fn fetcher(contender: Contender, way: &Way, keep_alive: bool) -> Result<Fetcher> {
+pub(crate) fn fetcher(
+    contender: Contender,
+    way: &PreparedRoute,
+    keep_alive: bool,
+) -> Result<Fetcher> {
     let uri: Uri = way.rest_uri().parse()?;
     match contender {
         Contender::Standard | Contender::Optimistic | Contender::QuickAck => {
@@ -63,7 +67,7 @@ fn fetch_by_ours<T: HttpTransport + 'static>(
 }
 
 struct FetchByConnector<'a> {
-    way: &'a Way,
+    way: &'a PreparedRoute,
     uri: Uri,
     keep_alive: bool,
 }
@@ -85,7 +89,7 @@ impl Visitor for FetchByConnector<'_> {
     }
 }
 
-fn fetch_by_reqwest(way: &Way, keep_alive: bool) -> Result<Fetcher> {
+fn fetch_by_reqwest(way: &PreparedRoute, keep_alive: bool) -> Result<Fetcher> {
     let mut client = reqwest::Client::builder()
         .no_proxy()
         .tls_certs_only([certificate(&way.ca_file)?]);

@@ -2,9 +2,9 @@
 
 use super::clients::Clients;
 use super::contender::{Contender, Opens, Socket};
+use super::prepared_route::{PreparedRoute, Route};
 use super::real::{RealProxy, Software};
 use super::task::{Dials, Latencies, Listen, Open, Task};
-use super::way::{Route, Way};
 use super::world::World;
 use crate::error::{Result, chain};
 use crate::measure::{Outcome, Pinned, interleave};
@@ -61,7 +61,7 @@ fn group(software: Software) -> String {
 
 fn dials(
     software: Software,
-    way: &Way,
+    way: &PreparedRoute,
     clients: &mut Clients<'_>,
     settings: &Settings,
 ) -> Vec<Measurement> {
@@ -120,7 +120,7 @@ fn listeners(route: Route) -> &'static [Contender] {
 
 fn latencies(
     through: &str,
-    way: &Way,
+    way: &PreparedRoute,
     contenders: &[Contender],
     clients: &mut Clients<'_>,
     settings: &Settings,

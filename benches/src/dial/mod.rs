@@ -17,11 +17,11 @@ mod loopback;
 mod network;
 mod ours;
 mod peer;
+mod prepared_route;
 mod real;
 mod stream;
 mod system_calls;
 mod task;
-mod way;
 mod world;
 
 use clap::Subcommand;
@@ -30,9 +30,9 @@ pub(crate) use clients::Clients;
 pub(crate) use contender::{Contender, Opens, Socket};
 pub(crate) use exchange::TWICE;
 pub(crate) use fetch::fetcher;
+pub(crate) use prepared_route::{PreparedRoute, Route};
 pub(crate) use stream::{Dialer, Messages, dialer};
 pub(crate) use task::{Held, Hold, Rate, Request, Task};
-pub(crate) use way::{Route, Way};
 pub(crate) use world::World;
 
 use crate::error::{Result, chain};

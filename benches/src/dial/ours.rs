@@ -15,7 +15,7 @@ use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 use transport_ws::WsClient;
 
 use super::contender::Contender;
-use super::way::Way;
+use super::prepared_route::PreparedRoute;
 use crate::error::Result;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn new(contender: Contender, way: &Way) -> Result<Self> {
+    pub(super) fn new(contender: Contender, way: &PreparedRoute) -> Result<Self> {
         let trust = TlsTrust::platform().with_ca_file(&way.ca_file)?;
         let tcp = Arc::new(TcpDialer::new());
         let dialer = match &way.proxy {
@@ -62,7 +62,7 @@ impl Ours {
 }
 
 /// The REST session of an exchange whose settings have `way`.
-pub(super) fn session(way: &Way) -> Result<HttpSession> {
+pub(super) fn session(way: &PreparedRoute) -> Result<HttpSession> {
     let exchange = ExchangeId::new("binance")?;
     let rule = match &way.proxy {
         None => ProxyRule::Direct,

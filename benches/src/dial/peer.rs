@@ -17,11 +17,11 @@ use transport::Io;
 
 use super::connector::{Connector, Visitor, visit};
 use super::contender::{Contender, Socket};
-use super::way::{Route, Way};
+use super::prepared_route::{PreparedRoute, Route};
 use crate::error::Result;
 
 /// rustls as it is configured by most, trusting the exchange and its proxies.
-pub(super) fn tls(way: &Way) -> Result<ClientConfig> {
+pub(super) fn tls(way: &PreparedRoute) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&way.ca_file)?)?;
     let provider = Arc::new(ring::default_provider());
@@ -38,7 +38,7 @@ pub(super) type Tunnel = Box<dyn Io>;
 pub(super) type OpenTunnel = Box<dyn Fn() -> LocalBoxFuture<'static, Result<Tunnel>>>;
 
 /// What opens `contender`'s tunnels along `way`.
-pub(super) fn tunnel(contender: Contender, way: &Way) -> Result<OpenTunnel> {
+pub(super) fn tunnel(contender: Contender, way: &PreparedRoute) -> Result<OpenTunnel> {
     match contender {
         Contender::HyperUtil(_) | Contender::HyperUtilOptimistic => visit(
             contender,
@@ -78,7 +78,7 @@ impl Visitor for OpenByConnector {
     }
 }
 
-async fn open(contender: Contender, way: &Way) -> Result<Tunnel> {
+async fn open(contender: Contender, way: &PreparedRoute) -> Result<Tunnel> {
     let target = (way.host.as_str(), way.stream_port);
     Ok(match contender {
         Contender::Tungstenite(socket) if way.route == Route::Direct => {
@@ -108,7 +108,7 @@ async fn connect(address: impl tokio::net::ToSocketAddrs, socket: Socket) -> Res
     Ok(stream)
 }
 
-async fn fast_socks5(way: &Way, socket: Socket) -> Result<FastSocks5<TcpStream>> {
+async fn fast_socks5(way: &PreparedRoute, socket: Socket) -> Result<FastSocks5<TcpStream>> {
     let proxy = way.proxy()?;
     let target = (way.host.as_str(), way.stream_port);
     let config = Config::default();
@@ -132,7 +132,7 @@ async fn fast_socks5(way: &Way, socket: Socket) -> Result<FastSocks5<TcpStream>>
     Ok(stream)
 }
 
-async fn tokio_socks5(way: &Way, socket: Socket) -> Result<Socks5Stream<TcpStream>> {
+async fn tokio_socks5(way: &PreparedRoute, socket: Socket) -> Result<Socks5Stream<TcpStream>> {
     let proxy = way.proxy()?;
     let target = (way.host.as_str(), way.stream_port);
     let login = proxy.login.as_ref();
@@ -155,7 +155,7 @@ async fn tokio_socks5(way: &Way, socket: Socket) -> Result<Socks5Stream<TcpStrea
     })
 }
 
-async fn tokio_socks4(way: &Way, socket: Socket) -> Result<Socks4Stream<TcpStream>> {
+async fn tokio_socks4(way: &PreparedRoute, socket: Socket) -> Result<Socks4Stream<TcpStream>> {
     let proxy = way.proxy()?;
     let target = (way.host.as_str(), way.stream_port);
     Ok(match socket {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::way::{Route, Way};
+use super::prepared_route::{PreparedRoute, Route};
 use crate::error::Result;
 
 /// How long a server may take to listen.
@@ -177,12 +177,12 @@ impl RealProxy {
     }
 
     /// The way through this proxy to where `direct` leads.
-    pub(super) fn way(&self, direct: &Way) -> Way {
+    pub(super) fn way(&self, direct: &PreparedRoute) -> PreparedRoute {
         let scheme = match self.software.route() {
             Route::Connect => "http",
             _ => "socks5h",
         };
-        Way {
+        PreparedRoute {
             route: self.software.route(),
             proxy: Some(format!("{scheme}://{}", self.address)),
             egress: self.software.egress().into(),

@@ -16,7 +16,7 @@ use yawc::{Options, Proxy, WebSocket};
 use super::contender::{Contender, Socket};
 use super::ours::Ours;
 use super::peer::{OpenTunnel, tls, tunnel};
-use super::way::Way;
+use super::prepared_route::PreparedRoute;
 use crate::error::Result;
 
 /// The messages of an open WebSocket.
@@ -26,7 +26,7 @@ pub(crate) type Messages = LocalBoxStream<'static, Result<Vec<u8>>>;
 pub(crate) type Dialer = Box<dyn Fn(Uri) -> LocalBoxFuture<'static, Result<Messages>>>;
 
 /// What opens `contender`'s WebSockets along `way`.
-pub(crate) fn dialer(contender: Contender, way: &Way) -> Result<Dialer> {
+pub(crate) fn dialer(contender: Contender, way: &PreparedRoute) -> Result<Dialer> {
     match contender {
         Contender::Standard | Contender::Optimistic | Contender::QuickAck => ours(contender, way),
         Contender::Yawc(socket) => yawc(socket, way),
@@ -36,14 +36,14 @@ pub(crate) fn dialer(contender: Contender, way: &Way) -> Result<Dialer> {
 }
 
 /// Opens a WebSocket and waits until the exchange has said that the connection took `way`.
-pub(super) async fn greeted(dialer: &Dialer, way: &Way) -> Result<Messages> {
+pub(super) async fn greeted(dialer: &Dialer, way: &PreparedRoute) -> Result<Messages> {
     let mut messages = dialer(way.stream_uri().parse()?).await?;
     let greeting = messages.next().await.ok_or("closed before the greeting")?;
     way.check(&greeting?)?;
     Ok(messages)
 }
 
-fn ours(contender: Contender, way: &Way) -> Result<Dialer> {
+fn ours(contender: Contender, way: &PreparedRoute) -> Result<Dialer> {
     let client = Arc::new(Ours::new(contender, way)?.stream_client());
     Ok(Box::new(move |uri| {
         let client = Arc::clone(&client);
@@ -56,7 +56,7 @@ fn ours(contender: Contender, way: &Way) -> Result<Dialer> {
     }))
 }
 
-fn tungstenite(contender: Contender, way: &Way, tunnel: OpenTunnel) -> Result<Dialer> {
+fn tungstenite(contender: Contender, way: &PreparedRoute, tunnel: OpenTunnel) -> Result<Dialer> {
     let tls = TlsConnector::from(Arc::new(tls(way)?));
     let name = ServerName::try_from(way.host.clone())?;
     let config = match contender {
@@ -76,7 +76,7 @@ fn tungstenite(contender: Contender, way: &Way, tunnel: OpenTunnel) -> Result<Di
     }))
 }
 
-fn tokio_websockets(way: &Way, tunnel: OpenTunnel) -> Result<Dialer> {
+fn tokio_websockets(way: &PreparedRoute, tunnel: OpenTunnel) -> Result<Dialer> {
     let tls = TlsConnector::from(Arc::new(tls(way)?));
     let name = ServerName::try_from(way.host.clone())?;
     Ok(Box::new(move |uri| {
@@ -91,7 +91,7 @@ fn tokio_websockets(way: &Way, tunnel: OpenTunnel) -> Result<Dialer> {
     }))
 }
 
-fn yawc(socket: Socket, way: &Way) -> Result<Dialer> {
+fn yawc(socket: Socket, way: &PreparedRoute) -> Result<Dialer> {
     let tls = TlsConnector::from(Arc::new(tls(way)?));
     let proxy = match &way.proxy {
         None => None,

@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use super::clients::{CLIENT, SCRIPT};
 use super::contender::{Contender, Opens, Socket};
+use super::prepared_route::{PreparedRoute, Route};
 use super::task::{Answer, Dials, Open, Task};
-use super::way::{Route, Way};
 use super::world::World;
 use crate::error::{Result, chain};
 use crate::python;
@@ -65,13 +65,18 @@ fn has_no_delay(contender: Contender) -> bool {
     )
 }
 
-fn count(contender: Contender, way: &Way, trace: &Path) -> Result<Calls> {
+fn count(contender: Contender, way: &PreparedRoute, trace: &Path) -> Result<Calls> {
     let one = trace_dials(contender, way, 1, trace)?;
     let more = trace_dials(contender, way, 1 + DIALS, trace)?;
     Ok(more.since(&one))
 }
 
-fn trace_dials(contender: Contender, way: &Way, times: usize, trace: &Path) -> Result<Calls> {
+fn trace_dials(
+    contender: Contender,
+    way: &PreparedRoute,
+    times: usize,
+    trace: &Path,
+) -> Result<Calls> {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-c", "-o"]).arg(trace);
     if contender.is_python() {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::contender::{Contender, Opens};
-use super::way::Way;
+use super::prepared_route::PreparedRoute;
 
 /// What a client is asked to do, as a line of JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(crate) enum Task {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Open {
     pub(crate) contender: Contender,
-    pub(crate) way: Way,
+    pub(crate) way: PreparedRoute,
     pub(crate) opens: Opens,
     pub(crate) times: usize,
 }
@@ -33,14 +33,14 @@ pub(crate) struct Open {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Listen {
     pub(crate) contender: Contender,
-    pub(crate) way: Way,
+    pub(crate) way: PreparedRoute,
     pub(crate) messages: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
     pub(crate) contender: Contender,
-    pub(crate) way: Way,
+    pub(crate) way: PreparedRoute,
     /// How many at a time.
     pub(crate) concurrency: usize,
     pub(crate) milliseconds: u64,
@@ -49,7 +49,7 @@ pub(crate) struct Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Hold {
     pub(crate) contender: Contender,
-    pub(crate) way: Way,
+    pub(crate) way: PreparedRoute,
     pub(crate) connections: usize,
 }
 

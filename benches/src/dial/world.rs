@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use testkit::{MockProxy, ProxyKind, TestCa};
 
 use super::exchange;
-use super::way::{Route, Way};
+use super::prepared_route::{PreparedRoute, Route};
 use crate::child::{Child, say, until_abandoned};
 use crate::error::Result;
 use crate::measure::pin;
@@ -24,11 +24,11 @@ const LOGIN: (&str, &str) = ("alice", "open-sesame");
 /// The ways to the exchange of a running process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct World {
-    ways: Vec<Way>,
+    ways: Vec<PreparedRoute>,
 }
 
 impl World {
-    pub(crate) fn way(&self, route: Route) -> Result<&Way> {
+    pub(crate) fn way(&self, route: Route) -> Result<&PreparedRoute> {
         let mut ways = self.ways.iter();
         let found = ways.find(|way| way.route == route);
         Ok(found.ok_or("there is no such way")?)
@@ -78,7 +78,7 @@ impl Serve {
         until_abandoned()
     }
 
-    async fn start(&self) -> Result<(Vec<MockProxy>, Vec<Way>)> {
+    async fn start(&self) -> Result<(Vec<MockProxy>, Vec<PreparedRoute>)> {
         let ca = TestCa::new()?;
         ca.write_pem(&self.ca_file)?;
         let tls = ca.server_config(&[NAME, &self.ip.to_string()])?;
@@ -88,7 +88,7 @@ impl Serve {
         let mut proxies = Vec::new();
         let mut ways = Vec::new();
         for (route, number) in Route::ALL.into_iter().zip(1..) {
-            let mut way = Way {
+            let mut way = PreparedRoute {
                 route,
                 proxy: None,
                 egress: self.client,

@@ -100,7 +100,7 @@ impl fmt::Display for Framing {
 
 /// How the client reaches the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Relay {
     Direct,
     /// Over something that forwards bytes and that the client does not know of. It changes the
     /// sizes of reads as a proxy does, so only it shows what the proxy costs the client.
@@ -109,7 +109,7 @@ pub(super) enum Way {
     Socks5,
 }
 
-impl fmt::Display for Way {
+impl fmt::Display for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Direct => "direct",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 use serde::Deserialize;
 
-use super::cell::{Cell, Way};
+use super::cell::{Cell, Relay};
 use super::check::Check;
 use super::server::Addresses;
 use crate::error::Result;
@@ -27,7 +27,7 @@ pub(super) trait Receive {
 pub(super) struct Link<'a> {
     pub(super) cell: Cell,
     pub(super) addresses: &'a Addresses,
-    pub(super) way: Way,
+    pub(super) way: Relay,
     /// Trusts the server.
     pub(super) tls: &'a Arc<ClientConfig>,
 }
@@ -37,10 +37,10 @@ impl Link<'_> {
     pub(super) fn target(&self) -> SocketAddr {
         let Addresses { plain, secure, .. } = self.addresses;
         match (self.way, self.cell.is_secure) {
-            (Way::Direct | Way::Socks5, false) => *plain,
-            (Way::Direct | Way::Socks5, true) => *secure,
-            (Way::Forwarded, false) => self.addresses.forwarded_plain,
-            (Way::Forwarded, true) => self.addresses.forwarded_secure,
+            (Relay::Direct | Relay::Socks5, false) => *plain,
+            (Relay::Direct | Relay::Socks5, true) => *secure,
+            (Relay::Forwarded, false) => self.addresses.forwarded_plain,
+            (Relay::Forwarded, true) => self.addresses.forwarded_secure,
         }
     }
 

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 use transport_tls::TlsTrust;
 
-use super::cell::{Cell, Payload, Way};
+use super::cell::{Cell, Payload, Relay};
 use super::client::{Link, Throughput};
 use super::ours;
 use super::peers::Peer;
@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Contender {
     pub(super) client: Client,
-    pub(super) way: Way,
+    pub(super) way: Relay,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,9 +48,9 @@ impl Contender {
             .chain(["websockets", "aiohttp"].map(Client::Python));
         let by = |way| move |client| Self { client, way };
         direct
-            .map(by(Way::Direct))
-            .chain(both.map(by(Way::Forwarded)))
-            .chain(both.map(by(Way::Socks5)))
+            .map(by(Relay::Direct))
+            .chain(both.map(by(Relay::Forwarded)))
+            .chain(both.map(by(Relay::Socks5)))
             .collect()
     }
 }
@@ -63,7 +63,7 @@ impl fmt::Display for Contender {
             Client::Python(module) => write!(f, "Python {module}")?,
         }
         match self.way {
-            Way::Direct => Ok(()),
+            Relay::Direct => Ok(()),
             way => write!(f, ", {way}"),
         }
     }
@@ -112,7 +112,7 @@ impl<'a> Stage<'a> {
                 let task = Task {
                     module,
                     uri: link.uri(),
-                    proxy: (way == Way::Socks5)
+                    proxy: (way == Relay::Socks5)
                         .then(|| format!("socks5h://{}", self.addresses.proxy)),
                     ca_file: self.ca_file.path(),
                     window: self.window.as_secs_f64(),

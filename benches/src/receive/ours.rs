@@ -9,7 +9,7 @@ use transport::{Dialer, Message, WebSocket, WsDialer, WsRequest};
 use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer};
 use transport_ws::WsClient;
 
-use super::cell::Way;
+use super::cell::Relay;
 use super::check::Check;
 use super::client::{Link, Receive, Throughput, drain};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use crate::error::Result;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) async fn measure(link: Link<'_>, window: Duration) -> Result<Throughput> {
-    let websocket = if link.way == Way::Socks5 {
+    let websocket = if link.way == Relay::Socks5 {
         let proxy = ProxyUrl::parse(&format!("socks5h://{}", link.addresses.proxy))?;
         open(
             link,

@@ -15,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::bytes::Bytes;
-use super::cell::Way;
+use super::cell::Relay;
 use super::check::Check;
 use super::client::{Link, Receive, Throughput, drain};
 use crate::error::Result;
@@ -100,7 +100,7 @@ impl Peer {
 /// A connection without any delay of small packets: the libraries get the best one there is.
 async fn connect(link: Link<'_>) -> Result<TcpStream> {
     let target = link.target();
-    let is_proxied = link.way == Way::Socks5;
+    let is_proxied = link.way == Relay::Socks5;
     let first = if is_proxied {
         link.addresses.proxy
     } else {

@@ -1,6 +1,6 @@
 //! What the figures should be.
 
-use super::cell::{Cell, Framing, Payload, Way};
+use super::cell::{Cell, Framing, Payload, Relay};
 use super::contender::{Client, Contender};
 use super::peers::Peer;
 use crate::report::{Measurement, Target};
@@ -12,20 +12,20 @@ const OVER_FASTEST_PEER: f64 = 0.95;
 
 /// Adds to our rows of `cell` what they should be compared with the others.
 pub(super) fn judge(cell: Cell, contenders: &[Contender], rows: &mut [Measurement]) {
-    let figure = |client: Client, way: Way| {
+    let figure = |client: Client, way: Relay| {
         let wanted = Contender { client, way };
         let position = contenders
             .iter()
             .position(|contender| *contender == wanted)?;
         rows.get(position)?.median()
     };
-    let peer = |peer: Peer| figure(Client::Peer(peer), Way::Direct);
-    let Some(ours) = figure(Client::Ours, Way::Direct) else {
+    let peer = |peer: Peer| figure(Client::Peer(peer), Relay::Direct);
+    let Some(ours) = figure(Client::Ours, Relay::Direct) else {
         return;
     };
 
     let mut targets = Vec::new();
-    let ways = [Way::Socks5, Way::Forwarded].map(|way| figure(Client::Ours, way));
+    let ways = [Relay::Socks5, Relay::Forwarded].map(|way| figure(Client::Ours, way));
     if let [Some(proxied), Some(forwarded)] = ways {
         let what = "through SOCKS5 / the same bytes forwarded without a proxy";
         targets.push(Target::at_least(

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::dial::{Dialer, Held, Hold, Messages, TWICE, Way, dialer};
+use crate::dial::{Dialer, Held, Hold, Messages, PreparedRoute, TWICE, dialer};
 use crate::error::Result;
 use crate::measure::Cpu;
 
@@ -31,7 +31,7 @@ pub(crate) async fn hold(task: &Hold) -> Result<Held> {
 /// A WebSocket that has been read from: what it needs for that, it has by now.
 ///
 /// The first message may arrive together with the answer to the upgrade; the next one does not.
-async fn used(dialer: &Dialer, way: &Way) -> Result<Messages> {
+async fn used(dialer: &Dialer, way: &PreparedRoute) -> Result<Messages> {
     let uri = format!("{}{TWICE}", way.stream_uri());
     let mut messages = dialer(uri.parse()?).await?;
     for _ in 0..2 {

@@ -11,7 +11,7 @@ use crate::symbol::Symbol;
 // Ten deltas a second come from Binance, so this is more than three minutes of waiting.
 const MAX_BUFFERED: usize = 2048;
 
-//     phase     what arrives                               next      to do
+//     state     what arrives                               next      to do
 //     Joining   the first delta                            Joining   NeedSnapshot
 //     Joining   a delta that follows the last              Joining
 //     Joining   a delta behind a gap: older ones go        Joining
@@ -26,7 +26,7 @@ const MAX_BUFFERED: usize = 2048;
 //     Joining   the end of the stream                      Joining
 //     Live      the end of the stream                      Joining   Emit BookInvalid
 //
-// In both phases, a delta that ends at or before the last one is ignored: it was sent twice.
+// In both states, a delta that ends at or before the last one is ignored: it was sent twice.
 //
 // What Binance sent for BTCUSDT in the recording of the tests, ids without their first 50093239:
 //
@@ -52,7 +52,7 @@ pub struct BookSync {
     exchange: &'static str,
     symbol: Symbol,
     book: OrderBook,
-    phase: Phase,
+    state: SyncState,
     actions: VecDeque<BookAction>,
 }
 
@@ -66,7 +66,7 @@ pub enum BookAction {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum SyncState {
     /// A snapshot and deltas are being brought together. The deltas follow one another without a
     /// gap. If there are any, a snapshot has been asked for; if there is a snapshot, it is newer
     /// than every delta so far.
@@ -78,7 +78,7 @@ enum Phase {
     Live { last_id: u64 },
 }
 
-impl Phase {
+impl SyncState {
     fn joining_from(delta: impl Into<Option<L2Delta>>) -> Self {
         Self::Joining {
             deltas: delta.into().into_iter().collect(),
@@ -95,7 +95,7 @@ impl BookSync {
             exchange,
             symbol,
             book: OrderBook::new(),
-            phase: Phase::joining_from(None),
+            state: SyncState::joining_from(None),
             actions: VecDeque::new(),
         }
     }
@@ -108,20 +108,20 @@ impl BookSync {
     /// The book and the id of its last change, while it is true.
     #[must_use]
     pub fn book(&self) -> Option<(&OrderBook, u64)> {
-        match self.phase {
-            Phase::Live { last_id } => Some((&self.book, last_id)),
-            Phase::Joining { .. } => None,
+        match self.state {
+            SyncState::Live { last_id } => Some((&self.book, last_id)),
+            SyncState::Joining { .. } => None,
         }
     }
 
     /// Takes the next delta of the stream.
     pub fn update(&mut self, delta: L2Delta) {
-        match &mut self.phase {
-            Phase::Live { last_id } => {
+        match &mut self.state {
+            SyncState::Live { last_id } => {
                 let last_id = *last_id;
                 self.advance(last_id, delta);
             }
-            Phase::Joining { deltas, snapshot } => {
+            SyncState::Joining { deltas, snapshot } => {
                 match deltas.back() {
                     Some(last) if delta.last_id <= last.last_id => return,
                     // The subscriber has no book, so a gap is no news: a snapshot that joins what
@@ -140,7 +140,7 @@ impl BookSync {
     /// Takes a snapshot. It is ignored if the book is true without it, or a newer one is waiting
     /// for the stream.
     pub fn snapshot(&mut self, snapshot: L2Snapshot) {
-        let Phase::Joining { snapshot: slot, .. } = &mut self.phase else {
+        let SyncState::Joining { snapshot: slot, .. } = &mut self.state else {
             return;
         };
         // REST is behind the stream as a rule, but Backpack was seen one change ahead: then the
@@ -160,12 +160,12 @@ impl BookSync {
         if self.book().is_some() {
             self.invalidate(InvalidReason::Disconnected, now_ns);
         }
-        self.phase = Phase::joining_from(None);
+        self.state = SyncState::joining_from(None);
     }
 
     /// Goes live if there is a snapshot to which the deltas follow.
     fn join(&mut self) {
-        let Phase::Joining { deltas, snapshot } = &mut self.phase else {
+        let SyncState::Joining { deltas, snapshot } = &mut self.state else {
             return;
         };
         let Some(candidate) = snapshot.take() else {
@@ -191,14 +191,14 @@ impl BookSync {
         let deltas = std::mem::take(deltas);
         self.book.apply_snapshot(&candidate);
         if self.is_crossed_at(now_ns) {
-            self.phase = Phase::Joining {
+            self.state = SyncState::Joining {
                 deltas,
                 snapshot: None,
             };
             self.actions.push_back(BookAction::NeedSnapshot);
             return;
         }
-        self.phase = Phase::Live {
+        self.state = SyncState::Live {
             last_id: candidate.last_id,
         };
         self.actions
@@ -232,7 +232,7 @@ impl BookSync {
             self.start_over(delta);
             return;
         }
-        self.phase = Phase::Live {
+        self.state = SyncState::Live {
             last_id: delta.last_id,
         };
         self.actions
@@ -241,7 +241,7 @@ impl BookSync {
 
     /// Builds the book again, from `delta` on.
     fn start_over(&mut self, delta: L2Delta) {
-        self.phase = Phase::joining_from(delta);
+        self.state = SyncState::joining_from(delta);
         self.actions.push_back(BookAction::NeedSnapshot);
     }
 

@@ -11,7 +11,7 @@ use super::lines::Lines;
 
 /// Parses a text of one value. `mark` is what a value at a place has for its origin.
 pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
-    let document = Document {
+    let document = JsonReader {
         text,
         lines: Lines::new(text),
         mark,
@@ -20,13 +20,13 @@ pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value,
     document.value(root, DEPTH)
 }
 
-struct Document<'a, M> {
+struct JsonReader<'a, M> {
     text: &'a str,
     lines: Lines<'a>,
     mark: M,
 }
 
-impl<'a, M: Fn(Place) -> String> Document<'a, M> {
+impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
     fn value(&self, raw: &'a RawValue, depth: usize) -> Result<Value, Fault> {
         let Some(depth) = depth.checked_sub(1) else {
             return Err(Fault::new(self.place(raw), "nested too deeply"));

@@ -14,18 +14,18 @@ pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value,
         let start = error.span().map_or(text.len(), |span| span.start);
         Fault::new(lines.at(start), error.message())
     })?;
-    let document = Document { text, lines, mark };
+    let document = TomlReader { text, lines, mark };
     let table = document.table(root.into_inner(), DEPTH - 1)?;
     Ok(Value::new(None, table))
 }
 
-struct Document<'a, M> {
+struct TomlReader<'a, M> {
     text: &'a str,
     lines: Lines<'a>,
     mark: M,
 }
 
-impl<'a, M: Fn(Place) -> String> Document<'a, M> {
+impl<'a, M: Fn(Place) -> String> TomlReader<'a, M> {
     fn table(&self, table: DeTable<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {
         let entries = table.into_iter();
         entries

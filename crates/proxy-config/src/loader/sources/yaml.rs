@@ -42,7 +42,7 @@ fn place(marker: Marker) -> Place {
 
 /// Parses a text of one document. `mark` is what a value at a place has for its origin.
 pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
-    let mut document = Document {
+    let mut document = YamlReader {
         lines: Lines::new(text),
         parser: Parser::new_from_str(text),
         mark,
@@ -53,7 +53,7 @@ pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value,
     document.parse()
 }
 
-struct Document<'a, M> {
+struct YamlReader<'a, M> {
     lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
     mark: M,
@@ -63,7 +63,7 @@ struct Document<'a, M> {
     values: usize,
 }
 
-impl<'a, M: Fn(Place) -> String> Document<'a, M> {
+impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
     fn parse(&mut self) -> Result<Value, Fault> {
         let mut root = None;
         loop {

@@ -44,7 +44,7 @@ impl Route {
 
 /// A way from a client to the exchange, and how to tell that a connection took it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Way {
+pub(crate) struct PreparedRoute {
     pub(crate) route: Route,
     /// The URL of the proxy, with what it wants to hear. `None` for the direct way.
     pub(crate) proxy: Option<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Greeting {
     pub(crate) peer: IpAddr,
 }
 
-impl Way {
+impl PreparedRoute {
     pub(crate) fn stream_uri(&self) -> String {
         format!("wss://{}:{}/", self.host, self.stream_port)
     }
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_took_another_way_is_noticed() {
-        let way = Way {
+        let way = PreparedRoute {
             route: Route::Direct,
             proxy: None,
             egress: [127, 0, 9, 1].into(),

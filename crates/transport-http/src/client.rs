@@ -1,6 +1,7 @@
 //! A REST client for one route.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +9,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{HeaderValue, USER_AGENT};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use tokio::time::{sleep, timeout};
-use transport::{
-    DialError, Dialer, Elapsed, Hop, HttpError, HttpErrorKind, HttpTransport, Phase, Target,
-};
+use tokio::time::{Instant, sleep};
+use transport::{Dialer, Elapsed, HttpError, HttpTransport, Phase};
 
+use crate::body::{RequestBody, TakenAt, collect};
 use crate::connector::DialerConnector;
-use crate::failure::{no_body, no_response};
+use crate::failure::Failure;
 
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Binance's list of all symbols is about 16 MB.
@@ -32,7 +30,7 @@ const AGENT: HeaderValue =
 /// Connections are kept per scheme and authority, and never leave the client: two routes need two
 /// clients, and then never share a connection.
 pub struct HttpClient<D> {
-    client: Client<DialerConnector<D>, Full<Bytes>>,
+    client: Client<DialerConnector<D>, RequestBody>,
     response_timeout: Duration,
     max_response: usize,
 }
@@ -80,45 +78,68 @@ impl<D: Dialer + 'static> HttpClient<D> {
         connect: Duration,
     ) -> Result<Response<Bytes>, HttpError> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        self.exchange(request, connect)
-            .await
-            .map_err(|error| error.with_request(&method, &uri))
+        let answer = self.exchange(request, connect).await;
+        answer.map_err(|failure| {
+            let error = failure.into_error(&uri, self.max_response);
+            error.with_request(&method, &uri)
+        })
     }
 
     async fn exchange(
         &self,
         request: Request<Bytes>,
         connect: Duration,
-    ) -> Result<Response<Bytes>, HttpError> {
-        let target = Target::from_http_uri(request.uri())?;
-        let exchange = || Hop::Target(target.endpoint().clone());
-        let mut request = request.map(Full::new);
-        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
-        let mut connection = capture_connection(&mut request);
-        let answer = async {
-            let response = self.client.request(request).await;
-            let (parts, body) = response
-                .map_err(|error| no_response(exchange(), &error))?
-                .into_parts();
-            let body = Limited::new(body, self.max_response).collect().await;
-            let body = body.map_err(|error| no_body(exchange(), self.max_response, &error))?;
-            Ok(Response::from_parts(parts, body.to_bytes()))
-        };
-        let overdue = async {
-            let connected = connection.wait_for_connection_metadata();
-            if timeout(connect, connected).await.is_err() {
-                return DialError::timeout(exchange(), Phase::Tcp, Elapsed::Whole(connect));
+    ) -> Result<Response<Bytes>, Failure> {
+        let start = Instant::now();
+        let taken_at = TakenAt::default();
+        let mut answer = pin!(self.answer(request, &taken_at));
+        // One timer for both limits: it goes off when the first of them may be over, and is set
+        // again for the one that applies then.
+        let mut alarm = pin!(sleep(connect.min(self.response_timeout)));
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answer,
+                () = &mut alarm => {}
             }
-            sleep(self.response_timeout).await;
-            let overdue = Elapsed::Phase(self.response_timeout);
-            DialError::timeout(exchange(), Phase::Response, overdue)
-        };
-        tokio::select! {
-            biased;
-            answer = answer => answer,
-            overdue = overdue => Err(HttpError::new(HttpErrorKind::Timeout, overdue)),
+            let (limit, phase, overdue) = match taken_at.get() {
+                Some(taken_at) => {
+                    let overdue = Elapsed::Phase(self.response_timeout);
+                    (
+                        remaining(*taken_at, self.response_timeout),
+                        Phase::Response,
+                        overdue,
+                    )
+                }
+                None => (
+                    remaining(start, connect),
+                    Phase::Tcp,
+                    Elapsed::Whole(connect),
+                ),
+            };
+            if limit.is_zero() {
+                return Err(Failure::Overdue(phase, overdue));
+            }
+            alarm.set(sleep(limit.min(self.response_timeout)));
         }
     }
+
+    async fn answer(
+        &self,
+        request: Request<Bytes>,
+        taken_at: &TakenAt,
+    ) -> Result<Response<Bytes>, Failure> {
+        let mut request = request.map(|bytes| RequestBody::new(bytes, taken_at));
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        let (head, body) = self.client.request(request).await?.into_parts();
+        let body = collect(body, self.max_response).await?;
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// What is left of `limit`, which began at `start`.
+fn remaining(start: Instant, limit: Duration) -> Duration {
+    limit.saturating_sub(start.elapsed())
 }
 
 impl<D> fmt::Debug for HttpClient<D> {

@@ -3,25 +3,54 @@
 use std::error::Error;
 use std::io;
 
-use http_body_util::LengthLimitError;
-use transport::{BoxError, DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, Phase, chain};
+use http::Uri;
+use hyper_util::client::legacy;
+use transport::{
+    DialError, DialErrorKind, Elapsed, Hop, HttpError, HttpErrorKind, Phase, Target, chain,
+};
 
-/// A request to `exchange` that got no response.
-pub(crate) fn no_response(exchange: Hop, error: &hyper_util::client::legacy::Error) -> HttpError {
-    match DialError::find(error) {
-        Some(dial) => dial.clone().into(),
-        // The pool's own words, "client error", say nothing.
-        None => broken(exchange, error.source().unwrap_or(error)),
+/// Why there is no answer.
+pub(crate) enum Failure {
+    /// There is no head.
+    NoHead(legacy::Error),
+    /// The body did not end well.
+    NoBody(hyper::Error),
+    /// The body has more bytes than allowed.
+    TooLarge,
+    /// A limit was over in that phase.
+    Overdue(Phase, Elapsed),
+}
+
+impl Failure {
+    /// Of a request for `uri`, if a body may have `limit` bytes.
+    pub(crate) fn into_error(self, uri: &Uri, limit: usize) -> HttpError {
+        let exchange = match Target::from_http_uri(uri) {
+            Ok(target) => Hop::Target(target.endpoint().clone()),
+            // The request could not be sent anywhere.
+            Err(invalid) => return invalid.into(),
+        };
+        match self {
+            Self::NoHead(error) => match DialError::find(&error) {
+                Some(dial) => dial.clone().into(),
+                // The pool's own words, "client error", say nothing.
+                None => broken(exchange, error.source().unwrap_or(&error)),
+            },
+            Self::NoBody(error) => broken(exchange, &error),
+            Self::TooLarge => {
+                let cause = format!("it has more than {limit} bytes");
+                HttpError::new(HttpErrorKind::TooLarge, cause)
+            }
+            Self::Overdue(phase, overdue) => {
+                let cause = DialError::timeout(exchange, phase, overdue);
+                HttpError::new(HttpErrorKind::Timeout, cause)
+            }
+        }
     }
 }
 
-/// A response of `exchange` whose body did not end well, or has more than `limit` bytes.
-pub(crate) fn no_body(exchange: Hop, limit: usize, error: &BoxError) -> HttpError {
-    if error.is::<LengthLimitError>() {
-        let cause = format!("it has more than {limit} bytes");
-        HttpError::new(HttpErrorKind::TooLarge, cause)
-    } else {
-        broken(exchange, &**error)
+impl From<legacy::Error> for Failure {
+    fn from(error: legacy::Error) -> Self {
+        Self::NoHead(error)
     }
 }
 

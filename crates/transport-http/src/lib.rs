@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod body;
 mod client;
 mod connector;
 mod failure;

@@ -6,30 +6,40 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 
-/// When a connection has taken a request, if it has.
-pub(crate) type TakenAt = Arc<OnceLock<Instant>>;
-
-/// The body of a request, which notes when a connection takes the request.
-///
-/// hyper asks a body whether it is empty when it writes the head, and not before there is a
-/// connection to write to.
-pub(crate) struct RequestBody {
-    bytes: Full<Bytes>,
-    taken_at: TakenAt,
+/// What a request carries behind its head, and when a connection took it, if one has.
+pub(crate) struct Outgoing {
+    body: Bytes,
+    taken_at: OnceLock<Instant>,
 }
 
-impl RequestBody {
-    pub(crate) fn new(bytes: Bytes, taken_at: &TakenAt) -> Self {
+impl Outgoing {
+    pub(crate) fn new(body: Bytes) -> Self {
         Self {
-            bytes: Full::new(bytes),
-            taken_at: Arc::clone(taken_at),
+            body,
+            taken_at: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn taken_at(&self) -> Option<Instant> {
+        self.taken_at.get().copied()
+    }
+}
+
+/// The body of a request, until it is sent. As small as can be: hyper moves it about.
+///
+/// hyper asks a body whether it has ended when it writes the head, and not before there is a
+/// connection to write to: that is how one learns of the connection.
+pub(crate) struct RequestBody(Option<Arc<Outgoing>>);
+
+impl RequestBody {
+    pub(crate) fn of(outgoing: &Arc<Outgoing>) -> Self {
+        Self(Some(Arc::clone(outgoing)))
     }
 }
 
@@ -39,18 +49,24 @@ impl Body for RequestBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.bytes).poll_frame(cx)
+        let body = self.0.take().map(|outgoing| outgoing.body.clone());
+        let frame = body.filter(|body| !body.is_empty()).map(Frame::data);
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.taken_at.get_or_init(Instant::now);
-        self.bytes.is_end_stream()
+        let Some(outgoing) = &self.0 else {
+            return true;
+        };
+        outgoing.taken_at.get_or_init(Instant::now);
+        outgoing.body.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.bytes.size_hint()
+        let left = self.0.as_ref().map_or(0, |outgoing| outgoing.body.len());
+        SizeHint::with_exact(left as u64)
     }
 }
 

@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{HeaderValue, USER_AGENT};
 use http::{Request, Response};
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep};
 use transport::{Dialer, Elapsed, HttpError, HttpTransport, Phase};
 
-use crate::body::{RequestBody, TakenAt, collect};
+use crate::body::{Outgoing, RequestBody, collect};
 use crate::connector::DialerConnector;
 use crate::failure::Failure;
 
@@ -72,27 +72,40 @@ impl<D: Dialer + 'static> HttpClient<D> {
     ///
     /// # Errors
     /// As `send`; [`Timeout`](HttpErrorKind::Timeout) if there is no connection in time.
-    pub async fn send_within(
+    pub fn send_within(
         &self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         connect: Duration,
-    ) -> Result<Response<Bytes>, HttpError> {
+    ) -> impl Future<Output = Result<Response<Bytes>, HttpError>> + Send + use<'_, D> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let answer = self.exchange(request, connect).await;
-        answer.map_err(|failure| {
-            let error = failure.into_error(&uri, self.max_response);
-            error.with_request(&method, &uri)
-        })
+        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        let (head, body) = request.into_parts();
+        let outgoing = Arc::new(Outgoing::new(body));
+        let request = Request::from_parts(head, RequestBody::of(&outgoing));
+        // The future is moved about, so it gets no more than it needs.
+        let head = self.client.request(request);
+        async move {
+            let answer = self.answer(head, &outgoing, connect).await;
+            answer.map_err(|failure| {
+                let error = failure.into_error(&uri, self.max_response);
+                error.with_request(&method, &uri)
+            })
+        }
     }
 
-    async fn exchange(
+    /// The answer with this head, to a request that says when a connection takes it.
+    async fn answer(
         &self,
-        request: Request<Bytes>,
+        head: ResponseFuture,
+        outgoing: &Outgoing,
         connect: Duration,
     ) -> Result<Response<Bytes>, Failure> {
         let start = Instant::now();
-        let taken_at = TakenAt::default();
-        let mut answer = pin!(self.answer(request, &taken_at));
+        let mut answer = pin!(async {
+            let (head, body) = head.await?.into_parts();
+            let body = collect(body, self.max_response).await?;
+            Ok(Response::from_parts(head, body))
+        });
         // One timer for both limits: it goes off when the first of them may be over, and is set
         // again for the one that applies then.
         let mut alarm = pin!(sleep(connect.min(self.response_timeout)));
@@ -102,13 +115,13 @@ impl<D: Dialer + 'static> HttpClient<D> {
                 answer = &mut answer => return answer,
                 () = &mut alarm => {}
             }
-            let (limit, phase, overdue) = match taken_at.get() {
+            let (left, phase, limit) = match outgoing.taken_at() {
                 Some(taken_at) => {
-                    let overdue = Elapsed::Phase(self.response_timeout);
+                    let limit = self.response_timeout;
                     (
-                        remaining(*taken_at, self.response_timeout),
+                        remaining(taken_at, limit),
                         Phase::Response,
-                        overdue,
+                        Elapsed::Phase(limit),
                     )
                 }
                 None => (
@@ -117,23 +130,11 @@ impl<D: Dialer + 'static> HttpClient<D> {
                     Elapsed::Whole(connect),
                 ),
             };
-            if limit.is_zero() {
-                return Err(Failure::Overdue(phase, overdue));
+            if left.is_zero() {
+                return Err(Failure::Overdue(phase, limit));
             }
-            alarm.set(sleep(limit.min(self.response_timeout)));
+            alarm.set(sleep(left.min(self.response_timeout)));
         }
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Bytes>,
-        taken_at: &TakenAt,
-    ) -> Result<Response<Bytes>, Failure> {
-        let mut request = request.map(|bytes| RequestBody::new(bytes, taken_at));
-        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
-        let (head, body) = self.client.request(request).await?.into_parts();
-        let body = collect(body, self.max_response).await?;
-        Ok(Response::from_parts(head, body))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -110,8 +111,13 @@ impl AsyncWrite for Connection {
 }
 
 /// How a connection came to be: its socket, the proxies it passes and how long each phase took.
+///
+/// Cheap to clone: every answer of a REST client has one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ConnectionInfo {
+pub struct ConnectionInfo(Arc<Fields>);
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Fields {
     local_addr: Option<SocketAddr>,
     peer_addr: Option<SocketAddr>,
     hops: Vec<Endpoint>,
@@ -124,65 +130,66 @@ impl ConnectionInfo {
     /// Of a socket between two addresses.
     #[must_use]
     pub fn of_socket(local: SocketAddr, peer: SocketAddr) -> Self {
-        Self {
+        Self(Arc::new(Fields {
             local_addr: Some(local),
             peer_addr: Some(peer),
-            ..Self::default()
-        }
+            ..Fields::default()
+        }))
     }
 
     /// This machine's end of the socket.
     #[must_use]
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.local_addr
+        self.0.local_addr
     }
 
     /// The other end of the socket: the first proxy, or the target of a direct connection.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer_addr
+        self.0.peer_addr
     }
 
     /// The proxies the connection passes, nearest first. Empty for a direct connection.
     #[must_use]
     pub fn hops(&self) -> &[Endpoint] {
-        &self.hops
+        &self.0.hops
     }
 
     /// How long each phase took, in their order.
     #[must_use]
     pub fn timings(&self) -> &[Timing] {
-        &self.timings
+        &self.0.timings
     }
 
     /// Whether the dialer has sent the target's
     /// [first flight](crate::Target::with_first_flight), so that the caller must not.
     #[must_use]
     pub fn is_first_flight_sent(&self) -> bool {
-        self.is_first_flight_sent
+        self.0.is_first_flight_sent
     }
 
     /// States whether the target's first flight has been sent.
     pub fn set_first_flight_sent(&mut self, is_sent: bool) {
-        self.is_first_flight_sent = is_sent;
+        self.fields().is_first_flight_sent = is_sent;
     }
 
     /// The logins that were sent on the way, which nothing that arrives over the connection may be
     /// quoted with: what a proxy says can stand in place of what the target says.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
-        &self.secrets
+        &self.0.secrets
     }
 
     /// States that a proxy on the way was sent these.
     pub fn add_secrets(&mut self, secrets: &Secrets) {
         // Only ever added to: a proxy that has seen them can speak as long as the connection lives.
-        self.secrets = self.secrets.and(secrets);
+        let secrets = self.0.secrets.and(secrets);
+        self.fields().secrets = secrets;
     }
 
     /// Adds the time that a phase took.
     pub fn record(&mut self, hop: Hop, phase: Phase, elapsed: Duration) {
-        self.timings.push(Timing {
+        self.fields().timings.push(Timing {
             hop,
             phase,
             elapsed,
@@ -201,13 +208,18 @@ impl ConnectionInfo {
         //     TLS                  + exchange: target tls                          near, exit
         //
         // TLS below a tunnel is TLS with a proxy, which was not known when it was recorded.
-        for timing in &mut self.timings {
+        let fields = self.fields();
+        for timing in &mut fields.timings {
             timing.hop.pass_through(proxy);
             timing.phase = timing.phase.at(&timing.hop);
         }
-        self.hops.push(proxy.clone());
+        fields.hops.push(proxy.clone());
         // What was sent so far were the proxy's first bytes, not those of the target behind it.
-        self.is_first_flight_sent = false;
+        fields.is_first_flight_sent = false;
+    }
+
+    fn fields(&mut self) -> &mut Fields {
+        Arc::make_mut(&mut self.0)
     }
 }
 

@@ -11,13 +11,13 @@ use transport::{BoxError, Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
+use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
 use crate::revocable::Revocable;
 use crate::scope::Scope;
-use crate::session::Clients;
 use crate::stack_request::StackRequest;
 
 /// Makes the connections of every exchange as the settings say.

@@ -27,6 +27,7 @@
 //! Every connection that is opened leaves one `INFO` line with `transport`, `exchange`, `scheme`,
 //! `endpoint` and `source`, and never a user name or a password.
 
+mod clients;
 mod close_on_reroute;
 mod dialer;
 mod dialer_factory;

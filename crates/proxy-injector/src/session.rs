@@ -1,7 +1,6 @@
 //! The two protocols along the route of a scope.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +8,7 @@ use bytes::Bytes;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
-use proxy_resolve::RouteSource;
+use proxy_resolve::{Route, RouteSource};
 use transport::{
     DialError, DialErrorKind, Dialer, HttpError, HttpTransport, Phase, Reloads, Target, WebSocket,
     WsDialer, WsRequest,
@@ -18,12 +17,12 @@ use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
 use transport_ws::{Hooks, WsClient};
 
+use crate::clients::{Client, Clients};
 use crate::close_on_reroute::CloseOnReroute;
 use crate::dialer_factory::timeout;
 use crate::failover::connect;
 use crate::live::Revocation;
 use crate::query::RouteQuery;
-use crate::routed::RoutedDialer;
 use crate::scope::Scope;
 
 /// A REST session: requests reuse its connections, which are kept apart by the proxy that they pass.
@@ -33,9 +32,6 @@ pub struct HttpSession {
     clients: Arc<Mutex<Clients>>,
 }
 
-/// A client for each proxy, and for none, with TLS to the exchange or without, since the last reload.
-pub(crate) type Clients = HashMap<(Option<ProxyConfig>, bool), Arc<HttpClient<Arc<RoutedDialer>>>>;
-
 impl HttpSession {
     pub(crate) fn new(scope: Scope) -> Self {
         let clients = Arc::default();
@@ -43,19 +39,21 @@ impl HttpSession {
         Self { scope, clients }
     }
 
+    fn clients(&self) -> MutexGuard<'_, Clients> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client through `proxy` or through none, and whether it is kept.
     fn client(
         &self,
         query: &RouteQuery,
         proxy: Option<ProxyConfig>,
         source: RouteSource,
-    ) -> Arc<HttpClient<Arc<RoutedDialer>>> {
+    ) -> (Arc<Client>, bool) {
         let is_tls = matches!(query.destination, Some((_, true)));
-        let clients = || self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (proxy, is_tls);
-        if let Some(client) = clients().get(&key) {
-            return Arc::clone(client);
+        if let Some(client) = self.clients().get(proxy.as_ref(), is_tls) {
+            return (client, true);
         }
-        let (proxy, _) = &key;
         let stack = self.scope.stack(Transport::Http, proxy.as_ref(), source);
         // With TLS inside, what is sent over a connection are requests, and nothing else.
         let inner: Arc<dyn Dialer> = if is_tls {
@@ -68,36 +66,37 @@ impl HttpSession {
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
         let client = Arc::new(HttpClient::over(connector));
         if !stack.is_built {
-            return client;
+            return (client, false);
         }
-        // Who was quicker has the one to share.
-        clients()
-            .entry(key)
-            .or_insert_with(|| Arc::clone(&client))
-            .clone()
+        (self.clients().add(proxy, is_tls, client), true)
     }
 
+    /// Looks the route up, and sends `request` along it.
     async fn send_once(
         &self,
-        query: &RouteQuery,
-        settings: &ProxySettings,
-        target: &Target,
+        settings: &Arc<ProxySettings>,
         request: &Request<Bytes>,
     ) -> Result<Response<Bytes>, HttpError> {
+        let target = Target::from_uri(request.uri())?;
+        let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
+        let query = self.scope.query_for(Transport::Http, &target, is_tls);
         let resolution = query.resolve(settings);
+        let is_only_way = !matches!(resolution.route(), Route::Pool(_));
         let (response, _lease) = connect(
             self.scope.factory(),
             resolution.route(),
             target.endpoint(),
             None,
             |proxy, left| {
-                let client = self.client(query, proxy, resolution.source());
+                let (client, is_kept) = self.client(&query, proxy, resolution.source());
+                if is_only_way && is_kept {
+                    self.clients().remember(request.uri(), settings, &client);
+                }
                 let request = request.clone();
                 async move {
-                    match left {
-                        Some(left) => client.send_within(request, left).await,
-                        None => client.send(request).await,
-                    }
+                    client
+                        .send_within(request, left.unwrap_or(Duration::MAX))
+                        .await
                 }
             },
         )
@@ -109,12 +108,14 @@ impl HttpSession {
 #[async_trait]
 impl HttpTransport for HttpSession {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let target = Target::from_uri(request.uri())?;
-        let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
-        let query = self.scope.query_for(Transport::Http, &target, is_tls);
         loop {
             let settings = self.scope.settings();
-            match self.send_once(&query, &settings, &target, &request).await {
+            let known = self.clients().recall(request.uri(), &settings);
+            let outcome = match known {
+                Some(client) => client.send_within(request.clone(), Duration::MAX).await,
+                None => Box::pin(self.send_once(&settings, &request)).await,
+            };
+            match outcome {
                 Err(error)
                     if is_unsent(&error, request.method()) && !self.scope.is_current(&settings) => {
                 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
@@ -105,23 +106,32 @@ impl HttpSession {
     }
 }
 
-#[async_trait]
 impl HttpTransport for HttpSession {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        loop {
-            let settings = self.scope.settings();
-            let known = self.clients().recall(request.uri(), &settings);
-            let outcome = match known {
-                Some(client) => client.send_within(request.clone(), Duration::MAX).await,
-                None => Box::pin(self.send_once(&settings, &request)).await,
-            };
-            match outcome {
-                Err(error)
-                    if is_unsent(&error, request.method()) && !self.scope.is_current(&settings) => {
+    // Written out, `async_trait` would keep the request in the future twice.
+    fn send<'a, 'b>(
+        &'a self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'b, Result<Response<Bytes>, HttpError>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        Box::pin(async move {
+            loop {
+                let settings = self.scope.settings();
+                let known = self.clients().recall(request.uri(), &settings);
+                let outcome = match known {
+                    Some(client) => client.send_within(request.clone(), Duration::MAX).await,
+                    None => Box::pin(self.send_once(&settings, &request)).await,
+                };
+                match outcome {
+                    Err(error)
+                        if is_unsent(&error, request.method())
+                            && !self.scope.is_current(&settings) => {}
+                    outcome => return outcome,
                 }
-                outcome => return outcome,
             }
-        }
+        })
     }
 
     fn reloads(&self) -> Reloads {

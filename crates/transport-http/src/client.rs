@@ -115,32 +115,24 @@ impl<D: Dialer + 'static> HttpClient<D> {
                 answer = &mut answer => return answer,
                 () = &mut alarm => {}
             }
-            let (left, phase, limit) = match outgoing.taken_at() {
+            let (start, limit, failure) = match outgoing.taken_at() {
                 Some(taken_at) => {
                     let limit = self.response_timeout;
-                    (
-                        remaining(taken_at, limit),
-                        Phase::Response,
-                        Elapsed::Phase(limit),
-                    )
+                    let overdue = Failure::Overdue(Phase::Response, Elapsed::Phase(limit));
+                    (taken_at, limit, overdue)
                 }
-                None => (
-                    remaining(start, connect),
-                    Phase::Tcp,
-                    Elapsed::Whole(connect),
-                ),
+                None => {
+                    let overdue = Failure::Overdue(Phase::Tcp, Elapsed::Whole(connect));
+                    (start, connect, overdue)
+                }
             };
+            let left = limit.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(Failure::Overdue(phase, limit));
+                return Err(failure);
             }
             alarm.set(sleep(left.min(self.response_timeout)));
         }
     }
-}
-
-/// What is left of `limit`, which began at `start`.
-fn remaining(start: Instant, limit: Duration) -> Duration {
-    limit.saturating_sub(start.elapsed())
 }
 
 impl<D> fmt::Debug for HttpClient<D> {

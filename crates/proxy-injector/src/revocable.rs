@@ -28,11 +28,17 @@ pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
 pub(crate) struct Revocable {
     live: Arc<LiveConnection>,
     target: Endpoint,
+    /// Something may have been written since it was last flushed.
+    is_unflushed: bool,
 }
 
 impl Revocable {
     pub(crate) fn new(live: Arc<LiveConnection>, target: Endpoint) -> Self {
-        Self { live, target }
+        Self {
+            live,
+            target,
+            is_unflushed: true,
+        }
     }
 
     fn error(&self, state: &State) -> io::Error {
@@ -46,10 +52,11 @@ impl Revocable {
 
     /// Writes by `write`, unless the route has been taken away.
     fn poll_send(
-        &self,
+        &mut self,
         cx: &mut Context<'_>,
         write: impl FnOnce(Pin<&mut Box<dyn Io>>, &mut Context<'_>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.is_unflushed = true;
         self.live.with(|state| {
             let io = match &mut state.io {
                 Some(io) if !self.live.is_revoked() => io,
@@ -97,7 +104,7 @@ impl AsyncRead for Revocable {
 
 impl AsyncWrite for Revocable {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
@@ -105,7 +112,7 @@ impl AsyncWrite for Revocable {
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
@@ -113,8 +120,11 @@ impl AsyncWrite for Revocable {
     }
 
     /// Takes on its way what was written before the route was taken away.
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.live.with(|state| {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        let flushed = self.live.with(|state| {
             let Some(io) = &mut state.io else {
                 return Poll::Ready(Err(self.error(state)));
             };
@@ -123,7 +133,9 @@ impl AsyncWrite for Revocable {
                 state.wait_to_write(cx);
             }
             flushed
-        })
+        });
+        self.is_unflushed = !matches!(flushed, Poll::Ready(Ok(())));
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,7 +12,7 @@ use http::{Request, Response};
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use transport::{Dialer, Elapsed, HttpError, HttpTransport, Phase};
 
 use crate::body::{Outgoing, RequestBody, collect};
@@ -100,7 +100,6 @@ impl<D: Dialer + 'static> HttpClient<D> {
         outgoing: &Outgoing,
         connect: Duration,
     ) -> Result<Response<Bytes>, Failure> {
-        let start = Instant::now();
         let mut answer = pin!(async {
             let (head, body) = head.await?.into_parts();
             let body = collect(body, self.max_response).await?;
@@ -108,29 +107,32 @@ impl<D: Dialer + 'static> HttpClient<D> {
         });
         // One timer for both limits: it goes off when the first of them may be over, and is set
         // again for the one that applies then.
-        let mut alarm = pin!(sleep(connect.min(self.response_timeout)));
+        let mut waited = Duration::ZERO;
+        let mut period = connect.min(self.response_timeout);
+        let mut alarm = pin!(sleep(period));
         loop {
             tokio::select! {
                 biased;
                 answer = &mut answer => return answer,
-                () = &mut alarm => {}
+                () = &mut alarm => waited += period,
             }
-            let (start, limit, failure) = match outgoing.taken_at() {
+            let (left, phase, limit) = match outgoing.taken_at() {
                 Some(taken_at) => {
                     let limit = self.response_timeout;
-                    let overdue = Failure::Overdue(Phase::Response, Elapsed::Phase(limit));
-                    (taken_at, limit, overdue)
+                    let left = limit.saturating_sub(taken_at.elapsed());
+                    (left, Phase::Response, Elapsed::Phase(limit))
                 }
-                None => {
-                    let overdue = Failure::Overdue(Phase::Tcp, Elapsed::Whole(connect));
-                    (start, connect, overdue)
-                }
+                None => (
+                    connect.saturating_sub(waited),
+                    Phase::Tcp,
+                    Elapsed::Whole(connect),
+                ),
             };
-            let left = limit.saturating_sub(start.elapsed());
             if left.is_zero() {
-                return Err(failure);
+                return Err(Failure::Overdue(phase, limit));
             }
-            alarm.set(sleep(left.min(self.response_timeout)));
+            period = left.min(self.response_timeout);
+            alarm.set(sleep(period));
         }
     }
 }

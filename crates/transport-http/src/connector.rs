@@ -17,8 +17,13 @@ use crate::io::HyperConnection;
 /// A connector for hyper clients over any [`Dialer`]: `https` URIs get TLS inside whatever the
 /// dialer makes, `http` URIs do not. Its error is a [`DialError`](transport::DialError), or an
 /// [`InvalidTarget`](transport::InvalidTarget) for any other URI.
+///
+/// Cheap to clone: a client of hyper does so for every request.
 #[derive(Debug)]
-pub struct DialerConnector<D> {
+pub struct DialerConnector<D>(Arc<Parts<D>>);
+
+#[derive(Debug)]
+struct Parts<D> {
     dialer: Arc<D>,
     tls: Option<TlsDialer<Arc<D>>>,
     timeout: Duration,
@@ -28,22 +33,23 @@ impl<D: Dialer> DialerConnector<D> {
     /// Connects by `dialer`, with TLS by `tls`, within `timeout` for both together. In ALPN, it
     /// offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
-        let connector = Self::without_tls(dialer, timeout);
-        let tls = TlsDialer::new(Arc::clone(&connector.dialer), http1_only(tls));
-        Self {
+        let dialer = Arc::new(dialer);
+        let tls = TlsDialer::new(Arc::clone(&dialer), http1_only(tls));
+        Self(Arc::new(Parts {
+            dialer,
             tls: Some(tls),
-            ..connector
-        }
+            timeout,
+        }))
     }
 
     /// Connects by `dialer` alone, within `timeout`, for whoever adds TLS on top: the
     /// `HttpsConnector` of hyper-rustls, for example.
     pub fn without_tls(dialer: D, timeout: Duration) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             dialer: Arc::new(dialer),
             tls: None,
             timeout,
-        }
+        }))
     }
 }
 
@@ -57,16 +63,12 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let Self {
-            dialer,
-            tls,
-            timeout,
-        } = self.clone();
+        let parts = Arc::clone(&self.0);
         Box::pin(async move {
-            let target = Target::from_http_uri(&uri)?.within(timeout);
-            let connection = match tls {
+            let target = Target::from_http_uri(&uri)?.within(parts.timeout);
+            let connection = match &parts.tls {
                 Some(tls) if uri.scheme() == Some(&Scheme::HTTPS) => tls.dial(&target).await?,
-                _ => dialer.dial(&target).await?,
+                _ => parts.dialer.dial(&target).await?,
             };
             Ok(HyperConnection::new(connection))
         })
@@ -75,10 +77,6 @@ impl<D: Dialer + 'static> Service<Uri> for DialerConnector<D> {
 
 impl<D> Clone for DialerConnector<D> {
     fn clone(&self) -> Self {
-        Self {
-            dialer: Arc::clone(&self.dialer),
-            tls: self.tls.clone(),
-            timeout: self.timeout,
-        }
+        Self(Arc::clone(&self.0))
     }
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{HeaderValue, USER_AGENT};
-use http::{Request, Response};
+use http::header::{HOST, HeaderValue, USER_AGENT};
+use http::uri::Scheme;
+use http::{Request, Response, Uri};
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -46,6 +47,7 @@ impl<D: Dialer + 'static> HttpClient<D> {
     pub fn over(connector: DialerConnector<D>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
+            .set_host(false)
             .build(connector);
         Self {
             client,
@@ -78,6 +80,9 @@ impl<D: Dialer + 'static> HttpClient<D> {
         connect: Duration,
     ) -> impl Future<Output = Result<Response<Bytes>, HttpError>> + Send + use<'_, D> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        if let Some(host) = host(&uri) {
+            request.headers_mut().entry(HOST).or_insert(host);
+        }
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         let (head, body) = request.into_parts();
         let outgoing = Arc::new(Outgoing::new(body));
@@ -135,6 +140,27 @@ impl<D: Dialer + 'static> HttpClient<D> {
             alarm.set(sleep(period));
         }
     }
+}
+
+/// The header `Host`: the authority without login and without a default port (RFC 9110, section
+/// 7.2). hyper would do this through a formatter.
+fn host(uri: &Uri) -> Option<HeaderValue> {
+    let authority = uri.authority()?;
+    let is_default = match authority.port_u16() {
+        None => true,
+        Some(80) => uri.scheme() == Some(&Scheme::HTTP),
+        Some(443) => uri.scheme() == Some(&Scheme::HTTPS),
+        Some(_) => false,
+    };
+    let host = if is_default {
+        authority.host()
+    } else {
+        let authority = authority.as_str();
+        authority
+            .rsplit_once('@')
+            .map_or(authority, |(_login, host)| host)
+    };
+    HeaderValue::from_str(host).ok()
 }
 
 impl<D> fmt::Debug for HttpClient<D> {

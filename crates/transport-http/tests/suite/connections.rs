@@ -175,6 +175,32 @@ async fn a_request_names_its_host_and_its_agent_and_lets_both_be_overridden() {
 }
 
 #[tokio::test]
+async fn the_named_host_has_no_login_and_no_default_port() {
+    let (sender, mut heads) = unbounded_channel();
+    let dialer = Piped::new(move |mut stream: DuplexStream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_head(&mut stream).await).unwrap();
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        }
+    });
+    let client = client(dialer);
+    for (uri, host) in [
+        ("http://h.example/", "h.example"),
+        ("http://h.example:80/", "h.example"),
+        ("http://h.example:443/", "h.example:443"),
+        ("http://alice:secret@h.example/", "h.example"),
+        ("http://alice:secret@h.example:8080/", "h.example:8080"),
+        ("http://[::1]/", "[::1]"),
+        ("http://[::1]:8080/", "[::1]:8080"),
+    ] {
+        get(&client, uri).await.unwrap();
+        let head = heads.recv().await.unwrap();
+        assert!(head.contains(&format!("host: {host}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_panic_of_a_dialer_reaches_its_caller_and_harms_no_other() {
     /// Panics for one host.
     struct Touchy<D>(D);

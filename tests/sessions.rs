@@ -1,7 +1,7 @@
 //! REST sessions, hooks of WebSocket sessions, and what each side gets to see.
 
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -9,7 +9,11 @@ use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
-use transport::{BoxError, ConnectionInfo, HttpTransport, Message, WsDialer, WsRequest};
+use tower_service::Service;
+use transport::{
+    BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, WsDialer, WsRequest,
+};
+use transport_http::HttpService;
 use transport_ws::{Authenticator, FrameObserver, Hooks};
 
 use crate::world::{BACKPACK, BINANCE, Injected, World, config, egress, request, soon, ws_request};
@@ -39,6 +43,31 @@ async fn a_session_uses_one_connection_for_every_method_and_keeps_its_proxy() {
     assert_eq!(connections.len(), 1);
     assert_eq!(connections[0].requests.len(), 4);
     assert_eq!(proxy.ledger().connections().len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_can_be_limited_and_shared() {
+    let world = World::start().await;
+    let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
+    let injected = through(&world, &proxy);
+    let session = injected.exchange("binance").http();
+    let limited = session.clone().with_max_response(10);
+    let error = world.echo(&limited, BINANCE).await.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::TooLarge);
+    let hurried = session.clone().with_response_timeout(Duration::ZERO);
+    let error = world.echo(&hurried, BINANCE).await.unwrap_err();
+    assert_eq!(error.kind(), HttpErrorKind::Timeout);
+
+    // Neither limit is that of the session they were made of, whose clones share its connection.
+    let before = world.connections(BINANCE, ExchangeTransport::Rest).len();
+    let uri = format!("{}/echo", world.rest_url(BINANCE));
+    let mut service = HttpService::new(session.clone());
+    world.echo(&session, BINANCE).await.unwrap();
+    soon(service.call(request(Method::GET, &uri, "")))
+        .await
+        .unwrap();
+    let after = world.connections(BINANCE, ExchangeTransport::Rest).len();
+    assert_eq!(after, before + 1);
 }
 
 #[tokio::test]

@@ -27,17 +27,40 @@ use crate::query::RouteQuery;
 use crate::scope::Scope;
 
 /// A REST session: requests reuse its connections, which are kept apart by the proxy that they pass.
-#[derive(Debug)]
+///
+/// A clone shares the connections of the session that it is of.
+#[derive(Debug, Clone)]
 pub struct HttpSession {
     scope: Scope,
     clients: Arc<Mutex<Clients>>,
+    response_timeout: Option<Duration>,
+    max_response: Option<usize>,
 }
 
 impl HttpSession {
     pub(crate) fn new(scope: Scope) -> Self {
-        let clients = Arc::default();
-        scope.injector().forget_at_reload(&clients);
-        Self { scope, clients }
+        Self {
+            clients: new_clients(&scope),
+            scope,
+            response_timeout: None,
+            max_response: None,
+        }
+    }
+
+    /// As [`HttpClient::with_response_timeout`]. The session begins with no connections.
+    #[must_use]
+    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = Some(timeout);
+        self.clients = new_clients(&self.scope);
+        self
+    }
+
+    /// As [`HttpClient::with_max_response`]. The session begins with no connections.
+    #[must_use]
+    pub fn with_max_response(mut self, bytes: usize) -> Self {
+        self.max_response = Some(bytes);
+        self.clients = new_clients(&self.scope);
+        self
     }
 
     fn clients(&self) -> MutexGuard<'_, Clients> {
@@ -65,7 +88,14 @@ impl HttpSession {
         let revocation = Revocation::StopSending;
         let dialer = self.scope.routed(query, proxy.clone(), inner, revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
-        let client = Arc::new(HttpClient::over(connector));
+        let mut client = HttpClient::over(connector);
+        if let Some(timeout) = self.response_timeout {
+            client = client.with_response_timeout(timeout);
+        }
+        if let Some(bytes) = self.max_response {
+            client = client.with_max_response(bytes);
+        }
+        let client = Arc::new(client);
         if !stack.is_built {
             return (client, false);
         }
@@ -137,6 +167,13 @@ impl HttpTransport for HttpSession {
     fn reloads(&self) -> Reloads {
         self.scope.reloads(Transport::Http)
     }
+}
+
+/// No clients yet, which a reload will forget.
+fn new_clients(scope: &Scope) -> Arc<Mutex<Clients>> {
+    let clients = Arc::default();
+    scope.injector().forget_at_reload(&clients);
+    clients
 }
 
 /// Whether the request can be sent along the new route: nothing has been sent along the old one, or it

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
@@ -70,25 +70,26 @@ impl Body for RequestBody {
     }
 }
 
-/// The whole of `body`, of no more than `limit` bytes. One that arrives in one piece is not copied.
+/// The whole of `body`, of no more than `limit` bytes. One that arrives in one piece is not copied; of
+/// one in many pieces, no piece is kept beside its copy.
 pub(crate) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
     let mut left = limit;
     let mut first = Bytes::new();
-    let mut others = Vec::new();
+    let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(Failure::NoBody)?.into_data() else {
             continue;
         };
         left = left.checked_sub(data.len()).ok_or(Failure::TooLarge)?;
-        if first.is_empty() {
+        if first.is_empty() && joined.is_empty() {
             first = data;
         } else {
-            others.push(data);
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&data);
         }
     }
-    if others.is_empty() {
-        return Ok(first);
-    }
-    others.insert(0, first);
-    Ok(others.concat().into())
+    Ok(match joined.is_empty() {
+        true => first,
+        false => joined.freeze(),
+    })
 }

@@ -163,6 +163,17 @@ fn host(uri: &Uri) -> Option<HeaderValue> {
     HeaderValue::from_str(host).ok()
 }
 
+impl<D: Dialer + 'static> Clone for HttpClient<D> {
+    /// The same client: it shares its connections with this one.
+    fn clone(&self) -> Self {
+        Self {
+            client: self.client.clone(),
+            response_timeout: self.response_timeout,
+            max_response: self.max_response,
+        }
+    }
+}
+
 impl<D> fmt::Debug for HttpClient<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")

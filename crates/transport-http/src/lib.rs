@@ -29,10 +29,12 @@ mod client;
 mod connector;
 mod failure;
 mod io;
+mod service;
 
 pub use client::HttpClient;
 pub use connector::DialerConnector;
 pub use io::HyperConnection;
+pub use service::HttpService;
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

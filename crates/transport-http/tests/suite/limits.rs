@@ -176,6 +176,12 @@ async fn an_answer_of_the_largest_size_is_taken_and_one_byte_more_is_not() {
             }
         }
     }
+    // What arrives in pieces is put together.
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+        2\r\nab\r\n1\r\nc\r\n2\r\nde\r\n0\r\n\r\n";
+    let client_of_five = client(once(chunked)).with_max_response(5);
+    let answer = get(&client_of_five, "http://h.example/").await.unwrap();
+    assert_eq!(answer.body(), "abcde");
     // Of an endless body no more is read than allowed.
     let endless = Piped::new(|mut stream: DuplexStream| async move {
         read_head(&mut stream).await;

@@ -1,8 +1,7 @@
 //! Dialers that watch.
 
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use transport::{Connection, DialError, Dialer, Target};
 
 /// Passes every dial on to another dialer and remembers the target.
@@ -25,19 +24,14 @@ impl<D> RecordingDialer<D> {
     /// Every target so far, failed dials included, oldest first.
     #[must_use]
     pub fn targets(&self) -> Vec<Target> {
-        self.targets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.targets.lock().clone()
     }
 }
 
 #[async_trait]
 impl<D: Dialer> Dialer for RecordingDialer<D> {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
-        self.targets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.targets.lock()
             // Before the dial, so that one that hangs or fails is seen as well.
             .push(target.clone());
         self.inner.dial(target).await

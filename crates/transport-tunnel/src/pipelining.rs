@@ -1,7 +1,8 @@
 //! What is known about whether a proxy copes with everything at once.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use proxy_config::HandshakeMode;
 
 /// Decides, dial by dial, how a proxy is asked for a tunnel, and learns from what came of it.
@@ -83,7 +84,7 @@ impl PipeliningPolicy {
     fn trust(&self) -> Option<MutexGuard<'_, Trust>> {
         let trust = self.0.as_ref()?;
         // Never held across an await. A panic cannot leave it half written: it is one assignment.
-        Some(trust.lock().unwrap_or_else(PoisonError::into_inner))
+        Some(trust.lock())
     }
 }
 

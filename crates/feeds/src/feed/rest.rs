@@ -1,12 +1,13 @@
 //! REST requests of one feed: a few at a time, and none while the exchange wants a pause.
 
 use std::iter;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use http::Request;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
@@ -102,7 +103,7 @@ impl Rest {
 
     fn paused_until(&self) -> Option<Instant> {
         // Held for a look only, never while anything is awaited.
-        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pause = self.pause.lock();
         pause.take_if(Pause::is_over);
         pause.as_ref().map(|pause| pause.until)
     }
@@ -110,7 +111,7 @@ impl Rest {
     /// Pauses for `wait`, or until one of `reloads` leads another way.
     fn pause_for(&self, wait: Duration, reloads: Reloads) {
         let until = Instant::now() + wait;
-        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pause = self.pause.lock();
         pause.take_if(Pause::is_over);
         // Several answers may ask for a pause; the longest counts.
         if pause.as_ref().is_none_or(|pause| pause.until < until) {

@@ -1,8 +1,7 @@
 //! Exchanges that misbehave.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use http::StatusCode;
+use parking_lot::{Mutex, MutexGuard};
 
 /// What a [`MockExchange`](crate::MockExchange) does wrong.
 ///
@@ -132,7 +131,7 @@ impl Faults {
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

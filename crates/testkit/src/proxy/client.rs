@@ -1,9 +1,10 @@
 //! One client of a proxy, whatever it speaks.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use http::HeaderMap;
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -108,12 +109,7 @@ impl Client {
         self.entry.update(|record| {
             push_bounded(&mut record.requests, request);
         });
-        let fault = self
-            .setup
-            .fault
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let fault = self.setup.fault.lock().clone();
         match fault {
             None => {}
             Some(ProxyFault::Refuse { code, body }) => return Err(Refusal::Told { code, body }),

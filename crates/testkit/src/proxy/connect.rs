@@ -1,6 +1,6 @@
 //! HTTP CONNECT, by hyper.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use transport::{BoxError, Io};
 
@@ -34,7 +35,7 @@ pub(super) async fn serve(stream: Box<dyn Io>, client: Client) -> Result<(), Box
         .await?;
     // Relayed in this task and not in one that the service starts: cutting the proxy off ends the
     // tasks of its connections, and must end its tunnels.
-    let granted = tunnel.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let granted = tunnel.lock().take();
     if let Some((upgrade, target)) = granted {
         let mut upgraded = TokioIo::new(upgrade.await?);
         client.relay(&mut upgraded, target).await;
@@ -77,7 +78,7 @@ async fn answer(
     match client.open(target, request.headers().clone()).await {
         Ok(stream) => {
             let upgrade = hyper::upgrade::on(&mut request);
-            *tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some((upgrade, stream));
+            *tunnel.lock() = Some((upgrade, stream));
             // 200 without a body. What the client has sent ahead of it is in the upgraded stream.
             Ok(Response::default())
         }

@@ -12,8 +12,9 @@ mod socks4;
 mod socks5;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use rustls::ServerConfig;
 
 pub use self::fault::ProxyFault;
@@ -126,20 +127,12 @@ impl MockProxy {
 
     /// From now on, does this with each request for a tunnel. Open tunnels stay.
     pub fn fail_with(&self, fault: ProxyFault) {
-        *self
-            .setup
-            .fault
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        *self.setup.fault.lock() = Some(fault);
     }
 
     /// Works again after [`fail_with`](Self::fail_with).
     pub fn recover(&self) {
-        *self
-            .setup
-            .fault
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+        *self.setup.fault.lock() = None;
     }
 
     fn take_server(&self) -> Option<Server> {
@@ -147,7 +140,7 @@ impl MockProxy {
     }
 
     fn lock_server(&self) -> MutexGuard<'_, Option<Server>> {
-        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+        self.server.lock()
     }
 }
 

@@ -5,10 +5,10 @@ mod stream;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use http::Uri;
+use parking_lot::Mutex;
 use rust_decimal::Decimal;
 
 use self::stream::Stream;

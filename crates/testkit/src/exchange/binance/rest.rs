@@ -1,7 +1,5 @@
 //! Binance's REST interface, public market data.
 
-use std::sync::PoisonError;
-
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -44,7 +42,7 @@ impl Binance {
         // By the minutes of the clock; whether the exchange does so or lets a window slide is not
         // documented. Per address, so that each proxy has a count of its own.
         let minute = now() / 60_000_000;
-        let mut weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut weights = self.weights.lock();
         let window = weights.entry(request.peer.ip()).or_default();
         if window.minute != minute {
             window.minute = minute;

@@ -38,6 +38,8 @@ mod pools;
 #[cfg(test)]
 mod precedence;
 #[cfg(test)]
+mod prefix;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod proxy_url;

@@ -1,7 +1,7 @@
 //! Environment variables as a source.
 //!
-//! `CRYPTOFEED_<SECTION>` sets a section, `CRYPTOFEED_<SECTION>_<PATH>` a value within it, where
-//! `__` separates the keys of the path. Of two variables for the same value the one with the longer
+//! With the default prefix, `CRYPTOFEED_<SECTION>` sets a section, `CRYPTOFEED_<SECTION>_<PATH>` a value
+//! within it, where `__` separates the keys of the path. Of two variables for the same value the one with the longer
 //! path wins, as it is the more specific: `CRYPTOFEED_PROXY_DEFAULT` sets what
 //! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not. An item of a list is named by its place, counted
 //! from 0. Where a table or a list may stand, a value that begins like JSON is JSON.
@@ -15,13 +15,22 @@ use std::fmt;
 use config::{Map, Value};
 
 use super::original::{is_harmless, replacement};
+use super::prefix::Prefix;
 use super::service::Services;
-use super::{PREFIX, PROXY, json};
+use super::{PROXY, json};
 use crate::error::Problems;
 use crate::keys::Content;
 use crate::loader::node::{Reading, join};
 use crate::loader::suggestion::nearest;
 use crate::origin::Origin;
+
+/// The names that variables may have.
+pub(super) struct Names<'a> {
+    pub(super) prefix: &'a Prefix,
+    pub(super) sections: &'a [&'a str],
+    /// Variables that somebody else reads.
+    pub(super) others: &'a [String],
+}
 
 /// A variable that sets something.
 struct Variable<'a> {
@@ -42,66 +51,50 @@ pub(super) struct Environment {
     pub(super) ignored: Vec<String>,
 }
 
-/// Reads the variables that begin with our prefix. Each names one of `sections` or is one of the
-/// `others`, whose readers are elsewhere.
+/// Reads the variables that begin with our prefix.
 pub(super) fn read(
     variables: &[(String, OsString)],
-    sections: &[&str],
-    others: &[String],
+    names: &Names<'_>,
     reading: &Reading,
 ) -> Environment {
     let problems = &reading.problems;
+    let prefix = names.prefix;
     let services = Services::of(variables);
     let mut environment = Environment::default();
     let mut ours = Vec::new();
     for (name, value) in variables {
-        if !is_ours(name) {
+        if !prefix.is_meant_by(name) {
             continue;
         }
         let upper = name.to_ascii_uppercase();
-        let rest = upper.strip_prefix(PREFIX).filter(|_| is_name(name));
+        let rest = upper.strip_prefix(prefix.as_str());
+        let rest = rest.filter(|_| is_name(name));
         if services.have(name, value) {
             environment.ignored.push(name.clone());
             continue;
         }
         let Some(rest) = rest else {
-            problems.report("", Some(Origin::variable(&shown(name))), NO_NAME);
+            problems.report("", Some(Origin::variable(&shown(name))), no_name(prefix));
             continue;
         };
-        if is_harmless(rest) {
+        if is_harmless(rest, prefix) {
             environment.ignored.push(name.clone());
-        } else if let Some(variable) = Variable::parse(name, rest, value, sections) {
+        } else if let Some(variable) = Variable::parse(name, rest, value, names.sections) {
             ours.push(variable);
-        } else if let Some(replacement) = replacement(rest) {
-            let problem = format!(
-                "a variable of the Python cryptofeed, without effect here; set {replacement} instead"
-            );
-            problems.report("", Some(Origin::variable(name)), problem);
-        } else if !others.contains(name) {
-            problems.report(
-                "",
-                Some(Origin::variable(name)),
-                unknown_name(rest, sections, others),
-            );
+        } else if !names.others.contains(name) {
+            problems.report("", Some(Origin::variable(name)), names.unknown(rest));
         }
     }
     environment.ignored.sort_unstable();
-    environment.documents = documents(ours, reading);
+    environment.documents = documents(ours, prefix, reading);
     environment
 }
 
-const NO_NAME: &str = "unknown variable; the names of ours begin with CRYPTOFEED_ and have letters, \
-                       digits and _ - . only";
-
-/// Whether a variable has a name of ours, or one that was probably meant to be: its first letters are
-/// those of our prefix, whatever stands before or between them.
-pub(super) fn is_ours(name: &str) -> bool {
-    let letters = |text: &str| -> String {
-        let letters = text.chars().filter(char::is_ascii_alphabetic);
-        letters.map(|letter| letter.to_ascii_uppercase()).collect()
-    };
-    let (name, prefix) = (letters(name), letters(PREFIX));
-    name.len() > prefix.len() && name.starts_with(&prefix)
+fn no_name(prefix: &Prefix) -> String {
+    format!(
+        "unknown variable; the names of ours begin with {prefix} and have letters, digits and _ - . \
+         only"
+    )
 }
 
 fn is_name(name: &str) -> bool {
@@ -121,7 +114,7 @@ fn shown(name: &str) -> String {
     }
 }
 
-fn documents(mut variables: Vec<Variable<'_>>, reading: &Reading) -> Vec<Value> {
+fn documents(mut variables: Vec<Variable<'_>>, prefix: &Prefix, reading: &Reading) -> Vec<Value> {
     let problems = &reading.problems;
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
     let mut documents = Vec::new();
@@ -131,7 +124,7 @@ fn documents(mut variables: Vec<Variable<'_>>, reading: &Reading) -> Vec<Value> 
             variable.report(problems, variable.conflict(other));
         } else if variable.is_unknown() {
             let path = variable.keys.join("__");
-            variable.report(problems, unknown_variable(&path));
+            variable.report(problems, unknown_variable(&path, prefix));
         } else {
             documents.extend(variable.document(reading));
         }
@@ -238,43 +231,54 @@ impl<'a> Variable<'a> {
     }
 }
 
-/// What to say about a variable that names no section and nothing else that is known. `rest` is its
-/// name without the prefix.
-fn unknown_name(rest: &str, sections: &[&str], others: &[String]) -> String {
-    let sections: Vec<_> = sections
-        .iter()
-        .map(|name| name.to_ascii_uppercase())
-        .collect();
-    let others = others.iter().filter_map(|name| name.strip_prefix(PREFIX));
-    let names: Vec<_> = sections.iter().map(String::as_str).chain(others).collect();
-    let mut known: Vec<_> = names.iter().map(ToString::to_string).collect();
-    // The section alone may be misspelt.
-    if let Some((first, path)) = rest.split_once('_')
-        && let Some(section) = nearest(first, &sections)
-    {
-        known.push(format!("{section}_{path}"));
-    }
-    let mut paths = Vec::new();
-    add_paths(&mut paths, "", &Content::Settings);
-    known.extend(paths.iter().map(|path| format!("PROXY_{path}")));
-    match nearest(rest, known) {
-        Some(name) => format!("unknown variable; did you mean {PREFIX}{name}?"),
-        None => {
-            let names = names.join(", ");
-            format!("unknown variable; what follows {PREFIX} must be or begin with one of {names}")
+impl Names<'_> {
+    /// What to say about a variable that names no section and nothing else that is known. `rest` is
+    /// its name without the prefix.
+    fn unknown(&self, rest: &str) -> String {
+        let prefix = self.prefix;
+        if let Some(replacement) = replacement(rest, prefix) {
+            let unknown = match prefix.is_default() {
+                true => "a variable of the Python cryptofeed, without effect here",
+                false => "unknown variable",
+            };
+            return format!("{unknown}; set {replacement} instead");
+        }
+        let sections = self.sections.iter();
+        let sections: Vec<_> = sections.map(|name| name.to_ascii_uppercase()).collect();
+        let others = self.others.iter();
+        let others = others.filter_map(|name| name.strip_prefix(prefix.as_str()));
+        let names: Vec<_> = sections.iter().map(String::as_str).chain(others).collect();
+        let mut known: Vec<_> = names.iter().map(ToString::to_string).collect();
+        // The section alone may be misspelt.
+        if let Some((first, path)) = rest.split_once('_')
+            && let Some(section) = nearest(first, &sections)
+        {
+            known.push(format!("{section}_{path}"));
+        }
+        let mut paths = Vec::new();
+        add_paths(&mut paths, "", &Content::Settings);
+        known.extend(paths.iter().map(|path| format!("PROXY_{path}")));
+        match nearest(rest, known) {
+            Some(name) => format!("unknown variable; did you mean {prefix}{name}?"),
+            None => {
+                let names = names.join(", ");
+                format!(
+                    "unknown variable; what follows {prefix} must be or begin with one of {names}"
+                )
+            }
         }
     }
 }
 
 /// What to say about a variable of the proxy section that is not known.
-fn unknown_variable(path: &str) -> String {
+fn unknown_variable(path: &str, prefix: &Prefix) -> String {
     let mut known = Vec::new();
     add_paths(&mut known, "", &Content::Settings);
     match nearest(&path.to_ascii_uppercase(), known) {
-        Some(path) => format!("unknown variable; did you mean {PREFIX}PROXY_{path}?"),
+        Some(path) => format!("unknown variable; did you mean {prefix}PROXY_{path}?"),
         None => {
             let keys = Content::Settings.names().join(", ").to_ascii_uppercase();
-            format!("unknown variable; what follows {PREFIX}PROXY_ must begin with one of {keys}")
+            format!("unknown variable; what follows {prefix}PROXY_ must begin with one of {keys}")
         }
     }
 }

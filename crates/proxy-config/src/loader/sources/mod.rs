@@ -11,6 +11,7 @@ mod lines;
 mod loaded;
 mod original;
 mod origins;
+mod prefix;
 mod service;
 mod toml;
 mod yaml;
@@ -21,12 +22,15 @@ use std::path::PathBuf;
 
 use config::Value;
 
+use self::env::{Environment, Names};
 use self::file::File;
 use self::layer::{Layer, merge};
+use self::prefix::Prefix;
 use crate::ambient::AmbientProxies;
 use crate::error::{ConfigErrors, Problems};
 use crate::loader::node::{Node, Reading, child};
 use crate::loader::read;
+use crate::origin::Origin;
 use crate::settings::ProxySettings;
 
 pub use self::document::Document;
@@ -35,9 +39,6 @@ pub use self::origins::RuleOrigins;
 
 /// The section of a document that holds the proxy settings.
 const PROXY: &str = "proxy";
-
-/// What the names of all our environment variables begin with.
-const PREFIX: &str = "CRYPTOFEED_";
 
 /// The sources of a configuration. From the weakest to the strongest:
 ///
@@ -71,6 +72,7 @@ pub struct Sources {
     variables: Vec<String>,
     code: Option<ProxySettings>,
     files: Vec<File>,
+    prefix: Prefix,
     environment: Vec<(String, OsString)>,
 }
 
@@ -124,24 +126,51 @@ impl Sources {
         self
     }
 
-    /// Adds environment variables: names and values. Only those that begin with `CRYPTOFEED_` are
-    /// looked at, where case makes no difference, and those of [`AmbientProxies`] if
-    /// `proxy.from_env` asks for them. Names that begin so but for a byte order mark, a space or
-    /// another sign are errors. What follows `CRYPTOFEED_` is a section, with the keys within
-    /// it or without; any other name is an error, unless somebody [added](Self::with_variable) it or
-    /// [others](Document::ignored_variables) put it there.
+    /// Sets what the names of this program's environment variables begin with, in place of
+    /// `CRYPTOFEED_`: upper-case letters, digits and underscores, of which the first is a letter and
+    /// the last an underscore. Any other prefix is an error that [`load`](Self::load) tells, and so is
+    /// one like `HTTP_`, with which a [variable of all programs](AmbientProxies) would be one of ours.
+    ///
+    /// Variables with the prefix `CRYPTOFEED_` are those of another program then.
+    ///
+    /// ```
+    /// use proxy_config::Sources;
+    ///
+    /// let sources = Sources::new().with_prefix("MYAPP_");
+    /// let loaded = sources.clone().with_env([("MYAPP_PROXY", "socks5h://proxy:1080")]).load()?;
+    /// let http = loaded.settings().default_proxies().http();
+    /// assert_eq!(http.unwrap().to_string(), "socks5h://proxy:1080");
+    ///
+    /// let misspelt = sources.with_env([("MYAPP_PORXY", "socks5h://proxy:1080")]);
+    /// assert_eq!(
+    ///     misspelt.load().unwrap_err().to_string(),
+    ///     "MYAPP_PORXY: unknown variable; did you mean MYAPP_PROXY?"
+    /// );
+    /// # Ok::<(), proxy_config::ConfigErrors>(())
+    /// ```
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Prefix::new(prefix);
+        self
+    }
+
+    /// Adds environment variables: names and values. Only those that begin with the
+    /// [prefix](Self::with_prefix), by default `CRYPTOFEED_`, are looked at, where case makes no
+    /// difference, and those of [`AmbientProxies`] if `proxy.from_env` asks for them. Names that begin
+    /// so but for a byte order mark, a space or another sign are errors. What follows the prefix is a
+    /// section, with the keys within it or without; any other name is an error, unless somebody
+    /// [added](Self::with_variable) it or [others](Document::ignored_variables) put it there.
     #[must_use]
     pub fn with_env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<OsString>,
         V: Into<OsString>,
     {
-        let ours = variables.into_iter().filter_map(|(name, value)| {
+        let variables = variables.into_iter().map(|(name, value)| {
             let name = name.into().to_string_lossy().into_owned();
-            let is_ours = env::is_ours(&name) || AmbientProxies::is_variable(&name);
-            is_ours.then(|| (name, value.into()))
+            (name, value.into())
         });
-        self.environment.extend(ours);
+        self.environment.extend(variables);
         self
     }
 
@@ -177,7 +206,7 @@ impl Sources {
         let code = code.and_then(|settings| code::document(settings, &reading.references));
         let mut documents: Vec<_> = code.into_iter().collect();
         documents.extend(self.files.iter().filter_map(|file| file.document(&reading)));
-        let environment = env::read(&self.environment, &sections, &self.variables, &reading);
+        let environment = self.read_environment(&sections, &reading);
         documents.extend(environment.documents);
 
         let layers = documents.iter().filter_map(|document| {
@@ -190,6 +219,20 @@ impl Sources {
         });
         let settings = self.read_settings(&document, &reading);
         Document::new(document, settings, environment.ignored, reading)
+    }
+
+    /// What the variables mean; nothing if their prefix is wrong.
+    fn read_environment(&self, sections: &[&str], reading: &Reading) -> Environment {
+        if let Err(problem) = self.prefix.check() {
+            reading.problems.report("", Some(Origin::Code), problem);
+            return Environment::default();
+        }
+        let names = Names {
+            prefix: &self.prefix,
+            sections,
+            others: &self.variables,
+        };
+        env::read(&self.environment, &names, reading)
     }
 
     fn read_settings(&self, document: &Value, reading: &Reading) -> ProxySettings {
@@ -220,12 +263,16 @@ impl Sources {
 /// Shows names only: values may be secrets.
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_read =
+            |name: &&String| self.prefix.is_meant_by(name) || AmbientProxies::is_variable(name);
         let variables = self.environment.iter().map(|(name, _)| name);
+        let variables = variables.filter(is_read);
         f.debug_struct("Sources")
             .field("sections", &self.sections)
             .field("variables", &self.variables)
             .field("code", &self.code)
             .field("files", &self.files)
+            .field("prefix", &self.prefix.as_str())
             .field("environment", &variables.collect::<Vec<_>>())
             .finish()
     }

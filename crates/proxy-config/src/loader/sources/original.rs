@@ -1,6 +1,6 @@
 //! Environment variables of the Python cryptofeed that have no meaning here.
 
-use super::PREFIX;
+use super::prefix::Prefix;
 
 /// Variables that say nothing about proxies.
 const HARMLESS: [&str; 3] = ["HTTP_TIMEOUT", "SYMBOL_FETCH_TIMEOUT", "LISTEN_KEY_TIMEOUT"];
@@ -8,16 +8,17 @@ const HARMLESS: [&str; 3] = ["HTTP_TIMEOUT", "SYMBOL_FETCH_TIMEOUT", "LISTEN_KEY
 /// What the names of variables begin with that the original's own tests have.
 const TESTS: &str = "TEST_";
 
-/// Whether a variable of the original, named without the prefix, can be passed over.
-pub(super) fn is_harmless(rest: &str) -> bool {
-    HARMLESS.contains(&rest) || rest.starts_with(TESTS)
+/// Whether a variable of the original, named without the prefix, can be passed over. The original has
+/// no other prefix than the default.
+pub(super) fn is_harmless(rest: &str, prefix: &Prefix) -> bool {
+    prefix.is_default() && (HARMLESS.contains(&rest) || rest.starts_with(TESTS))
 }
 
 /// What to set in place of a variable of the original that names a proxy. Passed over, it would
 /// leave its connections direct.
-pub(super) fn replacement(rest: &str) -> Option<String> {
+pub(super) fn replacement(rest: &str, prefix: &Prefix) -> Option<String> {
     if rest == "HTTP_PROXY" {
-        return Some(format!("{PREFIX}PROXY_DEFAULT__HTTP"));
+        return Some(format!("{prefix}PROXY_DEFAULT__HTTP"));
     }
     let (exchange, proxies) = rest.strip_prefix("CCXT_")?.split_once("__")?;
     let transport = match proxies {
@@ -25,5 +26,5 @@ pub(super) fn replacement(rest: &str) -> Option<String> {
         "PROXIES__WEBSOCKET" => "WEBSOCKET",
         _ => return None,
     };
-    Some(format!("{PREFIX}PROXY_EXCHANGES__{exchange}__{transport}"))
+    Some(format!("{prefix}PROXY_EXCHANGES__{exchange}__{transport}"))
 }

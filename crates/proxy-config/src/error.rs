@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::fmt;
+use std::mem;
 
 use crate::origin::Origin;
 
@@ -22,6 +23,13 @@ impl ConfigError {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
+    }
+
+    /// What follows `path` in the keys, if they lead there or below. Case makes no difference.
+    fn below(&self, path: &str) -> Option<&str> {
+        let (start, rest) = self.path.split_at_checked(path.len())?;
+        let is_below = start.eq_ignore_ascii_case(path);
+        (is_below && (rest.is_empty() || rest.starts_with(['.', '[']))).then_some(rest)
     }
 
     /// What set the value.
@@ -92,6 +100,35 @@ impl Problems {
     /// Whether something is wrong with what stands at `path`.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.0.borrow().iter().any(|error| error.path == path)
+    }
+
+    /// Tells once, of the table at `path`, what the same source has wrong in the same way under both
+    /// `keys` of it. Case makes no difference in `path`.
+    pub(crate) fn unite(&self, path: &str, keys: [&str; 2]) {
+        let dot = if path.is_empty() { "" } else { "." };
+        let [one, other] = keys.map(|key| format!("{path}{dot}{key}"));
+        let mut errors = self.0.borrow_mut();
+        for error in mem::take(&mut *errors) {
+            let twin = error.below(&other).and_then(|rest| {
+                let mut known = errors.iter_mut();
+                let twin = known.find(|known| {
+                    known.below(&one) == Some(rest)
+                        && known.origin == error.origin
+                        && known.problem == error.problem
+                })?;
+                Some((twin, rest))
+            });
+            match twin {
+                Some((twin, rest)) => {
+                    twin.path.truncate(path.len());
+                    twin.path += match path {
+                        "" => rest.trim_start_matches('.'),
+                        _ => rest,
+                    };
+                }
+                None => errors.push(error),
+            }
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -66,7 +66,7 @@ pub(crate) enum Content {
     Word(fn() -> Words),
     /// [`ConnectionProxies`](Self::ConnectionProxies) by the ids of exchanges.
     Exchanges,
-    /// What applies to both transports; a text is a rule for both.
+    /// What applies to both transports: a rule for each, or a rule for both in its place.
     ConnectionProxies,
     /// What applies to one transport: `direct`, a URL, or a table.
     ProxyRule,
@@ -120,10 +120,21 @@ impl Content {
         keys.find(|key| key.name == name || key.alias == Some(name))
     }
 
+    /// What a table here may have the keys of in place of its [own](Self::keys).
+    pub(crate) fn alternative(&self) -> Option<&'static Self> {
+        matches!(self, Self::ConnectionProxies).then_some(&Self::ProxyRule)
+    }
+
     /// The names of [`keys`](Self::keys), other names included.
-    pub(crate) fn names(&self) -> Vec<&'static str> {
+    fn own_names(&self) -> Vec<&'static str> {
         let names = |key: &'static Key| [Some(key.name), key.alias];
         self.keys().into_iter().flat_map(names).flatten().collect()
+    }
+
+    /// The names of all keys that a table may have here.
+    pub(crate) fn names(&self) -> Vec<&'static str> {
+        let alternative = self.alternative().map(Self::own_names);
+        [self.own_names(), alternative.unwrap_or_default()].concat()
     }
 
     /// What stands under `key` here, and the name by which we know the key.
@@ -131,7 +142,10 @@ impl Content {
         match self {
             Self::Exchanges => Some((key, &Self::ConnectionProxies)),
             Self::List(item) => index(key).map(|_| (key, *item)),
-            _ => self.key(key).map(|key| (key.name, &key.content)),
+            _ => match self.key(key) {
+                Some(key) => Some((key.name, &key.content)),
+                None => self.alternative()?.child(key),
+            },
         }
     }
 
@@ -148,7 +162,19 @@ impl Content {
 
     /// Whether one of two keys takes the other's place.
     pub(crate) fn are_exclusive(&self, one: &str, other: &str) -> bool {
-        self.replaced_by(one).contains(&other) || self.replaced_by(other).contains(&one)
+        let takes = |one, other| self.replaced_by(one).contains(&other);
+        let alternative = self.alternative();
+        takes(one, other)
+            || takes(other, one)
+            || alternative.is_some_and(|alternative| alternative.are_exclusive(one, other))
+    }
+
+    /// Whether one of two keys is the table's own, and the other one of the
+    /// [alternative](Self::alternative).
+    pub(crate) fn are_alternatives(&self, one: &str, other: &str) -> bool {
+        let is_own = |key| self.key(key).is_some();
+        let is_other = |key| self.alternative().is_some_and(|it| it.key(key).is_some());
+        (is_own(one) && is_other(other)) || (is_own(other) && is_other(one))
     }
 
     /// Whether only a single text can stand here.

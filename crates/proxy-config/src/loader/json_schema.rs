@@ -35,7 +35,7 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
         "additionalProperties": false,
         "$defs": {
             "url": url(),
-            "connection_proxies": any_of([direct(), url_ref(), table(&Content::ConnectionProxies)]),
+            "connection_proxies": any_of([of(&Content::ProxyRule), table(&Content::ConnectionProxies)]),
             "proxy_rule": any_of([direct(), url_ref(), table(&Content::ProxyRule)]),
             "server": any_of([url_ref(), table(&Content::Server)]),
             "member": any_of([url_ref(), table(&Content::Member)]),

@@ -1,5 +1,6 @@
 //! Reading a configuration: typed values, and errors that say where.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -17,6 +18,7 @@ use crate::loader::references::References;
 use crate::loader::suggestion::{unknown_key, unknown_word};
 use crate::origin::Origin;
 use crate::proxy_url::ProxyUrl;
+use crate::transport::Transport;
 
 /// What all the values of a configuration have in common while they are read.
 #[derive(Default)]
@@ -28,12 +30,18 @@ pub(crate) struct Reading {
     pub(crate) references: References,
     /// The folders that the files are in, by what origins call the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
+    /// Where a source has one rule for both transports.
+    pub(crate) rules_for_both: RefCell<Vec<String>>,
 }
 
 impl Reading {
     /// Everything that was found to be wrong, and what set the values.
     pub(crate) fn into_parts(self) -> (Problems, Arc<[Origin]>) {
         self.blanks.report_all(&self.problems);
+        for rules in self.rules_for_both.take() {
+            self.problems
+                .unite(&rules, Transport::ALL.map(Transport::as_str));
+        }
         (self.problems, self.references.into_origins())
     }
 }
@@ -76,6 +84,12 @@ impl<'a> Node<'a> {
 
     pub(crate) fn blanks(&self) -> &'a Blanks {
         &self.reading.blanks
+    }
+
+    /// Notes that the value is one rule for both transports, of which what is wrong is told once.
+    pub(crate) fn note_rule_for_both(&self) {
+        let mut rules = self.reading.rules_for_both.borrow_mut();
+        rules.push(self.path.clone());
     }
 
     /// The keys that lead to the value, such as `feeds.binance.symbols[0]`.

@@ -11,7 +11,8 @@
 //! exchanges: {binance: {http: RULE, websocket: RULE}}   # ids in lower case
 //! ```
 //!
-//! where a rule is `direct` or a table. A URL that stands for a rule sets the table's other fields
+//! where a rule is `direct` or a table. A rule in place of `{http: RULE, websocket: RULE}` is one for
+//! each of them. A URL that stands for a rule sets the table's other fields
 //! to nothing, and so takes the place of all that a weaker source says about the rule; fields that
 //! are [exclusive](Content::replaced_by) take each other's place in the same way. What is wrong is left
 //! out.
@@ -22,9 +23,9 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
-use crate::keys::Content;
 use crate::keys::names::{DEFAULT, ENABLED};
-use crate::loader::node::Node;
+use crate::keys::{Content, Key};
+use crate::loader::node::{Node, Table};
 use crate::loader::references::mark_of;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
@@ -76,18 +77,36 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
 }
 
 fn connection_proxies(node: &Node<'_>) -> Option<Value> {
-    let Some(text) = node.as_text() else {
-        return into_value(table(node, &Content::ConnectionProxies)?);
-    };
-    if !is_direct(text) {
-        // Both rules would be wrong in the same way; this says it once.
-        node.parse(ProxyUrl::parse)?;
+    if let Some(text) = node.as_text() {
+        if !is_direct(text) {
+            // Both rules would be wrong in the same way; this says it once.
+            node.parse(ProxyUrl::parse)?;
+        }
+        return for_both(node, &proxy_rule(node)?);
     }
-    let rule = proxy_rule(node)?;
-    let transports = Content::ConnectionProxies.keys().into_iter();
+    let fields = node.table_of(&Content::ConnectionProxies)?;
+    let for_one = given(&fields, &Content::ConnectionProxies);
+    let of_rule = given(&fields, &Content::ProxyRule);
+    let Some((key, _)) = for_one.first() else {
+        return for_both(node, &rule(node, &Content::ProxyRule, of_rule)?);
+    };
+    for (_, field) in of_rule {
+        let name = key.name;
+        field.report(format_args!("`{name}` is given as well; {ONE_OR_BOTH}"));
+    }
+    into_value(shapes(for_one))
+}
+
+/// What to do where a rule for both transports meets one for one of them.
+pub(crate) const ONE_OR_BOTH: &str =
+    "write one rule for both transports, or a rule in `http` and a rule in `websocket`";
+
+/// The shape of rules of which each is `rule`.
+fn for_both(node: &Node<'_>, rule: &Value) -> Option<Value> {
+    node.note_rule_for_both();
+    let keys = Content::ConnectionProxies.keys().into_iter();
     into_value(
-        transports
-            .map(|key| (key.name.to_owned(), rule.clone()))
+        keys.map(|key| (key.name.to_owned(), rule.clone()))
             .collect(),
     )
 }
@@ -111,7 +130,12 @@ fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
         });
         return into_value(fields.collect());
     }
-    let mut fields = table(node, content)?;
+    rule(node, content, given(&node.table_of(content)?, content))
+}
+
+/// The shape of a proxy as a table with these `fields`.
+fn rule(node: &Node<'_>, content: &Content, fields: Vec<Given<'_>>) -> Option<Value> {
+    let mut fields = shapes(fields);
     let set: Vec<_> = fields.keys().cloned().collect();
     for key in set.iter().flat_map(|key| content.replaced_by(key)) {
         let unset = || scalar(node, ValueKind::Nil);
@@ -154,22 +178,36 @@ fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
 
 /// The shapes of the fields that a table has, by their first names.
 fn table(node: &Node<'_>, content: &Content) -> Option<Map<String, Value>> {
-    let fields = node.table_of(content)?;
-    let mut shapes = Map::new();
-    for key in content.keys() {
+    Some(shapes(given(&node.table_of(content)?, content)))
+}
+
+fn shapes(fields: Vec<Given<'_>>) -> Map<String, Value> {
+    let shape = |(key, field): Given<'_>| {
+        let shape = shape(&field, &key.content)?;
+        Some((key.name.to_owned(), shape))
+    };
+    fields.into_iter().filter_map(shape).collect()
+}
+
+/// A key, and what a table has for it.
+type Given<'a> = (&'static Key, Node<'a>);
+
+/// The keys of `content` that a table has.
+fn given<'a>(fields: &Table<'a>, content: &Content) -> Vec<Given<'a>> {
+    let keys = content.keys().into_iter();
+    let given = keys.filter_map(|key| {
         let alias = key.alias.and_then(|alias| fields.field(alias));
         let field = match (fields.field(key.name), alias) {
             (Some(field), Some(alias)) => {
                 let name = key.name;
                 alias.report(format_args!("`{name}` is given as well and means the same"));
-                Some(field)
+                field
             }
-            (field, alias) => field.or(alias),
+            (field, alias) => field.or(alias)?,
         };
-        let shape = field.and_then(|field| shape(&field, &key.content));
-        shapes.extend(shape.map(|shape| (key.name.to_owned(), shape)));
-    }
-    Some(shapes)
+        Some((key, field))
+    });
+    given.collect()
 }
 
 fn is_direct(text: &str) -> bool {

@@ -5,6 +5,8 @@ mod ambient;
 #[cfg(test)]
 mod blank;
 #[cfg(test)]
+mod both_transports;
+#[cfg(test)]
 mod canaries;
 #[cfg(test)]
 mod chains;

@@ -21,6 +21,7 @@ use super::{PROXY, json};
 use crate::error::Problems;
 use crate::keys::Content;
 use crate::loader::node::{Reading, join};
+use crate::loader::shape::ONE_OR_BOTH;
 use crate::loader::suggestion::nearest;
 use crate::origin::Origin;
 
@@ -120,8 +121,8 @@ fn documents(mut variables: Vec<Variable<'_>>, prefix: &Prefix, reading: &Readin
     let mut documents = Vec::new();
     for (place, variable) in variables.iter().enumerate() {
         let mut before = variables.iter().take(place);
-        if let Some(other) = before.find(|other| variable.excludes(other)) {
-            variable.report(problems, variable.conflict(other));
+        if let Some(conflict) = before.find_map(|other| variable.conflict(other)) {
+            variable.report(problems, conflict);
         } else if variable.is_unknown() {
             let path = variable.keys.join("__");
             variable.report(problems, unknown_variable(&path, prefix));
@@ -160,28 +161,28 @@ impl<'a> Variable<'a> {
         })
     }
 
-    /// Whether only one of two variables can be set.
-    fn excludes(&self, other: &Self) -> bool {
+    /// What is wrong with a variable beside an `other` one, if only one of them can be set.
+    fn conflict(&self, other: &Self) -> Option<String> {
         if self.section != other.section {
-            return false;
+            return None;
         }
+        let name = other.name;
         let mut parent = Some(&Content::Settings).filter(|_| self.section == PROXY);
         for (key, other) in self.keys.iter().zip(&other.keys) {
             if key != other {
-                return parent.is_some_and(|parent| parent.are_exclusive(key, other));
+                let parent = parent?;
+                return if parent.are_alternatives(key, other) {
+                    Some(format!("{name} is set as well; {ONE_OR_BOTH}"))
+                } else if parent.are_exclusive(key, other) {
+                    Some(format!("{name} is set as well; only one of them can be"))
+                } else {
+                    None
+                };
             }
             parent = parent.and_then(|parent| Some(parent.child(key)?.1));
         }
-        self.keys.len() == other.keys.len()
-    }
-
-    fn conflict(&self, other: &Variable<'_>) -> String {
-        let name = other.name;
-        if other.keys == self.keys {
-            format!("{name} is set as well and means the same")
-        } else {
-            format!("{name} is set as well; only one of them can be")
-        }
+        let is_same = self.keys.len() == other.keys.len();
+        is_same.then(|| format!("{name} is set as well and means the same"))
     }
 
     /// Whether the proxy section has no such key.
@@ -294,7 +295,8 @@ fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
         Content::Exchanges => add("<ID>", &Content::ConnectionProxies),
         Content::List(item) => add("0", item),
         _ => {
-            for key in content.keys() {
+            let alternative = content.alternative().map(Content::keys);
+            for key in [content.keys(), alternative.unwrap_or_default()].concat() {
                 add(&key.name.to_ascii_uppercase(), &key.content);
             }
         }

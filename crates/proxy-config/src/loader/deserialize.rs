@@ -1,5 +1,8 @@
 //! `Deserialize` for the types of the settings, through the same reader as every other source.
 //! Relative paths start from the working directory.
+//!
+//! What another deserializer took for a number or a boolean has lost its text: the password `0x10`
+//! comes as 16. So such a value is kept apart from texts, and is none where a text is expected.
 
 use std::fmt;
 
@@ -133,7 +136,7 @@ impl<'de> Deserialize<'de> for ExchangeId {
     }
 }
 
-/// Any value, its scalars as texts.
+/// Any value. Of its scalars, only texts are texts.
 struct Document(Value);
 
 impl<'de> Deserialize<'de> for Document {
@@ -145,8 +148,8 @@ impl<'de> Deserialize<'de> for Document {
 struct DocumentVisitor;
 
 impl DocumentVisitor {
-    fn scalar<E>(text: impl Into<String>) -> Result<Document, E> {
-        Ok(Document(Value::new(None, text.into())))
+    fn scalar<E>(kind: impl Into<ValueKind>) -> Result<Document, E> {
+        Ok(Document(Value::new(None, kind)))
     }
 }
 
@@ -158,15 +161,15 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Document, E> {
-        Self::scalar(value.to_string())
+        Self::scalar(value)
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Document, E> {
-        Self::scalar(value.to_string())
+        Self::scalar(i128::from(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Document, E> {
-        Self::scalar(value.to_string())
+        Self::scalar(i128::from(value))
     }
 
     fn visit_f64<E: Error>(self, _value: f64) -> Result<Document, E> {

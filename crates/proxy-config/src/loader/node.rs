@@ -1,5 +1,6 @@
 //! Reading a configuration: typed values, and errors that say where.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -228,7 +229,13 @@ impl<'a> Node<'a> {
     /// The value as a text.
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
-        self.as_text().or_else(|| self.expected("a text"))
+        match self.value.kind {
+            ValueKind::Boolean(_) | ValueKind::I128(_) => {
+                self.report(NOT_A_TEXT);
+                None
+            }
+            _ => self.as_text().or_else(|| self.expected("a text")),
+        }
     }
 
     /// The value, if it is a text. It is no error if it is not.
@@ -240,13 +247,27 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The text of a value that is a scalar of any type.
+    fn scalar(&self) -> Option<Cow<'a, str>> {
+        match &self.value.kind {
+            ValueKind::Boolean(flag) => Some(flag.to_string().into()),
+            ValueKind::I128(number) => Some(number.to_string().into()),
+            _ => self.text().map(Cow::Borrowed),
+        }
+    }
+
+    /// Notes an error for a problem with the value, which must not show it.
+    fn or_report<T, E: fmt::Display>(&self, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.report(error)).ok()
+    }
+
     /// The value as a text that `parse` accepts. Its errors must not show the text.
     #[must_use]
     pub fn parse<T, E: fmt::Display>(
         &self,
         parse: impl FnOnce(&'a str) -> Result<T, E>,
     ) -> Option<T> {
-        parse(self.text()?).map_err(|error| self.report(error)).ok()
+        self.or_report(parse(self.text()?))
     }
 
     /// The value as the URL of a proxy.
@@ -258,7 +279,7 @@ impl<'a> Node<'a> {
     /// The value as true or false, of which yes and no, on and off, 1 and 0 are other spellings.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
-        self.parse(|text| match text.to_ascii_lowercase().as_str() {
+        self.or_report(match self.scalar()?.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "1" => Ok(true),
             "false" | "no" | "off" | "0" => Ok(false),
             _ => Err("expected true or false, yes or no, on or off, 1 or 0"),
@@ -276,14 +297,12 @@ impl<'a> Node<'a> {
     /// The value as a whole number in `range`.
     #[must_use]
     pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        self.parse(|text| {
-            // `u64::from_str` takes a leading plus.
-            let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-            let number = digits.and_then(|digits| digits.parse().ok());
-            number
-                .filter(|number| range.contains(number))
-                .ok_or_else(|| expected_number(&range))
-        })
+        let text = self.scalar()?;
+        // `u64::from_str` takes a leading plus.
+        let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let number = digits.and_then(|digits| digits.parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        self.or_report(number.ok_or_else(|| expected_number(&range)))
     }
 
     /// The value as the path of a file. A relative path that stands in a file starts from that
@@ -363,6 +382,7 @@ impl<'a> Node<'a> {
             ValueKind::Table(_) => "a table",
             ValueKind::Array(_) => "a list",
             ValueKind::Nil => "nothing",
+            ValueKind::Boolean(_) | ValueKind::I128(_) => "a number or a boolean",
             _ => "a text",
         };
         self.report(format_args!("expected {what}, found {found}"));
@@ -406,6 +426,10 @@ impl<'a> Table<'a> {
 
 /// What stands in a path for a key that is not shown.
 pub(crate) const UNKNOWN: &str = "?";
+
+/// What is wrong with a value that stands for a text, and of which a deserializer made something else.
+const NOT_A_TEXT: &str = "expected a text, found a number or a boolean, whose text as it was written is \
+                          lost; quote it";
 
 /// What is wrong with a table that has known keys and none of them.
 const EMPTY: &str = "there is nothing in the table; say something in it, or remove the key";

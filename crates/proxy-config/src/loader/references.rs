@@ -2,7 +2,7 @@
 //!
 //! Such a value has a text that says where it comes from, and is a text, a number, a table or a
 //! list. An [`Origin`] and a [`ProxyUrl`] are more than that. They are kept here, and the values have
-//! their numbers: in the place of the text, and as the only numbers that there are.
+//! their numbers: in the place of the text, and as the only numbers of their type.
 
 use std::cell::RefCell;
 use std::sync::Arc;

@@ -103,6 +103,80 @@ fn a_timeout_may_be_a_number_or_a_text() {
 }
 
 #[test]
+fn a_text_that_became_a_number_or_a_boolean_is_refused_and_not_another_text() {
+    let lost = "expected a text, found a number or a boolean, whose text as it was written is lost; \
+                quote it";
+    // To YAML, `0x10` is 16, `010` is 10 or 8, and `yes` may be true.
+    for value in [json!(16), json!(-16), json!(u64::MAX), json!(true)] {
+        for (rule, key) in [
+            (
+                json!({"url": "http://h:1", "username": "u", "password": value}),
+                "password",
+            ),
+            (
+                json!({"url": "http://h:1", "username": value, "password": "p"}),
+                "username",
+            ),
+            (
+                json!({"url": "http://h:1", "username": "u", "password_file": value}),
+                "password_file",
+            ),
+            (
+                json!({"url": "https://h:1", "tls": {"ca_file": value}}),
+                "tls.ca_file",
+            ),
+            (json!({"url": value}), "url"),
+            (
+                json!({"url": "http://h:1", "via": [{"url": value}]}),
+                "via[0].url",
+            ),
+            (
+                json!({"url": "http://h:1", "handshake": value}),
+                "handshake",
+            ),
+            (
+                json!({"pool": {"proxies": [{"url": "http://h:1", "username": "u", "password": value}]}}),
+                "pool.proxies[0].password",
+            ),
+        ] {
+            let error = from::<ProxyRule>(rule).unwrap_err();
+            assert_eq!(error, format!("{key}: {lost}"));
+        }
+        assert_eq!(from::<ExchangeId>(value.clone()), Err(lost.to_owned()));
+        assert_eq!(from::<ProxyUrl>(value), Err(lost.to_owned()));
+    }
+    let default = json!({"url": "http://h:1", "username": "u", "password": 16});
+    let error = from::<ProxySettings>(json!({"enabled": true, "default": default})).unwrap_err();
+    assert!(
+        error.starts_with(&format!("default.password: {lost}")),
+        "{error}"
+    );
+    assert!(!error.contains("16"), "{error}");
+    let quoted = json!({"url": "http://h:1", "username": "u", "password": "0x10"});
+    assert_eq!(from(quoted), Ok(proxy("http://u:0x10@h:1")));
+}
+
+#[test]
+fn numbers_and_booleans_stay_what_they_are_where_they_are_expected() {
+    let text = json!({
+        "enabled": "yes",
+        "strict": "0",
+        "default": {"pool": {"proxies": [{"url": "http://h:1", "weight": "2", "enabled": "true"}]}},
+    });
+    let typed = json!({
+        "enabled": true,
+        "strict": 0,
+        "default": {"pool": {"proxies": [{"url": "http://h:1", "weight": 2, "enabled": 1}]}},
+    });
+    let [text, typed] = [text, typed].map(|settings| from::<ProxySettings>(settings).unwrap());
+    assert_eq!(text, typed);
+    for wrong in [json!(7), json!(true)] {
+        let error = from::<ConnectionProxies>(wrong).unwrap_err();
+        assert_eq!(error, "expected a table, found a number or a boolean");
+    }
+}
+
+#[test]
 fn what_is_serialized_is_deserialized_again_if_it_has_no_credentials() {
     let settings: ProxySettings = from(json!({
         "enabled": true,

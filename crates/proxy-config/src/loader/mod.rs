@@ -11,6 +11,8 @@ mod read_pool;
 mod read_server;
 mod references;
 mod secret_file;
+mod section;
+mod section_fault;
 mod shape;
 mod sources;
 mod suggestion;

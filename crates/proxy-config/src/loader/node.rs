@@ -216,6 +216,15 @@ impl<'a> Node<'a> {
         )
     }
 
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.value.kind == ValueKind::Nil
+    }
+
+    /// Whether the value is a list, or a table of its items by place.
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value.kind, ValueKind::Array(_)) || self.is_indexed()
+    }
+
     pub(crate) fn is_empty_table(&self) -> bool {
         matches!(&self.value.kind, ValueKind::Table(table) if table.is_empty())
     }
@@ -333,6 +342,12 @@ impl<'a> Node<'a> {
         .ok()
     }
 
+    /// Whether something is wrong with the value, or with that of its `key`.
+    pub(crate) fn is_wrong_with(&self, key: &str) -> bool {
+        let problems = &self.reading.problems;
+        problems.has(&join(&self.path, key)) || problems.has(&self.path)
+    }
+
     /// Notes that something is wrong with a file that [was read](Self::read_file).
     pub(crate) fn report_file(&self, problem: impl fmt::Display) {
         let seen = Seen {
@@ -415,9 +430,7 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn required(&self, key: &str) -> Option<Node<'a>> {
         let field = self.field(key);
-        let problems = &self.0.reading.problems;
-        let is_told = || problems.has(&join(&self.0.path, key)) || problems.has(&self.0.path);
-        if field.is_none() && !is_told() {
+        if field.is_none() && !self.0.is_wrong_with(key) {
             self.0.report(format_args!("`{key}` is missing"));
         }
         field

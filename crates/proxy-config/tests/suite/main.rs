@@ -48,6 +48,8 @@ mod proxy_url;
 #[cfg(test)]
 mod reader;
 #[cfg(test)]
+mod section;
+#[cfg(test)]
 mod serde_forms;
 #[cfg(test)]
 mod settings;

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use config::Value;
+use serde::de::DeserializeOwned;
 
 use super::loaded::Loaded;
 use crate::error::ConfigErrors;
 use crate::loader::node::{Node, Reading, child};
+use crate::loader::section;
 use crate::settings::ProxySettings;
 
 /// The sources, merged into one document with a section for the proxies and sections of others.
@@ -68,6 +70,62 @@ impl Document {
     pub fn read<T>(&self, section: &str, read: impl FnOnce(&Node<'_>) -> T) -> Option<T> {
         let value = child(&self.value, section)?;
         Some(read(&Node::new(section, value, &self.reading)))
+    }
+
+    /// Reads a section as a type of the program's own; `None` if the section is not set, or if
+    /// something in it is wrong. What is wrong is told by [`into_loaded`](Self::into_loaded), together
+    /// with everything else, with the keys that lead there and what set the value, and without the
+    /// value itself.
+    ///
+    /// ```
+    /// use proxy_config::Sources;
+    /// use serde::Deserialize;
+    ///
+    /// #[derive(Deserialize)]
+    /// struct Store {
+    ///     path: String,
+    ///     #[serde(default)]
+    ///     keep_days: Option<u16>,
+    /// }
+    ///
+    /// let file = "{proxy: 'socks5h://proxy:1080', store: {path: /var/lib/trades, keep_days: 7}}";
+    /// let document = Sources::new()
+    ///     .with_prefix("MYAPP_")
+    ///     .with_section("store")
+    ///     .with_text("myapp.yaml", file)
+    ///     .with_env([("MYAPP_STORE_KEEP_DAYS", "30")])
+    ///     .merge();
+    /// let store: Option<Store> = document.section("store");
+    /// let loaded = document.into_loaded()?;
+    /// let store = store.expect("there is a section, and nothing is wrong");
+    /// assert_eq!((store.path.as_str(), store.keep_days), ("/var/lib/trades", Some(30)));
+    /// # assert!(loaded.settings().is_enabled());
+    ///
+    /// let document = Sources::new()
+    ///     .with_section("store")
+    ///     .with_text("myapp.yaml", "store: {path: /var/lib/trades, keep_days: a week}")
+    ///     .merge();
+    /// assert!(document.section::<Store>("store").is_none());
+    /// assert_eq!(
+    ///     document.into_loaded().unwrap_err().to_string(),
+    ///     "store.keep_days (from myapp.yaml:1:43): expected a whole number from 0 to 65535"
+    /// );
+    /// # Ok::<(), proxy_config::ConfigErrors>(())
+    /// ```
+    ///
+    /// Every scalar of a document is a text. It is parsed as what the type asks for: booleans have all
+    /// their spellings, a list may be a table by place, as variables make it, and a variant of an enum
+    /// is its name, or a table of its name and what it has. Where a type does not ask, as in what is
+    /// `untagged`, has a `tag` or is `flatten`ed, it gets texts, and none is a number.
+    ///
+    /// Keys that a struct does not have are errors, whether it has `deny_unknown_fields` or not; only one
+    /// with a field that is `flatten`ed takes all keys. All of
+    /// those in a table are told, but of other errors only the first in the section: serde stops
+    /// there. What a type says by itself is told in its words, with `***` for the texts of the value
+    /// that have four bytes or more. A path is taken as it is; [`Node::file_path`] has the folder of
+    /// the file that it stands in.
+    pub fn section<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.read(name, section::deserialize).flatten()
     }
 
     /// The proxy settings, if nothing at all is wrong.

@@ -15,7 +15,7 @@ struct Form {
     text: &'static str,
 }
 
-const FORMS: [Form; 4] = [
+const FORMS: [Form; 5] = [
     Form {
         name: "flow.yaml",
         text: "proxy: {enabled: true, strict: true, default: {http: {url: 'http://h:1', \
@@ -31,6 +31,16 @@ const FORMS: [Form; 4] = [
                http:\n      url: http://h:1\n      username: USER\n      password: PASS\n    \
                websocket: socks5h://USER:PASS@w:2\n  \
                exchanges:\n    okx:\n      http: http://USER:PASS@o:3\n\
+               feeds:\n  okx:\n    symbols: [A-B]\n",
+    },
+    Form {
+        name: "both.yaml",
+        text: "proxy:\n  enabled: true\n  strict: true\n  default:\n    \
+               url: http://h:1\n    username: USER\n    password: PASS\n    \
+               timeout_seconds: 10\n  \
+               exchanges:\n    okx: {pool: {proxies: [socks5h://USER:PASS@p:2, \
+               {url: http://q:3, username: USER, password: PASS}]}}\n    \
+               kraken: {url: http://o:4, username: USER, password: PASS}\n\
                feeds:\n  okx:\n    symbols: [A-B]\n",
     },
     Form {

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_specification_has_every_key_as_it_is() {
         let head = [
-            "| key | value | default | what it says | what is wrong otherwise |",
+            "| key | value | default | meaning | errors |",
             "|---|---|---|---|---|",
         ];
         let rows = [

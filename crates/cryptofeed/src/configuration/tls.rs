@@ -16,8 +16,8 @@ const CA_FILE: &str = "ca_file";
 
 pub(super) static KEYS: [Key; 1] = [Key {
     name: CA_FILE,
-    about: "PEM file of certificate authorities to trust beside the platform's. A relative path \
-            starts from the folder of the file that has it.",
+    about: "PEM file of certificate authorities to trust in addition to the platform's. A relative \
+            path starts from the folder of the file that contains it.",
     schema: || json!({"type": ["string", "number", "boolean"], "minLength": 1}),
     cells: [
         "path of a PEM file",

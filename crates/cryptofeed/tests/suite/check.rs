@@ -76,7 +76,7 @@ fn a_key_with_nothing_after_it_is_refused_in_every_section() {
         let expected = format!("{key} (from cryptofeed.yaml:1:");
         assert!(check.stderr.contains(&expected), "{}", check.stderr);
         assert!(
-            check.stderr.contains("nothing is given"),
+            check.stderr.contains("the key has no value"),
             "{}",
             check.stderr
         );

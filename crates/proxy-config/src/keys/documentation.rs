@@ -35,7 +35,7 @@ fn value(content: &Content) -> String {
         Content::Integer { range, .. } => {
             format!("whole number, {} to {}", range.start(), range.end())
         }
-        Content::Text => "text, as it is".to_owned(),
+        Content::Text => "text, not encoded".to_owned(),
         Content::File => "path of a file".to_owned(),
         Content::Url => "proxy URL".to_owned(),
         Content::Word(words) => code(words().all),
@@ -93,7 +93,7 @@ fn row(prefix: &str, key: &Key) -> String {
 
 fn table() -> String {
     let mut rows = vec![
-        "| key | value | default | what it says | what is wrong otherwise |".to_owned(),
+        "| key | value | default | meaning | errors |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
     for table in TABLES {

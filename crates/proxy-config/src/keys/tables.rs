@@ -24,13 +24,13 @@ pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
     Entry::boolean(
         ENABLED,
         false,
-        "Whether proxies are used at all. Has to be said where any other key of the section is.",
+        "Whether proxies are used at all. Required if the section has any other key.",
         |settings: &ProxySettings| settings.says_enabled().then(|| settings.is_enabled()),
         ProxySettings::with_enabled,
     )
     .absent("none")
     .wrong(
-        "*there are rules, and nothing says whether they apply*; with `true` and no rule \
+        "*there are rules, but `enabled` is not set*; with `true` and no rule \
          anywhere: *enabled, but no proxy is configured*",
     ),
     Entry::boolean(
@@ -49,7 +49,7 @@ pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
     Entry::joint(
         EXCHANGES,
         Content::Exchanges,
-        "Rules of single exchanges, by exchange id. Case makes no difference.",
+        "Rules of single exchanges, by exchange id. Names are case-insensitive.",
         |settings: &ProxySettings| {
             let exchanges = settings.exchanges();
             Said::table(exchanges.filter_map(|(id, proxies)| Some((id.as_str(), proxies.said()?))))
@@ -68,7 +68,7 @@ pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
             (settings.says_enabled() || is_wanted).then_some(Said::Boolean(is_wanted))
         },
     )
-    .wrong("a variable for all programs that is no proxy URL"),
+    .wrong("a variable that is not a proxy URL"),
 ];
 
 /// The rules of both transports.
@@ -112,23 +112,23 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
     Entry::joint(
         USERNAME,
         Content::Text,
-        "The user name for the proxy as it is, instead of one in the URL.",
+        "The user name for the proxy, not encoded, instead of one in the URL.",
         |_: &ProxyServer| None,
     )
     .wrong("*`url` has credentials as well*; what the protocol cannot carry"),
     Entry::joint(
         PASSWORD,
         Content::Text,
-        "The password that goes with `username`, as it is.",
+        "The password for `username`, not encoded.",
         |_: &ProxyServer| None,
     )
-    .wrong("*`username` is missing*, *`password` is given as well*")
+    .wrong("*`password` requires `username`*, *`password` is given as well*")
     .replaces(Replaces::Keys(&[PASSWORD_FILE])),
     Entry::joint(
         PASSWORD_FILE,
         Content::File,
-        "File that holds the password that goes with `username`; newlines at its end do not \
-         count. A relative path starts from the folder of the file that has it.",
+        "File that holds the password for `username`; newlines at its end are ignored. A relative \
+         path starts from the folder of the file that contains it.",
         |_: &ProxyServer| None,
     )
     .wrong("*could not be read*, *is empty*, *is too large for a password* (64 KiB), *is UTF-16*")
@@ -136,15 +136,15 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
     Entry::joint(
         TRUST,
         Content::Tls,
-        "Whom to trust that an https proxy is the right one.",
+        "Certificate authorities for an https proxy.",
         |server: &ProxyServer| Some(Said::Table(said(&TLS, server.authorities()?).collect())),
     )
-    .wrong("*only an https proxy proves who it is*"),
+    .wrong("*applies to https proxies only*"),
     Entry::word(
         "handshake",
         || words(HandshakeMode::ALL, HandshakeMode::as_str),
         "How much is sent before the proxy has answered: one step at a time, everything in one \
-         flight, or what turns out to work.",
+         flight, or the mode that works.",
         |server: &ProxyServer| {
             let mode = server.handshake();
             (mode != HandshakeMode::default()).then(|| mode.as_str())
@@ -157,12 +157,12 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
     Entry::boolean(
         "quick_ack",
         false,
-        "Whether what the proxy sends is acknowledged at once, for one that waits for that before \
+        "Whether data from the proxy is acknowledged at once, for a proxy that waits for that before \
          it sends more. Linux only.",
         |server: &ProxyServer| server.quick_ack().then_some(true),
         ProxyServer::with_quick_ack,
     )
-    .wrong("*it concerns the socket that this machine opens*, for a proxy behind `via`")
+    .wrong("*applies to the first proxy of the route only*, for a proxy behind `via`")
     .of_socket(),
 ];
 
@@ -170,8 +170,8 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
 pub(crate) static TLS: [Entry<CaFile>; 1] = [Entry::joint(
     CA_FILE,
     Content::File,
-    "PEM file of certificate authorities that may vouch for this proxy, beside those that are \
-     trusted anyway. A relative path starts from the folder of the file that has it.",
+    "PEM file of certificate authorities to trust for this proxy, in addition to those trusted \
+     everywhere. A relative path starts from the folder of the file that contains it.",
     |file: &CaFile| Some(Said::File(file.path())),
 )
 .absent("required")
@@ -195,14 +195,14 @@ pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
     Entry::joint(
         VIA,
         Content::List(&Content::Server),
-        "Proxies to pass on the way to this one, the nearest first.",
+        "Proxies before this one, the nearest first.",
         |options: &DialOptions| Said::list(options.via.iter().map(ProxyServer::said)),
     )
     .wrong("a SOCKS4 proxy before one at an IPv6 address"),
     Entry::joint(
         CHOICE,
         Content::Pool,
-        "Proxies to choose from for each connection, in place of `url` and what belongs to it.",
+        "Proxies to choose from for each connection, instead of `url` and its keys.",
         |_: &DialOptions| None,
     )
     .wrong("*`pool` is given as well*")
@@ -214,7 +214,7 @@ pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
     Entry::word(
         "strategy",
         || words(PoolStrategy::ALL, PoolStrategy::as_str),
-        "How to choose: in turns, by chance, or the proxy that is least busy.",
+        "How to select: round robin, at random, or the least busy proxy.",
         |pool: &PoolConfig| Some(pool.strategy().as_str()),
         |pool, word| {
             let strategy = named(word, PoolStrategy::ALL, PoolStrategy::as_str)?;
@@ -224,7 +224,7 @@ pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
     Entry::joint(
         PROXIES,
         Content::List(&Content::Member),
-        "The proxies to choose from, of which at least one is enabled.",
+        "The proxies to choose from; at least one must be enabled.",
         |pool: &PoolConfig| Said::list(pool.members().iter().map(PoolMember::said)),
     )
     .absent("required")
@@ -237,7 +237,7 @@ pub(crate) static MEMBER: [Entry<PoolMember>; 2] = [
         "weight",
         WEIGHT,
         DEFAULT_WEIGHT,
-        "How much of the work this proxy gets, compared with the others of the pool.",
+        "The share of the connections that this proxy gets, relative to the others of the pool.",
         |member| Some(member.weight()),
         |member, weight| member.with_weight(weight).ok(),
     ),

@@ -20,10 +20,10 @@ use crate::loader::suggestion::unknown_key;
 use crate::origin::Origin;
 
 /// What is wrong with a key that has nothing after it.
-pub(crate) const BLANK: &str = "nothing is given; quote it if it is a text, or remove the key";
+pub(crate) const BLANK: &str = "the key has no value; quote it if it is text, or remove the key";
 
 /// What may have happened where a key is neither known nor followed by anything.
-const REST: &str = "nothing stands after it; a value with a comma in it has to be quoted";
+const REST: &str = "the key has no value; quote a value that contains a comma";
 
 /// What a key and what stands after it are.
 enum Found<'a> {

@@ -157,7 +157,7 @@ impl<'de> Visitor<'de> for DocumentVisitor {
     type Value = Document;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a table or a list")
+        f.write_str("text, a table or a list")
     }
 
     fn visit_bool<E: Error>(self, value: bool) -> Result<Document, E> {

@@ -57,8 +57,7 @@ fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) ->
 fn require_socket(node: &Node<'_>, reach: Reach) -> Option<()> {
     if reach == Reach::ThroughAnother {
         node.report(
-            "it concerns the socket that this machine opens, and this proxy is reached through \
-             another; set it for the first proxy of `via`",
+            "applies to the first proxy of the route only; set it for the first proxy of `via`",
         );
         return None;
     }

@@ -201,7 +201,7 @@ impl<'a> Node<'a> {
                 match places.map(value).collect() {
                     Some(values) => values,
                     None => {
-                        self.report("the items of a list are counted from 0, without gaps");
+                        self.report("list indices start at 0 and have no gaps");
                         return None;
                     }
                 }
@@ -243,7 +243,7 @@ impl<'a> Node<'a> {
                 self.report(NOT_A_TEXT);
                 None
             }
-            _ => self.as_text().or_else(|| self.expected("a text")),
+            _ => self.as_text().or_else(|| self.expected("text")),
         }
     }
 
@@ -398,7 +398,7 @@ impl<'a> Node<'a> {
             ValueKind::Array(_) => "a list",
             ValueKind::Nil => "nothing",
             ValueKind::Boolean(_) | ValueKind::I128(_) => "a number or a boolean",
-            _ => "a text",
+            _ => "text",
         };
         self.report(format_args!("expected {what}, found {found}"));
         None
@@ -441,11 +441,11 @@ impl<'a> Table<'a> {
 pub(crate) const UNKNOWN: &str = "?";
 
 /// What is wrong with a value that stands for a text, and of which a deserializer made something else.
-const NOT_A_TEXT: &str = "expected a text, found a number or a boolean, whose text as it was written is \
+const NOT_A_TEXT: &str = "expected text, found a number or a boolean, whose text as it was written is \
                           lost; quote it";
 
 /// What is wrong with a table that has known keys and none of them.
-const EMPTY: &str = "there is nothing in the table; say something in it, or remove the key";
+const EMPTY: &str = "the table is empty; set a key in it, or remove it";
 
 /// Appends a key to a path. A key that cannot be one of anybody's keys may be a misplaced URL, so
 /// it is not repeated.

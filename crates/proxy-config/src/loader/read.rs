@@ -54,7 +54,7 @@ fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
     let mut others = Content::Settings.keys().into_iter().map(|key| key.name);
     if !is_said(ENABLED) && others.any(is_said) {
         node.report(
-            "there are rules, and nothing says whether they apply; \
+            "there are rules, but `enabled` is not set; \
              add `enabled: true` to use the proxies, or `enabled: false` to connect without them",
         );
     }
@@ -113,7 +113,7 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     };
     let replaced = Content::ProxyRule.replaced_by(CHOICE).into_iter();
     for field in replaced.filter_map(|key| fields.field(key)) {
-        field.report("`pool` is given as well; what is said of one proxy stands in `pool.proxies`");
+        field.report("`pool` is given as well; move the keys of a proxy into `pool.proxies`");
     }
     let pool = pool(&node, reach);
     let members = pool.iter().flat_map(PoolConfig::members);

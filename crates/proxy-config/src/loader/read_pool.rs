@@ -25,7 +25,7 @@ fn members(proxies: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
         if let Some(member) = member
             && !seen.insert(member.server().url())
         {
-            node.report("the proxy is listed twice; its `weight` can give it more of the work");
+            node.report("the proxy is listed twice; use `weight` instead");
         }
     }
     let members = members.into_iter().collect::<Option<Vec<_>>>()?;

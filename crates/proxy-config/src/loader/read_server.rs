@@ -50,7 +50,7 @@ impl<'a> Login<'a> {
             return None;
         }
         let Some(username) = username else {
-            first.report("`username` is missing, which the password goes with");
+            first.report("`password` requires `username`");
             return None;
         };
         let text = username.text();
@@ -91,7 +91,7 @@ fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<CaFile> {
     if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {
         let scheme = url.scheme();
         tls.report(format_args!(
-            "only an https proxy proves who it is; this one's scheme is {scheme}"
+            "applies to https proxies only; the scheme of this one is {scheme}"
         ));
         return None;
     }

@@ -66,7 +66,7 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
         match ExchangeId::new(key) {
             Err(error) => node.report(error),
             Ok(id) if !seen.insert(id.clone()) => {
-                node.report("the exchange is given twice; case makes no difference");
+                node.report("the exchange is given twice; names are case-insensitive");
             }
             Ok(id) => {
                 shape.extend(connection_proxies(&node).map(|proxies| (id.to_string(), proxies)));

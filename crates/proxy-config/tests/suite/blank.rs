@@ -4,9 +4,9 @@ use proxy_config::{ConfigErrors, Sources};
 
 use crate::support::{Folder, messages};
 
-const BLANK: &str = "nothing is given; quote it if it is a text, or remove the key";
+const BLANK: &str = "the key has no value; quote it if it is text, or remove the key";
 
-const EMPTY: &str = "there is nothing in the table; say something in it, or remove the key";
+const EMPTY: &str = "the table is empty; set a key in it, or remove it";
 
 /// The paths and the problems of one text.
 fn problems(name: &str, text: &str) -> Vec<(String, String)> {
@@ -171,7 +171,7 @@ fn a_text_in_quotes_is_a_value() {
 
 #[test]
 fn a_key_without_a_value_is_shown_only_if_it_is_a_known_one() {
-    let rest = "nothing stands after it; a value with a comma in it has to be quoted";
+    let rest = "the key has no value; quote a value that contains a comma";
     for (text, path, nearest) in [
         (
             rule("url: 'http://h:1', username: u, password: abc,s3cret"),

@@ -104,7 +104,7 @@ fn a_list_with_a_gap_is_refused() {
         messages(gap),
         [
             "proxy.default.http.via (from CRYPTOFEED_PROXY_DEFAULT__HTTP__VIA__1): \
-             the items of a list are counted from 0, without gaps"
+             list indices start at 0 and have no gaps"
         ]
     );
     for key in ["00", "+1", "x", "-1"] {
@@ -132,9 +132,9 @@ fn every_proxy_on_the_way_is_checked() {
         ("via[0].url", "Unsupported proxy scheme: ftp"),
         ("via[1]", "`url` is missing"),
         ("via[3].url", "Proxy URL must include scheme"),
-        ("via[4]", "nothing is given"),
+        ("via[4]", "the key has no value"),
         ("via[5]", "expected a table, found a list"),
-        ("via[6].password", "`username` is missing"),
+        ("via[6].password", "`password` requires `username`"),
     ];
     assert!(!messages.concat().contains("s3cret"), "{messages:?}");
     assert_eq!(messages.len(), expected.len(), "{messages:#?}");

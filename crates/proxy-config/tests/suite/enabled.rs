@@ -6,7 +6,7 @@ use proxy_config::{
 
 use crate::support::{id, messages, named, proxy, shown};
 
-const PROBLEM: &str = "there are rules, and nothing says whether they apply; \
+const PROBLEM: &str = "there are rules, but `enabled` is not set; \
     add `enabled: true` to use the proxies, or `enabled: false` to connect without them";
 
 /// Everything that can be said of connections, as a file has it.

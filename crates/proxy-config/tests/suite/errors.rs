@@ -100,7 +100,7 @@ fn an_exchange_under_two_spellings_is_refused() {
     assert_eq!(
         messages(yaml("proxy: {exchanges: {OKX: direct, okx: direct}}")),
         ["proxy.exchanges.okx (from test.yaml:1:39): \
-             the exchange is given twice; case makes no difference"]
+             the exchange is given twice; names are case-insensitive"]
     );
 }
 

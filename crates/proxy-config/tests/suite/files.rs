@@ -100,10 +100,10 @@ fn what_is_no_configuration_is_refused_with_its_place() {
             "1:8: tags (!) have no meaning here",
         ),
         ("a: 1\n---\nb: 2", "3:1: expected a single document"),
-        ("? [a]\n: b", "1:3: expected a key that is a text"),
+        ("? [a]\n: b", "1:3: expected a key that is text"),
         ("a: &x [*x]", "1:8: an alias within its anchor"),
         ("- a", "1:1: expected a table, found a list"),
-        ("text", "1:1: expected a table, found a text"),
+        ("text", "1:1: expected a table, found text"),
     ] {
         assert_eq!(
             messages(yaml(text)),

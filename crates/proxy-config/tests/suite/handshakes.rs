@@ -86,8 +86,8 @@ fn a_word_that_is_not_known_is_refused_with_the_known_ones() {
 
 #[test]
 fn quick_ack_is_for_the_socket_that_this_machine_opens() {
-    let problem = "it concerns the socket that this machine opens, and this proxy is reached \
-                   through another; set it for the first proxy of `via`";
+    let problem =
+        "applies to the first proxy of the route only; set it for the first proxy of `via`";
     let text = rule(
         "url: 'http://exit:9', quick_ack: true, \
          via: [{url: 'http://a:1', quick_ack: true}, {url: 'http://b:2', quick_ack: true}]",

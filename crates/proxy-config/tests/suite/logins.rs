@@ -62,14 +62,18 @@ fn a_login_that_yaml_takes_a_part_from_is_refused_with_its_place() {
         (
             "username: u\n    password: | #s3cret",
             15,
-            "nothing is given",
+            "the key has no value",
         ),
         (
             "username: u\n    password: |\n      s3cret",
             7,
             "a block of lines",
         ),
-        ("username: u\n    password: >-\n", 15, "nothing is given"),
+        (
+            "username: u\n    password: >-\n",
+            15,
+            "the key has no value",
+        ),
     ] {
         let default = text(login).replace("default:\n    url", "default:\n   http:\n    url");
         let messages = messages(yaml(&default));
@@ -279,7 +283,7 @@ fn credentials_stand_in_one_place_only() {
         (
             "url: 'http://h:1', password: s3cret",
             "password",
-            "`username` is missing, which the password goes with",
+            "`password` requires `username`",
         ),
     ] {
         let text = rule(fields);

@@ -194,7 +194,7 @@ fn a_pool_for_one_transport_goes_with_a_proxy_for_the_other() {
 fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
     let nobody = "a pool needs at least one proxy that is enabled";
     let missing = "`proxies` is missing";
-    let blank = "nothing is given; quote it if it is a text, or remove the key";
+    let blank = "the key has no value; quote it if it is text, or remove the key";
     for (pool, key, problem) in [
         ("{proxies: []}", "pool.proxies", nobody),
         (
@@ -208,7 +208,7 @@ fn a_pool_with_nobody_in_it_is_refused_however_it_is_said() {
         ("{strategy: random, proxies: ~}", "pool.proxies", blank),
         ("{strategy: random, proxies: [~]}", "pool.proxies[0]", blank),
         ("[]", "pool", "expected a table, found a list"),
-        ("http://a:1", "pool", "expected a table, found a text"),
+        ("http://a:1", "pool", "expected a table, found text"),
         (
             "{proxies: {}}",
             "pool.proxies",
@@ -238,7 +238,7 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
          {wieght: 2}, [], {url: 'http://d:4', handshake: auot, via: 'http://x:1'}]}",
     );
     let weight = "expected a whole number from 1 to 100";
-    let belongs = "`pool` is given as well; what is said of one proxy stands in `pool.proxies`";
+    let belongs = "`pool` is given as well; move the keys of a proxy into `pool.proxies`";
     let expected = [
         ("timeout_seconds", "expected a whole number from 1 to 300"),
         ("url", belongs),
@@ -307,7 +307,7 @@ fn a_timeout_is_from_1_to_300_seconds() {
 
 #[test]
 fn a_proxy_that_is_listed_twice_is_refused_where_it_stands_again() {
-    let twice = "the proxy is listed twice; its `weight` can give it more of the work";
+    let twice = "the proxy is listed twice; use `weight` instead";
     assert_eq!(
         problems(
             "pool: {proxies: ['http://u:p@a:1', 'http://b:2', \
@@ -338,7 +338,7 @@ fn what_leads_to_a_pool_must_reach_all_of_it() {
         panic!("one thing is wrong");
     };
     assert_eq!(key, "pool.proxies[0].quick_ack");
-    assert!(problem.contains("the socket that this machine opens"));
+    assert!(problem.contains("the first proxy of the route only"));
     assert!(yaml(&rule_text(quick_ack)).is_ok());
 }
 
@@ -395,7 +395,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
         messages(load(many, &[("_DEFAULT__HTTP__USERNAME", "u")])),
         [
             "proxy.default.http.username (from CRYPTOFEED_PROXY_DEFAULT__HTTP__USERNAME): \
-          `pool` is given as well; what is said of one proxy stands in `pool.proxies`"
+          `pool` is given as well; move the keys of a proxy into `pool.proxies`"
         ]
     );
 }

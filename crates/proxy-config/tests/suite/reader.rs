@@ -92,19 +92,19 @@ fn every_error_of_a_section_has_its_path_and_origin() {
     assert_eq!(
         messages,
         [
-            "feeds.kraken.symbols[1] (from test.yaml:4:27): nothing is given; \
-             quote it if it is a text, or remove the key",
-            "feeds.? (from test.yaml:3:10): nothing is given; \
-             quote it if it is a text, or remove the key",
-            "feeds.backpack (from test.yaml:6:13): expected a table, found a text",
+            "feeds.kraken.symbols[1] (from test.yaml:4:27): the key has no value; \
+             quote it if it is text, or remove the key",
+            "feeds.? (from test.yaml:3:10): the key has no value; \
+             quote it if it is text, or remove the key",
+            "feeds.backpack (from test.yaml:6:13): expected a table, found text",
             "feeds.bybit.depth (from CRYPTOFEED_FEEDS_BYBIT__DEPTH): \
              expected a whole number from 1 to 5000",
             "feeds.bybit.raw (from test.yaml:5:29): \
              expected true or false, yes or no, on or off, 1 or 0",
-            "feeds.kraken.symbols[0] (from test.yaml:4:22): expected a text, found a list",
+            "feeds.kraken.symbols[0] (from test.yaml:4:22): expected text, found a list",
             "feeds.okx.depht (from test.yaml:2:30): unknown key; did you mean `depth`? \
              (known keys: symbols, depth, raw)",
-            "feeds.okx.symbols (from test.yaml:2:18): expected a list, found a text",
+            "feeds.okx.symbols (from test.yaml:2:18): expected a list, found text",
         ]
     );
 }
@@ -154,7 +154,7 @@ fn variables_set_and_add_items_of_a_list_by_place() {
     assert_eq!(
         symbols(other, &variables).unwrap_err().to_string(),
         "feeds.okx.symbols (from CRYPTOFEED_FEEDS_OKX__SYMBOLS__1): \
-         the items of a list are counted from 0, without gaps"
+         list indices start at 0 and have no gaps"
     );
 }
 

@@ -77,7 +77,7 @@ fn a_ca_file_that_is_not_there_or_of_no_use_is_refused() {
                 ("_DEFAULT__HTTP__TLS__CA_FILE", "Cargo.toml"),
             ],
             "proxy.default.http.tls (from CRYPTOFEED_PROXY_DEFAULT__HTTP__TLS__CA_FILE): \
-             only an https proxy proves who it is; this one's scheme is socks5",
+             applies to https proxies only; the scheme of this one is socks5",
         ),
         (
             [

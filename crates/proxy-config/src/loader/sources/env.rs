@@ -199,7 +199,7 @@ impl<'a> Variable<'a> {
             return None;
         };
         if self.section != PROXY && text.trim().is_empty() {
-            self.report(problems, "nothing is given; unset the variable instead");
+            self.report(problems, "the value is empty; unset the variable instead");
             return None;
         }
         let may_be_json = !self.content.is_some_and(Content::is_scalar);

@@ -156,10 +156,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
                     (key.into_owned(), place(span.start))
                 }
                 (_, span) => {
-                    return Err(Fault::new(
-                        place(span.start),
-                        "expected a key that is a text",
-                    ));
+                    return Err(Fault::new(place(span.start), "expected a key that is text"));
                 }
             };
             let (event, span) = self.next()?;

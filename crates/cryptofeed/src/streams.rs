@@ -61,7 +61,7 @@ fn failure(ended: Result<Result<(), (ExchangeId, UnknownSymbol)>, JoinError>) ->
         Ok(Err((id, unknown))) => {
             Failure::Configuration(vec![format!("feeds.{id}.symbols: {unknown}")])
         }
-        Ok(Ok(())) => Failure::runtime("keep the feeds running", "one ended by itself"),
+        Ok(Ok(())) => Failure::runtime("keep the feeds running", "a feed ended unexpectedly"),
         Err(error) => Failure::runtime("keep the feeds running", error),
     }
 }

@@ -38,14 +38,14 @@ pub(crate) const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
 
 /// What to write where no file is and what is named may be a URL that belongs elsewhere.
 const NO_FILE: &str = "\
---config or CRYPTOFEED_CONFIG: there is no such file, whose name may be a login and is not shown; \
-proxies are set in the file, or by CRYPTOFEED_PROXY";
+--config or CRYPTOFEED_CONFIG: there is no such file; its name is not shown, since it may be a login; \
+set proxies in the file, or with CRYPTOFEED_PROXY";
 
 /// Names that somebody may take for it.
 const SIMILAR_FILES: [&str; 3] = ["cryptofeed.yml", "cryptofeed.toml", "cryptofeed.json"];
 
-const CUT_SHORT: &str =
-    "its last line has no end, so something may be missing; end it with a newline";
+const TRUNCATED: &str = "the last line has no newline, so the file may be truncated; if it is \
+                         complete, end it with a newline";
 
 const OVERDUE: &str = "a file does not answer; it may be one of the platform's certificate \
                        authorities, which SSL_CERT_FILE and SSL_CERT_DIR name";
@@ -110,7 +110,7 @@ impl ConfigurationArgs {
         let this = self.clone();
         in_background(move || match &this.config {
             Some(file) if !is_complete(file) => {
-                let problem = format!("{}: {CUT_SHORT}", file.display());
+                let problem = format!("{}: {TRUNCATED}", file.display());
                 Err(Failure::Configuration(vec![problem]))
             }
             _ => this.load(),
@@ -150,7 +150,7 @@ impl ConfigurationArgs {
         let ignored = document.ignored_variables();
         if !ignored.is_empty() {
             let variables = ignored.join(", ");
-            tracing::info!(variables, "environment variables that others set; ignored");
+            tracing::info!(variables, "environment variables of other programs ignored");
         }
         let configuration = Configuration::of(document)?;
         for exchange in configuration.unused_rules() {

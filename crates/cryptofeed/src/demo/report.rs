@@ -128,7 +128,7 @@ impl Row {
         } = self;
         if *direct_connections > 0 {
             return Some(format!(
-                "{exchange} {transport}: connections past the proxies: {direct_connections}"
+                "{exchange} {transport}: connections that bypassed the proxies: {direct_connections}"
             ));
         }
         if self.egress.iter().any(|egress| egress != expected_egress) {
@@ -184,7 +184,10 @@ mod tests {
     #[test]
     fn a_connection_past_the_proxies_is_a_problem_even_beside_proxied_ones() {
         let problem = row(&["127.0.0.1", "127.0.0.2"], 1, 3).problem().unwrap();
-        assert_eq!(problem, "binance http: connections past the proxies: 1");
+        assert_eq!(
+            problem,
+            "binance http: connections that bypassed the proxies: 1"
+        );
     }
 
     #[test]

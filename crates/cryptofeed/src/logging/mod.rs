@@ -32,7 +32,7 @@ pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<WorkerGuard
         .with(lines)
         .with(filter)
         .try_init()
-        .map_err(|error| Failure::runtime("begin to log", error))?;
+        .map_err(|error| Failure::runtime("start logging", error))?;
     Ok(guard)
 }
 

@@ -49,7 +49,7 @@ impl Line {
             let question = Question::of(feed.exchange.codec(), transport);
             let Some((address, question)) = address.zip(question) else {
                 let doing = format!("probe the {transport} of {}", feed.id);
-                return Err(Failure::runtime(doing, "its address makes no uri"));
+                return Err(Failure::runtime(doing, "its address is not a valid URI"));
             };
             let resolution = scope.resolve_for(transport, &address.destination());
             let candidates = Candidate::all(resolution.route()).into_iter();

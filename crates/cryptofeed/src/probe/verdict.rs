@@ -160,10 +160,10 @@ impl Trouble {
                 "check the scheme of the proxy, and whether it serves the address of this machine"
             }
             (Verdict::Certificate, _) if is_proxy => {
-                "have the proxy's `tls.ca_file` name the authority of its certificate"
+                "set the proxy's `tls.ca_file` to its certificate authority"
             }
             (Verdict::Certificate, _) => {
-                "somebody opens the TLS on the way: if that is right, trust them with `tls.ca_file`"
+                "TLS is intercepted: if this is intended, add the authority with `tls.ca_file`"
             }
             _ => return None,
         })

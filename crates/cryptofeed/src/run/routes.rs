@@ -38,7 +38,7 @@ impl Routes {
             let resolution = scope.resolve_for(*transport, &address.destination());
             let (route, source) = (resolution.route(), resolution.source());
             if *route == Route::Direct && has_proxy && !changes.iter().any(is_told) {
-                tracing::warn!(%exchange, %transport, %route, %source, "goes past the proxies");
+                tracing::warn!(%exchange, %transport, %route, %source, "route bypasses the proxies");
             } else {
                 tracing::info!(%exchange, %transport, %route, %source, "route");
             }

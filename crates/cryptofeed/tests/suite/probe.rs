@@ -287,7 +287,7 @@ async fn the_table_has_a_line_for_each_way_and_a_note_for_each_failure() {
         ": status 451 Unavailable For Legal Reasons, body \"restricted location\"\n",
         "the limit for one phase is 500ms\n",
         "\n  -> check the user name and the password of the proxy\n",
-        "\n  -> have the proxy's `tls.ca_file` name the authority of its certificate\n",
+        "\n  -> set the proxy's `tls.ca_file` to its certificate authority\n",
     ] {
         assert!(stdout.contains(part), "{part}: {stdout}");
     }

@@ -216,7 +216,7 @@ async fn every_route_is_told_before_the_first_packet() {
     run.find(is_fresh_book);
     run.reload();
     run.logged("new settings apply", 1);
-    let log = run.logged("goes past the proxies", 4);
+    let log = run.logged("route bypasses the proxies", 4);
     run.terminate();
     let told = log.split("connection opened").next().unwrap();
     let redacted = format!("http://***@{}", proxy.address());
@@ -226,7 +226,7 @@ async fn every_route_is_told_before_the_first_packet() {
         );
         assert_eq!(told.matches(&proxied).count(), 1, "{told}");
         let direct = format!(
-            "WARN cryptofeed::run::routes: goes past the proxies exchange=backpack transport={transport} route=direct source=none"
+            "WARN cryptofeed::run::routes: route bypasses the proxies exchange=backpack transport={transport} route=direct source=none"
         );
         assert_eq!(told.matches(&direct).count(), 1, "{told}");
         assert_eq!(log.matches(&proxied).count(), 2, "{log}");
@@ -336,7 +336,10 @@ async fn a_file_that_seems_to_be_cut_short_is_refused() {
     // Another port is a valid one.
     workspace.file("cryptofeed.yaml", &whole[..whole.len() - 2]);
     run.reload();
-    run.logged("its last line has no end, so something may be missing", 1);
+    run.logged(
+        "the last line has no newline, so the file may be truncated",
+        1,
+    );
     read_on(&run, &mut last);
     workspace.file("cryptofeed.yaml", &whole);
     run.reload();

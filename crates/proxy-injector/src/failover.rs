@@ -75,7 +75,7 @@ fn no_rule(target: &Endpoint) -> DialError {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no proxy is configured for it, and `strict` forbids to connect directly")]
+#[error("no proxy is configured, and `strict` forbids a direct connection")]
 struct NoRule;
 
 /// Whose fault a failed attempt is.

@@ -183,7 +183,7 @@ impl<D: Dialer> Proxy<D> {
             Err(_) => false,
         };
         if has_answered && self.pipelining.record_failure() {
-            tracing::info!(proxy = %self.endpoint, "the proxy copes with the standard handshake only");
+            tracing::info!(proxy = %self.endpoint, "the proxy supports only the standard handshake");
         }
     }
 

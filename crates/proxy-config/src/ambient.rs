@@ -1,4 +1,4 @@
-//! The proxies that the environment has for all programs.
+//! The proxies in the environment variables that programs share, such as `HTTPS_PROXY`.
 
 use std::ffi::OsString;
 
@@ -17,20 +17,19 @@ const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 
 static EXEMPT: ProxyRule = ProxyRule::Direct;
 
-/// The proxies that the environment has for all programs: those of `HTTPS_PROXY`, `HTTP_PROXY`,
-/// `ALL_PROXY` and `NO_PROXY`. They apply after the default, and only where the settings ask for
-/// them with `from_env`.
+/// The proxies in the environment variables that programs share: `HTTPS_PROXY`, `HTTP_PROXY`,
+/// `ALL_PROXY` and `NO_PROXY`. They apply after the default, and only if `from_env` is set.
 ///
 /// The variables mean what they mean to curl:
 ///
 /// - `HTTPS_PROXY` is for `https` and `wss` targets, `HTTP_PROXY` for `http` and `ws` targets, and
 ///   `ALL_PROXY` for those that have none.
-/// - A name in lower case comes before the same in upper case. Unlike with curl `HTTP_PROXY` counts
-///   too: this is no CGI program, whose clients could set it.
-/// - An empty variable is like none. A URL without a scheme is that of an `http` proxy.
+/// - A name in lower case takes precedence over the same name in upper case. Unlike with curl,
+///   `HTTP_PROXY` counts too: this is not a CGI program, whose clients could set it.
+/// - An empty variable counts as unset. A URL without a scheme is that of an `http` proxy.
 /// - Hosts in `NO_PROXY` are reached directly: `*`, `example.com` with all names below it (with or
 ///   without a dot before it), `192.0.2.1`, `2001:db8::1`, `192.0.2.0/24`. Unlike with curl, a
-///   port may stand behind a host: `example.com:443`. Names are not resolved to compare them with
+///   port may follow a host: `example.com:443`. Names are not resolved to compare them with
 ///   addresses.
 ///
 /// A proxy without a port is an error, where curl would take 1080.
@@ -67,7 +66,7 @@ impl AmbientProxies {
     /// The proxies of environment variables: names and values. Others are not looked at.
     ///
     /// # Errors
-    /// [`ConfigErrors`] has every variable that is no proxy URL.
+    /// [`ConfigErrors`] has every variable that is not a proxy URL.
     pub fn from_variables<N, V>(
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, ConfigErrors>
@@ -84,7 +83,7 @@ impl AmbientProxies {
         problems.or(ambient)
     }
 
-    /// Notes an error at `path` for what is wrong.
+    /// Reports errors at `path`.
     pub(crate) fn read(variables: &[(String, OsString)], path: &str, problems: &Problems) -> Self {
         let [https, http] = [HTTPS_PROXY, HTTP_PROXY]
             .map(|names| first_set(variables, names.into_iter().chain(ALL_PROXY)));
@@ -97,7 +96,7 @@ impl AmbientProxies {
         let exempt = first_set(variables, NO_PROXY);
         let https_proxy = https.and_then(proxy);
         Self {
-            // One variable for both is wrong once.
+            // `ALL_PROXY` for both is parsed once, so that an error in it is reported once.
             http: if http == https {
                 https_proxy.clone()
             } else {
@@ -122,8 +121,8 @@ impl AmbientProxies {
         self.https.is_none() && self.http.is_none()
     }
 
-    /// The rule for `destination`, if a variable has a proxy for it. Where the destination is not
-    /// known, nothing is exempt unless everything is, and any proxy is better than none.
+    /// The rule for `destination`, if a variable has a proxy for it. If the destination is unknown,
+    /// only an exemption of everything counts, and either proxy is returned.
     #[must_use]
     pub fn rule(&self, destination: Option<&Destination<'_>>) -> Option<&ProxyRule> {
         self.choice(destination).map(|choice| choice.rule)
@@ -167,7 +166,7 @@ impl AmbientProxies {
     }
 }
 
-/// What applies, and the variable that says so.
+/// The rule that applies, and the variable that it comes from.
 struct Choice<'a> {
     variable: &'static str,
     rule: &'a ProxyRule,
@@ -179,6 +178,7 @@ fn first_set(
     names: impl IntoIterator<Item = &'static str>,
 ) -> Option<(&'static str, &OsString)> {
     names.into_iter().find_map(|name| {
+        // Of several values of one name, the one that was added last counts.
         let mut settings = variables.iter().rev();
         let (_, value) = settings.find(|(variable, _)| variable == name)?;
         (!value.is_empty()).then_some((name, value))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::files::{Files, Unread};
 
-/// A PEM file of certificate authorities, and what was in it when it was read. It is told from
-/// others by both, and hashed by its path.
+/// A PEM file of certificate authorities, and its content when it was read. Both count in
+/// comparisons, so a file that has changed is another one after a reload.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct CaFile {
     path: PathBuf,
@@ -38,6 +38,7 @@ impl CaFile {
 
 impl Hash for CaFile {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        // Equal files have equal paths, so the path is enough; the content may be long.
         self.path.hash(state);
     }
 }
@@ -48,7 +49,7 @@ impl fmt::Debug for CaFile {
     }
 }
 
-/// A file that could not be read: it is not there, may not be read, or does not answer.
+/// A file that could not be read: it does not exist, access is denied, or it does not answer in time.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{path:?} {unread}")]
 pub struct UnreadableFile {

@@ -1,4 +1,4 @@
-//! What applies to the connections of one exchange, or by default.
+//! The rules for the connections of one exchange, or by default.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub(crate) const DIRECT: &str = "direct";
 /// Exhaustive on purpose: there is no other way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProxyRule {
-    /// Without a proxy, even where a default would have one.
+    /// Without a proxy, even if the default has one.
     Direct,
     /// Through this proxy.
     Proxy(ProxyConfig),
@@ -26,7 +26,7 @@ pub enum ProxyRule {
 }
 
 impl ProxyRule {
-    /// What a configuration has for the rule.
+    /// The rule as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         match self {
             Self::Direct => Said::Word(DIRECT),
@@ -124,7 +124,7 @@ impl ConnectionProxies {
         self.http.is_none() && self.websocket.is_none()
     }
 
-    /// What a configuration has for both transports; nothing where there is no rule.
+    /// The rules as in a configuration; nothing if there are none.
     pub(crate) fn said(&self) -> Option<Said<'_>> {
         Said::table(said(&CONNECTION_PROXIES, self))
     }

@@ -1,8 +1,8 @@
-//! Where a connection is to go in the end.
+//! The final destination of a connection.
 
 use url::Host;
 
-/// Where a connection is to go in the end, as far as the choice of a proxy may depend on it.
+/// The final destination of a connection, as far as the choice of a proxy can depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destination<'a> {
     is_tls: bool,
@@ -31,7 +31,7 @@ impl<'a> Destination<'a> {
         }
     }
 
-    /// Whether it is spoken to over TLS.
+    /// Whether the connection uses TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.is_tls

@@ -1,4 +1,4 @@
-//! What a dial has beside the proxy that it ends with.
+//! The options of a dial: the proxies before the last one, and the timeout.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::keys::{DIAL, ROUTE, Said, said};
 use crate::proxy_server::ProxyServer;
 
-/// The seconds a dial through a proxy may take.
+/// The valid timeouts of a dial through a proxy, in seconds.
 pub(crate) const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=300;
 
 pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 
-/// The proxies that are passed first, and how long a dial through all may take.
+/// The proxies before the last one, and how long a dial through all of them may take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct DialOptions {
     pub(crate) via: Vec<ProxyServer>,
@@ -36,8 +36,7 @@ impl DialOptions {
         Duration::from_secs(self.timeout_seconds)
     }
 
-    /// The fields, for a map that has others.
-    /// What a configuration has beside the proxy.
+    /// The fields as in a configuration, for a table that has others as well.
     pub(crate) fn said_fields(&self) -> impl Iterator<Item = (&str, Said<'_>)> {
         said(&ROUTE, self).chain(said(&DIAL, self))
     }
@@ -52,7 +51,7 @@ impl Default for DialOptions {
     }
 }
 
-/// What follows the name of the proxy: the URLs without their credentials, the nearest last.
+/// Follows the name of the proxy: the URLs without their credentials, the nearest last.
 impl fmt::Display for DialOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut nearest_last = self.via.iter().rev();

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, all of it at once.
+//! All errors of a configuration at once.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::mem;
 
 use crate::origin::Origin;
 
-/// One thing that is wrong with a configuration: where it stands, who said so, and why it is wrong.
+/// One error in a configuration: where it is, what set the value, and what is wrong.
 ///
 /// The message never shows a configured value, because any value may be a misplaced secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// Everything that is wrong with a configuration, at least one thing. Displays one per line.
+/// All errors of a configuration, at least one. Displays one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
@@ -85,6 +85,7 @@ impl fmt::Display for ConfigErrors {
 impl Error for ConfigErrors {}
 
 /// The errors found so far.
+// A `RefCell`, because all nodes of a configuration share it and report through `&self`.
 #[derive(Debug, Default)]
 pub(crate) struct Problems(RefCell<Vec<ConfigError>>);
 

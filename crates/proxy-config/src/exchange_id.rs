@@ -8,8 +8,8 @@ use serde::{Serialize, Serializer};
 
 /// The name of an exchange, such as `binance`: ASCII letters, digits, `_`, `-` and `.`, at most 64.
 ///
-/// Any name will do; the exchanges that can be configured are not limited to those that some other
-/// crate knows. Case makes no difference, and cloning is cheap.
+/// Any name is valid; the exchanges that can be configured are not limited to those that another
+/// crate knows. Names are case-insensitive, and cloning is cheap.
 ///
 /// ```
 /// use proxy_config::ExchangeId;
@@ -24,8 +24,8 @@ impl ExchangeId {
     /// Parses the name of an exchange.
     ///
     /// # Errors
-    /// [`InvalidExchangeId`] if `id` is empty, longer than 64 characters, or holds a character that
-    /// no name has.
+    /// [`InvalidExchangeId`] if `id` is empty, longer than 64 characters, or contains other
+    /// characters.
     pub fn new(id: &str) -> Result<Self, InvalidExchangeId> {
         let is_valid = (1..=64).contains(&id.len())
             && id
@@ -65,7 +65,7 @@ impl Serialize for ExchangeId {
     }
 }
 
-/// A text that is no name of an exchange.
+/// A text that is not the name of an exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an exchange id consists of 1 to 64 letters, digits, underscores, hyphens and dots")]
 #[non_exhaustive]

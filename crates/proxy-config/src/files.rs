@@ -1,7 +1,7 @@
 //! The files that a configuration is, and those that it names.
 //!
-//! All of them are read here, each once, and within one span of time for all: a pipe without a
-//! writer or a mount that hangs must not hold up whoever loads a configuration.
+//! All of them are read here, each once, and within one time limit for all: a pipe without a writer
+//! or a mount that hangs must not block the load of a configuration.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,13 +14,16 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long all the files of a configuration may take to be read.
+/// How long the reading of all files of a configuration may take.
+// For all of them together: with a limit per file, the time would grow with their number.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// How long a file may take at least, however long those before it took.
+// Without it, one file that hangs would make every file after it fail as well.
 const LEAST: Duration = Duration::from_millis(100);
 
-/// The bytes that a file may have.
+/// The largest file, in bytes.
+// A path may lead to something without an end, such as `/dev/zero`.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The files that are read together.
@@ -54,12 +57,15 @@ impl Files {
         }
         let left = self.limit.saturating_sub(self.started.elapsed());
         let outcome = self.wait_for(path, left.max(LEAST));
+        // Failures are kept as well: a file that hangs is waited for once. A pipe could not even be
+        // read a second time.
         let mut outcomes = self.outcomes.borrow_mut();
         outcomes.insert(path.to_owned(), outcome.clone());
         outcome
     }
 
-    /// Reads on a thread of its own, which stays behind if it is not done in time.
+    /// Reads on a separate thread, which is left behind if it is not done in time.
+    // `std::fs` has no timeouts: opening a pipe waits for a writer, and nothing can interrupt it.
     fn wait_for(&self, path: &Path, limit: Duration) -> Outcome {
         let (sender, steps) = mpsc::channel();
         let owned = path.to_owned();
@@ -108,21 +114,21 @@ impl fmt::Display for Unread {
     }
 }
 
-/// What there is.
+/// Whether the file and its folder exist.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
     pub(crate) file: bool,
     pub(crate) folder: bool,
 }
 
-/// How far the thread that reads a file is.
+/// The progress of the thread that reads a file.
 enum Step {
     Seen(Seen),
     Read(io::Result<Vec<u8>>),
 }
 
 fn read(path: &Path, steps: &Sender<Step>) {
-    // Whoever has stopped waiting hears nothing of it.
+    // Sent first: if the file hangs, the error still has this. Sends fail only if the time is over.
     let _ = steps.send(Step::Seen(Seen {
         file: path.exists(),
         folder: path.parent().is_some_and(Path::is_dir),
@@ -133,6 +139,7 @@ fn read(path: &Path, steps: &Sender<Step>) {
 fn content(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let file = File::open(path)?;
+    // One byte more than allowed: a file of exactly the limit can be told from a longer one.
     file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MOST_BYTES {
         return Err(io::Error::other("it has more than 16 MiB"));

@@ -6,24 +6,24 @@ use serde::{Serialize, Serializer};
 
 /// How much is sent to a proxy before it has answered.
 ///
-/// Exhaustive on purpose: whoever dials must say what each mode means.
+/// Exhaustive on purpose: every dialer must implement each mode.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HandshakeMode {
-    /// Nothing but what its protocol has next. Every proxy can cope with that.
+    /// Only the next message of the protocol. Every proxy supports that.
     #[default]
     Standard,
     /// Everything up to the target's first answer, in one flight: the login and the name of the
     /// target leave before the proxy has accepted anything. If it does not answer soon, the dial
-    /// begins again in the standard way.
+    /// restarts in the standard mode.
     Optimistic,
-    /// The first dial is standard, the second optimistic; further ones are what has worked.
+    /// The first dial is standard, the second optimistic; later ones use the mode that works.
     Auto,
 }
 
 impl HandshakeMode {
     pub(crate) const ALL: [Self; 3] = [Self::Standard, Self::Optimistic, Self::Auto];
 
-    /// The mode as it stands in a configuration.
+    /// The mode as written in a configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

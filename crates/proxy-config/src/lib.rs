@@ -1,19 +1,19 @@
-//! What the user wrote about proxies, validated.
+//! The configuration of proxies, validated.
 //!
-//! Layer 0: this crate opens no socket and knows no runtime. Every type in it is obtainable only
-//! valid, cannot be changed afterwards, and never prints a user name or a password.
+//! Layer 0: this crate opens no socket and knows no runtime. Values of its types are always valid,
+//! cannot be changed afterwards, and never print a user name or a password.
 //!
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
 //! - [`PoolConfig`]: several proxies to choose from.
-//! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: what applies where.
-//! - [`AmbientProxies`]: what `HTTPS_PROXY` and its like say, for those who ask for it.
+//! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: the rules, per exchange and transport.
+//! - [`AmbientProxies`]: the proxies of `HTTPS_PROXY` and similar variables, if they are to be used.
 //! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
 //! - [`json_schema`]: the same for editors.
-//! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and saying what is wrong where.
+//! - [`Node`], [`Table`], [`ConfigErrors`]: reading a configuration, and errors with their places.
 //!
 //! The last three, and `Deserialize` for the types, are the feature `loader`, which is on by default.
-//! Without it the types are made in code, and no parser of a file format comes along.
+//! Without it the types are made in code, and no parser of a file format is compiled.
 
 #![cfg_attr(
     not(feature = "loader"),

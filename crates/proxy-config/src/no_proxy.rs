@@ -15,7 +15,7 @@ use crate::destination::Destination;
 /// - `192.0.2.0/24`, `2001:db8::/32`: the addresses of that network;
 /// - one of these except for networks with `:443` behind it: for that port only.
 ///
-/// What is none of these exempts nothing.
+/// Other entries are ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoProxy {
     variable: &'static str,
@@ -68,6 +68,7 @@ impl NoProxy {
 
 impl Entry {
     fn parse(text: &str) -> Option<Self> {
+        // First, because the colons of an IPv6 address do not start a port.
         if let Some(targets) = Targets::parse_network(text) {
             return Some(Self {
                 targets,
@@ -118,6 +119,7 @@ impl Targets {
             (Self::Domain(domain), Host::Domain(name)) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
                 let before = name.strip_suffix(domain.as_str());
+                // `notexample.com` ends in `example.com` as well, but is not below it.
                 before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
             }
             (Self::Network(network), Host::Ipv4(host)) => network.contains(&IpAddr::V4(*host)),

@@ -13,12 +13,12 @@ use crate::keys::{MEMBER, POOL, Said, said};
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 
-/// How much of the work one member of a pool may get, compared with the others.
+/// The valid weights of a pool's member.
 pub(crate) const WEIGHT: RangeInclusive<u64> = 1..=100;
 
 pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 
-/// Several proxies to choose from, connection by connection. Clones share what they hold.
+/// Several proxies to choose from for each connection. Clones share their content.
 ///
 /// ```
 /// use proxy_config::{PoolConfig, PoolMember, PoolStrategy, ProxyUrl};
@@ -41,8 +41,8 @@ struct Fields {
 }
 
 impl PoolConfig {
-    /// A pool of proxies that are reached directly and taken in turns, with the default timeout of
-    /// 30 seconds.
+    /// A pool of proxies that are reached directly and selected by round robin, with the default
+    /// timeout of 30 seconds.
     ///
     /// # Errors
     /// [`InvalidPool`] if no member is enabled.
@@ -58,14 +58,14 @@ impl PoolConfig {
         })))
     }
 
-    /// The same pool, chosen from in another way.
+    /// The same pool with another strategy.
     #[must_use]
     pub fn with_strategy(mut self, strategy: PoolStrategy) -> Self {
         self.fields().strategy = strategy;
         self
     }
 
-    /// The same pool behind proxies that are passed first, the nearest first.
+    /// The same pool behind these proxies, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
         self.fields().options.via = via.into_iter().collect();
@@ -86,8 +86,7 @@ impl PoolConfig {
         self
     }
 
-    /// The fields of this one alone.
-    /// What a configuration has for the pool.
+    /// The pool as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         let pool = [(CHOICE, Said::Table(said(&POOL, self).collect()))];
         Said::Table(
@@ -97,6 +96,7 @@ impl PoolConfig {
         )
     }
 
+    /// The fields, no longer shared with clones.
     fn fields(&mut self) -> &mut Fields {
         Arc::make_mut(&mut self.0)
     }
@@ -107,7 +107,7 @@ impl PoolConfig {
         self.0.strategy
     }
 
-    /// The proxies to choose from, those that are not enabled included.
+    /// The proxies to choose from, including those that are not enabled.
     #[must_use]
     pub fn members(&self) -> &[PoolMember] {
         &self.0.members
@@ -124,7 +124,7 @@ impl PoolConfig {
         &self.0.options.via
     }
 
-    /// How long a whole dial may take, whatever members it tries.
+    /// How long a whole dial may take, however many members it tries.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.0.options.timeout()
@@ -143,7 +143,7 @@ impl PoolConfig {
     }
 }
 
-/// The strategy, the URLs without their credentials, and what is passed before.
+/// The strategy, the URLs without their credentials, and the proxies before the pool.
 impl fmt::Display for PoolConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of ", self.0.strategy)?;
@@ -180,8 +180,8 @@ impl PoolMember {
         }
     }
 
-    /// The same member with another weight, from 1 to 100: one of weight 2 gets twice as much of
-    /// the work as one of weight 1.
+    /// The same member with another weight, from 1 to 100. A member of weight 2 gets twice as many
+    /// connections as one of weight 1.
     ///
     /// # Errors
     /// [`InvalidWeight`] if `weight` is outside that range.
@@ -206,7 +206,7 @@ impl PoolMember {
         &self.server
     }
 
-    /// How much of the work it gets, compared with the others.
+    /// Its share of the connections, relative to the other members.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.weight
@@ -218,7 +218,7 @@ impl PoolMember {
         self.is_enabled
     }
 
-    /// What a configuration has for the proxy.
+    /// The member as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         Said::Table(
             self.server
@@ -237,22 +237,22 @@ impl Serialize for PoolMember {
 
 /// How a pool chooses among its members.
 ///
-/// Exhaustive on purpose: whoever chooses must say what each strategy means.
+/// Exhaustive on purpose: every pool must implement each strategy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PoolStrategy {
-    /// In turns, each as often as its weight says.
+    /// Round robin, in proportion to the weights.
     #[default]
     RoundRobin,
-    /// By chance, each as likely as its weight says.
+    /// At random, in proportion to the weights.
     Random,
-    /// The one that has the fewest connections for its weight.
+    /// The member with the fewest connections relative to its weight.
     LeastConnections,
 }
 
 impl PoolStrategy {
     pub(crate) const ALL: [Self; 3] = [Self::RoundRobin, Self::Random, Self::LeastConnections];
 
-    /// The strategy as it stands in a configuration.
+    /// The strategy as written in a configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -275,7 +275,7 @@ impl Serialize for PoolStrategy {
     }
 }
 
-/// A pool that offers nothing to choose.
+/// A pool without an enabled member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a pool needs at least one proxy that is enabled")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! The way through a proxy.
+//! A proxy and the way to it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::keys::Said;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
-/// The proxy that connections leave from, the proxies on the way to it, and how long a dial through
-/// all of them may take. Clones share what they hold.
+/// The proxy that connects to targets, the proxies on the way to it, and how long a dial through all
+/// of them may take. Clones share their content.
 ///
 /// ```
 /// use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
@@ -46,7 +46,7 @@ impl ProxyConfig {
         self
     }
 
-    /// The same proxy behind others that are passed first, the nearest first.
+    /// The same proxy behind these, the nearest first.
     #[must_use]
     pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
         self.fields().options.via = via.into_iter().collect();
@@ -67,24 +67,24 @@ impl ProxyConfig {
         self
     }
 
-    /// The fields of this one alone.
-    /// What a configuration has for the proxy.
+    /// The proxy as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         let (server, options) = (&self.0.server, &self.0.options);
         Said::Table(server.said_fields().chain(options.said_fields()).collect())
     }
 
+    /// The fields, no longer shared with clones.
     fn fields(&mut self) -> &mut Fields {
         Arc::make_mut(&mut self.0)
     }
 
-    /// The proxy that connections leave from: the one that connects to the target.
+    /// The last proxy: the one that connects to the target.
     #[must_use]
     pub fn server(&self) -> &ProxyServer {
         &self.0.server
     }
 
-    /// The proxies to pass on the way to [`server`](Self::server), the nearest first.
+    /// The proxies on the way to [`server`](Self::server), the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
         &self.0.options.via

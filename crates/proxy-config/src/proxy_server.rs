@@ -9,8 +9,7 @@ use crate::handshake_mode::HandshakeMode;
 use crate::keys::{SERVER, Said, URL_KEY, said};
 use crate::proxy_url::ProxyUrl;
 
-/// One proxy: where it is, how to log in, whom to trust that it is the right one, and how to speak
-/// with it.
+/// One proxy: its address, login, certificate authorities and handshake.
 ///
 /// ```
 /// use proxy_config::{ProxyServer, ProxyUrl};
@@ -29,7 +28,8 @@ pub struct ProxyServer {
 }
 
 impl ProxyServer {
-    /// A proxy that must prove itself, if its scheme is `https`, to whom the program trusts anyway.
+    /// A proxy without options. If its scheme is `https`, its certificate must be valid for the
+    /// authorities that the program trusts.
     #[must_use]
     pub fn new(url: ProxyUrl) -> Self {
         Self {
@@ -40,12 +40,11 @@ impl ProxyServer {
         }
     }
 
-    /// The same proxy, trusted as well if an authority in this PEM file vouches for it. Of no
-    /// consequence to a scheme without TLS. The file is read now, and never again.
+    /// The same proxy; its certificate may also come from an authority in this PEM file. Has no
+    /// effect on a scheme without TLS. The file is read now, and never again.
     ///
     /// # Errors
-    /// [`UnreadableFile`] if the file cannot be read, within 10 seconds. What is in it is not looked
-    /// at.
+    /// [`UnreadableFile`] if the file cannot be read within 10 seconds. Its content is not checked.
     pub fn with_ca_file(self, path: impl Into<PathBuf>) -> Result<Self, UnreadableFile> {
         Ok(self.with_authorities(CaFile::read(path.into())?))
     }
@@ -55,16 +54,16 @@ impl ProxyServer {
         self
     }
 
-    /// The same proxy, asked for tunnels in another way.
+    /// The same proxy with another handshake mode.
     #[must_use]
     pub fn with_handshake(mut self, mode: HandshakeMode) -> Self {
         self.handshake = mode;
         self
     }
 
-    /// The same proxy, with what it sends acknowledged at once or not. Of no consequence to one
-    /// that is reached through another, or where the operating system has no such option (it is
-    /// `TCP_QUICKACK` of Linux).
+    /// The same proxy, with its data acknowledged at once or not. Has no effect on a proxy that is
+    /// reached through another, or on an operating system without the option (`TCP_QUICKACK` of
+    /// Linux).
     #[must_use]
     pub fn with_quick_ack(mut self, quick_ack: bool) -> Self {
         self.quick_ack = quick_ack;
@@ -77,14 +76,14 @@ impl ProxyServer {
         &self.url
     }
 
-    /// The PEM file of the certificate authorities that may vouch for this proxy, beside those that
-    /// are trusted anyway.
+    /// The PEM file of certificate authorities for this proxy, in addition to those that the program
+    /// trusts.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_ref().map(CaFile::path)
     }
 
-    /// What was in [`ca_file`](Self::ca_file) when it was read.
+    /// The content of [`ca_file`](Self::ca_file) when it was read.
     #[must_use]
     pub fn ca_pem(&self) -> Option<&[u8]> {
         self.ca_file.as_ref().map(CaFile::pem)
@@ -96,7 +95,7 @@ impl ProxyServer {
         self.handshake
     }
 
-    /// Whether what the proxy sends is acknowledged at once.
+    /// Whether data from the proxy is acknowledged at once.
     #[must_use]
     pub fn quick_ack(&self) -> bool {
         self.quick_ack
@@ -106,7 +105,7 @@ impl ProxyServer {
         self.ca_file.as_ref()
     }
 
-    /// What a configuration has for the proxy.
+    /// The proxy as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         Said::Table(self.said_fields().collect())
     }

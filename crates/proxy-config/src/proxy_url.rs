@@ -13,13 +13,14 @@ use crate::scheme::Scheme;
 /// What `Display` puts in place of credentials.
 const REDACTED: &str = "***";
 
-/// The longest scheme that an error repeats; longer text is not taken for one.
+/// The longest text that counts as a scheme. Errors repeat an unknown scheme, so a long one may be a
+/// secret.
 const LONGEST_SCHEME: usize = 16;
 
 /// The address of a proxy: `scheme://[user[:password]@]host:port`.
 ///
-/// Whoever holds one needs no further checks: the scheme is known, the host is a name in its ASCII
-/// form or an address, the port is not 0, and the scheme's protocol can carry the credentials.
+/// A value needs no further checks: the scheme is known, the host is a name in its ASCII form or an
+/// address, the port is not 0, and the scheme's protocol can carry the credentials.
 ///
 /// `Display`, `Debug` and `Serialize` print `***` in place of credentials.
 ///
@@ -60,9 +61,12 @@ impl ProxyUrl {
             Some(end) => rest.split_at(end),
             None => (rest, ""),
         };
+        // A raw delimiter in a password has cut the user information in two. Checked first, because
+        // the host or the port is then wrong as well, which would be misleading.
         if path.contains('@') {
             return Err(ProxyUrlError::UnencodedDelimiter);
         }
+        // At the last one: a raw `@` may be a part of the user name or the password.
         let (userinfo, endpoint) = match authority.rsplit_once('@') {
             Some((userinfo, endpoint)) => (userinfo, endpoint),
             None => ("", authority),
@@ -204,8 +208,8 @@ fn parse_userinfo(userinfo: &str) -> Result<Option<Credentials>, ProxyUrlError> 
     )))
 }
 
-/// Decodes strictly: a percent sign that no two hexadecimal digits follow is an error, because
-/// whoever wrote it either forgot to encode the percent sign or mistyped.
+/// Decodes strictly: a percent sign without two hexadecimal digits is an error. Either the percent
+/// sign was not encoded, or a digit is missing.
 fn percent_decode(encoded: &str) -> Result<Vec<u8>, ProxyUrlError> {
     for (at, _) in encoded.match_indices('%') {
         let digits = encoded.as_bytes().get(at + 1..at + 3);
@@ -246,7 +250,7 @@ impl Serialize for ProxyUrl {
     }
 }
 
-/// Why a text is no proxy URL.
+/// Why a text is not a proxy URL.
 ///
 /// No variant and no message holds any part of the user information.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -262,7 +266,7 @@ pub enum ProxyUrlError {
         "Unsupported proxy scheme: {0}; expected http, https, socks4, socks4a, socks5 or socks5h"
     )]
     UnsupportedScheme(String),
-    /// Nothing stands before the port.
+    /// There is no host before the port.
     #[error("Proxy URL must include hostname")]
     MissingHost,
     /// The host is neither a name nor an address.
@@ -270,7 +274,7 @@ pub enum ProxyUrlError {
         "Proxy URL must include hostname that is a valid name or address; IPv6 addresses go in brackets and have no zone"
     )]
     InvalidHost,
-    /// No port stands behind the host.
+    /// There is no port after the host.
     #[error("Proxy URL must include port; no scheme has a default")]
     MissingPort,
     /// The port is not a number from 1 to 65535.
@@ -281,7 +285,7 @@ pub enum ProxyUrlError {
         "Proxy URL must not contain whitespace or control characters; percent-encode them in a user name or password"
     )]
     ForbiddenCharacter,
-    /// A `/`, `?` or `#` stands before an `@`.
+    /// There is a `/`, `?` or `#` before an `@`.
     #[error(
         "Proxy URL must percent-encode / as %2F, ? as %3F and # as %23 in a user name or password"
     )]

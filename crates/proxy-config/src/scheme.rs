@@ -1,10 +1,10 @@
-//! The protocols a proxy may speak.
+//! The protocols that a proxy may speak.
 
 use std::fmt;
 
 /// The protocol that a proxy speaks, and so the first part of its URL.
 ///
-/// Exhaustive on purpose: a new scheme must be decided upon wherever schemes are told apart.
+/// Exhaustive on purpose: every match on schemes must decide about a new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
     /// HTTP `CONNECT` over plain TCP (RFC 9110, section 9.3.6).
@@ -31,7 +31,7 @@ impl Scheme {
         Self::Socks5h,
     ];
 
-    /// The scheme as it stands in a URL.
+    /// The scheme as written in a URL.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,10 +44,11 @@ impl Scheme {
         }
     }
 
-    /// On which side of the proxy the names of targets are resolved.
+    /// Where the names of targets are resolved.
     #[must_use]
     pub fn dns_side(self) -> DnsSide {
         match self {
+            // SOCKS 5 could carry a name. The scheme without `h` means local resolution, as in curl.
             Self::Socks4 | Self::Socks5 => DnsSide::Local,
             Self::Http | Self::Https | Self::Socks4a | Self::Socks5h => DnsSide::Proxy,
         }

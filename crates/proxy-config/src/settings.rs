@@ -11,10 +11,10 @@ use crate::keys::{SETTINGS, Said, said};
 
 /// The settings of the whole proxy system.
 ///
-/// Whether the system is enabled is said in so many words: settings are made [`enabled`] or
-/// [`disabled`]. The default says nothing at all, and does not proxy; with rules and without the
-/// word it is refused wherever it is used, so that a forgotten word makes nothing direct. Settings
-/// are built by value or loaded with [`Sources`](crate::Sources), and do not change afterwards.
+/// Settings state whether the system is enabled: they are made with [`enabled`] or [`disabled`]. The
+/// default states neither, and uses no proxy. If it gets rules, it is refused wherever it is used, so
+/// that a forgotten `enabled` never makes connections direct. Settings are built by value or loaded
+/// with [`Sources`](crate::Sources), and do not change afterwards.
 ///
 /// [`enabled`]: Self::enabled
 /// [`disabled`]: Self::disabled
@@ -42,7 +42,7 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    /// An enabled system, so far without rules.
+    /// An enabled system without rules.
     #[must_use]
     pub fn enabled() -> Self {
         Self {
@@ -51,7 +51,7 @@ impl ProxySettings {
         }
     }
 
-    /// A disabled system: whatever rules are added, none of them applies.
+    /// A disabled system: rules may be added, but none applies.
     #[must_use]
     pub fn disabled() -> Self {
         Self {
@@ -79,11 +79,12 @@ impl ProxySettings {
         self
     }
 
-    /// The same settings with `proxies` for `exchange`, in place of those it may have had. Without
-    /// a rule in them it is an exchange like any other.
+    /// The same settings with `proxies` for `exchange`, instead of any that it had. If `proxies` is
+    /// empty, the exchange has no rules of its own.
     #[must_use]
     pub fn with_exchange(mut self, exchange: ExchangeId, proxies: ConnectionProxies) -> Self {
         if proxies.is_empty() {
+            // An empty entry would make the exchange one with rules, in `check` and in comparisons.
             self.exchanges.remove(&exchange);
         } else {
             self.exchanges.insert(exchange, proxies);
@@ -98,20 +99,20 @@ impl ProxySettings {
         self
     }
 
-    /// Whether the system has a say at all. It has none where nobody said so.
+    /// Whether proxies are used. They are not if the settings do not state it.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.enabled == Some(true)
     }
 
-    /// Whether somebody said that the system is enabled, or that it is disabled.
+    /// Whether the settings state that the system is enabled, or that it is disabled.
     #[must_use]
     pub fn says_enabled(&self) -> bool {
         self.enabled.is_some()
     }
 
-    /// Whether the settings say how connections are made and not whether that counts: they are
-    /// strict, or have rules, or ask for the environment's proxies, and nobody said `enabled`.
+    /// Whether `enabled` is missing: the settings are strict, have rules or use the environment's
+    /// proxies, but do not state whether the system is enabled.
     #[must_use]
     pub fn lacks_enabled(&self) -> bool {
         !self.says_enabled() && (self.is_strict() || self.ambient.is_some() || self.has_rules())
@@ -125,7 +126,7 @@ impl ProxySettings {
             || ambient.is_some_and(|ambient| !ambient.is_empty())
     }
 
-    /// Whether any rule leads through a proxy, be it one or a pool.
+    /// Whether any rule leads through a proxy or a pool.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
         let rules = self
@@ -146,7 +147,7 @@ impl ProxySettings {
         self.strict == Some(true)
     }
 
-    /// Whether somebody said that the settings are strict, or that they are not.
+    /// Whether the settings state that they are strict, or that they are not.
     #[must_use]
     pub fn says_strict(&self) -> bool {
         self.strict.is_some()
@@ -158,8 +159,8 @@ impl ProxySettings {
         &self.default
     }
 
-    /// The environment's proxies, if these settings are to use them: what applies where neither an
-    /// exchange nor the default has a rule.
+    /// The environment's proxies, if these settings use them. They apply if neither the exchange nor
+    /// the default has a rule.
     #[must_use]
     pub fn ambient(&self) -> Option<&AmbientProxies> {
         self.ambient.as_ref()
@@ -179,7 +180,7 @@ impl ProxySettings {
     }
 }
 
-/// What nobody said is left out.
+/// Keys that are not set are left out.
 impl Serialize for ProxySettings {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         Said::Table(said(&SETTINGS, self).collect()).serialize(serializer)

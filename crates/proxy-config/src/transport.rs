@@ -1,4 +1,4 @@
-//! The two kinds of connection that have a proxy each.
+//! The two kinds of connection. Each has its own proxy.
 
 use std::fmt;
 

@@ -9,7 +9,7 @@ const PAGE: &str = concat!(
     "/../../docs/technical-specification.md"
 );
 
-/// What the keys of a table are introduced with. Those of a server are among those of a rule.
+/// The prefix of the keys of a table. The keys of a server are documented with those of a rule.
 fn prefix(table: &Content) -> Option<&'static str> {
     match table {
         Content::Settings => Some(""),
@@ -27,7 +27,7 @@ fn code(names: impl IntoIterator<Item = &'static str>) -> String {
     names.join(", ")
 }
 
-/// What may stand under a key.
+/// The values of a key.
 fn value(content: &Content) -> String {
     match content {
         Content::Settings => "the section".to_owned(),
@@ -50,7 +50,7 @@ fn value(content: &Content) -> String {
     }
 }
 
-/// What applies where a key is not given.
+/// The effect of leaving a key out.
 fn absent(key: &Key) -> String {
     match &key.content {
         _ if !key.absent.is_empty() => key.absent.to_owned(),
@@ -61,7 +61,7 @@ fn absent(key: &Key) -> String {
     }
 }
 
-/// What may be wrong with it.
+/// The errors of a key.
 fn wrong(key: &Key) -> String {
     let expected = match &key.content {
         Content::Integer { range, .. } => format!("*{}*", expected_number(range)),
@@ -100,7 +100,7 @@ fn table() -> String {
         let Some(prefix) = prefix(&table) else {
             continue;
         };
-        // Those of one proxy are told once.
+        // The keys of one proxy are documented once.
         let is_told = |key: &&Key| match table {
             Content::Member => Content::Server.key(key.name).is_none(),
             _ => true,

@@ -10,7 +10,7 @@ pub(crate) struct Entry<T: 'static> {
     pub(crate) field: Field<T>,
 }
 
-/// A field of a `T`. `get` is what the `T` says of it, and `None` where that need not be said.
+/// A field of a `T`. `get` returns its value, and `None` if it can be left out of a configuration.
 pub(crate) enum Field<T: 'static> {
     Boolean {
         get: fn(&T) -> Option<bool>,
@@ -26,7 +26,8 @@ pub(crate) enum Field<T: 'static> {
         get: fn(&T) -> Option<&'static str>,
         set: fn(T, &str) -> Option<T>,
     },
-    /// One that is read together with others, or has readers of its own.
+    /// A field that is read together with others, or that has its own reader.
+    // Without `set`: a URL and a login make one field, and a file may fail to load.
     Joint { get: fn(&T) -> Option<Said<'_>> },
 }
 

@@ -1,5 +1,8 @@
-//! The keys of the `proxy` section. Whatever has to do with them is made from the [`tables`] here: the readers of files, variables and settings in code, what settings are
-//! serialized to, errors, the JSON Schema, and the tables in the documentation.
+//! The keys of the `proxy` section.
+//!
+//! The [`tables`] are their only definition. The readers of files, variables and settings in code,
+//! the serialized form of settings, errors, the JSON Schema and the tables in the documentation are
+//! all made from them.
 
 mod entry;
 pub(crate) mod names;
@@ -20,30 +23,30 @@ pub(crate) use self::tables::{
 /// A key, and what it is for.
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    /// Another name that users have for it.
+    /// Another name for it.
     pub(crate) alias: Option<&'static str>,
     pub(crate) content: Content,
-    /// For whoever writes a configuration, in one or two sentences.
+    /// Its documentation for users, in one or two sentences.
     pub(crate) about: &'static str,
-    /// What applies without the key, where that is not the default of its content.
+    /// The effect of leaving it out, if that is not the default of its content.
     pub(crate) absent: &'static str,
-    /// What may be wrong with it, beside what its content does not accept.
+    /// Its errors, in addition to those of its content.
     pub(crate) wrong: &'static str,
-    /// The keys whose place it takes: a source that sets it sets these to nothing, and one that
-    /// sets it together with one of these is wrong.
+    /// The keys that it replaces: a source that sets it unsets these, and a source that sets it
+    /// together with one of these is wrong.
     pub(crate) replaces: Replaces,
-    /// Whether it concerns the socket that this machine opens, and so the first proxy on the way.
+    /// Whether it concerns the socket that this machine opens, and so the first proxy only.
     pub(crate) is_of_socket: bool,
 }
 
-/// The keys whose place another key takes.
+/// The keys that another key replaces.
 pub(crate) enum Replaces {
     Keys(&'static [&'static str]),
-    /// All that one proxy has.
+    /// All keys of one proxy.
     Server,
 }
 
-/// What may stand somewhere.
+/// The kinds of values.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// The whole section; a text is the URL of the proxy for everything.
@@ -56,21 +59,21 @@ pub(crate) enum Content {
         range: RangeInclusive<u64>,
         default: u64,
     },
-    /// A text that is taken as it is: a part of a login.
+    /// Text that is not decoded: a part of a login.
     Text,
     /// The path of a file.
     File,
     /// The URL of a proxy.
     Url,
-    /// One of some words.
+    /// One of several words.
     Word(fn() -> Words),
     /// [`ConnectionProxies`](Self::ConnectionProxies) by the ids of exchanges.
     Exchanges,
     /// What applies to both transports: a rule for each, or a rule for both in its place.
     ConnectionProxies,
-    /// What applies to one transport: `direct`, a URL, or a table.
+    /// The rule of one transport: `direct`, a URL, or a table.
     ProxyRule,
-    /// What stands in a list of these; a URL is short for a list of one.
+    /// A list of these; a URL is short for a list of one.
     List(&'static Self),
     /// One proxy: a URL, or a table.
     Server,
@@ -78,7 +81,7 @@ pub(crate) enum Content {
     Pool,
     /// One proxy of a pool: a URL, or a table.
     Member,
-    /// Whom to trust.
+    /// Certificate authorities.
     Tls,
 }
 
@@ -94,7 +97,7 @@ const TABLES: [Content; 7] = [
 ];
 
 impl Content {
-    /// The keys that a table has here.
+    /// The keys of such a table.
     pub(crate) fn keys(&self) -> Vec<&'static Key> {
         match self {
             Self::Settings => of(&SETTINGS),
@@ -149,18 +152,19 @@ impl Content {
         }
     }
 
-    /// The keys here whose place `key` takes.
+    /// The keys of this table that `key` replaces.
     pub(crate) fn replaced_by(&self, key: &str) -> Vec<&'static str> {
         let replaced = match self.key(key).map(|key| &key.replaces) {
             Some(Replaces::Keys(names)) => names.to_vec(),
             Some(Replaces::Server) => Self::Server.names(),
             None => Vec::new(),
         };
+        // `pool` replaces the keys of a server, not all of which every table has.
         let is_here = |name: &&str| self.key(name).is_some();
         replaced.into_iter().filter(is_here).collect()
     }
 
-    /// Whether one of two keys takes the other's place.
+    /// Whether one of two keys replaces the other.
     pub(crate) fn are_exclusive(&self, one: &str, other: &str) -> bool {
         let takes = |one, other| self.replaced_by(one).contains(&other);
         let alternative = self.alternative();
@@ -177,7 +181,7 @@ impl Content {
         (is_own(one) && is_other(other)) || (is_own(other) && is_other(one))
     }
 
-    /// Whether only a single text can stand here.
+    /// Whether the value is a single text.
     pub(crate) fn is_scalar(&self) -> bool {
         matches!(
             self,
@@ -206,26 +210,27 @@ pub(crate) fn is_key(name: &str) -> bool {
     TABLES.iter().any(|table| table.key(name).is_some())
 }
 
-/// Whether the value of a key of that name is a text that nobody can guess.
+/// Whether the value of a key of that name is a part of a login.
 pub(crate) fn is_login(name: &str) -> bool {
     let keys = TABLES.iter().filter_map(|table| table.key(name));
     keys.into_iter()
         .any(|key| matches!(key.content, Content::Text))
 }
 
-/// The place in a list that `key` names, counted from 0.
+/// The index in a list that `key` names.
 pub(crate) fn index(key: &str) -> Option<usize> {
+    // `00` and `+1` would be further names of the same item.
     let is_canonical = key == "0" || !key.starts_with(['0', '+']);
     key.parse().ok().filter(|_| is_canonical)
 }
 
-/// What is expected of a whole number.
+/// The error for a number outside `range`.
 pub(crate) fn expected_number(range: &RangeInclusive<u64>) -> String {
     let (least, most) = (range.start(), range.end());
     format!("expected a whole number from {least} to {most}")
 }
 
-/// What is expected of a word.
+/// The error for a text that is not one of `words`.
 pub(crate) fn expected_word(words: &[&str]) -> String {
     match words {
         [others @ .., last] if !others.is_empty() => {

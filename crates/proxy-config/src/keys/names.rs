@@ -1,6 +1,6 @@
-//! The names of the keys that somebody asks for one by one.
+//! The names of keys with their own readers.
 
-/// The key that says whether the rest of the section counts.
+/// The key that turns the rest of the section on or off.
 pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const DEFAULT: &str = "default";
 pub(crate) const EXCHANGES: &str = "exchanges";

@@ -1,4 +1,4 @@
-//! What settings say, in the form of a configuration.
+//! Settings in the form of a configuration.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::{Entry, Field};
 use crate::proxy_url::ProxyUrl;
 
-/// A value as a configuration has it. Serialized, it shows no login.
+/// A value as in a configuration. Serialized, it shows no login.
+// Settings in code become a source in this form, so it keeps URLs with their logins.
 pub(crate) enum Said<'a> {
     Boolean(bool),
     Integer(u64),
@@ -32,7 +33,7 @@ impl<'a> Said<'a> {
     }
 }
 
-/// What `of` says under the keys of a table.
+/// The values of `of` under the keys of a table.
 pub(crate) fn said<'a, T>(
     entries: &'static [Entry<T>],
     of: &'a T,

@@ -1,7 +1,7 @@
 //! The tables of the `proxy` section, one entry for each key.
 //!
-//! A key whose field stands for itself needs its entry and nothing else. One that is read together
-//! with others ([`Field::Joint`](super::Field)) has a reader in the loader, which knows it by its
+//! Most keys need their entry and nothing else. A key that is read together with others
+//! ([`Field::Joint`](super::Field)) has a reader in the loader, which uses its
 //! [name](super::names).
 
 use super::names::{
@@ -95,7 +95,7 @@ pub(crate) static CONNECTION_PROXIES: [Entry<ConnectionProxies>; 2] = [
 
 const BOTH_NAMES: &str = "both names: *… is given as well and means the same*";
 
-/// Where a proxy is.
+/// The address of a proxy.
 pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
     URL,
     Content::Url,
@@ -107,8 +107,9 @@ pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
 .wrong("see [proxy URLs](#proxy-urls)")
 .replaces(Replaces::Keys(&[CHOICE]))];
 
-/// What else one proxy has. A login is a part of the URL in the end.
+/// The other keys of one proxy.
 pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
+    // The reader puts a login into the URL, so these three have nothing to return.
     Entry::joint(
         USERNAME,
         Content::Text,
@@ -166,7 +167,7 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
     .of_socket(),
 ];
 
-/// Whom to trust.
+/// The certificate authorities of one proxy.
 pub(crate) static TLS: [Entry<CaFile>; 1] = [Entry::joint(
     CA_FILE,
     Content::File,
@@ -177,7 +178,7 @@ pub(crate) static TLS: [Entry<CaFile>; 1] = [Entry::joint(
 .absent("required")
 .wrong("*could not be read*")];
 
-/// What a dial has, whatever proxy it ends with.
+/// The options of a dial through one proxy or a pool.
 pub(crate) static DIAL: [Entry<DialOptions>; 1] = [Entry::integer(
     TIMEOUT_SECONDS,
     dial_options::TIMEOUT_SECONDS,
@@ -190,7 +191,7 @@ pub(crate) static DIAL: [Entry<DialOptions>; 1] = [Entry::integer(
     },
 )];
 
-/// The way to a proxy, or to one of several. Which, a pool says itself.
+/// The way to a proxy or a pool.
 pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
     Entry::joint(
         VIA,
@@ -203,6 +204,7 @@ pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
         CHOICE,
         Content::Pool,
         "Proxies to choose from for each connection, instead of `url` and its keys.",
+        // A pool adds itself when it is serialized.
         |_: &DialOptions| None,
     )
     .wrong("*`pool` is given as well*")
@@ -231,7 +233,7 @@ pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
     .wrong("*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*"),
 ];
 
-/// What a proxy has as one of a pool.
+/// The keys of a proxy as a member of a pool.
 pub(crate) static MEMBER: [Entry<PoolMember>; 2] = [
     Entry::integer(
         "weight",

@@ -1,12 +1,12 @@
-//! Keys that have nothing after them.
+//! Keys without a value.
 //!
-//! `url:` or `"url": null` says nothing, and is never meant to: the value was forgotten, or cut off
-//! by a `#`, or is a password that has to stand in quotes. So each source is searched for such keys
+//! `url:` or `"url": null` sets nothing, which is never intended: the value was forgotten, or cut off
+//! by a `#`, or is a password that needs quotes. Each source is therefore searched for such keys
 //! before anything is read or merged.
 //!
-//! A key without a value may be the rest of a secret with a comma in it, and is shown only if it is
-//! a known one. So one that is not known here is kept until somebody reads the table that it stands
-//! in, and says which keys are.
+//! A key without a value may be the rest of a secret that contains a comma, so it is shown only if it
+//! is a known key. A key that is unknown here is kept until the table is read, because its reader
+//! names the known keys.
 
 use std::cell::RefCell;
 use std::mem;
@@ -19,24 +19,24 @@ use crate::loader::node::{Node, UNKNOWN, join, sorted};
 use crate::loader::suggestion::unknown_key;
 use crate::origin::Origin;
 
-/// What is wrong with a key that has nothing after it.
+/// The error for a key without a value.
 pub(crate) const BLANK: &str = "the key has no value; quote it if it is text, or remove the key";
 
-/// What may have happened where a key is neither known nor followed by anything.
+/// The probable cause if a key is unknown and has no value.
 const REST: &str = "the key has no value; quote a value that contains a comma";
 
-/// What a key and what stands after it are.
+/// The meaning of a key.
 enum Found<'a> {
-    /// A key that may stand there, by its first name, with what may stand after it.
+    /// A valid key, by its first name, with the content of its value.
     Known(&'a str, &'static Content),
-    /// A name that somebody else gave, with what may stand after it.
+    /// A name that the user or another reader chose, with the content of its value.
     Named(Option<&'static Content>),
-    /// A key that should not be there.
+    /// A key that is not valid here.
     Unknown,
 }
 
-/// Notes an error for everything in a source's section that is nothing. `content` is what may stand
-/// there, if that is known here.
+/// Reports an error for every key without a value in a source's section. `content` is the expected
+/// content, if it is known here.
 pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
     match &node.value().kind {
         ValueKind::Nil => node.report(BLANK),
@@ -58,6 +58,7 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
                         refuse_blanks(&node.child(name, value), Some(content));
                     }
                     Found::Named(content) if !is_blank => {
+                        // Exchange ids are in lower case in the merged document, and so in all errors.
                         let name = key.to_ascii_lowercase();
                         let key = if content.is_some() { &name } else { key };
                         refuse_blanks(&node.child(key, value), content);
@@ -65,7 +66,7 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
                     Found::Named(_) | Found::Unknown if is_blank => {
                         note(node, key, value);
                     }
-                    // Whoever reads the table says that it is unknown.
+                    // The reader of the table reports that it is unknown.
                     Found::Named(_) | Found::Unknown => {}
                 }
             }
@@ -74,7 +75,7 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
     }
 }
 
-/// Keeps the keys of a table that have nothing after them for whoever reads the table.
+/// Keeps the keys without a value for the reader of the table.
 pub(crate) fn note_blanks(node: &Node<'_>) {
     if let ValueKind::Table(table) = &node.value().kind {
         let blanks = sorted(table).into_iter();
@@ -100,13 +101,13 @@ fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
     }
 }
 
-/// The keys without a value that wait for somebody who knows which keys there are.
+/// The keys without a value whose table has not been read yet.
 #[derive(Debug, Default)]
 pub(crate) struct Blanks(RefCell<Vec<Blank>>);
 
 #[derive(Debug)]
 struct Blank {
-    /// The keys that lead to the table that it stands in.
+    /// The keys that lead to its table.
     table: String,
     key: String,
     origin: Option<Origin>,
@@ -121,7 +122,7 @@ impl Blanks {
         });
     }
 
-    /// Notes an error for each that stands in `table`, whose keys are `known`.
+    /// Reports an error for each in `table`, whose keys are `known`.
     pub(crate) fn report_in(&self, table: &str, known: &[&str], problems: &Problems) {
         let waiting = mem::take(&mut *self.0.borrow_mut());
         let (here, elsewhere): (Vec<_>, _) =
@@ -132,7 +133,7 @@ impl Blanks {
         }
     }
 
-    /// Notes an error for each whose table nobody has read.
+    /// Reports an error for each whose table was not read.
     pub(crate) fn report_all(&self, problems: &Problems) {
         for blank in mem::take(&mut *self.0.borrow_mut()) {
             blank.report(&[], problems);
@@ -146,6 +147,7 @@ impl Blank {
         if known.contains(&self.key.as_str()) {
             problems.report(&join(&self.table, &self.key), origin, BLANK);
         } else if known.is_empty() {
+            // Any key is valid there, or nothing read the table: it may be the rest of a secret.
             problems.report(&join(&self.table, UNKNOWN), origin, BLANK);
         } else {
             let unknown = unknown_key(&self.key, known);

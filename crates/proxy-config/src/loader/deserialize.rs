@@ -40,8 +40,8 @@ fn read<'de, D: Deserializer<'de>, T>(
     result.ok_or_else(|| D::Error::custom("expected a value"))
 }
 
-/// Brings a value into its one shape and reads it. An empty table is what settings and rules that
-/// say nothing are serialized to.
+/// Brings a value into its one shape and reads it. Settings and rules without content are serialized
+/// to an empty table, so it is accepted for them.
 fn read_shape<T>(
     node: &Node<'_>,
     content: &Content,

@@ -1,20 +1,22 @@
-//! What errors call the files that a configuration names.
+//! The names of files in errors.
 
 use std::fmt;
 use std::path::Path;
 
 use crate::files::Seen;
 
-/// What an error calls a file.
+/// The name of a file in an error.
 pub(crate) enum FileName<'a> {
     Path(&'a Path),
-    /// What is written may not be a path at all, but a misplaced secret.
+    /// A file in this folder, without its name: the text may be a misplaced secret.
     FileIn(&'a Path),
 }
 
 impl<'a> FileName<'a> {
     /// The name of the file at `path`, which is `written` in a file in `folder`, or in none.
     pub(crate) fn of(path: &'a Path, written: &Path, folder: Option<&'a Path>, seen: Seen) -> Self {
+        // Shown if it is certainly a path: absolute, or the path of a file, or below a folder that
+        // exists. A single word is always in such a folder, and may be a password.
         let is_bare = written.components().count() == 1;
         if written.is_absolute() || (!is_bare && seen.folder) || seen.file {
             Self::Path(path)

@@ -1,19 +1,19 @@
-//! Reading the keys of a table whose fields stand for themselves.
+//! Reading the keys that need no reader of their own.
 
 use crate::keys::{Entry, Field};
 use crate::loader::node::{Node, Table};
 
-/// How the socket to a proxy comes about.
+/// What opens the socket to a proxy.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// This machine opens it.
+    /// This machine.
     Here,
-    /// Another proxy does.
+    /// Another proxy.
     ThroughAnother,
 }
 
-/// Reads the `fields` that have `entries` into `target`, which is `None` if something else is wrong.
-/// Those that are read together with others are left to who knows how.
+/// Reads the `fields` that have `entries` into `target`, which is `None` after an error elsewhere.
+/// [`Field::Joint`] is left to its own reader.
 pub(crate) fn fill<T>(
     entries: &'static [Entry<T>],
     fields: &Table<'_>,
@@ -28,7 +28,7 @@ pub(crate) fn fill<T>(
 }
 
 fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) -> Option<T> {
-    // What is wrong with the value is told even if there is nothing to put it into.
+    // The value is checked even without a target, so that its errors are reported as well.
     let reached = |is_wanted| match entry.key.is_of_socket && is_wanted {
         true => require_socket(node, reach),
         false => Some(()),
@@ -36,6 +36,7 @@ fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) ->
     match &entry.field {
         Field::Boolean { set, .. } => {
             let flag = node.boolean()?;
+            // `false` asks for nothing, and is valid for every proxy.
             reached(flag)?;
             Some(set(target?, flag))
         }
@@ -53,7 +54,7 @@ fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) ->
     }
 }
 
-/// Notes an error for what concerns a socket that another proxy opens.
+/// Reports an error if another proxy opens the socket that the key concerns.
 fn require_socket(node: &Node<'_>, reach: Reach) -> Option<()> {
     if reach == Reach::ThroughAnother {
         node.report(

@@ -6,11 +6,11 @@ use crate::connection_proxies::DIRECT;
 use crate::keys::{Content, Key, Words};
 use crate::scheme::Scheme;
 
-/// The JSON Schema, draft 2020-12, of a whole configuration file: what may stand in its `proxy`
-/// section, and the schemas of the other `sections` by their names.
+/// The JSON Schema, draft 2020-12, of a whole configuration file: the section `proxy`, and the schemas
+/// of the other `sections` by their names.
 ///
-/// Editors complete and check with it what people write. It accepts every file that is valid by
-/// itself or together with environment variables, and so some that are incomplete.
+/// Editors use it to complete and check files. It accepts every file that is valid by itself or
+/// together with environment variables, and so also files that are incomplete.
 ///
 /// ```
 /// use proxy_config::json_schema;
@@ -43,10 +43,11 @@ pub fn json_schema<'a>(sections: impl IntoIterator<Item = (&'a str, Value)>) -> 
     })
 }
 
-/// The schema of what stands where `content` is expected.
+/// The schema of a value where `content` is expected.
 fn of(content: &Content) -> Value {
     match content {
         Content::Settings => any_of([direct(), url_ref(), table(content)]),
+        // All spellings that the reader accepts. It sees the text of a scalar, whatever its type.
         Content::Boolean { default } => json!({
             "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
             "default": default,
@@ -58,6 +59,7 @@ fn of(content: &Content) -> Value {
             "maximum": range.end(),
             "default": default,
         }),
+        // A password may look like a number; its text is what counts.
         Content::Text => json!({"type": ["string", "number", "boolean"]}),
         Content::File => json!({
             "type": ["string", "number", "boolean"],

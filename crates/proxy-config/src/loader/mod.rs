@@ -1,4 +1,4 @@
-//! Reading what the user wrote: files, variables, and settings of code, merged into validated types.
+//! Reading a configuration: files, variables and settings in code, merged into validated types.
 
 mod blank;
 mod deserialize;

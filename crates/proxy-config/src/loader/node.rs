@@ -1,4 +1,4 @@
-//! Reading a configuration: typed values, and errors that say where.
+//! Reading a configuration: typed values, and errors with their places.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -21,22 +21,22 @@ use crate::origin::Origin;
 use crate::proxy_url::ProxyUrl;
 use crate::transport::Transport;
 
-/// What all the values of a configuration have in common while they are read.
+/// What the values of a configuration share while they are read.
 #[derive(Default)]
 pub(crate) struct Reading {
     pub(crate) problems: Problems,
     pub(crate) files: Files,
-    /// Keys without a value in the sections that others read.
+    /// Keys without a value in sections with other readers.
     pub(crate) blanks: Blanks,
     pub(crate) references: References,
-    /// The folders that the files are in, by what origins call the files.
+    /// The folders of the files, by the names that origins have for the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
     /// Where a source has one rule for both transports.
     pub(crate) rules_for_both: RefCell<Vec<String>>,
 }
 
 impl Reading {
-    /// Everything that was found to be wrong, and what set the values.
+    /// All errors, and the origins of the values.
     pub(crate) fn into_parts(self) -> (Problems, Arc<[Origin]>) {
         self.blanks.report_all(&self.problems);
         for rules in self.rules_for_both.take() {
@@ -47,10 +47,10 @@ impl Reading {
     }
 }
 
-/// One value of a configuration, with the keys that lead to it and what set it.
+/// One value of a configuration, with the keys that lead to it and its origin.
 ///
-/// The methods that expect something of the value return `None` and note an error where it is
-/// something else, so that a reader carries on and finds everything that is wrong.
+/// A method that expects a kind of value returns `None` and reports an error if the value is of
+/// another kind. So a reader continues, and all errors are found at once.
 #[derive(Clone)]
 pub struct Node<'a> {
     path: String,
@@ -105,7 +105,7 @@ impl<'a> Node<'a> {
         self.reading.references.origin(self.value)
     }
 
-    /// Notes that something is wrong with the value. `problem` must not show the value.
+    /// Reports an error in the value. `problem` must not show the value.
     pub fn report(&self, problem: impl fmt::Display) {
         self.reading
             .problems
@@ -119,8 +119,8 @@ impl<'a> Node<'a> {
         self.checked_table(known, |key, node| node.report(unknown_key(key, known)))
     }
 
-    /// The value as a table with the keys of `content`. Another one is an error that shows it only if
-    /// it is one of ours elsewhere: what follows a comma in a password is a key to YAML.
+    /// The value as a table with the keys of `content`. Another key is an error, which shows the key
+    /// only if it is known elsewhere: to YAML, the text after a comma in a password is a key.
     pub(crate) fn table_of(&self, content: &Content) -> Option<Table<'a>> {
         let known = content.names();
         self.checked_table(&known, |key, node| {
@@ -148,8 +148,8 @@ impl<'a> Node<'a> {
         Some(Table(self.clone()))
     }
 
-    /// What is in a table, with its keys, or in a list; nothing is in any other value. Nothing is
-    /// reported.
+    /// The entries of a table, with their keys, or of a list; none for any other value. Reports
+    /// nothing.
     #[must_use]
     pub fn children(&self) -> Vec<(&'a str, Self)> {
         match &self.value.kind {
@@ -180,7 +180,7 @@ impl<'a> Node<'a> {
             _ => return self.expected("a table"),
         };
         let entries = sorted(table).into_iter();
-        // What is nothing was unset by a stronger source, or is told above.
+        // A value that is nothing was unset by a stronger source, or is reported above.
         let entries = entries.filter(|(_, value)| value.kind != ValueKind::Nil);
         Some(
             entries
@@ -189,8 +189,8 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The value as a list. A table with the keys `0`, `1` and so on is one too: variables have
-    /// the places of items in their names.
+    /// The value as a list. A table with the keys `0`, `1` and so on counts as a list: the names of
+    /// variables contain indices.
     #[must_use]
     pub fn list(&self) -> Option<Vec<Self>> {
         let values: Vec<_> = match &self.value.kind {
@@ -229,13 +229,13 @@ impl<'a> Node<'a> {
         matches!(&self.value.kind, ValueKind::Table(table) if table.is_empty())
     }
 
-    /// Whether the value is a table of the items of a list by their places, as variables make it.
+    /// Whether the value is a list as a table by index, which is what variables make.
     pub(crate) fn is_indexed(&self) -> bool {
         matches!(&self.value.kind, ValueKind::Table(table)
             if !table.is_empty() && table.keys().all(|key| index(key).is_some()))
     }
 
-    /// The value as a text.
+    /// The value as text.
     #[must_use]
     pub fn text(&self) -> Option<&'a str> {
         match self.value.kind {
@@ -247,7 +247,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value, if it is a text. It is no error if it is not.
+    /// The value, if it is text. Another kind is not an error.
     #[must_use]
     pub fn as_text(&self) -> Option<&'a str> {
         match &self.value.kind {
@@ -285,7 +285,7 @@ impl<'a> Node<'a> {
         in_code.or_else(|| self.parse(ProxyUrl::parse))
     }
 
-    /// The value as true or false, of which yes and no, on and off, 1 and 0 are other spellings.
+    /// The value as a boolean: true or false, yes or no, on or off, 1 or 0.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
         self.or_report(match self.scalar()?.to_ascii_lowercase().as_str() {
@@ -314,8 +314,8 @@ impl<'a> Node<'a> {
         self.or_report(number.ok_or_else(|| expected_number(&range)))
     }
 
-    /// The value as the path of a file. A relative path that stands in a file starts from that
-    /// file's folder; any other starts from the working directory.
+    /// The value as the path of a file. A relative path in a file starts from the folder of that file;
+    /// any other starts from the working directory.
     #[must_use]
     pub fn file_path(&self) -> Option<PathBuf> {
         let text = self.text()?;
@@ -329,8 +329,8 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The content of the file whose path is the value, as [`file_path`](Self::file_path) has it.
-    /// Within one load, each file is read once, and all of them within 10 seconds.
+    /// The content of the file at [`file_path`](Self::file_path). Within one load, each file is read
+    /// once, and all of them within 10 seconds.
     #[must_use]
     pub fn read_file(&self) -> Option<Arc<[u8]>> {
         let path = self.file_path()?;
@@ -365,7 +365,7 @@ impl<'a> Node<'a> {
         FileName::of(path, written, self.folder(), seen)
     }
 
-    /// The folder of the file that the value stands in.
+    /// The folder of the file that contains the value.
     fn folder(&self) -> Option<&'a Path> {
         let Origin::File { name, .. } = self.origin()? else {
             return None;
@@ -390,6 +390,7 @@ impl<'a> Node<'a> {
     }
 
     fn expected<T>(&self, what: &str) -> Option<T> {
+        // Nothing here is often the rest of a value that was left out because of an error.
         if self.value.kind == ValueKind::Nil && self.reading.problems.has(&self.path) {
             return None;
         }
@@ -430,6 +431,7 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn required(&self, key: &str) -> Option<Node<'a>> {
         let field = self.field(key);
+        // A key without a value and an empty table are reported as such, and not as a missing key too.
         if field.is_none() && !self.0.is_wrong_with(key) {
             self.0.report(format_args!("`{key}` is missing"));
         }
@@ -437,18 +439,18 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What stands in a path for a key that is not shown.
+/// The part of a path that replaces a key that is not shown.
 pub(crate) const UNKNOWN: &str = "?";
 
 /// What is wrong with a value that stands for a text, and of which a deserializer made something else.
 const NOT_A_TEXT: &str = "expected text, found a number or a boolean, whose text as it was written is \
                           lost; quote it";
 
-/// What is wrong with a table that has known keys and none of them.
+/// The error for an empty table.
 const EMPTY: &str = "the table is empty; set a key in it, or remove it";
 
-/// Appends a key to a path. A key that cannot be one of anybody's keys may be a misplaced URL, so
-/// it is not repeated.
+/// Appends a key to a path. A key with other characters than keys have may be a misplaced URL, so it
+/// is not repeated.
 pub(crate) fn join(path: &str, key: &str) -> String {
     let key = if is_plain(key) { key } else { UNKNOWN };
     if path.is_empty() {
@@ -460,6 +462,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 
 /// Whether a key may be shown.
 pub(crate) fn is_plain(key: &str) -> bool {
+    // The rules for exchange ids, which are the freest of all keys.
     (1..=64).contains(&key.len())
         && key
             .bytes()

@@ -21,7 +21,8 @@ use crate::scheme::Scheme;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
-/// `ambient` gets the node that asks for the environment's proxies.
+/// Reads the section. `ambient` returns the environment's proxies, and gets the node that enables
+/// them.
 pub(crate) fn settings(
     node: &Node<'_>,
     ambient: impl FnOnce(&Node<'_>) -> Option<AmbientProxies>,
@@ -48,11 +49,12 @@ pub(crate) fn settings(
     Some(settings)
 }
 
-/// Notes an error if anything but `enabled` is set: connections would go direct for want of a word.
+/// Reports an error if other keys are set, but not `enabled`: connections would be direct although
+/// there are rules.
 fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
-    let is_said = |key: &str| fields.field(key).is_some();
+    let is_set = |key: &str| fields.field(key).is_some();
     let mut others = Content::Settings.keys().into_iter().map(|key| key.name);
-    if !is_said(ENABLED) && others.any(is_said) {
+    if !is_set(ENABLED) && others.any(is_set) {
         node.report(
             "there are rules, but `enabled` is not set; \
              add `enabled: true` to use the proxies, or `enabled: false` to connect without them",
@@ -60,8 +62,8 @@ fn require_enabled(fields: &Table<'_>, node: &Node<'_>) {
     }
 }
 
-/// Notes an error if the settings are enabled and have no rule: every connection would go direct,
-/// which nobody enables proxies for.
+/// Reports an error if the settings are enabled and have no rule: every connection would be direct,
+/// which cannot be the intention.
 pub(crate) fn require_rule(settings: &ProxySettings, node: &Node<'_>) {
     if !settings.is_enabled() || settings.has_rules() {
         return;
@@ -121,21 +123,24 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     Some(pool?.with_options(options?).with_via(via?).into())
 }
 
-/// The proxies on the way, which lead to one of `exits`.
+/// The proxies before the last one, which is one of `exits`.
 fn via<'a>(
     nodes: &[Node<'_>],
     exits: impl Iterator<Item = &'a ProxyServer>,
 ) -> Option<Vec<ProxyServer>> {
+    // Only the first socket is opened here; each proxy opens the one to the next.
     let reaches = [Reach::Here]
         .into_iter()
         .chain(repeat(Reach::ThroughAnother));
     let read = |(node, reach): (&Node<'_>, _)| server(&node.table_of(&Content::Server)?, reach);
+    // In two steps: collected as an `Option` at once, the first error would hide the others.
     let via: Vec<_> = nodes.iter().zip(reaches).map(read).collect();
     let via = via.into_iter().collect::<Option<Vec<_>>>()?;
     let exits: Vec<_> = exits.collect();
     let after = via.iter().skip(1).map(|hop| vec![hop]).chain([exits]);
     for ((node, hop), nexts) in nodes.iter().zip(&via).zip(after) {
         let scheme = hop.url().scheme();
+        // A request of SOCKS 4 has four bytes for the address. 4a adds names, but not IPv6.
         if matches!(scheme, Scheme::Socks4 | Scheme::Socks4a)
             && nexts
                 .iter()

@@ -9,7 +9,7 @@ use crate::loader::node::Node;
 use crate::loader::read_server::server;
 use crate::pool::{PoolConfig, PoolMember};
 
-/// The pool, without what is passed on the way to it.
+/// The pool, without the proxies before it.
 pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let fields = node.table_of(&Content::Pool)?;
     let proxies = fields.required(PROXIES);
@@ -20,6 +20,8 @@ pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
 fn members(proxies: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let nodes = proxies.list()?;
     let members: Vec<_> = nodes.iter().map(|node| member(node, reach)).collect();
+    // Entries of one proxy share its connections and its marks, so two of them would count as one.
+    // With two logins, it is two proxies: the URL includes the login.
     let mut seen = HashSet::new();
     for (node, member) in nodes.iter().zip(&members) {
         if let Some(member) = member

@@ -1,4 +1,4 @@
-//! Reading one proxy: where it is, how to log in, whom to trust, how to speak with it.
+//! Reading one proxy: its address, login, certificate authorities and handshake.
 
 use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
@@ -25,14 +25,14 @@ pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     })
 }
 
-/// A user name and perhaps a password that have keys of their own.
+/// A user name, and perhaps a password, from keys of their own.
 struct Login<'a> {
     username: (Node<'a>, &'a str),
     password: Option<(Node<'a>, Vec<u8>)>,
 }
 
 impl<'a> Login<'a> {
-    /// `Some(None)` if there are none.
+    /// `Some(None)` if none of the keys is set, `None` after an error.
     fn read(fields: &Table<'a>, url: Option<&ProxyUrl>) -> Option<Option<Self>> {
         let username = fields.field(USERNAME);
         let password = fields.field(PASSWORD);
@@ -71,6 +71,7 @@ impl<'a> Login<'a> {
 
     /// The URL with the credentials, if the proxy's protocol can carry them.
     fn add_to(self, url: ProxyUrl) -> Option<ProxyUrl> {
+        // First without the password, so that an error is reported at the key that causes it.
         let (node, username) = self.username;
         let url = url
             .with_credentials(Credentials::new(username, None::<Vec<u8>>))
@@ -85,7 +86,7 @@ impl<'a> Login<'a> {
     }
 }
 
-/// The file of a `tls` table, which only an https proxy has a use for.
+/// The file of a `tls` table. Only an https proxy shows a certificate.
 fn ca_file(tls: &Node<'_>, url: Option<&ProxyUrl>) -> Option<CaFile> {
     let file = tls.table_of(&Content::Tls)?.required(CA_FILE)?;
     if let Some(url) = url.filter(|url| url.scheme() != Scheme::Https) {

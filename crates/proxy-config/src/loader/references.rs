@@ -1,4 +1,4 @@
-//! What the values of `config` have no room for.
+//! Data that the values of `config` cannot hold.
 //!
 //! Such a value has a text that says where it comes from, and is a text, a number, a table or a
 //! list. An [`Origin`] and a [`ProxyUrl`] are more than that. They are kept here, and the values have
@@ -13,7 +13,7 @@ use crate::loader::node::sorted;
 use crate::origin::Origin;
 use crate::proxy_url::ProxyUrl;
 
-/// What values refer to by number.
+/// What values refer to by index.
 #[derive(Debug, Default)]
 pub(crate) struct References {
     origins: RefCell<Vec<Origin>>,
@@ -21,14 +21,15 @@ pub(crate) struct References {
 }
 
 impl References {
-    /// What a value has for `origin`.
+    /// The text that stands for `origin` in a value.
     pub(crate) fn mark(&self, origin: Origin) -> String {
         let mut origins = self.origins.borrow_mut();
         origins.push(origin);
         (origins.len() - 1).to_string()
     }
 
-    /// A URL that was never a text.
+    /// A URL of settings in code.
+    // Not as text: its text has `***` for the login.
     pub(crate) fn url(&self, url: ProxyUrl) -> ValueKind {
         let mut urls = self.urls.borrow_mut();
         urls.push(url);
@@ -48,19 +49,19 @@ impl References {
         self.urls.borrow().get(number).cloned()
     }
 
-    /// The origins, for who has the values when all is read.
+    /// The origins, for the values that are kept after all is read.
     pub(crate) fn into_origins(self) -> Arc<[Origin]> {
         self.origins.into_inner().into()
     }
 }
 
-/// What set `value`, of the `origins` that there are.
+/// The origin of `value`, one of `origins`.
 pub(crate) fn origin_in<'a>(origins: &'a [Origin], value: &Value) -> Option<&'a Origin> {
     origins.get(mark_of(value)?.parse::<usize>().ok()?)
 }
 
-/// What a value has for its origin. For a table it is that of the first entry: the tables that merging
-/// makes have none of their own.
+/// The text that stands for the origin of a value. For a table without one it is that of the first
+/// entry: merged tables come from several sources.
 pub(crate) fn mark_of(value: &Value) -> Option<&str> {
     let children = || match &value.kind {
         ValueKind::Table(table) => sorted(table)

@@ -4,14 +4,15 @@ use std::fmt;
 
 use crate::loader::node::Node;
 
-/// The bytes that a file with a secret may have. No protocol carries as many.
+/// The largest file with a secret, in bytes.
+// Proxies accept less: 255 bytes in SOCKS 5, and in HTTP what fits into a header.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// What some editors put before a text in UTF-8.
+/// The mark that some editors put before UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// Reads the secret in the file whose path is the value. The mark that editors put before it and the
-/// newlines that they and `echo` put after it are not part of it.
+/// Reads the secret in the file whose path is the value. A byte order mark before it and newlines
+/// after it, which editors and `echo` add, are not part of it.
 pub(crate) fn read_secret(node: &Node<'_>) -> Option<Vec<u8>> {
     let content = node.read_file()?;
     let problem: &dyn fmt::Display = if content.len() > MOST_BYTES {

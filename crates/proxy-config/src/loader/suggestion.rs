@@ -1,18 +1,20 @@
-//! What a name that nobody knows was probably meant to be.
+//! Suggestions for unknown names.
 
 use crate::keys::expected_word;
 use crate::loader::node::is_plain;
 
-/// How alike two names must be for one to be a misspelling of the other. Two letters of three in the
-/// wrong order are enough.
+/// How similar two names must be for one to count as a misspelling of the other.
+// Low enough for a name of three letters with two of them exchanged.
 const LIKENESS: f64 = 0.66;
 
-/// No name of anything has more bytes.
+/// Longer names are not compared, in bytes.
+// No known name is that long, and the effort grows with the product of the lengths.
 const LONGEST: usize = 256;
 
-/// What to say about a key that is not among those `known`.
+/// The error for a key that is not among the `known` ones.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
     let known_keys = known.join(", ");
+    // Any other text may be a secret, and a suggestion would tell something about it.
     match nearest(key, known.iter().copied()).filter(|_| is_plain(key)) {
         Some(nearest) => {
             format!("unknown key; did you mean `{nearest}`? (known keys: {known_keys})")
@@ -21,7 +23,7 @@ pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
     }
 }
 
-/// What to say about a text that is none of the words `known`.
+/// The error for a text that is not one of the `known` words.
 pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
     let expected = expected_word(known);
     match nearest(text, known.iter().copied()) {
@@ -30,7 +32,7 @@ pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known name most like `name`, if one is so much like it that it was probably meant.
+/// The known name that is most similar to `name`, if one is similar enough to be meant.
 ///
 /// ```
 /// use proxy_config::nearest;
@@ -50,8 +52,8 @@ pub fn nearest<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) ->
         .map(|(_, known)| known)
 }
 
-/// From 0 to 1, by the better of two measures: one forgives what is missing at the end, the other
-/// letters in the wrong order.
+/// From 0 to 1, by the better of two measures: one tolerates a missing end, the other exchanged
+/// letters.
 fn likeness(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
 }

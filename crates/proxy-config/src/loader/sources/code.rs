@@ -8,8 +8,8 @@ use crate::loader::references::References;
 use crate::origin::Origin;
 use crate::settings::ProxySettings;
 
-/// The document that the settings would be read from, with what they say and nothing else; none if
-/// they say nothing. The URLs in it are never texts, which would show their credentials.
+/// The settings as a document, with the keys that are set; `None` if none is. URLs are references, not
+/// texts, because a text would have `***` for the credentials.
 pub(super) fn document(settings: &ProxySettings, references: &References) -> Option<Value> {
     let section = Said::table(said(&SETTINGS, settings))?;
     let section = value(section, references);
@@ -22,7 +22,7 @@ fn value(said: Said<'_>, references: &References) -> Value {
         Said::Integer(number) => number.to_string().into(),
         Said::Word(word) => word.into(),
         Said::Url(url) => references.url(url.clone()),
-        // A path that is no text becomes one that is not there, which is an error.
+        // A path that is not UTF-8 becomes one that does not exist, which is an error.
         Said::File(path) => path.to_string_lossy().into_owned().into(),
         Said::List(items) => {
             let items = items.into_iter().map(|item| value(item, references));

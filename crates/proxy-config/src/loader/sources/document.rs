@@ -13,8 +13,8 @@ use crate::settings::ProxySettings;
 
 /// The sources, merged into one document with a section for the proxies and sections of others.
 ///
-/// There may be something wrong with it. Whoever has sections in it reads them first, and learns
-/// from [`into_loaded`](Self::into_loaded) what is wrong with all of them:
+/// It may contain errors. Read the other sections first: [`into_loaded`](Self::into_loaded) then
+/// returns the errors of all sections together:
 ///
 /// ```
 /// use proxy_config::Sources;
@@ -55,9 +55,9 @@ impl Document {
         }
     }
 
-    /// The names of variables with our prefix that were passed over, sorted: those that Kubernetes
-    /// writes for a Service whose name begins like ours, and those of the Python cryptofeed that say
-    /// nothing about proxies.
+    /// The names of variables with our prefix that were ignored, sorted: those that Kubernetes sets for
+    /// a Service whose name begins like ours, and those of the Python cryptofeed that do not concern
+    /// proxies.
     #[must_use]
     pub fn ignored_variables(&self) -> &[String] {
         &self.ignored
@@ -65,8 +65,8 @@ impl Document {
 
     /// Reads a section, `None` if it is not set.
     ///
-    /// `read` gets the section as a [`Node`] and reports what is wrong with it there. What it
-    /// returns counts only if [`into_loaded`](Self::into_loaded) succeeds.
+    /// `read` gets the section as a [`Node`] and reports errors to it. Its result is valid only if
+    /// [`into_loaded`](Self::into_loaded) succeeds.
     pub fn read<T>(&self, section: &str, read: impl FnOnce(&Node<'_>) -> T) -> Option<T> {
         let value = child(&self.value, section)?;
         Some(read(&Node::new(section, value, &self.reading)))
@@ -128,12 +128,11 @@ impl Document {
         self.read(name, section::deserialize).flatten()
     }
 
-    /// The proxy settings, if nothing at all is wrong.
+    /// The proxy settings, if there is no error in any section.
     ///
     /// # Errors
-    /// [`ConfigErrors`] has everything that is wrong: unreadable files, unknown keys and variables,
-    /// values of the proxy settings that are not what they should be, and what the readers of other
-    /// sections reported.
+    /// [`ConfigErrors`] has all errors: unreadable files, unknown keys and variables, invalid values of
+    /// the proxy settings, and what the readers of other sections reported.
     pub fn into_loaded(self) -> Result<Loaded, ConfigErrors> {
         let (problems, origins) = self.reading.into_parts();
         problems.or(Loaded::new(self.value, origins, self.settings))

@@ -117,6 +117,8 @@ fn shown(name: &str) -> String {
 
 fn documents(mut variables: Vec<Variable<'_>>, prefix: &Prefix, reading: &Reading) -> Vec<Value> {
     let problems = &reading.problems;
+    // The least specific first, so that the others are laid over it. Names make the order, and so
+    // the errors, independent of that of the environment.
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
     let mut documents = Vec::new();
     for (place, variable) in variables.iter().enumerate() {

@@ -1,14 +1,15 @@
-//! What makes a text no configuration, and where.
+//! Syntax errors of files, and their places.
 
 use crate::keys::is_key;
 
 /// A line and a column in characters, both counted from 1.
 pub(super) type Place = (usize, usize);
 
-/// How deeply a configuration may nest. Its readers are recursive.
+/// How deeply a configuration may nest.
+// Its readers are recursive: without a limit, a file could exhaust the stack.
 pub(super) const DEPTH: usize = 32;
 
-/// The first thing that makes a text no configuration.
+/// The first syntax error of a text.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) place: Place,
@@ -25,8 +26,8 @@ impl Fault {
     }
 }
 
-/// What is wrong with a key that stands twice in a table. One that we do not know of is not shown:
-/// what follows a comma in a password is a key to YAML.
+/// The error for a key that is twice in a table. An unknown key is not shown: to YAML, the text after a
+/// comma in a password is a key.
 pub(super) fn given_twice(key: &str) -> String {
     if is_key(key) {
         format!("the key `{key}` is given twice")

@@ -76,6 +76,7 @@ impl File {
                 (format, text.clone())
             }
         };
+        // The byte order mark of some editors.
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
         let mark = |place| reading.references.mark(at(Some(place)));
         let document = match format {
@@ -94,6 +95,7 @@ impl File {
             ValueKind::Table(sections) => sections.is_empty(),
             _ => false,
         };
+        // Without an error, a file that lost its content would make all connections direct.
         if is_empty {
             report(&"there is nothing in it");
             return None;

@@ -40,6 +40,7 @@ impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
             }
             Some(b'"') => ValueKind::String(self.read(raw)?),
             Some(b'n') => ValueKind::Nil,
+            // A number, `true` or `false`: `1.10` must not become `1.1`.
             _ => ValueKind::String(raw.get().to_owned()),
         };
         Ok(Value::new(Some(&(self.mark)(self.place(raw))), kind))
@@ -67,7 +68,7 @@ impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
         let lines = Lines::new(part);
         let at = lines.start(error.line()) + error.column().saturating_sub(1);
         let problem = error.to_string();
-        // The place follows, in terms of the part.
+        // The message ends with a place within the part, which is not one in the text.
         let (problem, _) = problem.rsplit_once(" at line ").unwrap_or((&problem, ""));
         Fault::new(self.at(self.offset(part) + at), problem)
     }
@@ -80,13 +81,15 @@ impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
         self.lines.at(offset)
     }
 
-    /// Where a part of the text begins in it.
+    /// The offset of a part of the text.
     fn offset(&self, part: &str) -> usize {
+        // `part` borrows from the text: serde has no other way to tell where a value is.
         part.as_ptr().addr() - self.text.as_ptr().addr()
     }
 }
 
-/// The members of an object, all that there are.
+/// All members of an object.
+// A map would keep only one of two members with the same key.
 struct Members<'a>(Vec<(&'a RawValue, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {

@@ -1,4 +1,4 @@
-//! One source over another, as `config` lays them.
+//! One source over another, merged by `config`.
 
 use std::fmt;
 use std::mem;
@@ -11,22 +11,23 @@ use crate::loader::blank::{note_blanks, refuse_blanks};
 use crate::loader::node::{Node, child};
 use crate::loader::shape::shape;
 
-/// What a layer has its sections under. `config` takes the first keys of a source for paths, and a
-/// section may have a name with a dot in it.
+/// The key above the sections of a layer.
+// `config` parses the first keys of a source as paths, and the name of a section may contain a dot.
 const ROOT: &str = "root";
 
-/// One source, in the shape in which it can be laid over others.
+/// One source, in the shape for merging.
 #[derive(Clone)]
 pub(super) struct Layer(Value);
 
 impl Layer {
-    /// What is wrong with the source is reported, and left out.
+    /// Errors in the source are reported, and their values left out.
     pub(super) fn new(document: &Node<'_>, sections: &[&str]) -> Option<Self> {
         note_blanks(document);
         document.table(sections)?;
         let shape = |section: &&str| {
             let value = child(document.value(), section)?;
             if value.kind == ValueKind::Nil {
+                // Noted as blank above.
                 return None;
             }
             let node = document.child(section, value);
@@ -63,8 +64,8 @@ pub(super) fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Value, Co
     })
 }
 
-/// Makes tables by place of the lists that `stronger` sets item by item: `config` replaces lists as a
-/// whole.
+/// Turns the lists that `stronger` sets item by item into tables by index: `config` replaces lists as a
+/// whole, and would drop the other items.
 fn number_items(weaker: &mut Value, stronger: &Value) {
     let ValueKind::Table(fields) = &stronger.kind else {
         return;

@@ -1,4 +1,4 @@
-//! Where in a text something is.
+//! Lines and columns of a text.
 
 /// The places at which the lines of a text begin.
 pub(super) struct Lines<'a> {

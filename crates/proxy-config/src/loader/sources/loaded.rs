@@ -1,4 +1,4 @@
-//! What was loaded.
+//! Loaded settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
 /// Valid proxy settings, and what set them.
+// The merged document is kept for `explain`, which looks origins up in it.
 #[derive(Clone)]
 pub struct Loaded {
     document: Value,
@@ -45,8 +46,8 @@ impl Loaded {
     }
 
     /// What set the values of the rule that applies to `exchange`: its own, or else the default, or
-    /// else the environment's, which may have different proxies for different destinations, and
-    /// exempt some from them.
+    /// else the environment's. The environment can have different proxies for different destinations,
+    /// and exempt some of them.
     ///
     /// ```
     /// use proxy_config::{ExchangeId, Origin, Sources, Transport};

@@ -1,4 +1,4 @@
-//! Where settings come from, and which of them wins.
+//! The sources of settings, and their precedence.
 
 mod code;
 mod document;
@@ -83,23 +83,23 @@ impl Sources {
         Self::default()
     }
 
-    /// Adds a section that the document may have beside `proxy`, for
-    /// [`Document::read`]. A section that nobody added is an error, as it may be a misspelt one.
+    /// Adds a section that the document may have in addition to `proxy`, for [`Document::read`]. Any
+    /// other section is an error, because it may be a misspelt one.
     #[must_use]
     pub fn with_section(mut self, name: impl Into<String>) -> Self {
         self.sections.push(name.into());
         self
     }
 
-    /// Adds an environment variable that the program reads by itself, such as `CRYPTOFEED_CONFIG`. A
-    /// variable with our prefix that nobody added and that names no section is an error.
+    /// Adds an environment variable that the program reads by itself, such as `CRYPTOFEED_CONFIG`. Any
+    /// other variable with our prefix that names no section is an error.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<String>) -> Self {
         self.variables.push(name.into());
         self
     }
 
-    /// Sets the settings that apply where no other source says otherwise.
+    /// Sets the settings that apply unless another source sets something else.
     #[must_use]
     pub fn with_code(mut self, settings: ProxySettings) -> Self {
         self.code = Some(settings);
@@ -167,6 +167,7 @@ impl Sources {
         V: Into<OsString>,
     {
         let variables = variables.into_iter().map(|(name, value)| {
+            // A name that is not UTF-8 is not valid, and is reported without these bytes.
             let name = name.into().to_string_lossy().into_owned();
             (name, value.into())
         });
@@ -180,18 +181,18 @@ impl Sources {
         self.with_env(std::env::vars_os())
     }
 
-    /// Reads and merges the sources and validates the proxy settings, for those who have no other
-    /// section to read.
+    /// Reads and merges the sources and validates the proxy settings, if there is no other section to
+    /// read.
     ///
     /// # Errors
-    /// [`ConfigErrors`] has everything that is wrong: unreadable files, unknown keys and variables,
-    /// and values that are not what they should be.
+    /// [`ConfigErrors`] has all errors: unreadable files, unknown keys and variables, and invalid
+    /// values.
     pub fn load(self) -> Result<Loaded, ConfigErrors> {
         self.merge().into_loaded()
     }
 
-    /// Reads and merges the sources. What is wrong with them is told by
-    /// [`Document::into_loaded`], together with what the readers of other sections find.
+    /// Reads and merges the sources. [`Document::into_loaded`] returns their errors, together with those
+    /// of the readers of other sections.
     #[must_use]
     pub fn merge(self) -> Document {
         let reading = Reading {
@@ -241,6 +242,7 @@ impl Sources {
             let settings = read::settings(&node, |from_env| {
                 Some(self.ambient(from_env.path(), &reading.problems))
             })?;
+            // Otherwise the rules may be missing only because they could not be read.
             if reading.problems.is_empty() {
                 read::require_rule(&settings, &node);
             }
@@ -249,7 +251,7 @@ impl Sources {
         settings.unwrap_or_default()
     }
 
-    /// The environment's proxies; those that code has only if there are none.
+    /// The environment's proxies, or those of code if the environment has none.
     fn ambient(&self, path: &str, problems: &Problems) -> AmbientProxies {
         let ambient = AmbientProxies::read(&self.environment, path, problems);
         let in_code = self.code.as_ref().and_then(ProxySettings::ambient);

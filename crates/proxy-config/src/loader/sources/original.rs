@@ -2,10 +2,10 @@
 
 use super::prefix::Prefix;
 
-/// Variables that say nothing about proxies.
+/// Variables that do not concern proxies.
 const HARMLESS: [&str; 3] = ["HTTP_TIMEOUT", "SYMBOL_FETCH_TIMEOUT", "LISTEN_KEY_TIMEOUT"];
 
-/// What the names of variables begin with that the original's own tests have.
+/// The prefix of the variables of the original's own tests.
 const TESTS: &str = "TEST_";
 
 /// Whether a variable of the original, named without the prefix, can be passed over. The original has

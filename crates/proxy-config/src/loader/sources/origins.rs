@@ -12,9 +12,9 @@ use crate::origin::Origin;
 
 /// What set each value of a rule.
 ///
-/// The values have the names of their keys, such as `url`, `timeout_seconds` or
-/// `via[0].password_file` or `pool.proxies[0].url`; that of a rule that is no proxy is `direct`. A value that nobody set has
-/// no origin. Serializes as a map.
+/// The values have the names of their keys, such as `url`, `timeout_seconds`, `via[0].password_file` or
+/// `pool.proxies[0].url`; a rule without a proxy has the name `direct`. A default has no origin.
+/// Serializes as a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOrigins {
     values: Vec<(String, Origin)>,
@@ -61,14 +61,14 @@ impl RuleOrigins {
         keys.find_map(|key| self.of(key))
     }
 
-    /// What set the timeout. There is nothing that set the default of 30 seconds.
+    /// What set the timeout; `None` for the default of 30 seconds.
     #[must_use]
     pub fn timeout(&self) -> Option<&Origin> {
         self.of(TIMEOUT_SECONDS)
     }
 
-    /// What set the password for the proxy, be it a key of its own, a file, or a part of the URL.
-    /// The proxies of a pool may have several; each is [under its own key](Self::of).
+    /// What set the password for the proxy: a key of its own, a file, or the URL. The proxies of a pool
+    /// may have several; each is [under its own key](Self::of).
     #[must_use]
     pub fn password(&self) -> Option<&Origin> {
         self.password.as_ref()
@@ -82,7 +82,7 @@ impl RuleOrigins {
             .map(|(_, origin)| origin)
     }
 
-    /// The keys whose values somebody set, and what set them.
+    /// The keys that are set, and what set them.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
         self.values
             .iter()
@@ -90,13 +90,13 @@ impl RuleOrigins {
     }
 }
 
-/// Adds what set `value`, which stands under `key`, and what is in it.
+/// Adds the origins of `value`, which is under `key`, and of the values in it.
 fn add(values: &mut Vec<(String, Origin)>, key: String, value: &Value, origins: &[Origin]) {
     match &value.kind {
         ValueKind::Nil => {}
         ValueKind::Table(table) => {
             for (name, value) in sorted(table) {
-                // A list that variables add to is a table by place.
+                // A list that variables add to is a table by index.
                 let key = match index(name) {
                     Some(place) => format!("{key}[{place}]"),
                     None => join(&key, name),

@@ -1,7 +1,6 @@
-//! Environment variables that Kubernetes writes.
+//! Environment variables that Kubernetes sets.
 //!
-//! A Service named `cryptofeed-proxy` puts these into every pod of its namespace, whoever asks for
-//! them or not:
+//! A Service named `cryptofeed-proxy` adds these to every pod of its namespace:
 //!
 //! ```text
 //! CRYPTOFEED_PROXY_SERVICE_HOST=10.0.0.11
@@ -13,6 +12,9 @@
 //! CRYPTOFEED_PROXY_PORT_1080_TCP_PORT=1080
 //! CRYPTOFEED_PROXY_PORT_1080_TCP_ADDR=10.0.0.11
 //! ```
+//!
+//! They are ignored only if the first two are among them. A single one may be a misspelt variable of
+//! ours.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
@@ -21,11 +23,11 @@ const HOST: &str = "_SERVICE_HOST";
 
 const PORT: &str = "_SERVICE_PORT";
 
-/// The Services that the environment tells of.
+/// The Services in the environment.
 pub(super) struct Services<'a>(Vec<&'a str>);
 
 impl<'a> Services<'a> {
-    /// A Service is there if its address and its port are.
+    /// A Service counts if its address and its port are set.
     pub(super) fn of(variables: &'a [(String, OsString)]) -> Self {
         let has_port = |service: &str| {
             let mut variables = variables.iter();
@@ -40,7 +42,7 @@ impl<'a> Services<'a> {
         Self(addresses.filter(|service| has_port(service)).collect())
     }
 
-    /// Whether a variable is one that a Service has.
+    /// Whether a variable belongs to a Service.
     pub(super) fn have(&self, name: &str, value: &OsString) -> bool {
         let mut services = self.0.iter();
         services.any(|service| {

@@ -46,6 +46,7 @@ impl<'a, M: Fn(Place) -> String> TomlReader<'a, M> {
                 let items = items.into_iter().map(|item| self.value(item, depth));
                 ValueKind::Array(items.collect::<Result<_, _>>()?)
             }
+            // Their text in the file: a password may look like any of these.
             DeValue::Integer(_)
             | DeValue::Float(_)
             | DeValue::Boolean(_)

@@ -1,11 +1,11 @@
 //! YAML, read so that every scalar keeps its text.
 //!
-//! A password such as `0123` or `1.10` must not become a number, so the parser's events are taken
-//! before anybody gives scalars a type. Only what is plainly nothing (`~`, `null`, no text at all)
-//! is told apart from text.
+//! A password such as `0123` or `1.10` must not become a number, so this module uses the events of
+//! the parser, where scalars have no type yet. Only an empty value (`~`, `null`, no text at all) is
+//! distinguished from text.
 //!
-//! `#` and `&` in a login that is not quoted mean something else to YAML, which takes a part of it
-//! away without a word. Where that may have happened, the text is refused.
+//! In a login without quotes, YAML reads `#` as a comment and `&` as an anchor, and silently drops a
+//! part of the login. If that may have happened, the text is refused.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,8 +16,8 @@ use super::fault::{DEPTH, Fault, Place, given_twice};
 use super::lines::Lines;
 use crate::keys::is_login;
 
-/// How many values a document may have once its aliases are expanded, so that a few lines of
-/// aliases of aliases cannot fill the memory.
+/// How many values a document may have after its aliases are expanded. Without a limit, a few lines of
+/// aliases of aliases could fill the memory.
 const VALUES: usize = 1_000_000;
 
 const UNUSED_ANCHOR: &str =
@@ -120,6 +120,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             }
             _ => return Err(Fault::new(at, "expected a value")),
         };
+        // A tag would give the text another meaning, such as `!!int`, which nothing here applies.
         if tag.is_some() {
             return Err(Fault::new(at, "tags (!) have no meaning here"));
         }
@@ -171,12 +172,12 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
         }
     }
 
-    /// Makes sure that a user name or a password is all that is written.
+    /// Refuses a user name or a password if YAML may have dropped a part of it.
     fn check_login(&mut self, event: &Event<'a>, span: Span) -> Result<(), Fault> {
         let Event::Scalar(text, style, anchor, _) = event else {
             return Ok(());
         };
-        // One that is all there is leaves nothing, which is reported as that.
+        // `&secret` alone leaves an empty value, which is reported anyway.
         if *anchor > 0 && !text.is_empty() {
             self.unused.insert(*anchor, place(span.start));
         }

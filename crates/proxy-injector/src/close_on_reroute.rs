@@ -1,4 +1,4 @@
-//! Streams that end when the settings lead them another way.
+//! Streams that end when their route changes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,15 @@ use crate::live::LiveConnection;
 use crate::revocable::Reloaded;
 
 /// A WebSocket that ends with [`RouteChanged`](WsErrorKind::RouteChanged) as soon as its route is
-/// taken away, whatever has arrived and is not read yet.
+/// revoked, even if messages have arrived that are not read yet.
+//
+//     Open --a message--------------------> Open
+//     Open --the route is revoked---------> Over, with `RouteChanged`
+//     Open --an error, or the end---------> Over, with that
+//     Over --`poll_next`------------------> Over, with nothing
+//
+// The connection below ends with the route as well. This is above the WebSocket because a frame
+// reader has messages in its buffer, and would report the end of the connection as a broken stream.
 pub(crate) struct CloseOnReroute {
     socket: WebSocket,
     live: Arc<LiveConnection>,
@@ -19,7 +27,7 @@ pub(crate) struct CloseOnReroute {
 }
 
 impl CloseOnReroute {
-    /// `socket`, which is carried by `live`.
+    /// Wraps `socket`, whose connection is `live`.
     pub(crate) fn wrap(socket: WebSocket, live: Arc<LiveConnection>) -> WebSocket {
         let info = socket.info().clone();
         let stream = Self {
@@ -48,13 +56,14 @@ impl Stream for CloseOnReroute {
         let item = match self.check() {
             Err(error) => Some(Err(error)),
             Ok(()) => match ready!(self.socket.poll_next_unpin(cx)) {
-                // The route may have been taken away meanwhile: that is why it broke.
+                // If the route was revoked meanwhile, that is the reason, and not the broken connection.
                 Some(Err(error)) => Some(Err(self.check().err().unwrap_or(error))),
                 item => item,
             },
         };
         if !matches!(item, Some(Ok(_))) {
             self.is_over = true;
+            // Users may keep a stream that is over; its proxy has one connection less now.
             self.live.release();
         }
         Poll::Ready(item)
@@ -81,6 +90,7 @@ impl Sink<Message> for CloseOnReroute {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        // The connection is closed, and a close frame must not be sent on the old route.
         if self.live.is_revoked() {
             return Poll::Ready(Ok(()));
         }

@@ -8,7 +8,7 @@ use crate::failover::connect;
 use crate::live::Revocation;
 use crate::scope::Scope;
 
-/// Dials along the route that applies at that time.
+/// Dials on the route that applies at that time.
 pub(crate) struct ScopeDialer {
     pub(crate) scope: Scope,
     pub(crate) transport: Transport,
@@ -33,6 +33,7 @@ impl ScopeDialer {
                 let dialer = self
                     .scope
                     .routed(&query, proxy, stack.dialer, Revocation::Close);
+                // A deadline of the target is kept. Without one, the members share the pool's time.
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),
                     _ => target.clone(),
@@ -44,6 +45,7 @@ impl ScopeDialer {
             },
         )
         .await?;
+        // From here on the connection keeps the lease: it counts for the proxy until it ends.
         dialer.hold(lease);
         Ok(connection)
     }
@@ -55,7 +57,7 @@ impl Dialer for ScopeDialer {
         loop {
             let settings = self.scope.settings();
             match self.dial_once(target, &settings).await {
-                // The next look at the settings gives another route.
+                // The settings have changed during the dial: the next pass uses the new route.
                 Err(error) if self.scope.has_moved(&error, &settings) => {}
                 outcome => return outcome,
             }

@@ -1,4 +1,4 @@
-//! How routes are carried out.
+//! The dialers of routes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -31,12 +31,12 @@ pub(crate) fn timeout(route: &Route) -> Duration {
 /// Loading the platform's authorities takes milliseconds, so they are loaded when first needed.
 pub(crate) type LazyTrust = LazyLock<TlsTrust, Box<dyn FnOnce() -> TlsTrust + Send>>;
 
-/// The parts that dialers are made of, and the stacks and pools made so far.
+/// The parts of dialers, and the stacks and pools made so far.
 pub(crate) struct DialerFactory {
     pub(crate) tcp: Arc<dyn Dialer>,
     pub(crate) resolver: Arc<dyn Resolver>,
     pub(crate) trust: LazyTrust,
-    /// How TLS is spoken with exchanges, if the program has a configuration of its own for it.
+    /// The TLS configuration for exchanges, if the program has its own.
     pub(crate) exchange_tls: Option<ClientConfig>,
     pub(crate) custom_stack: Option<CustomStack>,
     stacks: Mutex<RouteStacks>,
@@ -52,8 +52,8 @@ struct Pools {
 /// The stacks made so far.
 pub(crate) type RouteStacks = HashMap<StackKey, RouteStack>;
 
-/// Whose stack it is: everybody's who passes the proxy, or nobody's proxy, unless the program makes
-/// its own, which may differ by exchange and transport.
+/// What a stack is for: a proxy, or direct connections. A program's own stacks may also differ by
+/// exchange and transport.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct StackKey {
     proxy: Option<ProxyConfig>,
@@ -88,8 +88,8 @@ impl DialerFactory {
         }
     }
 
-    /// The stack for the connections of `exchange` by `transport` through `proxy`, or through none.
-    /// One that cannot be built refuses every dial, and is tried again the next time.
+    /// The stack for the connections of `exchange` by `transport` through `proxy`, or directly. A stack
+    /// that cannot be built refuses the dial, and is built again for the next one.
     pub(crate) fn stack(
         &self,
         exchange: Option<&ExchangeId>,
@@ -108,6 +108,7 @@ impl DialerFactory {
         if let Some(stack) = stacks().get(&key) {
             return stack.clone();
         }
+        // Without the lock: a program's own stack may take its time.
         let request = StackRequest::new(self, exchange, transport, proxy);
         let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(request) {
             Ok(dialer) => (dialer, true),
@@ -122,7 +123,7 @@ impl DialerFactory {
         if !is_built {
             return stack;
         }
-        // Who was quicker has the one to share.
+        // If another dial has built the same stack meanwhile, that one is used, so that all share it.
         stacks().entry(key).or_insert_with(|| stack.clone()).clone()
     }
 
@@ -140,7 +141,7 @@ impl DialerFactory {
         }
     }
 
-    /// The dialer through `proxy`, or through none, that is used unless the program has its own.
+    /// The dialer through `proxy`, or directly, that is used unless the program has its own.
     pub(crate) fn standard_dialer(
         &self,
         proxy: Option<&ProxyConfig>,
@@ -153,7 +154,7 @@ impl DialerFactory {
         }))
     }
 
-    /// The pool that `config` describes, the same one for all who ask.
+    /// The pool of `config`, the same one for all callers.
     pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         let Pools { made, registry } = &mut *pools;
@@ -164,13 +165,13 @@ impl DialerFactory {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// Builds every stack and every pool anew when it is next needed, and returns the stacks so far.
-    /// Connections that are open are not touched, and still count for the proxies that they are
-    /// leased from.
+    /// Forgets all stacks and pools, which are then built again when they are needed, and returns the
+    /// old stacks. Open connections are not touched, and still count for their proxies.
     pub(crate) fn start_over(&self) -> RouteStacks {
         let mut stacks = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
         let old = std::mem::take(&mut *stacks);
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        // The pools first, so that the registry keeps only proxies that still have connections.
         pools.made.clear();
         pools.registry.forget_marks();
         old

@@ -1,4 +1,4 @@
-//! Where the connections of a route may leave by.
+//! The exits of a route.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,9 @@ use proxy_resolve::Route;
 
 use crate::route_key::{RouteKey, is_same_way};
 
-/// Where connections may leave by, in a form that tells whether that is elsewhere now: how the
-/// proxies are spoken to does not count.
+/// The exits that connections may take, in a form that can be compared: only the proxies count, not
+/// how they are used.
+// A reload that changes only a timeout or a handshake must not close streams.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exits {
     Direct,
@@ -30,8 +31,8 @@ impl Exits {
     }
 }
 
-/// Whether a connection that passes `taken`, or no proxy at all, may stay where `route` applies: what
-/// counts are the proxies, not how they are spoken to.
+/// Whether a connection through `taken`, or a direct one, is allowed by `route`. Only the proxies count,
+/// not how they are used.
 pub(crate) fn allows(route: &Route, taken: Option<&ProxyConfig>) -> bool {
     match (route, taken) {
         (Route::Direct, None) => true,

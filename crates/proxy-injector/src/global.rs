@@ -7,16 +7,16 @@ use proxy_config::ProxySettings;
 use crate::injector::ProxyInjector;
 use crate::reload::ReloadError;
 
-/// The same one for as long as the process lives, so that whatever somebody keeps of it follows the
-/// settings.
+/// The same one as long as the process lives, so that scopes and sessions follow the settings.
 static INJECTOR: OnceLock<Arc<ProxyInjector>> = OnceLock::new();
 
-/// Held while it is set up or reloaded, and by nobody who asks for it.
+/// Held while it is set up or reloaded, but not to get it.
+// Two calls at the same time: without this, the settings of one could be neither set nor reloaded.
 static SETTING_UP: Mutex<()> = Mutex::new(());
 
 /// Sets the process-wide injector up with `settings`, or [reloads](ProxyInjector::reload) it with
-/// them. With settings that are disabled there is none afterwards, and what somebody keeps of it
-/// takes the routes that disabled settings give.
+/// them. If they are disabled, there is none afterwards; existing scopes and sessions then take the
+/// routes of disabled settings.
 ///
 /// Injectors made by [`ProxyInjector::new`] are not affected.
 ///

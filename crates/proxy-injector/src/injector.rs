@@ -1,4 +1,4 @@
-//! Settings and the means to carry them out.
+//! Settings, and the parts that apply them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,14 +20,14 @@ use crate::revocable::Revocable;
 use crate::scope::Scope;
 use crate::stack_request::StackRequest;
 
-/// Makes the connections of every exchange as the settings say.
+/// Makes the connections of every exchange according to the settings.
 ///
 /// Injectors are independent of each other: two with different settings can work side by side in
 /// one process. Connections through the same proxy share its TLS sessions, and nothing else.
 pub struct ProxyInjector {
     settings: watch::Sender<Arc<ProxySettings>>,
     factory: DialerFactory,
-    /// The exchanges that scopes were asked for.
+    /// The exchanges with scopes, whose routes a reload must not lose.
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
@@ -76,13 +76,12 @@ impl ProxyInjector {
         self
     }
 
-    /// Replaces everything below TLS to the exchange: `stack` makes the dialer for a decided
-    /// route, and answers for keeping to it. It may wrap the
+    /// Replaces everything below TLS to the exchange: `stack` makes the dialer for a given route, and
+    /// is responsible for using that route. It may wrap the
     /// [standard one](StackRequest::standard_dialer).
     ///
-    /// It is asked once for each exchange, transport and proxy, and anew after a reload. If it
-    /// fails, so do the dials along that route, and it is asked again at the next one; a pool turns
-    /// to its next member.
+    /// It is called once for each exchange, transport and proxy, and again after a reload. If it
+    /// fails, the dial fails, and it is called again for the next one; a pool tries its next member.
     #[must_use]
     pub fn with_stack(
         mut self,
@@ -92,26 +91,26 @@ impl ProxyInjector {
         self
     }
 
-    /// Replaces what looks up the exchanges' names for the schemes `socks4` and `socks5`.
+    /// Replaces the resolver of the exchanges' names for the schemes `socks4` and `socks5`.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
         self.factory.resolver = resolver;
         self
     }
 
-    /// Replaces the certificate authorities to trust, of exchanges and of `https` proxies.
+    /// Replaces the certificate authorities for exchanges and for `https` proxies.
     #[must_use]
     pub fn with_trust(mut self, trust: TlsTrust) -> Self {
         self.factory.trust = given(trust);
         self
     }
 
-    /// Replaces how TLS is spoken with exchanges: for a client certificate, or a verifier of one's
-    /// own. `https` proxies are still judged by the [trust](Self::with_trust), and are never shown
+    /// Replaces the TLS configuration for exchanges, for a client certificate or a custom verifier, for
+    /// example. `https` proxies are still verified with the [trust](Self::with_trust), and never see
     /// that certificate.
     ///
-    /// Two things are ours whatever `config` says: ALPN offers HTTP/1.1 alone, and every route
-    /// remembers its own TLS sessions.
+    /// Two settings of `config` are replaced: ALPN offers only HTTP/1.1, and every route has its own
+    /// TLS sessions.
     ///
     /// ```
     /// # use proxy_config::ProxySettings;
@@ -141,33 +140,35 @@ impl ProxyInjector {
         self.settings.borrow().clone()
     }
 
-    /// Lets other settings apply from now on, and returns the routes that they change.
+    /// Applies other settings from now on, and returns the routes that they change.
     ///
-    /// Nothing is opened, reused or sent along a route that the new settings do not give:
+    /// Nothing is opened, reused or sent on a route that the new settings do not allow:
     ///
-    /// - New connections take the new routes, and so do dials that are under way.
+    /// - New connections take the new routes, and so do dials in progress.
     /// - A stream whose route has changed ends with
     ///   [`RouteChanged`](transport::WsErrorKind::RouteChanged), and its connection is closed before
     ///   this returns. A stream whose route has not changed is not touched.
-    /// - Kept REST connections are closed. A request that has been sent is answered where it is.
-    /// - A pool starts over with all its members.
+    /// - Idle REST connections are closed. A request that has been sent gets its answer on the old one.
+    /// - Pools start over with all their members.
     ///
-    /// A route that led through a proxy, or was refused, and is direct now is told by a `WARN` line.
+    /// A `WARN` line names every route that used a proxy, or was refused, and is direct now.
     ///
     /// # Errors
     /// [`ReloadError`] if such a route would become direct because something is missing: a rule, all
-    /// of them, or that they are strict; or if the settings have rules and do not say whether they
-    /// are enabled. The old settings stay. Only `direct` and `enabled: false` make a route direct.
+    /// rules, or `strict`; or if the settings have rules and do not state whether they are enabled. The
+    /// old settings stay. Only `direct` and `enabled: false` make a route direct.
     pub fn reload(&self, settings: ProxySettings) -> Result<Vec<RouteChange>, ReloadError> {
         let exchanges = lock(&self.exchanges).clone();
         // While this is held, no connection is handed out and no other reload begins.
         let mut live = lock(&self.live);
         let changes = compare(&self.settings(), &settings, &exchanges)?;
+        // The order matters. Stale connections are revoked before the new settings can be seen: whoever
+        // sees these can rely on it that nothing is sent on an old route any longer.
         let old = self.factory.start_over();
         let stale = live.revoke_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
         drop(live);
-        // What somebody else has made may do anything when it is dropped.
+        // Without the lock: a program's own stacks may run any code when they are dropped.
         drop(old);
         for connection in stale {
             connection.settle();
@@ -185,35 +186,35 @@ impl ProxyInjector {
         Ok(changes)
     }
 
-    /// For the connections of `exchange`.
+    /// The scope for the connections of `exchange`.
     #[must_use]
     pub fn exchange(self: &Arc<Self>, exchange: ExchangeId) -> Scope {
         lock(&self.exchanges).insert(exchange.clone());
         Scope::new(Arc::clone(self), Some(exchange))
     }
 
-    /// For connections that belong to no exchange: no rule applies to them.
+    /// The scope for connections without an exchange. Rules do not apply to them.
     #[must_use]
     pub fn anonymous(self: &Arc<Self>) -> Scope {
         Scope::new(Arc::clone(self), None)
     }
 
-    /// The settings, and being told when others apply.
+    /// A receiver of the settings and of their changes.
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<ProxySettings>> {
         self.settings.subscribe()
     }
 
-    /// Ends when the settings do not allow `proxy`, or none, for what `query` asks for.
+    /// Ends when the settings do not allow `proxy`, or a direct connection, for `query`.
     pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, proxy: Option<&ProxyConfig>) {
         let mut watched = self.watch();
         while query.allows(proxy, &watched.borrow_and_update()) {
-            // The sender cannot be gone: it is ours.
+            // It fails only without a sender, which `self` has.
             let _ = watched.changed().await;
         }
     }
 
-    /// Hands `connection` out, which passes `proxy` or none, if that is still allowed. From then on
-    /// it is `revocation` that happens when it no longer is.
+    /// Returns `connection`, through `proxy` or direct, if it is still allowed, and registers it.
+    /// `revocation` happens to it when it is no longer allowed.
     pub(crate) fn admit(
         &self,
         connection: Connection,
@@ -222,6 +223,7 @@ impl ProxyInjector {
         proxy: Option<ProxyConfig>,
         revocation: Revocation,
     ) -> Option<(Connection, Arc<LiveConnection>)> {
+        // The lock of reloads: either this sees the new settings, or the reload sees the connection.
         let mut live = lock(&self.live);
         if !query.allows(proxy.as_ref(), &self.settings()) {
             return None;
@@ -233,7 +235,7 @@ impl ProxyInjector {
         Some((Connection::new(connection).with_info(info), admitted))
     }
 
-    /// Lets a reload close what `clients` keep.
+    /// Registers `clients`, whose idle connections a reload closes.
     pub(crate) fn forget_at_reload(&self, clients: &Arc<Mutex<Clients>>) {
         let mut sessions = lock(&self.sessions);
         sessions.retain(|session| session.strong_count() > 0);

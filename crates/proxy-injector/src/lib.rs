@@ -1,8 +1,8 @@
-//! Joins policy and mechanism: settings, route, dialer, transport.
+//! Connects policy and mechanism: settings, route, dialer, transport.
 //!
-//! Layer 4, and the only place that knows both what the user configured and how connections are
-//! made. A [`ProxyInjector`] holds the settings; a [`Scope`] of it stands for one exchange and
-//! yields its REST session and its WebSocket dialer:
+//! Layer 4, and the only crate that knows both the configuration and how connections are made. A
+//! [`ProxyInjector`] has the settings. Its [`Scope`] for an exchange has the exchange's REST session
+//! and WebSocket dialer:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -24,7 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every connection that is opened leaves one `INFO` line with `transport`, `exchange`, `scheme`,
+//! Every connection that is opened is logged as one `INFO` line with `transport`, `exchange`, `scheme`,
 //! `endpoint` and `source`, and never a user name or a password.
 
 mod clients;

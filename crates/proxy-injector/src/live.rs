@@ -1,4 +1,4 @@
-//! The connections that there are, so that a reload reaches each of them.
+//! The open connections, so that a reload can reach each of them.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering, fence};
@@ -11,12 +11,13 @@ use transport::Io;
 use crate::pool::Lease;
 use crate::query::RouteQuery;
 
-/// From how many entries on the list is looked through for connections that have ended.
+/// The number of entries from which on connections that have ended are removed from the list.
 const LEAST_ENTRIES: usize = 64;
 
-/// All connections that have been handed out, and some that have ended.
+/// All open connections, and some that have ended.
 #[derive(Debug)]
 pub(crate) struct LiveConnections {
+    // Weak, because the list must not keep a connection open that its user has dropped.
     entries: Vec<Weak<LiveConnection>>,
     prune_at: usize,
 }
@@ -34,13 +35,15 @@ impl LiveConnections {
     pub(crate) fn add(&mut self, connection: &Arc<LiveConnection>) {
         if self.entries.len() >= self.prune_at {
             self.entries.retain(|entry| entry.strong_count() > 0);
+            // Twice what is left: the next search comes after as many new connections, so that its cost
+            // per connection is constant.
             self.prune_at = LEAST_ENTRIES.max(2 * self.entries.len());
         }
         self.entries.push(Arc::downgrade(connection));
     }
 
-    /// Takes out those that `settings` do not allow, and their routes away. What follows from that is
-    /// left to [`LiveConnection::settle`].
+    /// Revokes the routes of the connections that `settings` do not allow, and removes these from the
+    /// list. [`LiveConnection::settle`] does the rest.
     pub(crate) fn revoke_stale(&mut self, settings: &ProxySettings) -> Vec<Arc<LiveConnection>> {
         let mut stale = Vec::new();
         self.entries.retain(|entry| {
@@ -58,36 +61,49 @@ impl LiveConnections {
     }
 }
 
-/// What happens to a connection whose route is taken away.
+/// What happens to a connection whose route is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revocation {
     /// It is closed at once.
     Close,
-    /// Nothing more is sent. What was asked for before may still arrive.
+    /// Nothing more is sent. The answer to what was sent before may still arrive.
     StopSending,
 }
 
-/// One connection, and the right to its route.
+/// One connection, and whether it may still use its route.
+//
+//     Granted --`revoke`, by a reload-----------------------> Revoked
+//     Revoked --`settle`, by the reload---------------------> Settled
+//     Revoked --`settle`, by whoever used the connection----> Settled
+//
+// Nothing leads back: a connection that is allowed again is a new one. From Revoked on, writes fail.
+// Settling closes the connection, if that is its `Revocation`, and wakes the tasks that wait for it.
+//
+// The reload must not wait for the lock of a connection in use: the user may be the very task that
+// reloads. So it only tries the lock, and if it fails, the user settles after it gave the lock back.
+// One of the two always does: the reload stores Revoked and then tries the lock, the user gives the
+// lock back and then loads the right, each with a fence in between.
 pub(crate) struct LiveConnection {
     query: RouteQuery,
     /// None if it is direct.
     proxy: Option<ProxyConfig>,
     revocation: Revocation,
+    // Beside the lock, so that a reload can revoke a connection that is in use.
     right: AtomicU8,
     state: Mutex<State>,
 }
 
-/// The route is the connection's.
+/// The connection may use its route.
 const GRANTED: u8 = 0;
-/// It no longer is, and somebody has to see to the rest.
+/// It may not, and it is not settled yet.
 const REVOKED: u8 = 1;
-/// That has been done.
+/// It may not, and everything is done.
 const SETTLED: u8 = 2;
 
 pub(crate) struct State {
     /// The connection itself, until it is closed.
     pub(crate) io: Option<Box<dyn Io>>,
-    /// Something has been sent.
+    /// Whether anything has been sent.
     pub(crate) has_sent: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -116,46 +132,48 @@ impl LiveConnection {
         }
     }
 
-    /// Whether its route has been taken away.
+    /// Whether its route has been revoked.
     pub(crate) fn is_revoked(&self) -> bool {
         self.right.load(Ordering::Acquire) != GRANTED
     }
 
-    /// Counts for the proxy of `lease` until the connection ends.
+    /// Keeps `lease` until the connection ends.
     pub(crate) fn hold(&self, lease: Option<Lease>) {
         let mut state = self.lock();
+        // If a reload has closed it meanwhile, the lease ends at once.
         if state.io.is_some() {
             state.lease = lease;
         }
     }
 
-    /// The connection is over, however long somebody keeps it.
+    /// Ends the lease: the connection is over, even if it is not dropped yet.
     pub(crate) fn release(&self) {
         self.lock().end();
     }
 
-    /// Nobody uses the connection any longer.
+    /// Closes the connection, which is no longer in use.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         let closed = (state.io.take(), state.lease.take());
+        // Without the lock: dropping the stream runs code of a dialer, which may be the program's.
         drop(state);
         drop(closed);
     }
 
-    /// Takes the route away: from now on nothing is sent.
+    /// Revokes the route: from now on nothing is sent.
     fn revoke(&self) {
         self.right.store(REVOKED, Ordering::SeqCst);
     }
 
-    /// Closes a connection whose route has been taken away, if that is what is to happen to it, and
-    /// wakes who waits for it. If it is in use at this moment, who uses it does that when it is done:
-    /// it may be the very code that has asked for the reload.
+    /// Closes a connection whose route has been revoked, if that is its [`Revocation`], and wakes the
+    /// tasks that wait for it. If it is in use at this moment, its user does that afterwards.
     pub(crate) fn settle(&self) {
-        // Either we get the lock, or who has it sees that the route is gone after it gave it back.
+        // Either this gets the lock, or its holder sees the revocation after it gave the lock back.
         fence(Ordering::SeqCst);
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // In use: `with` sees the revocation and settles.
             Err(TryLockError::WouldBlock) => return,
         };
         self.right.store(SETTLED, Ordering::SeqCst);
@@ -175,6 +193,7 @@ impl LiveConnection {
     /// Uses the connection.
     pub(crate) fn with<T>(&self, usage: impl FnOnce(&mut State) -> T) -> T {
         let result = usage(&mut self.lock());
+        // The lock is given back. A reload that failed to get it has stored Revoked before.
         fence(Ordering::SeqCst);
         if self.right.load(Ordering::SeqCst) == REVOKED {
             self.settle();
@@ -198,7 +217,7 @@ impl State {
         keep(&mut self.writer, cx);
     }
 
-    /// Nothing more will arrive.
+    /// Ends the lease, because nothing more will arrive.
     pub(crate) fn end(&mut self) {
         self.lease = None;
     }

@@ -7,7 +7,7 @@ use proxy_config::{ExchangeId, ProxyConfig, Transport};
 use proxy_resolve::RouteSource;
 use transport::{Connection, DialError, Dialer, Target};
 
-/// Logs what the dialer inside it opens.
+/// Logs the connections of the inner dialer.
 pub(crate) struct LoggedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) transport: Transport,

@@ -1,4 +1,4 @@
-//! Choosing among several proxies.
+//! Selecting one of several proxies.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,8 +6,8 @@ use proxy_config::{PoolConfig, PoolStrategy, ProxyConfig};
 
 use crate::health::{HealthRegistry, ProxyHealth};
 
-/// Several proxies for the same connections: hands them out as the strategy says, and passes over
-/// those that have failed.
+/// Several proxies for the same connections. Selects them by the strategy, and skips those that have
+/// failed.
 ///
 /// ```
 /// use proxy_config::{PoolConfig, PoolMember, ProxyUrl};
@@ -17,8 +17,8 @@ use crate::health::{HealthRegistry, ProxyHealth};
 /// let members = [a.parse::<ProxyUrl>()?, b.parse()?].map(PoolMember::new);
 /// let pool = ProxyPool::new(&PoolConfig::new(members)?);
 /// for lease in pool.attempts() {
-///     // Dial through `lease.proxy()`. Keep the lease for as long as the connection lives, or
-///     // have the proxy passed over for a while:
+///     // Dial through `lease.proxy()`. Keep the lease as long as the connection lives. After a
+///     // failure of the proxy, have it skipped for a while:
 ///     lease.mark_unhealthy();
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,13 +30,13 @@ pub struct ProxyPool {
 }
 
 impl ProxyPool {
-    /// The enabled members of `config`; nothing is held against any of them.
+    /// The enabled members of `config`, none of them marked.
     #[must_use]
     pub fn new(config: &PoolConfig) -> Self {
         Self::with_health(config, &mut HealthRegistry::default())
     }
 
-    /// As [`new`](Self::new), knowing what `registry` knows.
+    /// As [`new`](Self::new), with the marks and leases in `registry`.
     pub(crate) fn with_health(config: &PoolConfig, registry: &mut HealthRegistry) -> Self {
         let members = config.enabled_members().map(|member| {
             let proxy = config.through(member);
@@ -64,7 +64,15 @@ impl ProxyPool {
     }
 }
 
-/// What [`ProxyPool::attempts`] hands out. A member is chosen when it is asked for.
+/// The members that [`ProxyPool::attempts`] returns. Each is selected when it is needed.
+//
+// For one dial, with the marks that `failover` sets:
+//
+//     select --connected-------------------> lease kept with the connection
+//     select --the proxy failed--> marked -> select from the rest
+//     select --all members tried-----------> the last failure is the dial's
+//
+// Selecting late lets a dial see the marks and the connections of others that run at the same time.
 #[derive(Debug)]
 pub struct Attempts<'a> {
     pool: &'a ProxyPool,
@@ -82,6 +90,7 @@ impl Iterator for Attempts<'_> {
             .enumerate()
             .filter(|(place, _)| !self.tried.contains(place))
             .collect();
+        // If all are marked, the marks say nothing: a marked proxy is better than no attempt.
         let is_healthy = |member: &Member| member.health.is_healthy();
         if candidates.iter().any(|(_, member)| is_healthy(member)) {
             candidates.retain(|(_, member)| is_healthy(member));
@@ -90,6 +99,8 @@ impl Iterator for Attempts<'_> {
             PoolStrategy::RoundRobin => next_in_turn(candidates),
             PoolStrategy::Random => draw(candidates),
             PoolStrategy::LeastConnections => {
+                // Equals take turns. Otherwise the first member would get every connection that does
+                // not last.
                 let least = candidates.iter().map(|(_, member)| member.load()).min()?;
                 candidates.retain(|(_, member)| member.load() == least);
                 next_in_turn(candidates)
@@ -110,9 +121,9 @@ struct Member {
 }
 
 impl Member {
-    /// Orders members by leases for their weight.
+    /// The leases per weight, as a whole number.
     fn load(&self) -> u64 {
-        // Loads of any two weights are told apart at this scale.
+        // Weights are at most 100, so two different quotients differ by 1/10,000 or more.
         const SCALE: u64 = 10_000;
         self.health.leases().saturating_mul(SCALE) / self.weight
     }
@@ -121,33 +132,38 @@ impl Member {
 /// A member and its place.
 type Candidate<'a> = (usize, &'a mut Member);
 
-/// Whose turn it is, if each gets as many turns as its weight says and they are spread as evenly as
-/// can be (the smooth weighted round robin of nginx).
+/// The next member by smooth weighted round robin, as in nginx: turns in proportion to the weights,
+/// spread evenly.
 fn next_in_turn(mut candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
+    // Every candidate earns its weight, and the one that is chosen pays for the whole round. With the
+    // weights 2 and 1, the credits before the payment are (2, 1), (1, 2), (3, 0): A, B, A.
+    // A skipped member earns nothing, so it does not get a burst of turns when it is back.
     let mut round = 0;
     for (_, member) in &mut candidates {
         member.credit += member.weight.cast_signed();
         round += member.weight.cast_signed();
     }
+    // `max_by_key` returns the last of equals: in reverse, that is the first member of the list.
     let in_reverse = candidates.into_iter().rev();
     let (place, member) = in_reverse.max_by_key(|(_, member)| member.credit)?;
     member.credit -= round;
     Some((place, member))
 }
 
-/// One by chance, each as likely as its weight says.
+/// A random member, in proportion to the weights.
 fn draw(candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
+    // Each member has as many tickets as its weight, numbered in the order of the list.
     let tickets: u64 = candidates.iter().map(|(_, member)| member.weight).sum();
     let mut ticket = fastrand::u64(0..tickets.max(1));
     candidates.into_iter().find(|(_, member)| {
         let is_drawn = ticket < member.weight;
+        // Wraps for the drawn member only, which is the last that is looked at.
         ticket = ticket.wrapping_sub(member.weight);
         is_drawn
     })
 }
 
-/// A proxy that a pool has handed out. It counts as one of the proxy's connections until it is
-/// dropped.
+/// A proxy that a pool has selected. It counts as one of the proxy's connections until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     proxy: ProxyConfig,
@@ -156,6 +172,8 @@ pub struct Lease {
 
 impl Lease {
     fn new(member: &Member) -> Self {
+        // From the selection on, not from the connection on: dials that run at the same time must see
+        // each other, or all of them would choose the same member.
         member.health.add_lease();
         Self {
             proxy: member.proxy.clone(),
@@ -163,13 +181,13 @@ impl Lease {
         }
     }
 
-    /// The proxy, with those to pass on the way to it.
+    /// The proxy, with those on the way to it.
     #[must_use]
     pub fn proxy(&self) -> &ProxyConfig {
         &self.proxy
     }
 
-    /// Lets the proxy be passed over for 30 seconds, by every pool that it is in.
+    /// Marks the proxy: for 30 seconds, every pool that it is in skips it.
     pub fn mark_unhealthy(&self) {
         self.health.mark_unhealthy();
     }

@@ -1,4 +1,4 @@
-//! What stands in for dialers that cannot be built.
+//! The substitute for a dialer that cannot be built.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Pha
 use crate::dialer_factory::endpoint;
 use crate::stack_request::StackError;
 
-/// Fails every dial along a route, for the reason that there is no dialer for it.
+/// Fails every dial, because there is no dialer for the route.
+// A dialer and not an error, so that the failure is one of the proxy: a pool then tries its next
+// member, like after any other failure.
 #[derive(Debug)]
 pub(crate) struct RefusingDialer {
     proxy: Option<Endpoint>,

@@ -1,4 +1,4 @@
-//! What new settings change, and which of them are refused.
+//! The routes that new settings change, and the settings that are refused.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -10,18 +10,19 @@ use transport::Endpoint;
 
 use crate::query::RouteQuery;
 
-/// A name that nobody exempts by itself, for asking what applies to destinations in general.
+/// A name that stands for any destination.
+// No exemption names it by itself: `.invalid` is reserved (RFC 6761). `NO_PROXY=*` does apply to it.
 const NOWHERE: &str = "destination.invalid";
 
-/// Whose connections take a route.
+/// The owner of the connections on a route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteOwner {
-    /// Those of this exchange.
+    /// This exchange.
     Exchange(ExchangeId),
-    /// Those of every exchange that has no rules, and that no [`Scope`](crate::Scope) was asked for.
+    /// Every exchange without rules and without a [`Scope`](crate::Scope).
     OtherExchanges,
-    /// Those that belong to no exchange.
+    /// No exchange: [anonymous](crate::ProxyInjector::anonymous) connections.
     NoExchange,
 }
 
@@ -45,13 +46,13 @@ pub struct RouteChange {
 }
 
 impl RouteChange {
-    /// Whose route it is.
+    /// The owner of the route.
     #[must_use]
     pub fn owner(&self) -> &RouteOwner {
         &self.owner
     }
 
-    /// Which of its connections take the route.
+    /// The transport of its connections.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
@@ -69,7 +70,7 @@ impl RouteChange {
         &self.after
     }
 
-    /// Whether connections are direct now that passed a proxy before, or were refused.
+    /// Whether connections are direct now that used a proxy before, or were refused.
     #[must_use]
     pub fn exposes(&self) -> bool {
         *self.before.route() != Route::Direct && *self.after.route() == Route::Direct
@@ -80,9 +81,9 @@ impl RouteChange {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReloadError {
-    /// They have rules, but nobody said whether they are enabled.
+    /// They have rules, but do not state whether they are enabled.
     NotEnabled,
-    /// They lack what these routes come from: there is no rule any longer, and nobody said `direct`.
+    /// They have no rule any longer for these routes, and no `direct` instead.
     Lost(Vec<RouteChange>),
 }
 
@@ -105,12 +106,12 @@ impl fmt::Display for ReloadError {
 
 impl Error for ReloadError {}
 
-/// What changes: for the exchanges `in_use`, for those that have rules, for any other, and for what
-/// belongs to none.
+/// The routes that change: of the exchanges `in_use`, of those that have rules, of any other exchange,
+/// and of connections without an exchange.
 ///
 /// # Errors
-/// [`ReloadError`] if the route of anybody who may be connected becomes another one by what is
-/// missing, or if nobody knows what it becomes.
+/// [`ReloadError`] if a route of possible connections changes because something is missing in the new
+/// settings, or if these do not state whether they are enabled.
 pub(crate) fn compare(
     before: &ProxySettings,
     after: &ProxySettings,
@@ -130,6 +131,7 @@ pub(crate) fn compare(
     for owner in owners {
         let (exchange, concern) = match &owner {
             RouteOwner::Exchange(id) if in_use.contains(id) => (Some(id.clone()), Concern::Any),
+            // No scope, so no connections. If one is asked for later, it starts with the new settings.
             RouteOwner::Exchange(id) => (Some(id.clone()), Concern::Nothing),
             RouteOwner::OtherExchanges => (other.clone(), Concern::Exposure),
             RouteOwner::NoExchange => (None, Concern::Any),
@@ -150,6 +152,8 @@ pub(crate) fn compare(
                 }
             };
             let general = change(None);
+            // The environment may have a proxy for TLS only, or for plain connections only. The general
+            // route need not show its loss.
             let by_destination = [change(Some(true)), change(Some(false))];
             let is_lost = |change: &&RouteChange| change.is_lost(after, concern);
             let first_lost = [&general].into_iter().chain(&by_destination).find(is_lost);
@@ -164,33 +168,39 @@ pub(crate) fn compare(
     }
 }
 
-/// Which losses of a route matter.
+/// Which losses of a route are errors.
 #[derive(Clone, Copy)]
 enum Concern {
-    /// All: somebody may be connected.
+    /// All: there may be connections.
     Any,
-    /// That it is direct then.
+    /// Those that make it direct.
     Exposure,
-    /// None: nobody has asked for it, and who does is like any other exchange.
+    /// None: there are no connections.
     Nothing,
 }
 
 impl RouteChange {
-    /// Whether the route before is gone, and nobody has said what is to be in its place.
+    /// Whether the old route is gone, and the new settings do not state a new one.
+    //
+    //     before   after, without a rule   lost
+    //     proxy    refused                 `Concern::Any`
+    //     proxy    direct                  `Concern::Any`, `Concern::Exposure`
+    //     refused  direct                  always, unless `strict: false` is set
+    //     direct   anything                never: nothing is exposed that was not before
     fn is_lost(&self, settings: &ProxySettings, concern: Concern) -> bool {
-        let is_unsaid = match self.after.source() {
+        let is_unstated = match self.after.source() {
             RouteSource::None => true,
             RouteSource::Disabled => !settings.says_enabled(),
             RouteSource::Exchange | RouteSource::Default | RouteSource::Legacy => false,
         };
-        is_unsaid
+        is_unstated
             && match self.before.route() {
                 Route::Proxy(_) | Route::Pool(_) => match concern {
                     Concern::Any => true,
                     Concern::Exposure => self.exposes(),
                     Concern::Nothing => false,
                 },
-                // It is direct for want of `strict`, unless somebody took that back.
+                // `strict` is missing. That is a loss, unless it was set to false.
                 Route::Refused => self.exposes() && !settings.says_strict(),
                 Route::Direct => false,
             }

@@ -1,4 +1,4 @@
-//! A byte stream whose route can be taken away.
+//! A byte stream whose route can be revoked.
 
 use std::io;
 use std::pin::Pin;
@@ -10,21 +10,29 @@ use transport::{DialError, DialErrorKind, Endpoint, Hop, Io, Phase};
 
 use crate::live::{LiveConnection, State};
 
-/// The settings were replaced by others.
+/// The settings were reloaded.
 #[derive(Debug, thiserror::Error)]
 #[error("the settings were reloaded")]
 pub(crate) struct Reloaded;
 
-/// New settings lead a connection to `target` another way.
+/// The error of a connection to `target` whose route has changed with new settings.
 ///
-/// In the phase [`Route`](Phase::Route) nothing has been sent along the old one.
+/// In the phase [`Route`](Phase::Route) nothing has been sent on the old route.
 pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
     let hop = Hop::Target(target.clone());
     DialError::new(hop, phase, DialErrorKind::RouteChanged).with_source(Reloaded)
 }
 
 /// A connection that fails with [`RouteChanged`](DialErrorKind::RouteChanged) once its route is
-/// taken away.
+/// revoked.
+//
+//     operation   granted    revoked, `Close`    revoked, `StopSending`
+//     write       the stream RouteChanged        RouteChanged
+//     read        the stream RouteChanged        the stream: an answer may be on its way
+//     flush       the stream RouteChanged        the stream
+//     shutdown    the stream nothing left to do  the stream
+//
+// Between the revocation and its settlement, a stream to close behaves like one that stops sending.
 pub(crate) struct Revocable {
     live: Arc<LiveConnection>,
     target: Endpoint,
@@ -42,6 +50,7 @@ impl Revocable {
     }
 
     fn error(&self, state: &State) -> io::Error {
+        // The phase tells callers whether a request may be sent again: in `Route`, nothing was sent.
         let phase = if state.has_sent {
             Phase::Response
         } else {
@@ -50,7 +59,7 @@ impl Revocable {
         io::Error::other(route_changed(&self.target, phase))
     }
 
-    /// Writes by `write`, unless the route has been taken away.
+    /// Writes with `write`, unless the route has been revoked.
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -64,6 +73,7 @@ impl Revocable {
             };
             let written = write(Pin::new(io), cx);
             match &written {
+                // A task whose stream is closed under it would otherwise sleep for ever.
                 Poll::Pending => state.wait_to_write(cx),
                 Poll::Ready(written) => state.has_sent |= written.is_ok(),
             }
@@ -93,6 +103,8 @@ impl AsyncRead for Revocable {
                 state.wait_to_read(cx);
                 return Poll::Pending;
             };
+            // Nothing read into a buffer with room is the end of the stream. The proxy's connection no
+            // longer counts then, even if its user keeps this.
             let is_end = buf.filled().len() == before && buf.remaining() > 0;
             if read.is_err() || is_end {
                 state.end();
@@ -119,7 +131,7 @@ impl AsyncWrite for Revocable {
         self.poll_send(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 
-    /// Takes on its way what was written before the route was taken away.
+    /// Also after the revocation: it sends what was written before.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if !self.is_unflushed {
             return Poll::Ready(Ok(()));

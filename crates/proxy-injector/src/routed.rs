@@ -1,4 +1,4 @@
-//! Dials only along a route that the settings give.
+//! Dials only on a route that the settings allow.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,9 +12,8 @@ use crate::pool::Lease;
 use crate::query::RouteQuery;
 use crate::revocable::route_changed;
 
-/// A dialer through one proxy, or through none. While it dials and as long as its connections last, a
-/// reload that leads elsewhere ends them with
-/// [`RouteChanged`](transport::DialErrorKind::RouteChanged).
+/// A dialer through one proxy, or without one. A reload that changes the route ends its dials and its
+/// connections with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
 pub(crate) struct RoutedDialer {
     pub(crate) injector: Arc<ProxyInjector>,
     pub(crate) query: RouteQuery,
@@ -22,18 +21,19 @@ pub(crate) struct RoutedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) revocation: Revocation,
     /// The first connection that it has made.
+    // Only the first: a dialer that gets a lease is made for one connection.
     pub(crate) opened: OnceLock<Arc<LiveConnection>>,
 }
 
 impl RoutedDialer {
-    /// Lets the connection that it has made count for the proxy of `lease`.
+    /// Keeps `lease` with the connection that it has made.
     pub(crate) fn hold(&self, lease: Option<Lease>) {
         if let Some(opened) = self.opened.get() {
             opened.hold(lease);
         }
     }
 
-    /// The query with the place that is dialed, if the place is known to matter.
+    /// The query with `target`, if the route depends on the destination.
     fn query_for(&self, target: &Target) -> RouteQuery {
         let mut query = self.query.clone();
         if let Some((endpoint, _)) = &mut query.destination {
@@ -48,7 +48,7 @@ impl Dialer for RoutedDialer {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let query = self.query_for(target);
         let connection = tokio::select! {
-            // In this order, nothing is opened once the route is another one.
+            // In this order, so that nothing is opened after the route has changed.
             biased;
             () = self.injector.until_not_allowed(&query, self.proxy.as_ref()) => None,
             connection = self.inner.dial(target) => Some(connection?),

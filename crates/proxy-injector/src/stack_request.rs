@@ -1,4 +1,4 @@
-//! What a program's own stack is made from.
+//! The request for a program's own stack.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::dialer_factory::DialerFactory;
 pub(crate) type CustomStack =
     Box<dyn Fn(StackRequest<'_>) -> Result<Arc<dyn Dialer>, BoxError> + Send + Sync>;
 
-/// Whose connections a stack is needed for, and which proxy they pass.
+/// The owner of the connections that a stack is needed for, and their proxy.
 #[derive(Clone, Copy)]
 pub struct StackRequest<'a> {
     factory: &'a DialerFactory,
@@ -44,20 +44,20 @@ impl<'a> StackRequest<'a> {
         self.exchange
     }
 
-    /// What the connections are for.
+    /// The transport of the connections.
     #[must_use]
     pub fn transport(&self) -> Transport {
         self.transport
     }
 
-    /// The proxy to pass, for a pool the member whose turn it is; none for direct connections.
+    /// The proxy, for a pool the selected member; none for direct connections.
     #[must_use]
     pub fn proxy(&self) -> Option<&'a ProxyConfig> {
         self.proxy
     }
 
-    /// The dialer that would be used without a stack of one's own, to be wrapped: it passes
-    /// [`proxy`](Self::proxy), or connects directly if there is none.
+    /// The dialer that would be used without a custom stack, to be wrapped. It connects through
+    /// [`proxy`](Self::proxy), or directly if there is none.
     ///
     /// # Errors
     /// [`StackError`] if a proxy's `ca_file` cannot be used.
@@ -76,14 +76,14 @@ impl fmt::Debug for StackRequest<'_> {
     }
 }
 
-/// Why there is no dialer for a route. Its dials fail, and it is tried again at the next one.
+/// Why there is no dialer for a route. The dial fails, and the next one tries to build it again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
     /// The certificates of a proxy's `ca_file` are not usable.
     #[error("cannot load the proxy's CA file")]
     Trust(#[source] TrustError),
-    /// What the program's own stack said.
+    /// The error of the program's own stack.
     #[error("the program's own stack cannot be built")]
     Custom(#[source] BoxError),
 }

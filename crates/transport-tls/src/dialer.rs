@@ -18,13 +18,20 @@ use transport::{
 
 const HTTP1: &[u8] = b"http/1.1";
 
-/// Puts TLS on the connections of the dialer inside it.
+/// Adds TLS to the connections of its inner dialer.
 ///
-/// Its `ClientHello` is the [first flight](Target::with_first_flight) of what the dialer inside is
-/// asked for.
+/// Its `ClientHello` is the [first flight](Target::with_first_flight) of the target that it passes to
+/// the inner dialer.
 ///
-/// The certificate must be valid for the host of the target: for a proxy's dialer that is the
-/// proxy, for a tunnel's user the exchange.
+/// The certificate must be valid for the host of the target: in the dialer to a proxy that is the
+/// proxy, above a tunnel it is the exchange.
+//
+//     make the hello -> dial, with the hello as the first flight -> sent on the way?
+//                                                                    yes: shake hands
+//                                                                    no:  send it, shake hands
+//
+// A dialer below can send the hello before it has a tunnel, which saves a round trip. So the hello
+// must exist before there is a connection.
 #[derive(Clone)]
 pub struct TlsDialer<D> {
     connector: TlsConnector,
@@ -57,6 +64,7 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
         let name = server_name(target.endpoint())?;
         let client = Client::hello(&self.connector, name);
         let connection = self.inner.dial(&client.target(target)).await?;
+        // An error may quote a certificate, and a hostile proxy can put the login that it got into one.
         let secrets = connection.info().secrets().and(target.secrets());
         let start = Instant::now();
         let (stream, mut info) = target
@@ -69,10 +77,10 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
     }
 }
 
-/// A client that has said hello before there is anybody to hear it.
+/// A client whose `ClientHello` is made before there is a connection.
 struct Client {
     hello: Bytes,
-    /// Over nothing yet.
+    /// Over an empty stream, until there is a connection.
     handshake: tokio_rustls::Connect<Box<dyn Io>>,
 }
 
@@ -90,8 +98,9 @@ impl Client {
         }
     }
 
-    /// `target`, with the hello as its first flight and not with what is to be encrypted.
+    /// `target`, with the hello as its first flight.
     fn target(&self, target: &Target) -> Target {
+        // It replaces a flight of the caller, which is to be encrypted and must not be sent below.
         target.clone().with_first_flight(self.hello.clone())
     }
 
@@ -104,7 +113,9 @@ impl Client {
             io.write_all(&self.hello).await?;
             io.flush().await?;
         }
+        // For the caller, the first flight is its own, and that has not been sent.
         info.set_first_flight_sent(false);
+        // rustls has the hello's state in the session, so the handshake continues over the real stream.
         if let Some(nothing) = self.handshake.get_mut() {
             *nothing = io;
         }
@@ -112,17 +123,18 @@ impl Client {
     }
 }
 
-/// `config`, offering HTTP/1.1 alone in ALPN. A WebSocket upgrade fails where HTTP/2 was agreed on.
+/// `config` with only HTTP/1.1 in ALPN. A WebSocket upgrade fails if HTTP/2 was negotiated.
 #[must_use]
 pub fn http1_only(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    // Not copied if nothing changes, so that callers keep sharing it.
     if config.alpn_protocols != [HTTP1] {
         Arc::make_mut(&mut config).alpn_protocols = vec![HTTP1.to_vec()];
     }
     config
 }
 
-/// What the certificate of `endpoint` must be valid for. RFC 6066, section 3: a name goes into SNI
-/// as well, an address does not. No certificate can hold a name with a label of more than 63 bytes.
+/// The name that the certificate of `endpoint` must be valid for. A name is also sent in SNI, an address
+/// is not (RFC 6066, section 3). No certificate can contain a name with a label of more than 63 bytes.
 fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     Ok(match endpoint.host() {
         Host::Ipv4(ip) => ServerName::from(std::net::IpAddr::V4(*ip)),
@@ -134,12 +146,13 @@ fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     })
 }
 
-/// A failed TLS handshake with `hop` as a [`DialError`]: the kind follows from what `error` wraps. It
-/// may quote the certificate of whoever has answered, but none of `secrets`.
+/// A failed TLS handshake with `hop` as a [`DialError`], whose kind depends on the inner error. It may
+/// quote the certificate of the other side, but none of `secrets`.
 fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
     let error = innermost(error);
     let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(_)) => DialErrorKind::Certificate,
+        // The other side does not speak TLS: an HTTP port, for example.
         Some(rustls::Error::InvalidMessage(_)) => DialErrorKind::WrongProtocol,
         Some(_) => DialErrorKind::Tls,
         None => return DialError::io(hop, Phase::TargetTls, error),
@@ -147,7 +160,7 @@ fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
     DialError::new(hop, Phase::TargetTls, kind).with_source(secrets.seal(error))
 }
 
-/// Layers of TLS and HTTP wrap an error of the one below into one of their own.
+/// The innermost error. Layers of TLS and HTTP wrap the errors of the layer below.
 fn innermost(error: io::Error) -> io::Error {
     match error.downcast::<io::Error>() {
         Ok(inner) => innermost(inner),

@@ -1,8 +1,8 @@
-//! TLS to a target, over any [`Dialer`](transport::Dialer), and whom to trust.
+//! TLS to a target, over any [`Dialer`](transport::Dialer), and the certificate authorities to trust.
 //!
-//! Layer 2: knows no proxies, no HTTP and no WebSocket. [`TlsDialer`] puts TLS on the connections of
-//! the dialer inside it, be it the one to an exchange or the one to an `https` proxy. [`TlsTrust`]
-//! says who may vouch for the other side, and makes the configurations that dialers share.
+//! Layer 2: knows no proxies, no HTTP and no WebSocket. [`TlsDialer`] adds TLS to the connections of
+//! its inner dialer, which may lead to an exchange or to an `https` proxy. [`TlsTrust`] has the
+//! certificate authorities, and makes the configurations that dialers share.
 //!
 //! ```
 //! use transport::Dialer;
@@ -32,9 +32,9 @@
 //! }
 //! ```
 //!
-//! The process-wide default of rustls is neither read nor set. It cannot be found by rustls itself in
-//! a program that has two providers compiled in; such a program names one of them, or asks this
-//! crate's family for `default-features = false`.
+//! The process-wide default of rustls is neither read nor set. In a program with two providers, rustls
+//! cannot determine a default by itself; such a program names one of them, or uses the crates of this
+//! family with `default-features = false`.
 
 mod dialer;
 mod trust;

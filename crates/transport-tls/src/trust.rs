@@ -1,4 +1,4 @@
-//! Which certificates to trust, and by which cryptography.
+//! The certificate authorities to trust, and the cryptography.
 
 use std::error::Error;
 use std::fmt;
@@ -12,12 +12,13 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use transport::BoxError;
 
-/// How many servers a route remembers TLS sessions of.
+/// The number of servers whose TLS sessions a route remembers.
+// A route has few servers: an exchange's REST and its streams. rustls would keep 256.
 const SESSIONS_PER_ROUTE: usize = 32;
 
 /// The certificate authorities to trust, and the cryptography to check them with.
 ///
-/// Only those of a company, for example:
+/// For example, only the authorities of a company:
 ///
 /// ```
 /// # #[cfg(feature = "ring")]
@@ -31,12 +32,13 @@ const SESSIONS_PER_ROUTE: usize = 32;
 /// ```
 #[derive(Clone)]
 pub struct TlsTrust {
+    // At the step of rustls' builder where only the authorities are missing.
     builder: ConfigBuilder<ClientConfig, WantsVerifier>,
     roots: Arc<RootCertStore>,
 }
 
 impl TlsTrust {
-    /// No authority yet; `provider` is the cryptography. The process-wide default of rustls is
+    /// No authorities; `provider` is the cryptography. The process-wide default of rustls is
     /// neither read nor set.
     ///
     /// # Errors
@@ -51,7 +53,7 @@ impl TlsTrust {
         })
     }
 
-    /// No authority yet, for those who add all that they trust; ring is the cryptography.
+    /// No authorities, to which others are added; ring is the cryptography.
     #[cfg(feature = "ring")]
     #[must_use]
     pub fn none() -> Self {
@@ -68,8 +70,8 @@ impl TlsTrust {
         Self::none().with_platform()
     }
 
-    /// These authorities and the platform's, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace.
-    /// On a machine without any, the bundled ones of Mozilla.
+    /// These authorities and the platform's, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace. If
+    /// the platform has none, Mozilla's, which are compiled in.
     #[must_use]
     pub fn with_platform(mut self) -> Self {
         let found = rustls_native_certs::load_native_certs();
@@ -77,8 +79,10 @@ impl TlsTrust {
             tracing::warn!(%error, "a certificate authority of the platform could not be loaded");
         }
         let roots = Arc::make_mut(&mut self.roots);
+        // A platform may have a few authorities that cannot be parsed. The others are good all the same.
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
+            // A minimal container has none. Without any, every connection would fail.
             tracing::warn!("no certificate authority on this platform; using the bundled ones");
             roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
@@ -109,6 +113,7 @@ impl TlsTrust {
             let certificate = certificate.map_err(TrustError::new)?;
             roots.add(certificate).map_err(TrustError::new)?;
         }
+        // A PEM parser skips other text, so a wrong file looks like an empty one.
         if roots.len() == before {
             return Err(TrustError::new("no certificate in it"));
         }
@@ -125,8 +130,8 @@ impl TlsTrust {
         with_own_sessions(config)
     }
 
-    /// A TLS configuration that trusts these authorities, to be finished: with a client certificate,
-    /// for example.
+    /// The builder of a TLS configuration that trusts these authorities, to add a client certificate, for
+    /// example.
     #[must_use]
     pub fn builder(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         self.builder
@@ -135,8 +140,8 @@ impl TlsTrust {
     }
 }
 
-/// `config` with a session cache that nobody else has: a ticket that one route got is never shown on
-/// another, where it would link the exits of two proxies.
+/// `config` with its own session cache: a ticket from one route is never sent on another, where it would
+/// link the exits of two proxies.
 #[must_use]
 pub fn with_own_sessions(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_ROUTE);
@@ -151,8 +156,8 @@ impl fmt::Debug for TlsTrust {
     }
 }
 
-/// Certificate authorities that cannot be used. The message fits behind "failed to"; the reason is in
-/// [`source`](Error::source) only.
+/// Certificate authorities that cannot be used. The message is to follow "failed to"; the reason is only
+/// in [`source`](Error::source).
 #[derive(Debug)]
 pub struct TrustError {
     path: Option<PathBuf>,
@@ -167,7 +172,7 @@ impl TrustError {
         }
     }
 
-    /// The same, of what was read from the file at `path`.
+    /// The same error, for authorities from the file at `path`.
     #[must_use]
     pub fn in_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());

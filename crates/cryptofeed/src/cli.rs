@@ -16,11 +16,11 @@ use crate::probe::Probe;
 use crate::run::Run;
 use crate::schema::Schema;
 
-/// Market data of crypto exchanges, every connection through the proxy configured for it
+/// Market data of crypto exchanges, each connection through its configured proxy
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 ok, 1 failed while running, 2 bad configuration or usage."
+    after_help = "Exit codes: 0 success, 1 failure at run time, 2 invalid configuration or usage."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -52,15 +52,15 @@ enum Command {
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     pub(crate) fn execute(self, runtime: Runtime, signals: Option<Signals>) -> Result<(), Failure> {
         let progress = MultiProgress::new();
         let given = self.log.filter(|filter| !filter.is_empty());
         let default = match self.command {
-            // The demo tells by itself what happens, and needs no authority of the platform.
+            // The demo reports by itself, and does not need the platform's authorities.
             #[cfg(feature = "demo")]
             Command::Demo(_) => "warn,transport_tls=error",
-            // What is opened stands in its table.
+            // Its table shows the connections.
             Command::Probe(_) => "warn,transport_tunnel=info",
             _ => logging::OURS,
         };
@@ -77,7 +77,7 @@ impl Cli {
                 Command::Mock(mock) => mock.execute().await,
             }
         });
-        // A write to a pipe that nobody empties would otherwise be waited for.
+        // Dropping the runtime would wait for a write to a pipe that is not read.
         runtime.shutdown_background();
         outcome
     }

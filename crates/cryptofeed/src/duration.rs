@@ -21,7 +21,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     }
 }
 
-/// Text that is no time span.
+/// Text that is not a time span.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a whole number above zero with ms, s, m or h, such as 10s or 5m")]
 pub(crate) struct InvalidDuration;

@@ -1,4 +1,4 @@
-//! Why a command failed, and the exit code of that.
+//! Why a command failed, and its exit code.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,24 +9,24 @@ use transport::{BoxError, chain};
 
 use crate::stderr;
 
-/// What ended a command before its time.
+/// Why a command ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The configuration cannot be used.
     Configuration(Vec<String>),
     /// Something failed while the command ran; the message fits behind "failed to".
     Runtime { doing: String, cause: BoxError },
-    /// The demo did not show what it has to.
+    /// The demo did not show what it should.
     #[cfg(feature = "demo")]
     Demo(Vec<String>),
-    /// Some of the connections that were tried are not as they should be.
+    /// Some connections failed in a probe.
     Probe { failed: usize, of: usize },
-    /// Nobody reads standard output any longer, which is no failure of ours.
+    /// Standard output was closed, as `head` does. This counts as success.
     Closed,
 }
 
 impl Failure {
-    /// `cause` made it impossible to do what `doing` says.
+    /// What `doing` says failed because of `cause`.
     pub(crate) fn runtime(doing: impl Into<String>, cause: impl Into<BoxError>) -> Self {
         Self::Runtime {
             doing: doing.into(),
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// Tells the user, and what to exit with.
+    /// Prints the failure and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let mut message = String::new();
         let code = match self {

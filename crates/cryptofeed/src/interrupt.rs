@@ -1,4 +1,4 @@
-//! Being asked to stop, or to read the configuration again.
+//! Signals to stop, or to read the configuration again.
 
 use std::env;
 use std::io;
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::failure::Failure;
 
-/// All that a command listens to that runs until it is told to stop.
+/// The signals of a command that runs until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Signals {
     pub(crate) interrupt: Interrupt,
@@ -15,7 +15,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Begins to listen, within a runtime.
+    /// Starts to listen, within a runtime.
     pub(crate) fn listen() -> Result<Self, Failure> {
         Ok(Self {
             interrupt: Interrupt::listen()?,
@@ -23,15 +23,16 @@ impl Signals {
         })
     }
 
-    /// Begins to listen if the command line may be that of `run`, which is not parsed yet.
+    /// Starts to listen if the command line may be that of `run`. It is not parsed yet.
     pub(crate) fn for_run(runtime: &Runtime) -> Result<Option<Self>, Failure> {
+        // Not for every command: one that never looks at the signals could not be stopped by them.
         let _entered = runtime.enter();
         let is_run = env::args_os().any(|argument| argument == "run");
         is_run.then(Self::listen).transpose()
     }
 }
 
-/// Listens for SIGINT and SIGTERM from when it is made.
+/// Listens for SIGINT and SIGTERM as soon as it is made.
 #[derive(Debug)]
 pub(crate) struct Interrupt {
     #[cfg(unix)]
@@ -39,7 +40,7 @@ pub(crate) struct Interrupt {
 }
 
 impl Interrupt {
-    /// Begins to listen: from now on, the signals no longer end the process by themselves.
+    /// Starts to listen: from now on, the signals no longer end the process by themselves.
     pub(crate) fn listen() -> Result<Self, Failure> {
         Self::new().map_err(|error| Failure::runtime("listen for signals", error))
     }
@@ -55,7 +56,7 @@ impl Interrupt {
         })
     }
 
-    /// Returns when one of the signals has arrived.
+    /// Returns when one of the signals arrives.
     #[cfg(unix)]
     pub(crate) async fn received(&mut self) {
         let [interrupt, terminate] = &mut self.signals;
@@ -70,7 +71,7 @@ impl Interrupt {
         Ok(Self {})
     }
 
-    /// Returns when Ctrl-C was pressed.
+    /// Returns when Ctrl-C is pressed.
     #[cfg(not(unix))]
     pub(crate) async fn received(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -79,7 +80,7 @@ impl Interrupt {
     }
 }
 
-/// Listens for SIGHUP from when it is made. Where there is no such signal, none ever comes.
+/// Listens for SIGHUP as soon as it is made. On systems without the signal, it never arrives.
 #[derive(Debug)]
 pub(crate) struct Hangup {
     #[cfg(unix)]
@@ -87,7 +88,7 @@ pub(crate) struct Hangup {
 }
 
 impl Hangup {
-    /// Begins to listen: from now on, the signal no longer ends the process.
+    /// Starts to listen: from now on, the signal no longer ends the process.
     pub(crate) fn listen() -> Result<Self, Failure> {
         Self::new().map_err(|error| Failure::runtime("listen for signals", error))
     }
@@ -99,7 +100,7 @@ impl Hangup {
         Ok(Self { signal })
     }
 
-    /// Returns when the signal has arrived.
+    /// Returns when the signal arrives.
     #[cfg(unix)]
     pub(crate) async fn received(&mut self) {
         self.signal.recv().await;

@@ -1,9 +1,9 @@
-//! The `cryptofeed` command: market data of crypto exchanges, every connection through the proxy
-//! that is configured for it.
+//! The `cryptofeed` command: market data of crypto exchanges, each connection through its configured
+//! proxy.
 //!
-//! Layer 6. It joins the configuration (`proxy-config`), the connections (`proxy-injector`) and the
-//! feeds (`feeds`); `demo` and `mock`, behind the default feature
-//! `demo`, bring their own exchanges and proxies (`testkit`).
+//! Layer 6. It connects the configuration (`proxy-config`), the connections (`proxy-injector`) and the
+//! feeds (`feeds`). `demo` and `mock`, behind the default feature `demo`, have their own exchanges and
+//! proxies (`testkit`).
 
 mod check;
 mod cli;
@@ -39,7 +39,8 @@ use crate::failure::Failure;
 use crate::interrupt::Signals;
 
 fn main() -> ExitCode {
-    // First of all: from now on, no signal ends a command that runs by itself.
+    // First of all, because until then a signal ends the process: a SIGHUP that comes while the
+    // command line is read must not end `run`.
     let begun = Runtime::new()
         .map_err(|error| Failure::runtime("start the runtime", error))
         .and_then(|runtime| Ok((Signals::for_run(&runtime)?, runtime)));

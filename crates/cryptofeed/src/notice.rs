@@ -1,4 +1,4 @@
-//! Events that are no market data, in the log.
+//! Events other than market data, in the log.
 
 use feeds::{FeedEvent, InvalidReason};
 

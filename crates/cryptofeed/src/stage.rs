@@ -1,4 +1,4 @@
-//! Exchanges and proxies of our own, on this machine.
+//! The mock exchanges and the proxies of `demo` and `mock`, on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -6,12 +6,12 @@ use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, SetupErro
 
 use crate::failure::Failure;
 
-/// Where the servers listen, one after the other.
+/// The ports of the servers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Ports {
-    /// On any free port of the loopback.
+    /// Any free ports of the loopback.
     Any,
-    /// On this port of the loopback, and the next on the one after it.
+    /// This port of the loopback for the first server, the next port for the next one, and so on.
     From(u16),
 }
 
@@ -29,7 +29,7 @@ impl Ports {
     }
 }
 
-/// Who may use the proxies.
+/// The login of the proxies.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Login<'a> {
     pub(crate) user: &'a str,
@@ -70,7 +70,7 @@ async fn exchange(
         .await
 }
 
-/// A proxy, and the address by which exchanges tell it from the others.
+/// A proxy, and the source address of its connections to exchanges.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) mock: MockProxy,

@@ -1,4 +1,4 @@
-//! Data, on standard output.
+//! Data on standard output.
 
 use std::io::{self, Write as _};
 
@@ -8,10 +8,11 @@ use tokio::io::AsyncWriteExt;
 
 use crate::failure::Failure;
 
-/// When so many bytes have gathered, they are written even though more are to come.
+/// The size in bytes from which on the buffer is written, even if more lines follow.
+// A write per line would be a system call per event. A pipe of Linux holds as much as this.
 const FULL: usize = 64 * 1024;
 
-/// Writes a text that is all there is to say.
+/// Writes a complete text.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout
@@ -26,7 +27,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     print(&format!("{json}\n"))
 }
 
-/// Gathers a stream of lines and writes them in large pieces, from a thread that may block.
+/// Buffers lines and writes them in large pieces, from a thread that may block.
 #[derive(Debug)]
 pub(crate) struct Stdout {
     sink: tokio::io::Stdout,
@@ -41,19 +42,20 @@ impl Stdout {
         }
     }
 
-    /// Where to write the next line to. Nothing happens until [`flush`](Self::flush).
+    /// The buffer, to write the next line to. Nothing is output until [`flush`](Self::flush).
     pub(crate) fn line(&mut self) -> impl io::Write {
         (&mut self.gathered).writer()
     }
 
-    /// Whether it is time to [`flush`](Self::flush), whatever is to come.
+    /// Whether the buffer is full, so that it needs a [`flush`](Self::flush) even if more follows.
     pub(crate) fn is_full(&self) -> bool {
         self.gathered.len() >= FULL
     }
 
-    /// Writes what has gathered. Dropped before the end, it carries on where it was when called
-    /// again.
+    /// Writes the buffer. If the future is dropped before its end, the next call continues.
     pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
+        // `write_all_buf` takes from the buffer what it has written, so a dropped future loses and
+        // repeats nothing.
         self.sink
             .write_all_buf(&mut self.gathered)
             .await

@@ -1,4 +1,4 @@
-//! Feeds that run, and what they deliver.
+//! Running feeds and their events.
 
 use std::sync::Arc;
 
@@ -11,13 +11,15 @@ use tokio::task::{JoinError, JoinSet};
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
 
-/// How many events may wait. A feed that finds no room stops to read its socket.
+/// How many events may wait.
+// A feed that finds no room stops reading its socket. So a slow reader of the output slows the
+// exchange down, and does not fill the memory.
 const WAITING: usize = 4096;
 
 /// The most events of one batch.
 const BATCH: usize = 256;
 
-/// Feeds that run until this is dropped.
+/// Feeds, which run until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Streams {
     events: mpsc::Receiver<FeedEvent>,
@@ -55,7 +57,7 @@ impl Streams {
     }
 }
 
-/// Why a feed is not running any longer: as long as somebody takes its events, it has to.
+/// The failure of a feed that has ended. It must not end as long as its events are received.
 fn failure(ended: Result<Result<(), (ExchangeId, UnknownSymbol)>, JoinError>) -> Failure {
     match ended {
         Ok(Err((id, unknown))) => {

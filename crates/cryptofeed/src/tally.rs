@@ -39,7 +39,7 @@ impl Tally {
                     self.reconnects += 1;
                 }
             }
-            // The first failure of a row is the loss, the others are vain tries to mend it.
+            // The first failure of a row is the loss; the others are failed retries.
             FeedEvent::Disconnected { attempt: 1, .. } if self.open > 0 => {
                 self.open -= 1;
                 self.lost += 1;

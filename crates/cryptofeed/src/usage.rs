@@ -1,4 +1,4 @@
-//! A command line that is not understood.
+//! Errors in the command line.
 
 use std::borrow::Cow;
 use std::env;
@@ -10,15 +10,15 @@ use clap::error::ErrorKind;
 use crate::configuration::FILE_VARIABLE;
 use crate::logging;
 
-/// What takes the place of what may be a login.
+/// The text that replaces a possible login.
 const HIDDEN: &str = "***";
 
 const UNPRINTABLE: &str = "error: the command line has control characters\n";
 
-/// Tells the user what is wrong, or what `--help` and `--version` ask for, and what to exit with.
-/// A proxy's URL that was put in the wrong place is not repeated.
+/// Prints the error, or the text of `--help` and `--version`, and returns the exit code. A proxy's URL
+/// in the wrong place is not repeated.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
-    // Where standard error is closed, the exit code alone has to tell.
+    // If standard error is closed, the exit code is the only report.
     let _ = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print(),
         _ => {
@@ -32,9 +32,8 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
 }
 
-/// Whether a text may be a login, a login at a host, or a URL with one: it has one of the signs that
-/// stand between their parts, as they are or in percent. What a terminal would not print is not
-/// repeated either.
+/// Whether a text may contain a login: it has one of the delimiters of a URL with a login, raw or
+/// percent-encoded. Text with control characters counts as well.
 pub(crate) fn may_hold_login(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let has_sign = [":", "@", "%3a", "%40"]
@@ -43,7 +42,7 @@ pub(crate) fn may_hold_login(text: &str) -> bool {
     has_sign || text.contains(char::is_control)
 }
 
-/// What was given on the command line and by the variables that take the place of arguments.
+/// The arguments, and the variables that replace arguments.
 fn given() -> Vec<String> {
     let variables = [FILE_VARIABLE, logging::VARIABLE]
         .into_iter()
@@ -54,19 +53,20 @@ fn given() -> Vec<String> {
         .collect()
 }
 
-/// The message without those of the `given` texts that may hold a login, and without parts of them.
+/// The message without the `given` texts that may contain a login, and without parts of them.
 fn sealed<'a>(message: &'a str, given: &[String]) -> Cow<'a, str> {
     if given.iter().any(|text| text.contains(char::is_control)) {
-        // What is printed of it is not what was given.
+        // The message may show them in another form, so that the text would not be found in it.
         return Cow::Borrowed(UNPRINTABLE);
     }
     let mut secrets: Vec<&str> = Vec::new();
     for text in given.iter().filter(|text| may_hold_login(text)) {
         secrets.push(text);
-        // What is before a `=` is quoted by itself as well, unless it is the name of an argument.
+        // Clap also quotes the parts of `name=value`. The name of an argument is harmless.
         let parts = text.split_once('=').map(|(name, value)| [name, value]);
         secrets.extend(parts.into_iter().flatten().filter(|part| !is_name(part)));
     }
+    // The longest first: a part that is replaced earlier would leave the rest of the whole.
     secrets.sort_unstable_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut message = Cow::Borrowed(message);
     for secret in secrets {
@@ -77,7 +77,7 @@ fn sealed<'a>(message: &'a str, given: &[String]) -> Cow<'a, str> {
     message
 }
 
-/// Whether a text is what arguments are called.
+/// Whether a text is the name of an argument.
 fn is_name(text: &str) -> bool {
     let name = text.strip_prefix("--").unwrap_or_default();
     text.is_empty()

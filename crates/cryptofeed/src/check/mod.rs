@@ -18,14 +18,18 @@ Examples:
 
 /// Validate the configuration and show the route of every connection
 ///
-/// For each exchange that has rules or feeds, and for any other, the table shows per transport: the
-/// proxy (credentials hidden) with those on the way to it, a pool with its proxies, `direct` or
-/// `refused`; which rule decided (source); where the exchange's name is resolved (dns); how long a
-/// connection attempt may take; and the variable or the place in the file that the rule stands in
-/// (set by), with that of its timeout, its password and its strategy where they stand elsewhere.
-/// The route of a feed is the one to its own addresses, where NO_PROXY and its like may make a
-/// difference. No connection is made. A configuration with errors has all of them listed, and exit
-/// code 2.
+/// The table has one row per transport for each exchange with rules or a feed, and for any other
+/// exchange:
+///   route    the proxy and those before it, a pool and its proxies, `direct` or `refused`
+///   source   the rule that decided
+///   dns      where the exchange's name is resolved
+///   timeout  the time limit of a connection attempt
+///   set by   the variable, or the place in the file, that set the rule; also for the timeout, the
+///            password and the strategy, if something else set them
+///
+/// Credentials are hidden. The route of a feed is the one to its own addresses, since NO_PROXY may
+/// exempt them. No connection is made. If the configuration has errors, all of them are listed, and
+/// the exit code is 2.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Check {

@@ -1,11 +1,11 @@
-//! The proxies that connections take, for people.
+//! The proxies of connections, as text.
 
 use std::collections::BTreeSet;
 
 use proxy_config::{HandshakeMode, PoolConfig, PoolMember, ProxyConfig, ProxyServer};
 use serde::Serialize;
 
-/// One proxy, or several to choose from. Serializes as a configuration has it, without credentials.
+/// One proxy, or a pool. Serializes as in a configuration, without credentials.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub(super) enum Proxies {
@@ -21,8 +21,9 @@ impl Proxies {
         }
     }
 
-    /// Who resolves the exchange's name.
+    /// Where the exchange's name is resolved.
     pub(super) fn dns(&self) -> String {
+        // The last proxy decides; those before it only get the address of the next one.
         let exits: Vec<_> = match self {
             Self::One(proxy) => vec![proxy.server()],
             Self::Pool(pool) => pool.enabled_members().map(PoolMember::server).collect(),
@@ -35,7 +36,7 @@ impl Proxies {
         sides.join(" or ")
     }
 
-    /// What is passed, and a line for each thing that is special about one of the proxies.
+    /// The proxies, and a line for each option of one of them.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = match self {
             Self::One(proxy) => vec![proxy.to_string()],
@@ -56,7 +57,7 @@ impl Proxies {
     }
 }
 
-/// The strategy, the members, and what is passed before them.
+/// The strategy, the members, and the proxies before them.
 fn choice(pool: &PoolConfig) -> Vec<String> {
     let strategy = format!("{} of", pool.strategy());
     let members = pool.members().iter().map(|member| {
@@ -76,7 +77,7 @@ fn choice(pool: &PoolConfig) -> Vec<String> {
     [strategy].into_iter().chain(members).chain(via).collect()
 }
 
-/// What a proxy has that others have not.
+/// The options of a proxy that are not the default.
 fn specialties(server: &ProxyServer) -> impl Iterator<Item = String> {
     let ca_file = server.ca_file();
     let ca_file = ca_file.map(|path| format!("ca_file of {server}: {}", path.display()));

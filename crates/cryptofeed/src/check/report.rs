@@ -1,4 +1,4 @@
-//! Which way connections take, as a report.
+//! The routes of connections, as a report.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -37,7 +37,7 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report as text.
     pub(super) fn text(&self) -> String {
         let header = [
             "exchange",
@@ -65,7 +65,7 @@ impl Report {
     }
 }
 
-/// The route to the feed of an exchange, or to wherever the exchange is if there is no feed.
+/// The route to the feed of an exchange, or the route in general if there is no feed.
 fn known(configuration: &Configuration, exchange: &ExchangeId, transport: Transport) -> Row {
     let loaded = configuration.proxies();
     let mut feeds = configuration.feeds().iter();

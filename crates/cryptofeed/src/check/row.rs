@@ -1,4 +1,4 @@
-//! Which way the connections of one exchange and transport take.
+//! The route of the connections of one exchange and transport.
 
 use proxy_config::{
     AmbientProxies, Destination, DnsSide, ExchangeId, Loaded, Origin, RuleOrigins, Transport,
@@ -14,24 +14,24 @@ pub(super) struct Row {
     /// `None` for any other exchange.
     exchange: Option<ExchangeId>,
     transport: &'static str,
-    /// Where the feed connects to, if there is one.
+    /// The address of the feed, if there is one.
     destination: Option<String>,
     route: &'static str,
     proxy: Option<Proxies>,
     source: String,
-    /// Whether the rule is that of an exchange without a feed.
+    /// Whether the rule belongs to an exchange without a feed.
     unused: bool,
     dns: Option<String>,
     /// What set each value of the rule.
     set_by: Option<RuleOrigins>,
-    /// What set the password, which may be a part of the URL.
+    /// What set the password, alone or as a part of the URL.
     password_set_by: Option<Origin>,
-    /// The variable that exempts destinations from the proxy, where none is known.
+    /// The variable that exempts destinations from the proxy, if the destination is unknown.
     unless_exempted_by: Option<&'static str>,
 }
 
 impl Row {
-    /// The route to the address of a feed, as `run` takes it.
+    /// The route to the address of a feed, the same as in `run`.
     pub(super) fn of_feed(
         loaded: &Loaded,
         exchange: &ExchangeId,
@@ -45,7 +45,7 @@ impl Row {
         }
     }
 
-    /// The route to wherever the exchange is.
+    /// The route of an exchange whose address is unknown.
     pub(super) fn of_exchange(
         loaded: &Loaded,
         exchange: &ExchangeId,
@@ -62,7 +62,7 @@ impl Row {
         }
     }
 
-    /// The route of any exchange that has no rules, such as `exchange`.
+    /// The route of any exchange without rules; `exchange` is one.
     pub(super) fn of_any_other(
         loaded: &Loaded,
         exchange: &ExchangeId,
@@ -93,6 +93,7 @@ impl Row {
             Route::Pool(pool) => through("pool", Proxies::Pool(pool.clone())),
             Route::Refused => ("refused", None, None),
         };
+        // The other sources use no rule, although the exchange may have one.
         let set_by = match resolution.source() {
             RouteSource::Exchange | RouteSource::Default => origins,
             RouteSource::Disabled | RouteSource::Legacy | RouteSource::None => None,
@@ -112,7 +113,7 @@ impl Row {
         }
     }
 
-    /// The same row, unused if it is the exchange's own rule.
+    /// The same row, marked as unused if it is the exchange's own rule.
     pub(super) fn without_feed(self) -> Self {
         Self {
             unused: self.source == RouteSource::Exchange.to_string(),
@@ -172,8 +173,7 @@ impl Row {
         lines.join("\n")
     }
 
-    /// What set the rule, and what set its timeout, its password and its strategy if that is
-    /// something else.
+    /// What set the rule; and what set its timeout, password and strategy, if that differs.
     fn set_by_cell(&self) -> String {
         let Some((origins, rule)) = self.set_by.as_ref().zip(self.origin()) else {
             return "-".to_owned();

@@ -1,4 +1,4 @@
-//! Where a feed connects to.
+//! The addresses of feeds.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// That of the requests that `exchange` makes.
+    /// The address of the requests of `exchange`.
     pub(super) fn of(exchange: &dyn Exchange, transport: Transport) -> Option<Self> {
         match transport {
             Transport::Http => {
@@ -39,7 +39,7 @@ impl Address {
         Hop::Target(self.target.endpoint().clone())
     }
 
-    /// The address as what the choice of a proxy may depend on.
+    /// The address as a destination, for rules that depend on it.
     pub(crate) fn destination(&self) -> Destination<'_> {
         let (host, port) = (self.target.host(), self.target.port());
         if self.is_tls {

@@ -1,4 +1,4 @@
-//! Files that somebody may be writing.
+//! Files that may still be written.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,18 +6,19 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// For how long a file must have been left alone.
+/// How long a file must have been unchanged.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// How often to look whether it was. A file that is written all the time is read as it is.
+/// How often to check that. A file that changes all the time is read as it is.
 const LOOKS: usize = 20;
 
-/// The formats whose texts do not show by themselves that something is missing at their end.
+/// The formats in which a truncated file can be valid.
+// Half a YAML file is a shorter configuration, perhaps one without proxies. JSON needs its last brace.
 const OPEN_ENDED: [&str; 3] = ["yaml", "yml", "toml"];
 
-/// Waits until nobody seems to write the file at `path`, and tells whether all of it seems to be
-/// there: its last line has an end. What is no file, and what cannot be looked at, is left to who
-/// reads it.
+/// Waits until the file at `path` is no longer written, and returns whether it seems to be complete:
+/// its last line ends with a newline. If there is no such file, or it cannot be inspected, the reader
+/// reports that.
 pub(super) fn is_complete(path: &Path) -> bool {
     for _ in 0..LOOKS {
         match age(path) {
@@ -34,10 +35,10 @@ pub(super) fn is_complete(path: &Path) -> bool {
             .is_none_or(|byte| byte == b'\n')
 }
 
-/// The time since the file was written last.
+/// The time since the last write to the file.
 fn age(path: &Path) -> io::Result<Option<Duration>> {
     let file = fs::metadata(path)?;
-    // A time to come is one of another clock.
+    // A time in the future comes from another clock, such as that of a file server.
     Ok(file.modified()?.elapsed().ok().filter(|_| file.is_file()))
 }
 

@@ -12,7 +12,7 @@ use super::keys::{Key, names, table};
 
 pub(super) const SECTION: &str = "feeds";
 
-/// Stands in for the other address of an exchange while one is looked at.
+/// Replaces the other address of an exchange while one is checked.
 const ANY_REST: &str = "https://localhost";
 const ANY_WS: &str = "wss://localhost";
 
@@ -42,7 +42,7 @@ impl KnownExchange {
         Address::of(self.codec(), transport)
     }
 
-    /// What the exchange speaks.
+    /// The codec of the exchange.
     pub(crate) fn codec(&self) -> &dyn Exchange {
         match self {
             Self::Binance(exchange) => exchange,
@@ -155,8 +155,8 @@ pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
     feeds.into_iter().flatten().collect()
 }
 
-/// Notes an error for each rule of an exchange that there is no codec for: its connections would be
-/// made without the rule, or be none of this program's.
+/// Reports an error for each rule of an exchange without a codec. Its name is probably misspelt, and
+/// the connections of the right exchange would be made without the rule.
 pub(super) fn check_rules(proxy: &Node<'_>) {
     let sections = proxy.entries().unwrap_or_default().into_iter();
     let exchanges = sections.filter(|(key, _)| *key == "exchanges");
@@ -204,8 +204,8 @@ fn feed<V: Default>(
     })
 }
 
-/// The exchange at its usual addresses, or at two others: its REST and the streams of somebody else
-/// would make one book of two markets.
+/// The exchange at its usual addresses, or at two others. With only one of them changed, the snapshots
+/// of one market would be combined with the changes of another.
 fn at_addresses<V: Default>(
     fields: &Table<'_>,
     node: &Node<'_>,
@@ -214,6 +214,7 @@ fn at_addresses<V: Default>(
     match (fields.field(REST_URL), fields.field(WS_URL)) {
         (None, None) => Some(V::default()),
         (Some(rest), Some(ws)) => {
+            // Each by itself, so that an error is reported at the URL that causes it.
             let rest_url = rest.parse(|url| new(url, ANY_WS).map(|_| url));
             let ws_url = ws.parse(|url| new(ANY_REST, url).map(|_| url));
             new(rest_url?, ws_url?)
@@ -227,7 +228,7 @@ fn at_addresses<V: Default>(
     }
 }
 
-/// The items of a list, or of a text with commas, as a variable has them. At least one.
+/// The items of a list, or of text with commas, which suits variables. At least one.
 fn items<T>(node: &Node<'_>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let parse_at = |node: &Node<'_>, text: &str| {
         let item = parse(text.trim());

@@ -1,21 +1,21 @@
-//! Keys of the sections that the command has. Their readers, their JSON Schema and the table in
-//! `docs/technical-specification.md` are made from the same lists.
+//! Keys of the command's own sections. Their readers, their JSON Schema and the table in
+//! `docs/technical-specification.md` use the same lists.
 
 use serde_json::{Map, Value, json};
 
 /// A key, and what it is for.
 pub(super) struct Key {
     pub(super) name: &'static str,
-    /// For whoever writes a configuration, in one or two sentences.
+    /// Its documentation for users, in one or two sentences.
     pub(super) about: &'static str,
     /// The JSON Schema of its value.
     pub(super) schema: fn() -> Value,
-    /// What its value is, what applies without it, and what may be wrong with it.
+    /// Its value, its default, and its errors.
     #[cfg_attr(not(test), expect(dead_code, reason = "it is for the documentation"))]
     pub(super) cells: [&'static str; 3],
 }
 
-/// The names of `keys`, which is what a reader knows.
+/// The names of `keys`, for their reader.
 pub(super) fn names<const N: usize>(keys: &[Key; N]) -> [&'static str; N] {
     keys.each_ref().map(|key| key.name)
 }

@@ -1,4 +1,4 @@
-//! What the user configured: the proxies, the feeds and the certificate authorities.
+//! The configuration: proxies, feeds and certificate authorities.
 
 mod address;
 mod complete;
@@ -36,12 +36,12 @@ const DEFAULT_FILE: &str = "cryptofeed.yaml";
 /// The variable that names the file.
 pub(crate) const FILE_VARIABLE: &str = "CRYPTOFEED_CONFIG";
 
-/// What to write where no file is and what is named may be a URL that belongs elsewhere.
+/// The error for a missing file whose name may be a URL in the wrong place.
 const NO_FILE: &str = "\
 --config or CRYPTOFEED_CONFIG: there is no such file; its name is not shown, since it may be a login; \
 set proxies in the file, or with CRYPTOFEED_PROXY";
 
-/// Names that somebody may take for it.
+/// Names that users may expect to be read as well.
 const SIMILAR_FILES: [&str; 3] = ["cryptofeed.yml", "cryptofeed.toml", "cryptofeed.json"];
 
 const TRUNCATED: &str = "the last line has no newline, so the file may be truncated; if it is \
@@ -50,10 +50,12 @@ const TRUNCATED: &str = "the last line has no newline, so the file may be trunca
 const OVERDUE: &str = "a file does not answer; it may be one of the platform's certificate \
                        authorities, which SSL_CERT_FILE and SSL_CERT_DIR name";
 
-/// How long it may take to read all that is configured. A single file has less.
+/// How long the reading of the whole configuration may take.
+// Longer than the 10 seconds for the files in it, so that their own error comes first. The rest is for
+// the platform's authorities, which have no limit of their own.
 const READING: Duration = Duration::from_secs(20);
 
-/// What to write in the absence of any feed.
+/// The error if no feed is configured.
 const MINIMAL: &str = "\
 no feed is configured; a minimal cryptofeed.yaml is
   feeds:
@@ -66,11 +68,11 @@ and the same in the environment
 /// Which file to read.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ConfigurationArgs {
-    /// Configuration file, YAML, TOML or JSON [default: ./cryptofeed.yaml if there is one]
+    /// Configuration file: YAML, TOML or JSON [default: ./cryptofeed.yaml, if it exists]
     ///
     /// Environment variables such as CRYPTOFEED_PROXY_DEFAULT__HTTP__URL and
-    /// CRYPTOFEED_FEEDS_BINANCE__SYMBOLS take precedence over the file, field by field, and do
-    /// without it.
+    /// CRYPTOFEED_FEEDS_BINANCE__SYMBOLS take precedence over the file, field by field. They also
+    /// work without a file.
     #[arg(
         long,
         value_name = "PATH",
@@ -82,12 +84,12 @@ pub(crate) struct ConfigurationArgs {
 }
 
 impl ConfigurationArgs {
-    /// Reads the file and the environment for a program that will read them again, while other
-    /// tasks go on.
+    /// Reads the file and the environment in the background, for a program that may read them again.
     pub(crate) async fn load_first(&self) -> Result<Start, Failure> {
         let this = self.clone();
         in_background(move || {
-            // A file that is there now is required from now on.
+            // A default file that exists now is required from now on. If it is missing at a reload,
+            // that is an error, and not a configuration without proxies.
             let again = Self {
                 config: this.file()?,
             };
@@ -104,8 +106,8 @@ impl ConfigurationArgs {
         .await
     }
 
-    /// As [`load`](Self::load), while other tasks go on. A file that somebody is writing is waited
-    /// for, and one that seems to be cut short is refused.
+    /// As [`load`](Self::load), in the background. Waits while the file is being written, and refuses it
+    /// if it seems to be truncated.
     pub(crate) async fn load_again(&self) -> Result<Configuration, Failure> {
         let this = self.clone();
         in_background(move || match &this.config {
@@ -119,7 +121,7 @@ impl ConfigurationArgs {
     }
 
     fn file(&self) -> Result<Option<PathBuf>, Failure> {
-        // In a container, an empty variable is the usual way to set none.
+        // In a container, an empty variable is the usual way to unset one.
         let named = self
             .config
             .clone()
@@ -160,17 +162,17 @@ impl ConfigurationArgs {
     }
 }
 
-/// What a program starts with.
+/// The configuration at the start of a program.
 pub(crate) struct Start {
     pub(crate) configuration: Configuration,
     pub(crate) injector: Arc<ProxyInjector>,
-    /// Whom the connections to exchanges trust.
+    /// The certificate authorities for exchanges.
     pub(crate) trust: TlsTrust,
     /// Reads the same file again.
     pub(crate) again: ConfigurationArgs,
 }
 
-/// Reads files where a slow one blocks nobody.
+/// Reads files on a thread where a slow one blocks no other task.
 async fn in_background<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -182,11 +184,11 @@ async fn in_background<T: Send + 'static>(
     }
 }
 
-/// The file to read if none is named: there may be none, but not one with another name that looks
-/// like it.
+/// The file to read if none is named. It may be missing, but then a file with a similar name is an
+/// error.
 fn default_file() -> Result<Option<PathBuf>, Failure> {
     let is_there = |name: &str| match fs::symlink_metadata(name) {
-        // A file that cannot be read, such as a link to nowhere, is reported by who reads it.
+        // A file that cannot be read, such as a broken link, is reported when it is read.
         Ok(_) => true,
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
@@ -218,7 +220,7 @@ pub(crate) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads all sections before anything is said about one of them.
+    /// Reads all sections before any error is reported.
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
         let authorities = document.read(tls::SECTION, tls::read);
@@ -253,14 +255,13 @@ impl Configuration {
         self.loaded.settings()
     }
 
-    /// Whom to trust: the platform, and what the configuration adds to it.
+    /// The certificate authorities: the platform's, and those that the configuration adds.
     fn trust(&self) -> TlsTrust {
         let authorities = self.authorities.as_ref();
         authorities.map_or_else(TlsTrust::platform, Authorities::trust)
     }
 
-    /// The sections that say something else than in `other`, of those that are looked at when the
-    /// program starts.
+    /// The sections that differ from those at the start, and that are only read then.
     pub(crate) fn changed_since_start(&self, start: &Self) -> impl Iterator<Item = &'static str> {
         [
             (feeds::SECTION, self.feeds != start.feeds),
@@ -279,7 +280,7 @@ impl Configuration {
         }
     }
 
-    /// What makes the connections, and trusts as `trust` says.
+    /// The injector that makes the connections, with the authorities of `trust`.
     fn injector(&self, trust: TlsTrust) -> Arc<ProxyInjector> {
         ProxyInjector::new(self.settings().clone())
             .with_trust(trust)

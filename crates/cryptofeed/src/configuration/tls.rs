@@ -30,25 +30,27 @@ pub(super) fn schema() -> Value {
     table(&KEYS)
 }
 
-/// A file of certificate authorities to trust beside the platform's, which can be used.
+/// Valid certificate authorities from a file, in addition to the platform's.
 #[derive(Debug, PartialEq)]
 pub(super) struct Authorities(Arc<[u8]>);
 
 impl Authorities {
-    /// Those of the platform and these.
+    /// The platform's authorities and these.
     pub(super) fn trust(&self) -> TlsTrust {
+        // The content has been checked, so that it is not refused here.
         let platform = TlsTrust::platform();
         platform.clone().with_ca_pem(&self.0).unwrap_or(platform)
     }
 }
 
-/// Those of `ca_file`, if there is one.
+/// The authorities in `ca_file`, if it is set.
 pub(super) fn read(node: &Node<'_>) -> Option<Authorities> {
     let ca_file = node.table(&names(&KEYS))?.field(CA_FILE)?;
     authorities(&ca_file)
 }
 
-/// Reports every `ca_file` of a proxy that cannot be used, wherever it stands below `node`.
+/// Reports every `ca_file` of a proxy below `node` that cannot be used.
+// `proxy-config` knows no TLS and only reads the files. Unchecked, a bad one would fail each dial.
 pub(super) fn check_proxies(node: &Node<'_>) {
     for (key, node) in node.children() {
         if key == CA_FILE {

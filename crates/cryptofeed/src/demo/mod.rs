@@ -21,21 +21,22 @@ use crate::stdout;
 use crate::streams::Streams;
 use crate::tally::Tallies;
 
-/// How often the progress is looked at.
+/// How often the progress is updated.
 const REFRESH: Duration = Duration::from_millis(100);
 
 const DETAILS: &str = "\
 Columns of the table:
   messages   what the exchange sent: answers to requests, or WebSocket messages
-  egress     where the exchange saw connections come from; each proxy has an address of its own
-  direct     connections that came to the exchange past the proxies; must be 0";
+  egress     the source addresses that the exchange saw; each proxy has its own
+  direct     connections that bypassed the proxies; must be 0";
 
 /// Stream two mock exchanges through four real proxies, all of them on this machine
 ///
-/// No network and no set-up is needed. Binance and Backpack (mocks with REST and WebSocket over
-/// TLS) are each reached through two proxies that ask for a password: CONNECT and SOCKS5h, SOCKS5
-/// and CONNECT over TLS. The table at the end is made from the exchanges' own records. Exit code 1
-/// if any connection went past its proxy, a feed delivered nothing, or an order book was invalid.
+/// No network and no setup are needed. The mocks of Binance and Backpack serve REST and WebSocket
+/// over TLS. Each is reached through two proxies with a password: Binance through CONNECT and
+/// SOCKS5h, Backpack through SOCKS5 and CONNECT over TLS. The table at the end shows what the
+/// exchanges recorded. The exit code is 1 if a connection bypassed its proxy, a feed delivered
+/// nothing, or an order book was invalid.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]
 pub(crate) struct Demo {

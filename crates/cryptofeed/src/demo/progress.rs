@@ -1,4 +1,4 @@
-//! What there is to see while the demo runs, on standard error.
+//! The progress of the demo, on standard error.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::tally::Tallies;
 
-/// How often there is a line where a bar cannot be drawn.
+/// How often a line is printed if a bar cannot be drawn.
 const LINE_EVERY: Duration = Duration::from_secs(1);
 
 /// A bar on a terminal, a line per second elsewhere. The bar is gone when this is dropped.
@@ -50,7 +50,7 @@ impl Progress {
             self.bar.set_message(counts);
         } else if elapsed >= self.next_line {
             self.next_line += LINE_EVERY;
-            // Where standard error is closed, nobody looks on.
+            // If standard error is closed, there is nothing to show.
             let _ = writeln!(io::stderr(), "{:>3} s: {counts}", elapsed.as_secs());
         }
     }

@@ -1,4 +1,4 @@
-//! What the demo showed, by the exchanges' own records.
+//! The result of the demo, from the exchanges' own records.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::table;
 use crate::tally::Tallies;
 
-/// A row per exchange and transport, and what is wrong with them.
+/// A row per exchange and transport, and the problems.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     routes: Vec<Row>,
@@ -37,6 +37,8 @@ struct Row {
 
 impl Report {
     pub(super) fn new(lanes: &[Lane], tallies: &Tallies) -> Self {
+        // The exchanges know best: a connection from any other address did not come through a proxy,
+        // whatever the injector says.
         let proxies: BTreeSet<_> = lanes.iter().map(|lane| lane.proxy.egress).collect();
         let routes: Vec<_> = lanes.iter().map(|lane| Row::new(lane, &proxies)).collect();
         let mut problems: Vec<_> = routes.iter().filter_map(Row::problem).collect();
@@ -70,7 +72,7 @@ impl Report {
     }
 
     /// # Errors
-    /// [`Failure::Demo`] with everything that is wrong.
+    /// [`Failure::Demo`] with all problems.
     pub(super) fn verdict(self) -> Result<(), Failure> {
         if self.problems.is_empty() {
             Ok(())

@@ -13,7 +13,7 @@ use crate::configuration::{ConfiguredFeed, KnownExchange};
 use crate::failure::Failure;
 use crate::stage::{self, Exchanges, Login, Ports, Proxy};
 
-/// With signs that a URL cannot hold as they are.
+/// With characters that must be percent-encoded in a URL.
 const LOGIN: Login<'static> = Login {
     user: "demo@example",
     password: "s3cret: with/all?sorts#of@signs",
@@ -27,14 +27,14 @@ pub(super) struct Set {
     lanes: Vec<Lane>,
 }
 
-/// One exchange's connections of one transport, and the proxy that they have to take.
+/// The connections of one exchange and transport, and their proxy.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) exchange: &'static str,
     pub(super) transport: Transport,
     pub(super) proxy: Proxy,
     pub(super) url: ProxyUrl,
-    /// What the exchange remembers, of both transports.
+    /// The records of the exchange, for both transports.
     pub(super) ledger: Ledger<ExchangeConnection>,
 }
 
@@ -71,7 +71,7 @@ impl Set {
         &self.lanes
     }
 
-    /// Sends each lane's connections through its proxy, and no other anywhere.
+    /// An injector that sends the connections of each lane through its proxy, and refuses all others.
     pub(super) fn injector(&self) -> Result<Arc<ProxyInjector>, Failure> {
         let trust = TlsTrust::platform()
             .with_ca_pem(self.ca.pem().as_bytes())

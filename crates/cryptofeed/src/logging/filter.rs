@@ -1,4 +1,4 @@
-//! What to log: levels, and targets with levels.
+//! Log filters: levels, and targets with levels.
 
 use proxy_config::nearest;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -12,7 +12,7 @@ const LEVELS: [(&str, LevelFilter); 6] = [
     ("trace", LevelFilter::TRACE),
 ];
 
-/// The crates that log anything in this program. Of another, a filter would match nothing.
+/// The crates that log in this program. A filter for any other would match nothing.
 const TARGETS: [&str; 6] = [
     "cryptofeed",
     "hyper_util",
@@ -22,8 +22,8 @@ const TARGETS: [&str; 6] = [
     "transport_tunnel",
 ];
 
-/// Parses levels, targets, and targets with levels (`proxy_injector=debug`), with commas between
-/// them.
+/// Parses levels, targets, and targets with levels (`proxy_injector=debug`), separated by commas.
+// Not the parser of `Targets`: it accepts unknown targets, and so a misspelt one that logs nothing.
 pub(super) fn parse(filter: &str) -> Result<Targets, InvalidFilter> {
     let mut targets = Targets::new();
     for directive in filter.split(',').map(str::trim) {
@@ -58,8 +58,8 @@ fn known(target: &str) -> Result<&str, InvalidFilter> {
     ))
 }
 
-/// A filter that would let nothing through, or not what it means. It does not show the filter,
-/// which may be something misplaced.
+/// A filter with an unknown level or target. The error does not show the filter, which may be a secret
+/// in the wrong place.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what}{} (known: {known})", meant.map(did_you_mean).unwrap_or_default())]
 pub(super) struct InvalidFilter {

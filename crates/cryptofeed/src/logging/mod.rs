@@ -1,4 +1,4 @@
-//! Logs, on standard error.
+//! Logging to standard error.
 
 mod filter;
 
@@ -12,14 +12,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::filter::parse;
 use crate::failure::Failure;
 
-/// The variable that says what to log.
+/// The variable with the log filter.
 pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
 
-/// Our own crates from `INFO` on, all others from `WARN` on.
+/// The default filter: our own crates from `INFO` on, all others from `WARN` on.
 pub(crate) const OURS: &str = "warn,cryptofeed=info,proxy_injector=info,transport_tunnel=info";
 
-/// Begins to log what `filter` lets through, above the bars of `progress`, until what is returned is
-/// dropped. Lines that a slow reader does not take are dropped; nobody waits for it.
+/// Starts logging with `filter`, above the bars of `progress`, until the returned guard is dropped.
+/// Lines that a slow reader does not take are lost.
+// Written by a thread of its own: a terminal that was stopped must not stop the feeds.
 pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<WorkerGuard, Failure> {
     let filter = parse(filter).map_err(|error| {
         Failure::Configuration(vec![format!("the log filter is not understood: {error}")])

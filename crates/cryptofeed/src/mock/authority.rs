@@ -35,10 +35,10 @@ impl Authority {
         })
     }
 
-    /// The authority of a folder, and of everybody who names the same one.
+    /// The authority of a folder, shared by all processes that name the folder.
     ///
-    /// The key makes the authority: whoever is first sets it, at the same time or not, and any
-    /// certificate for it is as good as any other.
+    /// The key is what makes the authority. The first process creates it, even if several start at the
+    /// same time, and all certificates for it are equivalent.
     pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder).map_err(cannot("make", folder))?;
         let key_file = folder.join("ca-key.pem");
@@ -54,7 +54,7 @@ impl Authority {
         replace(&file, &ca.pem()).map_err(cannot("write", &file))?;
         Ok(Self {
             ca,
-            // Who reads it may have another working directory.
+            // Readers of the listing may have another working directory.
             certificate_file: fs::canonicalize(&file).unwrap_or(file),
             is_temporary: false,
         })
@@ -72,7 +72,7 @@ impl Authority {
 impl Drop for Authority {
     fn drop(&mut self) {
         if self.is_temporary {
-            // It is no use to anybody, but no harm either.
+            // A file that stays behind is useless, but does no harm.
             let _ = fs::remove_file(&self.certificate_file);
         }
     }
@@ -83,7 +83,8 @@ fn cannot(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Failure {
     |error| Failure::runtime(doing, error)
 }
 
-/// The path of a file that is not there, in the same folder.
+/// A path for a new file in the same folder.
+// The same folder is the same file system, where a link or a rename is one step.
 fn beside(path: &Path) -> PathBuf {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -93,7 +94,7 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes a new file that nobody else may read.
+/// Writes a new file that only its owner can read.
 fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -102,8 +103,9 @@ fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
-/// Makes a secret file appear with all of its text, unless there is one.
+/// Creates a secret file with all of its text at once, unless it exists.
 fn publish(path: &Path, text: &str) -> io::Result<()> {
+    // A link fails if the path exists, where a rename would replace the key of another process.
     let draft = beside(path);
     write_secret(&draft, text)?;
     let published = fs::hard_link(&draft, path);
@@ -114,7 +116,7 @@ fn publish(path: &Path, text: &str) -> io::Result<()> {
     })
 }
 
-/// Puts a file with all of its text in the place of any other.
+/// Replaces a file with a new one, with all of its text at once.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let draft = beside(path);
     fs::write(&draft, text)?;

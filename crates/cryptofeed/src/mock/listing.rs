@@ -1,4 +1,4 @@
-//! What is served where. Proxies are listed with their credentials.
+//! The addresses of the mocks. Proxies are listed with their credentials.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use testkit::{MockExchange, ProxyKind};
 
 use crate::stage::{Exchanges, Proxy};
 
-/// Everything that one needs to know to use the mocks.
+/// Everything that a user of the mocks needs to know.
 pub(super) struct Listing<'a> {
     pub(super) ca_file: &'a Path,
     pub(super) exchanges: Option<&'a Exchanges>,
@@ -15,7 +15,7 @@ pub(super) struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// For programs. What is not served is left out.
+    /// The listing for programs, without the servers that are not started.
     pub(super) fn json(&self) -> Value {
         let mut listing =
             Map::from_iter([("ca_file".to_owned(), json!(self.ca_file.to_string_lossy()))]);
@@ -35,8 +35,8 @@ impl Listing<'_> {
         listing.into()
     }
 
-    /// For `cryptofeed run`. Of the two halves, the one that is not served is left out, so that
-    /// both can be put together.
+    /// The configuration for `cryptofeed run`. A half that is not served is left out, so that the files
+    /// of two processes can be combined.
     pub(super) fn yaml(&self) -> String {
         let mut yaml = String::new();
         if let Some(Exchanges { binance, backpack }) = self.exchanges {

@@ -22,47 +22,48 @@ Ports, with --port N:
   With --only proxies the proxies begin at N.
 
 Certificate authority:
-  It signs for the exchanges and for the https proxy; the http and socks proxies need none. Without
-  --ca-dir each process has its own, which is gone when the process ends. With --ca-dir, processes
-  can share one, and programs that trust it still do so after a restart. Its key is in the folder.
+  It signs the certificates of the exchanges and of the https proxy. Without --ca-dir, each process
+  has its own authority, which is lost when the process ends. With --ca-dir, processes share one,
+  and programs that trust it still do so after a restart. The folder also has its key.
 
 Example, in two terminals:
   cryptofeed mock --print-config > mock.yaml
   cryptofeed run --config mock.yaml
 
-Exchanges and proxies by themselves, to stop and restart the proxies under a running feed:
+Exchanges and proxies in two processes, to restart the proxies under a running feed:
   cryptofeed mock --ca-dir ca --only exchanges --print-config > exchanges.yaml
   cryptofeed mock --ca-dir ca --only proxies --port 9100 --print-config > proxies.yaml
   cat exchanges.yaml proxies.yaml > both.yaml; cryptofeed run --config both.yaml";
 
 /// Serve mock exchanges and real proxies on this machine, for tests
 ///
-/// Binance and Backpack with REST and WebSocket over TLS, with made-up but consistent data, and
-/// proxies of all six kinds, each of which reaches the exchanges from a loopback address of its own
-/// (its egress). It prints one line of JSON with their addresses, credentials included (they are
-/// for tests only), and serves until SIGINT or SIGTERM. The proxies relay to this machine only.
+/// The exchanges are Binance and Backpack, with REST and WebSocket over TLS, and with invented but
+/// consistent data. There is one proxy of each of the six schemes; each connects to the exchanges
+/// from its own loopback address (its egress). The command prints one line of JSON with all
+/// addresses and the test credentials, and serves until SIGINT or SIGTERM. The proxies only relay
+/// to this machine.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]
 pub(crate) struct Mock {
-    /// Serve only one half
+    /// Serve only the exchanges, or only the proxies
     #[arg(long, value_enum, value_name = "HALF")]
     only: Option<Half>,
-    /// Listen on this port and those after it [default: any free ports]
+    /// Listen on this port and the ports after it [default: any free ports]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
     port: Option<u16>,
-    /// The folder of the authority [default: a new authority, its certificate in a temporary file]
+    /// Folder of the authority [default: a new authority, with its certificate in a temporary file]
     ///
-    /// It holds ca.pem, the certificate, and ca-key.pem, the key. Both are made where they are
-    /// missing, and used again where they are not.
+    /// It has the certificate in ca.pem and the key in ca-key.pem. A missing key is created, and an
+    /// existing one is used again.
     #[arg(long, value_name = "DIR")]
     ca_dir: Option<PathBuf>,
-    /// The user name that the proxies ask for
+    /// The user name that the proxies require
     #[arg(long, value_name = "NAME", default_value = "demo")]
     user: String,
-    /// The password that the proxies ask for, except socks4 and socks4a, which have none
+    /// The password that the proxies require, except socks4 and socks4a, which have none
     #[arg(long, value_name = "TEXT", default_value = "demo")]
     password: String,
-    /// Print a configuration for `cryptofeed run` (YAML) instead of the line of JSON
+    /// Print a YAML configuration for `cryptofeed run` instead of the line of JSON
     #[arg(long)]
     print_config: bool,
 }

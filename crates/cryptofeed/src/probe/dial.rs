@@ -17,15 +17,15 @@ use super::line::Line;
 use super::question::Question;
 use super::verdict::{Trouble, Verdict};
 
-/// How long a farewell to the exchange may take.
+/// How long the close of a WebSocket may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// What came of a connection.
+/// The outcome of a connection.
 #[derive(Debug)]
 pub(super) struct Outcome {
-    /// What is known about the phases: nothing where a connection could not be made.
+    /// The times of the phases; none if the connection failed.
     pub(super) timings: Vec<Timing>,
-    /// From the beginning to the answer, or to the failure.
+    /// From the start to the answer, or to the failure.
     pub(super) total: Duration,
     pub(super) trouble: Option<Trouble>,
 }
@@ -37,9 +37,10 @@ impl Outcome {
 }
 
 impl Line {
-    /// Makes the connection, asks, and waits for the answer. `trust` decides about certificates.
+    /// Makes the connection, sends the request, and waits for the answer. `trust` verifies
+    /// certificates.
     pub(super) async fn dial(&self, trust: &TlsTrust) -> Outcome {
-        // Nothing is shared with other lines: no TLS session, and no mark on a proxy.
+        // An injector per line: a TLS session or a mark from another line would change the result.
         let injector = ProxyInjector::new(self.candidate.settings()).with_trust(trust.clone());
         let scope = Arc::new(injector).exchange(self.exchange.clone());
         match &self.question {
@@ -54,6 +55,7 @@ impl Line {
         let total = start.elapsed();
         let mut info = ConnectionInfo::default();
         let success = response.and_then(|response| {
+            // The times of the connection are a part of the total, since this is its first request.
             if let Some(made) = response.extensions().get::<ConnectionInfo>() {
                 info = made.clone();
                 let before: Duration = info.timings().iter().map(|timing| timing.elapsed).sum();
@@ -78,7 +80,7 @@ impl Line {
         let total = start.elapsed();
         match socket {
             Ok(mut socket) => {
-                // It has answered; how it takes leave makes no difference.
+                // It has answered. Whether the close succeeds makes no difference.
                 let _ = timeout(FAREWELL, socket.close()).await;
                 Outcome {
                     timings: socket.info().timings().to_vec(),

@@ -1,4 +1,4 @@
-//! What there is to probe.
+//! The connections to probe.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::question::Question;
 use crate::configuration::{Address, ConfiguredFeed};
 use crate::failure::Failure;
 
-/// One connection by one of the ways that its route leaves open.
+/// One connection on one of the possible ways of its route.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) exchange: ExchangeId,
@@ -24,7 +24,7 @@ pub(super) struct Line {
     pub(super) candidate: Candidate,
 }
 
-/// One of the ways that a route leaves open.
+/// One of the possible ways of a route.
 #[derive(Debug)]
 pub(super) enum Candidate {
     Direct,
@@ -37,7 +37,7 @@ pub(super) enum Candidate {
 }
 
 impl Line {
-    /// Each way that `injector` might choose for the connections of `feed`.
+    /// All ways that `injector` may select for the connections of `feed`.
     pub(super) fn of_feed(
         feed: &ConfiguredFeed,
         injector: &Arc<ProxyInjector>,
@@ -70,6 +70,7 @@ impl Candidate {
         match route {
             Route::Direct => vec![Self::Direct],
             Route::Proxy(proxy) => vec![Self::Proxy(proxy.clone())],
+            // The disabled ones too: a probe is how to find out whether they can be enabled.
             Route::Pool(pool) => {
                 let members = pool.members().iter();
                 members.map(|member| Self::through(pool, member)).collect()
@@ -85,7 +86,7 @@ impl Candidate {
         }
     }
 
-    /// The proxy to pass, with those on the way to it.
+    /// The proxy, with those before it.
     pub(super) fn proxy(&self) -> Option<&ProxyConfig> {
         match self {
             Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy),
@@ -93,8 +94,9 @@ impl Candidate {
         }
     }
 
-    /// Settings that know this way and no other.
+    /// Settings with this way only.
     pub(super) fn settings(&self) -> ProxySettings {
+        // Strict, so that a refused route stays refused.
         let rule = match self {
             Self::Direct => Some(ProxyRule::Direct),
             Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy.clone().into()),

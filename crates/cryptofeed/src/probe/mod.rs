@@ -26,13 +26,13 @@ const AT_ONCE: usize = 8;
 
 const DETAILS: &str = "\
 Columns of the table, in milliseconds:
-  dns        looking up names on this machine: the proxy's, and for socks4 and socks5 the exchange's
+  dns        name lookups on this machine: of the proxy, and for socks4 and socks5 of the exchange
   tcp        connecting the socket
   proxy tls  TLS with https proxies
   handshake  asking proxies for a tunnel
   tls        TLS with the exchange
   answer     the WebSocket upgrade, or the response to the request
-  total      all of it; where it failed, until then
+  total      the whole attempt, up to the failure if it failed
 
 Verdicts:
   ok, timeout, name-not-found, refused, unreachable, closed, auth, geo-blocked (403 or 451 of the
@@ -43,21 +43,21 @@ Examples:
   cryptofeed probe --config cryptofeed.yaml
   cryptofeed probe --exchange binance --json";
 
-/// Try every configured proxy with every exchange and show where it fails, or how long it takes
+/// Try every configured proxy with every exchange, and show failures and times
 ///
-/// For the REST and the WebSocket of each configured feed, it makes one real connection through
-/// each proxy of the route that applies: one proxy, or each member of a pool, those with
-/// `enabled: false` included. It asks for the exchange's ping, or upgrades and closes. A route that
-/// is direct is probed directly, one that is refused stays refused, and no proxy stands in for
-/// another. Nothing is tried twice.
+/// For REST and WebSocket of each configured feed, the command makes one real connection through
+/// each proxy of the route: the one proxy, or each member of a pool, including members with
+/// `enabled: false`. For REST it requests the exchange's ping; for WebSocket it upgrades and closes.
+/// A direct route is probed directly, and a refused one stays refused. There are no retries, and no
+/// proxy replaces another.
 ///
-/// Exit code 0 if every line is ok, those of disabled members aside, and 1 if any is not.
+/// The exit code is 0 if every line is ok, except those of disabled members, and 1 otherwise.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]
 pub(crate) struct Probe {
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// Probe the connections of this exchange alone
+    /// Probe only this exchange
     #[arg(long, value_name = "NAME", value_parser = ExchangeId::new)]
     exchange: Option<ExchangeId>,
     /// Print JSON instead of a table

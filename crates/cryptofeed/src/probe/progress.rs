@@ -1,4 +1,4 @@
-//! What there is to see while connections are made, on standard error.
+//! The progress of a probe, on standard error.
 
 use std::io::{self, Write};
 
@@ -21,7 +21,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// Shows that one more has come to its end.
+    /// Shows that one more connection is finished.
     pub(super) fn show(&self, line: &Line, outcome: &Outcome) {
         let verdict = outcome.verdict().as_str();
         let Line {
@@ -34,7 +34,7 @@ impl Progress {
         self.0.inc(1);
         if self.0.is_hidden() {
             let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());
-            // Where standard error is closed, nobody looks on.
+            // If standard error is closed, there is nothing to show.
             let _ = writeln!(io::stderr(), "{done}/{all} {message}");
         } else {
             self.0.set_message(message);

@@ -1,4 +1,4 @@
-//! What to ask an exchange for if all that counts is that it answers.
+//! The cheapest request that an exchange answers.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub(super) enum Question {
 }
 
 impl Question {
-    /// The cheapest there is for `exchange`; `None` if its address makes no URI.
+    /// The cheapest request to `exchange`; `None` if its address is not a valid URI.
     pub(super) fn of(exchange: &dyn Exchange, transport: Transport) -> Option<Self> {
         match transport {
             Transport::Http => ping(exchange).map(Self::Rest),
@@ -24,7 +24,7 @@ impl Question {
     }
 }
 
-/// Each exchange has its ping beside its list of instruments.
+/// The ping of an exchange. Both exchanges have it in the same folder as the list of instruments.
 fn ping(exchange: &dyn Exchange) -> Option<Request<Bytes>> {
     let mut request = exchange.metadata_request().ok()?;
     let (folder, _list) = request.uri().path().rsplit_once('/')?;
@@ -33,7 +33,7 @@ fn ping(exchange: &dyn Exchange) -> Option<Request<Bytes>> {
     Some(request)
 }
 
-/// A WebSocket on which nothing is subscribed to.
+/// A WebSocket without subscriptions.
 fn idle_stream(exchange: &dyn Exchange) -> Option<WsRequest> {
     let mut request = exchange.stream_request(&[], &BTreeSet::new()).ok()?;
     let uri = with_path(request.uri(), request.uri().path())?;

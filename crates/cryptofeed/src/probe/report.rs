@@ -1,4 +1,4 @@
-//! What came of all connections, as a report.
+//! The outcome of all connections, as a report.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// What came of each of `lines`.
+    /// The report of `lines` and their outcomes.
     pub(super) fn new(lines: Vec<Line>, outcomes: Vec<Option<Outcome>>) -> Self {
         let probes = lines.into_iter().zip(outcomes);
         Self {
@@ -24,7 +24,7 @@ impl Report {
         }
     }
 
-    /// For people.
+    /// The report as text.
     pub(super) fn text(&self) -> String {
         let header = [
             "exchange",

@@ -46,7 +46,7 @@ struct Explanation {
 }
 
 impl Row {
-    /// What came of `line`; no outcome if it was interrupted.
+    /// The row of `line`; without an outcome if it was interrupted.
     pub(super) fn new(line: Line, outcome: Option<Outcome>) -> Self {
         let (route, enabled) = match line.candidate {
             Candidate::Direct => ("direct", None),
@@ -77,8 +77,8 @@ impl Row {
         }
     }
 
-    /// Whether the programs that use the configuration would be in trouble. A disabled member of a
-    /// pool may be as broken as it likes.
+    /// Whether the failure matters to programs with this configuration. They do not use a disabled member
+    /// of a pool.
     pub(super) fn has_failed(&self) -> bool {
         self.enabled != Some(false) && self.verdict != Verdict::Ok.as_str()
     }
@@ -103,7 +103,7 @@ impl Row {
         ]
     }
 
-    /// Why it is not ok, and what to do.
+    /// The error, and advice.
     pub(super) fn note(&self) -> Option<String> {
         let Explanation { error, advice, .. } = self.failure.as_ref()?;
         let (exchange, transport, way) = (&self.exchange, self.transport, &self.way);
@@ -113,7 +113,7 @@ impl Row {
         ))
     }
 
-    /// The time that these phases took, with all the hops together.
+    /// The time of these phases, as the sum of all hops.
     fn cell(&self, phases: &[Phase]) -> String {
         let shares = self.timings.iter();
         let shares = shares.filter(|share| phases.contains(&share.phase));

@@ -1,8 +1,8 @@
-//! What is wrong with a connection, and what to do about it.
+//! The verdict on a connection, and advice.
 
 use transport::{DialError, DialErrorKind, Hop, HttpError, Phase, Reply, chain};
 
-/// What came of a connection, in a word.
+/// The outcome of a connection, as one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Ok,
@@ -47,9 +47,10 @@ impl Verdict {
         }
     }
 
-    /// On an exchange that answered with `status`.
+    /// The verdict on an exchange that answered with `status`.
     fn of_status(status: u16) -> Self {
         match status {
+            // 451 is "unavailable for legal reasons", 418 is a ban by Binance after 429 was ignored.
             403 | 451 => Self::GeoBlocked,
             418 | 429 => Self::RateLimited,
             _ => Self::Declined,
@@ -83,9 +84,9 @@ pub(super) struct Trouble {
     pub(super) verdict: Verdict,
     pub(super) hop: Hop,
     pub(super) phase: Phase,
-    /// What the proxy or the exchange answered, if that was HTTP.
+    /// The HTTP status of the proxy or the exchange, if it answered.
     pub(super) status: Option<u16>,
-    /// All that is known, as one line that fits behind "failed to".
+    /// The whole error as one line, to follow "failed to".
     pub(super) error: String,
 }
 
@@ -121,7 +122,7 @@ impl Trouble {
         }
     }
 
-    /// What to do, where that is known.
+    /// What to do, if that is known.
     pub(super) fn advice(&self) -> Option<&'static str> {
         let is_proxy = self.hop.is_proxy();
         Some(match (self.verdict, self.phase) {

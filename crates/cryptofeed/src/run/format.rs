@@ -1,4 +1,4 @@
-//! How events are written.
+//! Output formats of events.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -16,7 +16,7 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// For people where people read, for programs elsewhere.
+    /// Text on a terminal, JSON otherwise.
     pub(super) fn for_stdout() -> Self {
         if io::stdout().is_terminal() {
             Self::Text
@@ -25,7 +25,7 @@ impl Format {
         }
     }
 
-    /// Writes `event` as one line, if this format has one for it.
+    /// Writes `event` as one line, if the format includes it. Returns whether it does.
     pub(super) fn write(self, event: &FeedEvent, mut line: impl Write) -> io::Result<bool> {
         match self {
             Self::Jsonl => {

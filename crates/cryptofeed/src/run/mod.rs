@@ -24,7 +24,7 @@ use crate::stdout::Stdout;
 use crate::streams::Streams;
 use crate::tally::{Tallies, Tally};
 
-/// How long to wait at the end for a reader of standard output that does not read.
+/// How long to wait at the end for a reader of standard output.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
@@ -36,25 +36,25 @@ Examples:
 
 /// Stream the configured feeds to standard output
 ///
-/// It ends at SIGINT or SIGTERM, after --duration, after --count events, or when nobody reads its
-/// output any longer; all of these are exit code 0. Connections that fail are made again, through
-/// the same proxy, for as long as it runs.
+/// The command ends on SIGINT or SIGTERM, after --duration, after --count events, or when its output
+/// is closed; the exit code is 0 in all these cases. Failed connections are retried, always on the
+/// configured route.
 ///
-/// SIGHUP makes it read the section `proxy` again, from the file and the environment. Streams whose
-/// way has changed move to the new one, the others are not touched. What cannot be used is refused,
-/// and everything stays as it was.
+/// On SIGHUP, the command reads the section `proxy` again, from the file and the environment. Streams
+/// whose route has changed move to the new one; the others are not touched. If the new settings
+/// cannot be used, the old ones stay.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Run {
     #[command(flatten)]
     configuration: ConfigurationArgs,
-    /// How to write events [default: text on a terminal, else jsonl]
+    /// Output format [default: text on a terminal, otherwise jsonl]
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<Format>,
     /// Stop after this time: 500ms, 10s, 5m, 2h, or seconds
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     duration: Option<Duration>,
-    /// Stop after so many events
+    /// Stop after this number of events
     #[arg(long, value_name = "N")]
     count: Option<NonZeroU64>,
 }
@@ -72,7 +72,7 @@ impl Run {
         let feeds = start.configuration.feeds();
         let routes = Routes::of(feeds);
         routes.announce(&start.injector, &[]);
-        // A time that no clock can tell never comes.
+        // A time beyond the range of the clock never comes.
         let end = self
             .duration
             .and_then(|duration| Instant::now().checked_add(duration));
@@ -103,7 +103,7 @@ struct Writer {
     streams: Streams,
     stdout: Stdout,
     format: Format,
-    /// How many events are still to be written, if that is limited.
+    /// How many events remain to be written, if that is limited.
     left: Option<u64>,
     tallies: Tallies,
 }
@@ -117,6 +117,7 @@ impl Writer {
                     return Ok(());
                 }
             }
+            // Lines are output when no event waits: at once in quiet times, in large pieces otherwise.
             if self.streams.is_idle() || self.stdout.is_full() {
                 self.stdout.flush().await?;
             }
@@ -139,7 +140,7 @@ impl Writer {
     }
 }
 
-/// Returns at that time, or never.
+/// Returns at `end`, or never without one.
 async fn at(end: Option<Instant>) {
     match end {
         Some(end) => sleep_until(end).await,

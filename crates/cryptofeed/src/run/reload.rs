@@ -1,11 +1,11 @@
-//! New proxies while it runs.
+//! New proxies during a run.
 
 use super::routes::Routes;
 use crate::configuration::Start;
 use crate::failure::Failure;
 use crate::interrupt::Hangup;
 
-/// Reads the configuration again at each `hangup`, and lets its proxies apply.
+/// Reads the configuration again at each `hangup`, and applies its proxies.
 pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) {
     loop {
         hangup.received().await;
@@ -21,7 +21,7 @@ pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) 
     }
 }
 
-/// What a start would refuse is refused here as well.
+/// Refuses everything that a start refuses.
 async fn reload(start: &Start, routes: &Routes) -> Result<(), Failure> {
     let configuration = start.again.load_again().await?;
     configuration.require_feed()?;

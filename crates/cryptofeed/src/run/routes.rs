@@ -1,4 +1,4 @@
-//! Where connections go, told before the first of them is made.
+//! The routes of connections, logged before the first connection.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::configuration::{Address, ConfiguredFeed};
 pub(super) struct Routes(Vec<(ExchangeId, Transport, Address)>);
 
 impl Routes {
-    /// Those of `feeds`.
+    /// The connections of `feeds`.
     pub(super) fn of(feeds: &[ConfiguredFeed]) -> Self {
         let routes = feeds.iter().flat_map(|feed| {
             Transport::ALL.into_iter().filter_map(|transport| {
@@ -24,8 +24,8 @@ impl Routes {
         Self(routes.collect())
     }
 
-    /// Logs for each where it goes and why. Where proxies are configured, what passes none of them
-    /// is a warning; for a route in `changes` that lost its proxy that warning has been given.
+    /// Logs the route of each connection and its source. If proxies are configured, a direct route is a
+    /// warning. For a route in `changes` that lost its proxy, the reload has logged that already.
     pub(super) fn announce(&self, injector: &Arc<ProxyInjector>, changes: &[RouteChange]) {
         let has_proxy = injector.settings().has_proxy();
         for (exchange, transport, address) in &self.0 {

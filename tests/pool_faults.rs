@@ -254,8 +254,8 @@ impl Dialer for OnlyTheThird {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         if target.port() != 3 {
             let hop = Hop::Target(target.endpoint().clone());
-            let overdue = target.phase(pending::<()>()).await.unwrap_err();
-            return Err(DialError::timeout(hop, Phase::Tcp, overdue));
+            let elapsed = target.phase(pending::<()>()).await.unwrap_err();
+            return Err(DialError::timeout(hop, Phase::Tcp, elapsed));
         }
         let (connection, mut proxy) = tokio::io::duplex(4096);
         tokio::spawn(async move {

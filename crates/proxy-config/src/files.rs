@@ -86,8 +86,8 @@ impl Files {
                 Ok(Step::Read(Err(error))) => return Err(failed(&error, seen)),
                 Err(_) => {
                     let seconds = self.limit.as_secs();
-                    let overdue = format!("it does not answer ({seconds} s)");
-                    return Err(failed(&overdue, seen));
+                    let elapsed = format!("it does not answer ({seconds} s)");
+                    return Err(failed(&elapsed, seen));
                 }
             }
         }

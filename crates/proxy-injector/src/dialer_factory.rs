@@ -1,9 +1,10 @@
 //! The dialers of routes.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use proxy_config::{ExchangeId, PoolConfig, ProxyConfig, ProxyUrl, Transport};
 use proxy_resolve::Route;
 use rustls::ClientConfig;
@@ -96,7 +97,7 @@ impl DialerFactory {
         transport: Transport,
         proxy: Option<&ProxyConfig>,
     ) -> RouteStack {
-        let stacks = || self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let stacks = || self.stacks.lock();
         let owner = self
             .custom_stack
             .as_ref()
@@ -156,7 +157,7 @@ impl DialerFactory {
 
     /// The pool of `config`, the same one for all callers.
     pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock();
         let Pools { made, registry } = &mut *pools;
         if let Some(pool) = made.get(config) {
             return Arc::clone(pool);
@@ -168,9 +169,9 @@ impl DialerFactory {
     /// Forgets all stacks and pools, which are then built again when they are needed, and returns the
     /// old stacks. Open connections are not touched, and still count for their proxies.
     pub(crate) fn start_over(&self) -> RouteStacks {
-        let mut stacks = self.stacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stacks = self.stacks.lock();
         let old = std::mem::take(&mut *stacks);
-        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pools = self.pools.lock();
         // The pools first, so that the registry keeps only proxies that still have connections.
         pools.made.clear();
         pools.registry.forget_marks();

@@ -63,8 +63,8 @@ where
     }
     Err(last_failure.unwrap_or_else(|| {
         // There was no time for a first attempt.
-        let overdue = Elapsed::Whole(config.timeout());
-        DialError::timeout(Hop::Target(target.clone()), Phase::Route, overdue).into()
+        let elapsed = Elapsed::Whole(config.timeout());
+        DialError::timeout(Hop::Target(target.clone()), Phase::Route, elapsed).into()
     }))
 }
 

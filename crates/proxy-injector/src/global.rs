@@ -1,7 +1,8 @@
 //! The process-wide injector.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::Mutex;
 use proxy_config::ProxySettings;
 
 use crate::injector::ProxyInjector;
@@ -28,7 +29,7 @@ pub fn init_proxy_system(
     if settings.lacks_enabled() {
         return Err(ReloadError::NotEnabled);
     }
-    let _turn = SETTING_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = SETTING_UP.lock();
     match INJECTOR.get() {
         Some(injector) => drop(injector.reload(settings)?),
         None => drop(INJECTOR.set(Arc::new(ProxyInjector::new(settings)))),

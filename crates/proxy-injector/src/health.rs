@@ -1,10 +1,11 @@
 //! The health of the members of pools.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
 
@@ -56,9 +57,7 @@ impl ProxyHealth {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.marked_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.marked_until.lock()
     }
 }
 

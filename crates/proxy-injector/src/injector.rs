@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
 use rustls::ClientConfig;
 use tokio::sync::watch;
@@ -31,10 +32,6 @@ pub struct ProxyInjector {
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -158,9 +155,9 @@ impl ProxyInjector {
     /// rules, or `strict`; or if the settings have rules and do not state whether they are enabled. The
     /// old settings stay. Only `direct` and `enabled: false` make a route direct.
     pub fn reload(&self, settings: ProxySettings) -> Result<Vec<RouteChange>, ReloadError> {
-        let exchanges = lock(&self.exchanges).clone();
+        let exchanges = self.exchanges.lock().clone();
         // While this is held, no connection is handed out and no other reload begins.
-        let mut live = lock(&self.live);
+        let mut live = self.live.lock();
         let changes = compare(&self.settings(), &settings, &exchanges)?;
         // The order matters. Stale connections are revoked before the new settings can be seen: whoever
         // sees these can rely on it that nothing is sent on an old route any longer.
@@ -189,7 +186,7 @@ impl ProxyInjector {
     /// The scope for the connections of `exchange`.
     #[must_use]
     pub fn exchange(self: &Arc<Self>, exchange: ExchangeId) -> Scope {
-        lock(&self.exchanges).insert(exchange.clone());
+        self.exchanges.lock().insert(exchange.clone());
         Scope::new(Arc::clone(self), Some(exchange))
     }
 
@@ -224,7 +221,7 @@ impl ProxyInjector {
         revocation: Revocation,
     ) -> Option<(Connection, Arc<LiveConnection>)> {
         // The lock of reloads: either this sees the new settings, or the reload sees the connection.
-        let mut live = lock(&self.live);
+        let mut live = self.live.lock();
         if !query.allows(proxy.as_ref(), &self.settings()) {
             return None;
         }
@@ -237,19 +234,21 @@ impl ProxyInjector {
 
     /// Registers `clients`, whose idle connections a reload closes.
     pub(crate) fn forget_at_reload(&self, clients: &Arc<Mutex<Clients>>) {
-        let mut sessions = lock(&self.sessions);
+        let mut sessions = self.sessions.lock();
         sessions.retain(|session| session.strong_count() > 0);
         sessions.push(Arc::downgrade(clients));
     }
 
     fn forget_clients(&self) {
-        let sessions: Vec<_> = lock(&self.sessions)
+        let sessions: Vec<_> = self
+            .sessions
+            .lock()
             .iter()
             .filter_map(Weak::upgrade)
             .collect();
         for clients in sessions {
             // Closing needs no lock.
-            let forgotten = std::mem::take(&mut *lock(&clients));
+            let forgotten = std::mem::take(&mut *clients.lock());
             drop(forgotten);
         }
     }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
+use parking_lot::{Mutex, MutexGuard};
 use proxy_config::{ProxyConfig, ProxySettings};
 use transport::Io;
 
@@ -170,11 +171,8 @@ impl LiveConnection {
     pub(crate) fn settle(&self) {
         // Either this gets the lock, or its holder sees the revocation after it gave the lock back.
         fence(Ordering::SeqCst);
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // In use: `with` sees the revocation and settles.
-            Err(TryLockError::WouldBlock) => return,
+        let Some(mut state) = self.state.try_lock() else {
+            return;
         };
         self.right.store(SETTLED, Ordering::SeqCst);
         let closed = match self.revocation {
@@ -202,7 +200,7 @@ impl LiveConnection {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

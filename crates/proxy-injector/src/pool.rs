@@ -1,7 +1,8 @@
 //! Selecting one of several proxies.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use proxy_config::{PoolConfig, PoolStrategy, ProxyConfig};
 
 use crate::health::{HealthRegistry, ProxyHealth};
@@ -84,7 +85,7 @@ impl Iterator for Attempts<'_> {
 
     fn next(&mut self) -> Option<Lease> {
         let members = &self.pool.members;
-        let mut members = members.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut members = members.lock();
         let mut candidates: Vec<_> = members
             .iter_mut()
             .enumerate()

@@ -1,6 +1,6 @@
 //! The two protocols along the route of a scope.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
+use parking_lot::{Mutex, MutexGuard};
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
@@ -64,7 +65,7 @@ impl HttpSession {
     }
 
     fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.clients.lock()
     }
 
     /// The client through `proxy` or through none, and whether it is kept.

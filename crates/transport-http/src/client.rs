@@ -134,7 +134,7 @@ impl<D: Dialer + 'static> HttpClient<D> {
                 ),
             };
             if left.is_zero() {
-                return Err(Failure::Overdue(phase, limit));
+                return Err(Failure::Elapsed(phase, limit));
             }
             period = left.min(self.response_timeout);
             alarm.set(sleep(period));

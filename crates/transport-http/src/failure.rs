@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     /// The body has more bytes than allowed.
     TooLarge,
     /// A limit was over in that phase.
-    Overdue(Phase, Elapsed),
+    Elapsed(Phase, Elapsed),
 }
 
 impl Failure {
@@ -40,8 +40,8 @@ impl Failure {
                 let cause = format!("it has more than {limit} bytes");
                 HttpError::new(HttpErrorKind::TooLarge, cause)
             }
-            Self::Overdue(phase, overdue) => {
-                let cause = DialError::timeout(exchange, phase, overdue);
+            Self::Elapsed(phase, elapsed) => {
+                let cause = DialError::timeout(exchange, phase, elapsed);
                 HttpError::new(HttpErrorKind::Timeout, cause)
             }
         }

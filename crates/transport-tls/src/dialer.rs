@@ -70,7 +70,7 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
         let (stream, mut info) = target
             .phase(client.shake_hands(connection))
             .await
-            .map_err(|overdue| DialError::timeout(hop(), Phase::TargetTls, overdue))?
+            .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
             .map_err(|error| tls_error(hop(), error, &secrets))?;
         info.record(hop(), Phase::TargetTls, start.elapsed());
         Ok(Connection::new(stream).with_info(info))

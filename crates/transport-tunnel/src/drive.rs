@@ -120,12 +120,12 @@ impl<H: Handshake> Drive<H> {
     }
 
     /// What it means that the time is up.
-    pub(crate) fn give_up(&mut self, overdue: Elapsed) -> Failure {
+    pub(crate) fn give_up(&mut self, elapsed: Elapsed) -> Failure {
         // A refusal is an answer. That its text was late does not make it a time-out.
         if self.handshake.is_refused() {
             self.handshake.finish(&self.input).into()
         } else {
-            Failure::Elapsed(overdue)
+            Failure::Elapsed(elapsed)
         }
     }
 

@@ -161,7 +161,7 @@ impl<D: Dialer> Proxy<D> {
         };
         match target.phase(asked).await {
             Ok(asked) => asked?,
-            Err(overdue) => return Err(drive.give_up(overdue)),
+            Err(elapsed) => return Err(drive.give_up(elapsed)),
         }
         let (mut connection, received) = drive.into_parts();
         let elapsed = match plan {
@@ -198,7 +198,7 @@ impl<D: Dialer> Proxy<D> {
         match failure {
             Failure::Dial(error) => return error,
             Failure::Io(error) => DialError::io(hop, phase, error),
-            Failure::Elapsed(overdue) => DialError::timeout(hop, phase, overdue),
+            Failure::Elapsed(elapsed) => DialError::timeout(hop, phase, elapsed),
             Failure::Handshake(error) => {
                 let failure = DialError::new(hop, phase, error.kind());
                 match error.reply().cloned() {

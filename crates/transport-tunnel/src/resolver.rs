@@ -48,8 +48,8 @@ pub(crate) async fn local_addresses(
     target
         .phase(resolver.resolve(name))
         .await
-        .map_err(|overdue| {
-            DialError::timeout(Hop::Target(target.endpoint().clone()), Phase::Dns, overdue)
+        .map_err(|elapsed| {
+            DialError::timeout(Hop::Target(target.endpoint().clone()), Phase::Dns, elapsed)
         })?
         .map_err(|error| unresolved(target, error))
 }

@@ -75,7 +75,7 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
             // One phase for all addresses, so that a name with many of them has no more time.
             .phase(race(addresses, connect))
             .await
-            .map_err(|overdue| DialError::timeout(hop(), Phase::Tcp, overdue))?
+            .map_err(|elapsed| DialError::timeout(hop(), Phase::Tcp, elapsed))?
             .map_err(|failure| match failure {
                 Some(error) => DialError::io(hop(), Phase::Tcp, error),
                 None => no_address(target),

@@ -80,7 +80,7 @@ impl<D: Dialer> WsClient<D> {
             target
                 .phase(frames.send(message.clone()))
                 .await
-                .map_err(|overdue| DialError::timeout(hop(), Phase::Upgrade, overdue))?
+                .map_err(|elapsed| DialError::timeout(hop(), Phase::Upgrade, elapsed))?
                 .map_err(|error| unsent(hop(), error))?;
         }
         Ok(WebSocket::new(frames, info))

@@ -91,7 +91,7 @@ impl Hooks {
         let hop = Hop::Target(budget.endpoint().clone());
         match budget.phase(authenticator.prepare(request)).await {
             Ok(prepared) => prepared.map_err(|error| unprepared(hop, error)),
-            Err(overdue) => Err(DialError::timeout(hop, Phase::Upgrade, overdue)),
+            Err(elapsed) => Err(DialError::timeout(hop, Phase::Upgrade, elapsed)),
         }
     }
 }

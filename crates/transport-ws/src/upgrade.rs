@@ -40,10 +40,10 @@ pub(crate) async fn upgrade(
         // Of a refusal, the body is quoted as far as it came with the head. Nobody waits for the
         // rest: the status and Retry-After are what a caller acts on.
         Ok(Err(error)) => Err(upgrade_error(error, &behind)),
-        Err(overdue) => Err(DialError::timeout(
+        Err(elapsed) => Err(DialError::timeout(
             Hop::Target(target.endpoint().clone()),
             Phase::Upgrade,
-            overdue,
+            elapsed,
         )),
     }
 }

@@ -41,9 +41,9 @@ pub trait Dialer: Send + Sync {
         target
             .whole(self.connect(target))
             .await
-            .unwrap_or_else(|overdue| {
+            .unwrap_or_else(|elapsed| {
                 let hop = Hop::Target(target.endpoint().clone());
-                Err(DialError::timeout(hop, Phase::Tcp, overdue))
+                Err(DialError::timeout(hop, Phase::Tcp, elapsed))
             })
     }
 }

@@ -404,13 +404,13 @@ mod tests {
             .within(Duration::from_secs(10));
         let start = Instant::now();
         let stall = std::future::pending::<()>;
-        let overdue = target.phase(stall()).await.unwrap_err();
-        assert_eq!(overdue.to_string(), "the limit for one phase is 5s");
+        let elapsed = target.phase(stall()).await.unwrap_err();
+        assert_eq!(elapsed.to_string(), "the limit for one phase is 5s");
         assert_eq!(start.elapsed(), Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(3)).await;
-        let overdue = target.phase(stall()).await.unwrap_err();
+        let elapsed = target.phase(stall()).await.unwrap_err();
         assert_eq!(
-            overdue.to_string(),
+            elapsed.to_string(),
             "the limit for all phases together is 10s"
         );
         assert_eq!(start.elapsed(), Duration::from_secs(10));

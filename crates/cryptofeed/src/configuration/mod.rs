@@ -47,7 +47,7 @@ const SIMILAR_FILES: [&str; 3] = ["cryptofeed.yml", "cryptofeed.toml", "cryptofe
 const TRUNCATED: &str = "the last line has no newline, so the file may be truncated; if it is \
                          complete, end it with a newline";
 
-const OVERDUE: &str = "a file does not answer; it may be one of the platform's certificate \
+const NO_ANSWER: &str = "a file does not answer; it may be one of the platform's certificate \
                        authorities, which SSL_CERT_FILE and SSL_CERT_DIR name";
 
 /// How long the reading of the whole configuration may take.
@@ -180,7 +180,7 @@ async fn in_background<T: Send + 'static>(
     match outcome {
         Ok(Ok(outcome)) => outcome,
         Ok(Err(error)) => Err(Failure::runtime("read the configuration", error)),
-        Err(_) => Err(Failure::runtime("read the configuration", OVERDUE)),
+        Err(_) => Err(Failure::runtime("read the configuration", NO_ANSWER)),
     }
 }
 

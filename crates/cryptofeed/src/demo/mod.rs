@@ -61,7 +61,7 @@ impl Demo {
         }
         drop(streams);
 
-        let report = Report::new(set.lanes(), &tallies);
+        let report = Report::new(set.routes(), &tallies);
         if self.json {
             stdout::print_json(&report)?;
         } else {

@@ -8,7 +8,7 @@ use proxy_config::{ProxyUrl, Transport};
 use serde::Serialize;
 use testkit::{ExchangeConnection, ExchangeTransport};
 
-use super::set::Lane;
+use super::set::DemoRoute;
 use crate::failure::Failure;
 use crate::table;
 use crate::tally::Tallies;
@@ -36,13 +36,16 @@ struct Row {
 }
 
 impl Report {
-    pub(super) fn new(lanes: &[Lane], tallies: &Tallies) -> Self {
+    pub(super) fn new(planned: &[DemoRoute], tallies: &Tallies) -> Self {
         // The exchanges know best: a connection from any other address did not come through a proxy,
         // whatever the injector says.
-        let proxies: BTreeSet<_> = lanes.iter().map(|lane| lane.proxy.egress).collect();
-        let routes: Vec<_> = lanes.iter().map(|lane| Row::new(lane, &proxies)).collect();
+        let proxies: BTreeSet<_> = planned.iter().map(|route| route.proxy.egress).collect();
+        let routes: Vec<_> = planned
+            .iter()
+            .map(|route| Row::new(route, &proxies))
+            .collect();
         let mut problems: Vec<_> = routes.iter().filter_map(Row::problem).collect();
-        problems.extend(feed_problems(lanes, tallies));
+        problems.extend(feed_problems(planned, tallies));
         Self {
             messages: routes.iter().map(|row| row.messages).sum(),
             direct_connections: routes.iter().map(|row| row.direct_connections).sum(),
@@ -82,8 +85,8 @@ impl Report {
     }
 }
 
-fn feed_problems(lanes: &[Lane], tallies: &Tallies) -> Vec<String> {
-    let exchanges: BTreeSet<_> = lanes.iter().map(|lane| lane.exchange).collect();
+fn feed_problems(routes: &[DemoRoute], tallies: &Tallies) -> Vec<String> {
+    let exchanges: BTreeSet<_> = routes.iter().map(|route| route.exchange).collect();
     let mut problems = Vec::new();
     for exchange in exchanges {
         let tally = tallies.get(exchange).cloned().unwrap_or_default();
@@ -101,22 +104,22 @@ fn feed_problems(lanes: &[Lane], tallies: &Tallies) -> Vec<String> {
 }
 
 impl Row {
-    fn new(lane: &Lane, proxies: &BTreeSet<IpAddr>) -> Self {
-        let listener = match lane.transport {
+    fn new(route: &DemoRoute, proxies: &BTreeSet<IpAddr>) -> Self {
+        let listener = match route.transport {
             Transport::Http => ExchangeTransport::Rest,
             Transport::WebSocket => ExchangeTransport::WebSocket,
         };
-        let mut connections = lane.ledger.connections();
+        let mut connections = route.ledger.connections();
         connections.retain(|connection| connection.transport == listener);
         let peers = || connections.iter().map(|connection| connection.peer.ip());
         Self {
-            exchange: lane.exchange,
-            transport: lane.transport.as_str(),
-            proxy: lane.url.clone(),
+            exchange: route.exchange,
+            transport: route.transport.as_str(),
+            proxy: route.url.clone(),
             messages: connections.iter().map(messages).sum(),
             egress: peers().collect(),
             direct_connections: peers().filter(|peer| !proxies.contains(peer)).count(),
-            expected_egress: lane.proxy.egress,
+            expected_egress: route.proxy.egress,
         }
     }
 

@@ -24,12 +24,12 @@ const LOGIN: Login<'static> = Login {
 pub(super) struct Set {
     ca: TestCa,
     exchanges: Exchanges,
-    lanes: Vec<Lane>,
+    routes: Vec<DemoRoute>,
 }
 
 /// The connections of one exchange and transport, and their proxy.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct DemoRoute {
     pub(super) exchange: &'static str,
     pub(super) transport: Transport,
     pub(super) proxy: Proxy,
@@ -49,10 +49,10 @@ impl Set {
             ("backpack", backpack, Transport::Http, ProxyKind::Socks5),
             ("backpack", backpack, Transport::WebSocket, ProxyKind::Https),
         ];
-        let mut lanes = Vec::new();
+        let mut routes = Vec::new();
         for ((exchange, mock, transport, kind), number) in plan.into_iter().zip(2..) {
             let proxy = Proxy::start(kind, number, LOGIN, &ca, &mut Ports::Any).await?;
-            lanes.push(Lane {
+            routes.push(DemoRoute {
                 exchange,
                 transport,
                 url: ProxyUrl::parse(&proxy.mock.url()).map_err(configure)?,
@@ -63,15 +63,15 @@ impl Set {
         Ok(Self {
             ca,
             exchanges,
-            lanes,
+            routes,
         })
     }
 
-    pub(super) fn lanes(&self) -> &[Lane] {
-        &self.lanes
+    pub(super) fn routes(&self) -> &[DemoRoute] {
+        &self.routes
     }
 
-    /// An injector that sends the connections of each lane through its proxy, and refuses all others.
+    /// An injector that sends the connections of each route through its proxy, and refuses all others.
     pub(super) fn injector(&self) -> Result<Arc<ProxyInjector>, Failure> {
         let trust = TlsTrust::platform()
             .with_ca_pem(self.ca.pem().as_bytes())
@@ -82,11 +82,11 @@ impl Set {
 
     fn settings(&self) -> Result<ProxySettings, BoxError> {
         let mut settings = ProxySettings::enabled().with_strict(true);
-        for lane in &self.lanes {
-            let exchange = ExchangeId::new(lane.exchange)?;
+        for route in &self.routes {
+            let exchange = ExchangeId::new(route.exchange)?;
             let rules = settings.exchange(&exchange).cloned().unwrap_or_default();
-            let proxy = ProxyConfig::new(lane.url.clone());
-            let rules = match lane.transport {
+            let proxy = ProxyConfig::new(route.url.clone());
+            let rules = match route.transport {
                 Transport::Http => rules.with_http(proxy),
                 Transport::WebSocket => rules.with_websocket(proxy),
             };

@@ -175,10 +175,7 @@ fn what_is_wrong_is_told_without_the_value() {
         problem::<bool>("s3cret"),
         "expected true or false, yes or no, on or off, 1 or 0"
     );
-    assert_eq!(
-        problem::<String>("[s3cret]"),
-        "expected a text, found a list"
-    );
+    assert_eq!(problem::<String>("[s3cret]"), "expected text, found a list");
     assert_eq!(problem::<char>("s3cret"), "expected a character");
     assert_eq!(
         problem::<Vec<u8>>("s3cret"),

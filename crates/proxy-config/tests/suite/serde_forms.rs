@@ -104,7 +104,7 @@ fn a_timeout_may_be_a_number_or_a_text() {
 
 #[test]
 fn a_text_that_became_a_number_or_a_boolean_is_refused_and_not_another_text() {
-    let lost = "expected a text, found a number or a boolean, whose text as it was written is lost; \
+    let lost = "expected text, found a number or a boolean, whose text as it was written is lost; \
                 quote it";
     // To YAML, `0x10` is 16, `010` is 10 or 8, and `yes` may be true.
     for value in [json!(16), json!(-16), json!(u64::MAX), json!(true)] {

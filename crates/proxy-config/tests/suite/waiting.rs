@@ -34,7 +34,7 @@ fn a_file_that_does_not_answer_is_an_error_of_the_place_that_names_it() {
     let folder = Folder::new();
     let (password, authorities) = (pipe(&folder, "password"), pipe(&folder, "ca.pem"));
     let configuration = pipe(&folder, "other.yaml");
-    let overdue = |path: &Path| format!("{path:?} could not be read: it does not answer (10 s)");
+    let elapsed = |path: &Path| format!("{path:?} could not be read: it does not answer (10 s)");
     let code = {
         let authorities = authorities.clone();
         thread::spawn(move || {
@@ -65,16 +65,16 @@ fn a_file_that_does_not_answer_is_an_error_of_the_place_that_names_it() {
             format!(
                 "proxy.default.websocket.password_file \
                  (from CRYPTOFEED_PROXY_DEFAULT__WS__PASSWORD_FILE): {}",
-                overdue(&password)
+                elapsed(&password)
             ),
             format!(
                 "proxy.default.websocket.tls.ca_file \
                  (from CRYPTOFEED_PROXY_DEFAULT__WS__TLS__CA_FILE): {}",
-                overdue(&authorities)
+                elapsed(&authorities)
             ),
         ]
     );
-    assert_eq!(code.join().unwrap(), overdue(&authorities));
+    assert_eq!(code.join().unwrap(), elapsed(&authorities));
 }
 
 #[test]

@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // Copied: the branches below borrow the session.
-            let overdue = self.deadline;
+            let elapsed = self.deadline;
             let action = tokio::select! {
                 message = self.socket.next() => match message {
                     Some(message) => self.receive(message?),
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
                 },
                 _ = pings.tick() => Action::Ping,
                 // The expression is evaluated even if the branch is off, so it needs some time.
-                () = sleep_until(overdue.unwrap_or_else(Instant::now)), if overdue.is_some() => {
+                () = sleep_until(elapsed.unwrap_or_else(Instant::now)), if elapsed.is_some() => {
                     Action::Close(POLICY, "Pong timeout")
                 }
             };

@@ -73,7 +73,7 @@ impl<D: Dialer + 'static> HttpClient<D> {
     /// As [`send`](HttpTransport::send), with no more than `connect` to get a connection.
     ///
     /// # Errors
-    /// As `send`; [`Timeout`](HttpErrorKind::Timeout) if there is no connection in time.
+    /// As `send`; [`Timeout`](transport::HttpErrorKind::Timeout) if there is no connection in time.
     pub fn send_within(
         &self,
         mut request: Request<Bytes>,

@@ -49,7 +49,8 @@ impl fmt::Debug for CaFile {
     }
 }
 
-/// A file that could not be read: it does not exist, access is denied, or it does not answer in time.
+/// A file that could not be read: it does not exist, access is denied, or it does not answer in
+/// time.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{path:?} {unread}")]
 pub struct UnreadableFile {

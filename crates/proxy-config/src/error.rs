@@ -25,7 +25,7 @@ impl ConfigError {
         &self.path
     }
 
-    /// What follows `path` in the keys, if they lead there or below. Case makes no difference.
+    /// The keys after `path`, if the error is there or below. The comparison is case-insensitive.
     fn below(&self, path: &str) -> Option<&str> {
         let (start, rest) = self.path.split_at_checked(path.len())?;
         let is_below = start.eq_ignore_ascii_case(path);
@@ -103,8 +103,8 @@ impl Problems {
         self.0.borrow().iter().any(|error| error.path == path)
     }
 
-    /// Tells once, of the table at `path`, what the same source has wrong in the same way under both
-    /// `keys` of it. Case makes no difference in `path`.
+    /// Merges equal errors of one source under both `keys` of the table at `path`, which is
+    /// case-insensitive. The merged error is at the table itself.
     pub(crate) fn unite(&self, path: &str, keys: [&str; 2]) {
         let dot = if path.is_empty() { "" } else { "." };
         let [one, other] = keys.map(|key| format!("{path}{dot}{key}"));

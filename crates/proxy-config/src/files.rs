@@ -139,7 +139,7 @@ fn read(path: &Path, steps: &Sender<Step>) {
 fn content(path: &Path) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     let file = File::open(path)?;
-    // One byte more than allowed: a file of exactly the limit can be told from a longer one.
+    // One byte more than allowed distinguishes a file of exactly the limit from a longer one.
     file.take(MOST_BYTES + 1).read_to_end(&mut content)?;
     if content.len() as u64 > MOST_BYTES {
         return Err(io::Error::other("it has more than 16 MiB"));

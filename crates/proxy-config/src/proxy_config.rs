@@ -11,8 +11,8 @@ use crate::keys::Said;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
-/// The proxy that connects to targets, the proxies on the way to it, and how long a dial through all
-/// of them may take. Clones share their content.
+/// The proxy that connects to targets, the proxies on the way to it, and how long a dial through
+/// all of them may take. Clones share their content.
 ///
 /// ```
 /// use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};

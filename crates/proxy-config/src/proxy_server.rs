@@ -76,8 +76,8 @@ impl ProxyServer {
         &self.url
     }
 
-    /// The PEM file of certificate authorities for this proxy, in addition to those that the program
-    /// trusts.
+    /// The PEM file of certificate authorities for this proxy, in addition to those that the
+    /// program trusts.
     #[must_use]
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_ref().map(CaFile::path)

@@ -13,8 +13,8 @@ use crate::scheme::Scheme;
 /// What `Display` puts in place of credentials.
 const REDACTED: &str = "***";
 
-/// The longest text that counts as a scheme. Errors repeat an unknown scheme, so a long one may be a
-/// secret.
+/// The longest text that counts as a scheme. Errors repeat an unknown scheme, so a long one may be
+/// a secret.
 const LONGEST_SCHEME: usize = 16;
 
 /// The address of a proxy: `scheme://[user[:password]@]host:port`.

@@ -48,7 +48,8 @@ impl Scheme {
     #[must_use]
     pub fn dns_side(self) -> DnsSide {
         match self {
-            // SOCKS 5 could carry a name. The scheme without `h` means local resolution, as in curl.
+            // SOCKS 5 could carry a name. The scheme without `h` means local resolution, as in
+            // curl.
             Self::Socks4 | Self::Socks5 => DnsSide::Local,
             Self::Http | Self::Https | Self::Socks4a | Self::Socks5h => DnsSide::Proxy,
         }

@@ -11,10 +11,10 @@ use crate::keys::{SETTINGS, Said, said};
 
 /// The settings of the whole proxy system.
 ///
-/// Settings state whether the system is enabled: they are made with [`enabled`] or [`disabled`]. The
-/// default states neither, and uses no proxy. If it gets rules, it is refused wherever it is used, so
-/// that a forgotten `enabled` never makes connections direct. Settings are built by value or loaded
-/// with [`Sources`](crate::Sources), and do not change afterwards.
+/// Settings state whether the system is enabled: they are made with [`enabled`] or [`disabled`].
+/// The default states neither, and uses no proxy. If it gets rules, it is refused wherever it is
+/// used, so that a forgotten `enabled` never makes connections direct. Settings are built by value
+/// or loaded with [`Sources`](crate::Sources), and do not change afterwards.
 ///
 /// [`enabled`]: Self::enabled
 /// [`disabled`]: Self::disabled
@@ -159,8 +159,8 @@ impl ProxySettings {
         &self.default
     }
 
-    /// The environment's proxies, if these settings use them. They apply if neither the exchange nor
-    /// the default has a rule.
+    /// The environment's proxies, if these settings use them. They apply if neither the exchange
+    /// nor the default has a rule.
     #[must_use]
     pub fn ambient(&self) -> Option<&AmbientProxies> {
         self.ambient.as_ref()

@@ -69,7 +69,7 @@ pub(crate) enum Content {
     Word(fn() -> Words),
     /// [`ConnectionProxies`](Self::ConnectionProxies) by the ids of exchanges.
     Exchanges,
-    /// What applies to both transports: a rule for each, or a rule for both in its place.
+    /// The rules of both transports: a rule for each, or one rule for both.
     ConnectionProxies,
     /// The rule of one transport: `direct`, a URL, or a table.
     ProxyRule,
@@ -123,7 +123,7 @@ impl Content {
         keys.find(|key| key.name == name || key.alias == Some(name))
     }
 
-    /// What a table here may have the keys of in place of its [own](Self::keys).
+    /// The content whose keys a table may have instead of its [own](Self::keys).
     pub(crate) fn alternative(&self) -> Option<&'static Self> {
         matches!(self, Self::ConnectionProxies).then_some(&Self::ProxyRule)
     }
@@ -134,7 +134,7 @@ impl Content {
         self.keys().into_iter().flat_map(names).flatten().collect()
     }
 
-    /// The names of all keys that a table may have here.
+    /// The names of all keys that such a table may have.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         let alternative = self.alternative().map(Self::own_names);
         [self.own_names(), alternative.unwrap_or_default()].concat()
@@ -159,7 +159,7 @@ impl Content {
             Some(Replaces::Server) => Self::Server.names(),
             None => Vec::new(),
         };
-        // `pool` replaces the keys of a server, not all of which every table has.
+        // A table has only some of the keys that `pool` replaces.
         let is_here = |name: &&str| self.key(name).is_some();
         replaced.into_iter().filter(is_here).collect()
     }

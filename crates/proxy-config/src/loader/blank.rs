@@ -1,12 +1,12 @@
 //! Keys without a value.
 //!
-//! `url:` or `"url": null` sets nothing, which is never intended: the value was forgotten, or cut off
-//! by a `#`, or is a password that needs quotes. Each source is therefore searched for such keys
-//! before anything is read or merged.
+//! `url:` or `"url": null` sets nothing, which is never intended: the value was forgotten, or cut
+//! off by a `#`, or is a password that needs quotes. Each source is therefore searched for such
+//! keys before anything is read or merged.
 //!
-//! A key without a value may be the rest of a secret that contains a comma, so it is shown only if it
-//! is a known key. A key that is unknown here is kept until the table is read, because its reader
-//! names the known keys.
+//! A key without a value may be the rest of a secret that contains a comma, so it is shown only if
+//! it is a known key. A key that is unknown here is kept until the table is read, because its
+//! reader names the known keys.
 
 use std::cell::RefCell;
 use std::mem;
@@ -58,7 +58,8 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
                         refuse_blanks(&node.child(name, value), Some(content));
                     }
                     Found::Named(content) if !is_blank => {
-                        // Exchange ids are in lower case in the merged document, and so in all errors.
+                        // Exchange ids are in lower case in the merged document, and so in all
+                        // errors.
                         let name = key.to_ascii_lowercase();
                         let key = if content.is_some() { &name } else { key };
                         refuse_blanks(&node.child(key, value), content);

@@ -1,8 +1,9 @@
 //! `Deserialize` for the types of the settings, through the same reader as every other source.
 //! Relative paths start from the working directory.
 //!
-//! What another deserializer took for a number or a boolean has lost its text: the password `0x10`
-//! comes as 16. So such a value is kept apart from texts, and is none where a text is expected.
+//! A value that another deserializer parsed as a number or a boolean has lost its text: the
+//! password `0x10` arrives as 16. Such values are kept apart from texts, and are errors where text
+//! is expected.
 
 use std::fmt;
 
@@ -40,8 +41,8 @@ fn read<'de, D: Deserializer<'de>, T>(
     result.ok_or_else(|| D::Error::custom("expected a value"))
 }
 
-/// Brings a value into its one shape and reads it. Settings and rules without content are serialized
-/// to an empty table, so it is accepted for them.
+/// Brings a value into its one shape and reads it. Settings and rules without content are
+/// serialized to an empty table, so it is accepted for them.
 fn read_shape<T>(
     node: &Node<'_>,
     content: &Content,
@@ -136,7 +137,7 @@ impl<'de> Deserialize<'de> for ExchangeId {
     }
 }
 
-/// Any value. Of its scalars, only texts are texts.
+/// Any value. Numbers and booleans are not converted to texts.
 struct Document(Value);
 
 impl<'de> Deserialize<'de> for Document {

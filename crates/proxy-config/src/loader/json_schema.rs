@@ -6,8 +6,8 @@ use crate::connection_proxies::DIRECT;
 use crate::keys::{Content, Key, Words};
 use crate::scheme::Scheme;
 
-/// The JSON Schema, draft 2020-12, of a whole configuration file: the section `proxy`, and the schemas
-/// of the other `sections` by their names.
+/// The JSON Schema, draft 2020-12, of a whole configuration file: the section `proxy`, and the
+/// schemas of the other `sections` by their names.
 ///
 /// Editors use it to complete and check files. It accepts every file that is valid by itself or
 /// together with environment variables, and so also files that are incomplete.

@@ -31,7 +31,7 @@ pub(crate) struct Reading {
     pub(crate) references: References,
     /// The folders of the files, by the names that origins have for the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
-    /// Where a source has one rule for both transports.
+    /// The paths where a source has one rule for both transports.
     pub(crate) rules_for_both: RefCell<Vec<String>>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Node<'a> {
         &self.reading.blanks
     }
 
-    /// Notes that the value is one rule for both transports, of which what is wrong is told once.
+    /// Notes that the value is one rule for both transports, so that its errors are reported once.
     pub(crate) fn note_rule_for_both(&self) {
         let mut rules = self.reading.rules_for_both.borrow_mut();
         rules.push(self.path.clone());
@@ -119,8 +119,8 @@ impl<'a> Node<'a> {
         self.checked_table(known, |key, node| node.report(unknown_key(key, known)))
     }
 
-    /// The value as a table with the keys of `content`. Another key is an error, which shows the key
-    /// only if it is known elsewhere: to YAML, the text after a comma in a password is a key.
+    /// The value as a table with the keys of `content`. Another key is an error, which shows the
+    /// key only if it is known elsewhere: to YAML, the text after a comma in a password is a key.
     pub(crate) fn table_of(&self, content: &Content) -> Option<Table<'a>> {
         let known = content.names();
         self.checked_table(&known, |key, node| {
@@ -220,7 +220,7 @@ impl<'a> Node<'a> {
         self.value.kind == ValueKind::Nil
     }
 
-    /// Whether the value is a list, or a table of its items by place.
+    /// Whether the value is a list, or a list as a table by index.
     pub(crate) fn is_list(&self) -> bool {
         matches!(self.value.kind, ValueKind::Array(_)) || self.is_indexed()
     }
@@ -256,7 +256,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text of a value that is a scalar of any type.
+    /// The text of a scalar of any type.
     fn scalar(&self) -> Option<Cow<'a, str>> {
         match &self.value.kind {
             ValueKind::Boolean(flag) => Some(flag.to_string().into()),
@@ -265,7 +265,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Notes an error for a problem with the value, which must not show it.
+    /// Reports the error of `result`, which must not show the value.
     fn or_report<T, E: fmt::Display>(&self, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.report(error)).ok()
     }
@@ -314,8 +314,8 @@ impl<'a> Node<'a> {
         self.or_report(number.ok_or_else(|| expected_number(&range)))
     }
 
-    /// The value as the path of a file. A relative path in a file starts from the folder of that file;
-    /// any other starts from the working directory.
+    /// The value as the path of a file. A relative path in a file starts from the folder of that
+    /// file; any other starts from the working directory.
     #[must_use]
     pub fn file_path(&self) -> Option<PathBuf> {
         let text = self.text()?;
@@ -329,8 +329,8 @@ impl<'a> Node<'a> {
         )
     }
 
-    /// The content of the file at [`file_path`](Self::file_path). Within one load, each file is read
-    /// once, and all of them within 10 seconds.
+    /// The content of the file at [`file_path`](Self::file_path). Within one load, each file is
+    /// read once, and all of them within 10 seconds.
     #[must_use]
     pub fn read_file(&self) -> Option<Arc<[u8]>> {
         let path = self.file_path()?;
@@ -342,7 +342,7 @@ impl<'a> Node<'a> {
         .ok()
     }
 
-    /// Whether something is wrong with the value, or with that of its `key`.
+    /// Whether an error is reported for the value, or for the value of its `key`.
     pub(crate) fn is_wrong_with(&self, key: &str) -> bool {
         let problems = &self.reading.problems;
         problems.has(&join(&self.path, key)) || problems.has(&self.path)
@@ -431,7 +431,8 @@ impl<'a> Table<'a> {
     #[must_use]
     pub fn required(&self, key: &str) -> Option<Node<'a>> {
         let field = self.field(key);
-        // A key without a value and an empty table are reported as such, and not as a missing key too.
+        // A key without a value and an empty table are reported as such, and not as a missing key
+        // too.
         if field.is_none() && !self.0.is_wrong_with(key) {
             self.0.report(format_args!("`{key}` is missing"));
         }
@@ -442,15 +443,15 @@ impl<'a> Table<'a> {
 /// The part of a path that replaces a key that is not shown.
 pub(crate) const UNKNOWN: &str = "?";
 
-/// What is wrong with a value that stands for a text, and of which a deserializer made something else.
+/// The error for a value that should be text, but that a deserializer has parsed.
 const NOT_A_TEXT: &str = "expected text, found a number or a boolean, whose text as it was written is \
                           lost; quote it";
 
 /// The error for an empty table.
 const EMPTY: &str = "the table is empty; set a key in it, or remove it";
 
-/// Appends a key to a path. A key with other characters than keys have may be a misplaced URL, so it
-/// is not repeated.
+/// Appends a key to a path. A key with other characters than keys have may be a misplaced URL, so
+/// it is not repeated.
 pub(crate) fn join(path: &str, key: &str) -> String {
     let key = if is_plain(key) { key } else { UNKNOWN };
     if path.is_empty() {

@@ -1,8 +1,9 @@
 //! Data that the values of `config` cannot hold.
 //!
-//! Such a value has a text that says where it comes from, and is a text, a number, a table or a
-//! list. An [`Origin`] and a [`ProxyUrl`] are more than that. They are kept here, and the values have
-//! their numbers: in the place of the text, and as the only numbers of their type.
+//! Such a value has a text for its origin, and is itself a text, a number, a table or a list. An
+//! [`Origin`] and a [`ProxyUrl`] are more than that. They are kept here, and the values have their
+//! indices: an origin's in place of its text, a URL's as a number of a type that no other value
+//! has.
 
 use std::cell::RefCell;
 use std::sync::Arc;

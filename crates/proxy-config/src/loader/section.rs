@@ -1,7 +1,7 @@
-//! A section as a type of the program's own, by serde.
+//! A section as a type of the program, with serde.
 //!
-//! The deserializer is one of ours over a [`Node`], so that what is wrong is told like everything else,
-//! with its keys and its source, and without the value: that of `config` shows it, and has no place.
+//! The deserializer is our own, over a [`Node`], so that errors are like all others: with the keys
+//! and the source, and without the value. Those of `config` show the value, and have no source.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,18 +19,18 @@ use crate::loader::node::Node;
 use crate::loader::references::mark_of;
 use crate::loader::section_fault::Fault;
 
-/// The value as a `T`; what is wrong with it is noted.
+/// The value as a `T`. Errors are reported.
 pub(crate) fn deserialize<T: DeserializeOwned>(node: &Node<'_>) -> Option<T> {
     T::deserialize(Section(node.clone()))
         .map_err(|fault| fault.tell(node))
         .ok()
 }
 
-/// A value, of which every scalar is a text and is parsed as what is asked for.
+/// A value. Its scalars are texts, which are parsed as the type that serde asks for.
 struct Section<'a>(Node<'a>);
 
 impl<'a> Section<'a> {
-    /// A key of the table that `node` is in.
+    /// A key of the table that contains `node`, as a value.
     fn key(key: &str, node: &Node<'_>) -> Value {
         Value::new(mark_of(node.value()).map(str::to_owned).as_ref(), key)
     }
@@ -56,7 +56,7 @@ impl<'a> Section<'a> {
         Ok(Items(items.into_iter()))
     }
 
-    /// The items of a list that has so many.
+    /// The items of a list of this length.
     fn items_of(&self, count: usize) -> Result<Items<'a>, Fault> {
         let items = self.items()?;
         match items.0.len() == count {
@@ -69,7 +69,7 @@ impl<'a> Section<'a> {
         Ok(Entries::new(self.0.entries().ok_or(Fault::Told)?))
     }
 
-    /// The fields of a table with the keys `known`, of which each other one is told.
+    /// The fields of a table with the keys `known`. Other keys are reported.
     fn fields(&self, known: &'static [&'static str]) -> Result<Entries<'a>, Fault> {
         let table = self.0.table(known).ok_or(Fault::Told)?;
         let fields = known
@@ -220,7 +220,7 @@ impl<'de> Deserializer<'de> for Section<'_> {
     }
 }
 
-/// What is in a list.
+/// The items of a list.
 struct Items<'a>(vec::IntoIter<Node<'a>>);
 
 impl<'de> SeqAccess<'de> for Items<'_> {
@@ -242,10 +242,10 @@ impl<'de> SeqAccess<'de> for Items<'_> {
     }
 }
 
-/// What is in a table.
+/// The entries of a table.
 struct Entries<'a> {
     rest: vec::IntoIter<(&'a str, Node<'a>)>,
-    /// What the key that was asked for has.
+    /// The value of the key that was read last.
     value: Option<Node<'a>>,
 }
 
@@ -288,7 +288,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 }
 
-/// A variant that has something: a table of its name and that.
+/// A variant with content, as a table of its name and the content.
 struct Variant<'a> {
     name: &'a str,
     content: Node<'a>,
@@ -310,7 +310,7 @@ impl<'a, 'de> EnumAccess<'de> for Variant<'a> {
     }
 }
 
-/// What a variant has.
+/// The content of a variant.
 struct Content<'a>(Node<'a>);
 
 impl Content<'_> {
@@ -323,7 +323,7 @@ impl<'de> VariantAccess<'de> for Content<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
-        self.read(|_| Err(Fault::wrong("expected its name alone, as a text")))
+        self.read(|_| Err(Fault::wrong("expected its name alone, as text")))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {

@@ -1,4 +1,4 @@
-//! What makes a section no value of a type, without the value.
+//! The errors of deserializing a section, which do not show its values.
 
 use std::error::Error;
 use std::fmt;
@@ -8,20 +8,20 @@ use serde::de::{self, Expected, Unexpected};
 use crate::loader::node::Node;
 use crate::loader::suggestion::{unknown_key, unknown_word};
 
-/// What stands in a message for a text of the configuration.
+/// The text that replaces a text of the configuration in a message.
 const HIDDEN: &str = "***";
 
-/// Fewer bytes occur in messages by chance.
+/// The shortest text to replace, in bytes. Shorter ones occur in messages by chance.
 const LEAST_HIDDEN: usize = 4;
 
-/// What a deserializer of a section fails with.
+/// The error of the deserializer of a section.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// It was reported where it was found.
+    /// It has been reported where it was found.
     Told,
     Missing(&'static str),
     Wrong(String),
-    /// In the words of the type, which may show the value.
+    /// The message of the type itself, which may show the value.
     Custom(String),
 }
 
@@ -30,7 +30,7 @@ impl Fault {
         Self::Wrong(problem.to_string())
     }
 
-    /// Reports it as wrong with `node`, unless it was before.
+    /// Reports it for `node`, unless it has been reported.
     pub(crate) fn tell(self, node: &Node<'_>) {
         match self {
             Self::Told => {}
@@ -40,7 +40,7 @@ impl Fault {
         }
     }
 
-    /// The same, reported.
+    /// The same error, reported.
     pub(crate) fn told(self, node: &Node<'_>) -> Self {
         self.tell(node);
         Self::Told
@@ -52,6 +52,7 @@ fn without_texts(message: String, node: &Node<'_>) -> String {
     let mut texts = Vec::new();
     add_texts(&mut texts, node);
     texts.retain(|text| text.len() >= LEAST_HIDDEN);
+    // The longest first: replacing a part of a text would leave the rest of it.
     texts.sort_unstable_by_key(|text| usize::MAX - text.len());
     texts.iter().fold(message, |message, text| {
         let escaped = text.escape_debug().to_string();
@@ -67,7 +68,7 @@ fn add_texts<'a>(texts: &mut Vec<&'a str>, node: &Node<'a>) {
     }
 }
 
-/// What was found, by its kind.
+/// The kind of value that was found.
 fn kind(unexpected: &Unexpected<'_>) -> &'static str {
     match unexpected {
         Unexpected::Bool(_) => "a boolean",
@@ -75,7 +76,7 @@ fn kind(unexpected: &Unexpected<'_>) -> &'static str {
         Unexpected::Unit | Unexpected::Option => "nothing",
         Unexpected::Seq => "a list",
         Unexpected::Map => "a table",
-        _ => "a text",
+        _ => "text",
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one shape that every source is brought into before the sources are merged.
 //!
-//! Users may write a URL for a rule, for the rules of both transports, or for the whole section, and
-//! `rest` and `ws` for the two transports. Merging field by field needs all sources to call the
-//! same field by the same name, so the shorthands are spelled out here, one source at a time:
+//! Users may write a URL for a rule, for the rules of both transports, or for the whole section,
+//! and `rest` and `ws` for the two transports. Merging by field requires the same names in all
+//! sources, so the short forms are expanded here, one source at a time:
 //!
 //! ```yaml
 //! enabled: …
@@ -11,11 +11,10 @@
 //! exchanges: {binance: {http: RULE, websocket: RULE}}   # ids in lower case
 //! ```
 //!
-//! where a rule is `direct` or a table. A rule in place of `{http: RULE, websocket: RULE}` is one for
-//! each of them. A URL that stands for a rule sets the table's other fields
-//! to nothing, and so takes the place of all that a weaker source says about the rule; fields that
-//! are [exclusive](Content::replaced_by) take each other's place in the same way. What is wrong is left
-//! out.
+//! where a rule is `direct` or a table. A rule instead of `{http: RULE, websocket: RULE}` applies
+//! to both. A URL as a rule unsets the other fields of the table, and so replaces the whole rule of
+//! a weaker source. [Exclusive](Content::replaced_by) fields replace each other in the same way.
+//! Invalid values are left out.
 
 use std::collections::HashSet;
 
@@ -30,7 +29,7 @@ use crate::loader::references::mark_of;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
 
-/// The shape of what stands where `content` is expected.
+/// The shape of a value where `content` is expected.
 pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
     match content {
         Content::Settings => settings(node),
@@ -79,7 +78,7 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
 fn connection_proxies(node: &Node<'_>) -> Option<Value> {
     if let Some(text) = node.as_text() {
         if !is_direct(text) {
-            // Both rules would be wrong in the same way; this says it once.
+            // Reported once. Both rules would have the same error.
             node.parse(ProxyUrl::parse)?;
         }
         return for_both(node, &proxy_rule(node)?);
@@ -97,11 +96,11 @@ fn connection_proxies(node: &Node<'_>) -> Option<Value> {
     into_value(shapes(for_one))
 }
 
-/// What to do where a rule for both transports meets one for one of them.
+/// The advice if there is a rule for both transports and one for a single transport.
 pub(crate) const ONE_OR_BOTH: &str =
     "write one rule for both transports, or a rule in `http` and a rule in `websocket`";
 
-/// The shape of rules of which each is `rule`.
+/// The shape of rules that are `rule` for both transports.
 fn for_both(node: &Node<'_>, rule: &Value) -> Option<Value> {
     node.note_rule_for_both();
     let keys = Content::ConnectionProxies.keys().into_iter();
@@ -121,6 +120,8 @@ fn proxy_rule(node: &Node<'_>) -> Option<Value> {
 /// The shape of a proxy as a URL or a table.
 fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
     if node.as_text().is_some() {
+        // The other keys are unset, and not left out: otherwise those of a weaker source would
+        // apply to this proxy.
         let fields = content.keys().into_iter().map(|key| {
             let value = match key.content {
                 Content::Url => node.value().clone(),
@@ -144,8 +145,8 @@ fn rule(node: &Node<'_>, content: &Content, fields: Vec<Given<'_>>) -> Option<Va
     into_value(fields)
 }
 
-/// The shape of a pool. One that is there and empty is no pool, but nothing to pass over either:
-/// what would apply in its place might be a direct connection.
+/// The shape of a pool. An empty one is an error and is not ignored, because the rule that would
+/// apply instead may be a direct connection.
 fn pool(node: &Node<'_>) -> Option<Value> {
     if node.is_empty_table() {
         node.report(InvalidPool);
@@ -154,9 +155,9 @@ fn pool(node: &Node<'_>) -> Option<Value> {
     into_value(table(node, &Content::Pool)?)
 }
 
-/// The shape of proxies as a URL, a list, or a table by place in the list.
+/// The shape of proxies as a URL, a list, or a table by index.
 fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
-    // What is no proxy stays in its place, for the reader to say so.
+    // An entry that is not a proxy keeps its place. The reader reports it.
     let server = |node: &Node<'_>| match node.value().kind {
         ValueKind::Array(_) => node.value().clone(),
         _ => server(node, item).unwrap_or_else(|| scalar(node, ValueKind::Nil)),
@@ -176,7 +177,7 @@ fn list(node: &Node<'_>, item: &Content) -> Option<Value> {
     Some(scalar(node, list))
 }
 
-/// The shapes of the fields that a table has, by their first names.
+/// The shapes of the fields of a table, by their first names.
 fn table(node: &Node<'_>, content: &Content) -> Option<Map<String, Value>> {
     Some(shapes(given(&node.table_of(content)?, content)))
 }
@@ -189,7 +190,7 @@ fn shapes(fields: Vec<Given<'_>>) -> Map<String, Value> {
     fields.into_iter().filter_map(shape).collect()
 }
 
-/// A key, and what a table has for it.
+/// A key and its value in a table.
 type Given<'a> = (&'static Key, Node<'a>);
 
 /// The keys of `content` that a table has.

@@ -303,7 +303,7 @@ fn what_is_wrong_with_a_rule_for_both_is_told_once_where_it_stands() {
             "proxy.default.pool.proxies[1].weight (from test.yaml:3:72): \
              expected a whole number from 1 to 100",
             "proxy.exchanges.binance.password (from test.yaml:7:44): \
-             `username` is missing, which the password goes with",
+             `password` requires `username`",
             "proxy.exchanges.bybit.handshake (from test.yaml:9:43): \
              expected standard, optimistic or auto",
             "proxy.exchanges.kraken.http (from test.yaml:8:41): `url` is missing",
@@ -347,7 +347,7 @@ fn keys_that_are_not_known_or_have_nothing_after_them_are_told() {
             "?",
             "unknown key; did you mean `timeout_seconds`?",
         ),
-        ("{pool: }", "pool", "nothing is given"),
+        ("{pool: }", "pool", "the key has no value"),
         (
             "{pool: {}}",
             "pool",
@@ -356,7 +356,7 @@ fn keys_that_are_not_known_or_have_nothing_after_them_are_told() {
         (
             "{url: 'http://h:1', password: ~}",
             "password",
-            "nothing is given",
+            "the key has no value",
         ),
     ] {
         let errors = yaml(&format!("proxy: {{default: {rules}}}")).unwrap_err();

@@ -177,11 +177,8 @@ fn what_is_wrong_is_told_without_the_value() {
     );
     assert_eq!(problem::<String>("[s3cret]"), "expected text, found a list");
     assert_eq!(problem::<char>("s3cret"), "expected a character");
-    assert_eq!(
-        problem::<Vec<u8>>("s3cret"),
-        "expected a list, found a text"
-    );
-    assert_eq!(problem::<Store>("s3cret"), "expected a table, found a text");
+    assert_eq!(problem::<Vec<u8>>("s3cret"), "expected a list, found text");
+    assert_eq!(problem::<Store>("s3cret"), "expected a table, found text");
     assert_eq!(
         problem::<BTreeMap<String, u8>>("[1]"),
         "expected a table, found a list"
@@ -198,7 +195,7 @@ fn what_is_wrong_is_told_without_the_value() {
     );
     assert_eq!(
         problem::<Format>("{plain: 1}"),
-        "expected its name alone, as a text"
+        "expected its name alone, as text"
     );
     assert_eq!(
         problem::<Format>("{plain: 1, compressed: 2}"),
@@ -206,9 +203,9 @@ fn what_is_wrong_is_told_without_the_value() {
     );
     assert_eq!(
         problem::<Format>("compressed"),
-        "expected newtype variant, found a text"
+        "expected newtype variant, found text"
     );
-    assert_eq!(problem::<()>("s3cret"), "expected unit, found a text");
+    assert_eq!(problem::<()>("s3cret"), "expected unit, found text");
 }
 
 #[test]
@@ -249,19 +246,19 @@ fn every_error_has_its_keys_and_what_set_the_value() {
         (
             "store: {path: }",
             &[],
-            "store.path (from test.yaml:1:13): nothing is given; \
-             quote it if it is a text, or remove the key",
+            "store.path (from test.yaml:1:13): the key has no value; \
+             quote it if it is text, or remove the key",
         ),
         (
             "store: {}",
             &[],
-            "store: there is nothing in the table; say something in it, or remove the key",
+            "store: the table is empty; set a key in it, or remove it",
         ),
         (
             "store: {path: x, formats: {0: plain, 2: plain}}",
             &[],
             "store.formats (from test.yaml:1:31): \
-             the items of a list are counted from 0, without gaps",
+             list indices start at 0 and have no gaps",
         ),
     ] {
         assert_eq!(

@@ -8,8 +8,8 @@ use crate::loader::references::References;
 use crate::origin::Origin;
 use crate::settings::ProxySettings;
 
-/// The settings as a document, with the keys that are set; `None` if none is. URLs are references, not
-/// texts, because a text would have `***` for the credentials.
+/// The settings as a document, with the keys that are set; `None` if none is. URLs are references,
+/// not texts, because a text would have `***` for the credentials.
 pub(super) fn document(settings: &ProxySettings, references: &References) -> Option<Value> {
     let section = Said::table(said(&SETTINGS, settings))?;
     let section = value(section, references);

@@ -55,9 +55,9 @@ impl Document {
         }
     }
 
-    /// The names of variables with our prefix that were ignored, sorted: those that Kubernetes sets for
-    /// a Service whose name begins like ours, and those of the Python cryptofeed that do not concern
-    /// proxies.
+    /// The names of variables with our prefix that were ignored, sorted: those that Kubernetes sets
+    /// for a Service whose name begins like ours, and those of the Python cryptofeed that do not
+    /// concern proxies.
     #[must_use]
     pub fn ignored_variables(&self) -> &[String] {
         &self.ignored
@@ -72,10 +72,9 @@ impl Document {
         Some(read(&Node::new(section, value, &self.reading)))
     }
 
-    /// Reads a section as a type of the program's own; `None` if the section is not set, or if
-    /// something in it is wrong. What is wrong is told by [`into_loaded`](Self::into_loaded), together
-    /// with everything else, with the keys that lead there and what set the value, and without the
-    /// value itself.
+    /// Reads a section as a type of the program; `None` if the section is not set or has an error.
+    /// [`into_loaded`](Self::into_loaded) returns its errors together with all others, with the
+    /// keys and the source of the value, and without the value itself.
     ///
     /// ```
     /// use proxy_config::Sources;
@@ -113,17 +112,16 @@ impl Document {
     /// # Ok::<(), proxy_config::ConfigErrors>(())
     /// ```
     ///
-    /// Every scalar of a document is a text. It is parsed as what the type asks for: booleans have all
-    /// their spellings, a list may be a table by place, as variables make it, and a variant of an enum
-    /// is its name, or a table of its name and what it has. Where a type does not ask, as in what is
-    /// `untagged`, has a `tag` or is `flatten`ed, it gets texts, and none is a number.
+    /// Every scalar of a document is text, which is parsed as the type requires: booleans have all
+    /// their spellings, a list may be a table by index, as variables make it, and a variant of an
+    /// enum is its name, or a table of its name and its content. Types that do not ask for a kind
+    /// of value (`untagged`, `tag`, `flatten`) get texts, and never numbers.
     ///
-    /// Keys that a struct does not have are errors, whether it has `deny_unknown_fields` or not; only one
-    /// with a field that is `flatten`ed takes all keys. All of
-    /// those in a table are told, but of other errors only the first in the section: serde stops
-    /// there. What a type says by itself is told in its words, with `***` for the texts of the value
-    /// that have four bytes or more. A path is taken as it is; [`Node::file_path`] has the folder of
-    /// the file that it stands in.
+    /// Unknown keys of a struct are errors, with or without `deny_unknown_fields`; only a struct
+    /// with a `flatten`ed field accepts all keys. All unknown keys of a table are reported, but of
+    /// other errors only the first in the section, because serde stops there. The message of a type
+    /// itself is reported with `***` in place of the texts of the value that have four bytes or
+    /// more. A path is not changed; [`Node::file_path`] adds the folder of its file.
     pub fn section<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         self.read(name, section::deserialize).flatten()
     }

@@ -1,13 +1,15 @@
 //! Environment variables as a source.
 //!
-//! With the default prefix, `CRYPTOFEED_<SECTION>` sets a section, `CRYPTOFEED_<SECTION>_<PATH>` a value
-//! within it, where `__` separates the keys of the path. Of two variables for the same value the one with the longer
-//! path wins, as it is the more specific: `CRYPTOFEED_PROXY_DEFAULT` sets what
-//! `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not. An item of a list is named by its place, counted
-//! from 0. Where a table or a list may stand, a value that begins like JSON is JSON.
+//! With the default prefix, `CRYPTOFEED_<SECTION>` sets a section, and
+//! `CRYPTOFEED_<SECTION>_<PATH>` a value within it, where `__` separates the keys of the path. Of
+//! two variables for the same value, the one with the longer path wins, because it is more
+//! specific: `CRYPTOFEED_PROXY_DEFAULT` sets what `CRYPTOFEED_PROXY_DEFAULT__HTTP__URL` does not
+//! set. An item of a list has its index as its key. If the value may be a table or a list, and
+//! begins like JSON, it is JSON.
 //!
-//! Any other name with our prefix is an error: a misspelt one would leave connections direct. Only
-//! what [Kubernetes](super::service) and [the original](super::original) put there is passed over.
+//! Any other name with our prefix is an error, because with a misspelt one connections would be
+//! direct. Only the variables of [Kubernetes](super::service) and of [the
+//! original](super::original) are ignored.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -29,7 +31,7 @@ use crate::origin::Origin;
 pub(super) struct Names<'a> {
     pub(super) prefix: &'a Prefix,
     pub(super) sections: &'a [&'a str],
-    /// Variables that somebody else reads.
+    /// Variables with other readers.
     pub(super) others: &'a [String],
 }
 
@@ -38,17 +40,17 @@ struct Variable<'a> {
     name: &'a str,
     section: &'a str,
     keys: Vec<String>,
-    /// What may stand there, if that is known.
+    /// The expected content, if it is known.
     content: Option<&'static Content>,
     value: &'a OsString,
 }
 
-/// What variables mean.
+/// The meaning of the variables.
 #[derive(Default)]
 pub(super) struct Environment {
     /// One document per variable that sets something, the least specific first.
     pub(super) documents: Vec<Value>,
-    /// The names of the variables that were passed over.
+    /// The names of the variables that were ignored.
     pub(super) ignored: Vec<String>,
 }
 
@@ -106,7 +108,7 @@ fn is_of_a_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
 }
 
-/// A name up to what is no part of one: what follows may be a value, with a login in it.
+/// The valid part of a name. The rest may be a value with a login.
 fn shown(name: &str) -> String {
     let end = name.bytes().position(|byte| !is_of_a_name(byte));
     match end.and_then(|end| name.get(..end)) {
@@ -163,7 +165,7 @@ impl<'a> Variable<'a> {
         })
     }
 
-    /// What is wrong with a variable beside an `other` one, if only one of them can be set.
+    /// The error for a variable and an `other` one, if only one of them can be set.
     fn conflict(&self, other: &Self) -> Option<String> {
         if self.section != other.section {
             return None;
@@ -235,8 +237,7 @@ impl<'a> Variable<'a> {
 }
 
 impl Names<'_> {
-    /// What to say about a variable that names no section and nothing else that is known. `rest` is
-    /// its name without the prefix.
+    /// The error for a variable that is unknown. `rest` is its name without the prefix.
     fn unknown(&self, rest: &str) -> String {
         let prefix = self.prefix;
         if let Some(replacement) = replacement(rest, prefix) {
@@ -273,7 +274,7 @@ impl Names<'_> {
     }
 }
 
-/// What to say about a variable of the proxy section that is not known.
+/// The error for an unknown variable of the proxy section.
 fn unknown_variable(path: &str, prefix: &Prefix) -> String {
     let mut known = Vec::new();
     add_paths(&mut known, "", &Content::Settings);
@@ -286,7 +287,7 @@ fn unknown_variable(path: &str, prefix: &Prefix) -> String {
     }
 }
 
-/// Adds what may follow `before` in the name of a variable.
+/// Adds the valid names of variables that start with `before`.
 fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
     let mut add = |key: &str, content: &Content| {
         let path = format!("{before}{key}");

@@ -26,8 +26,8 @@ impl Fault {
     }
 }
 
-/// The error for a key that is twice in a table. An unknown key is not shown: to YAML, the text after a
-/// comma in a password is a key.
+/// The error for a key that is twice in a table. An unknown key is not shown: to YAML, the text
+/// after a comma in a password is a key.
 pub(super) fn given_twice(key: &str) -> String {
     if is_key(key) {
         format!("the key `{key}` is given twice")

@@ -64,8 +64,8 @@ pub(super) fn merge(layers: impl IntoIterator<Item = Layer>) -> Result<Value, Co
     })
 }
 
-/// Turns the lists that `stronger` sets item by item into tables by index: `config` replaces lists as a
-/// whole, and would drop the other items.
+/// Turns the lists that `stronger` sets item by item into tables by index: `config` replaces lists
+/// as a whole, and would drop the other items.
 fn number_items(weaker: &mut Value, stronger: &Value) {
     let ValueKind::Table(fields) = &stronger.kind else {
         return;

@@ -46,8 +46,8 @@ impl Loaded {
     }
 
     /// What set the values of the rule that applies to `exchange`: its own, or else the default, or
-    /// else the environment's. The environment can have different proxies for different destinations,
-    /// and exempt some of them.
+    /// else the environment's. The environment can have different proxies for different
+    /// destinations, and exempt some of them.
     ///
     /// ```
     /// use proxy_config::{ExchangeId, Origin, Sources, Transport};

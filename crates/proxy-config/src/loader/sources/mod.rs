@@ -83,16 +83,16 @@ impl Sources {
         Self::default()
     }
 
-    /// Adds a section that the document may have in addition to `proxy`, for [`Document::read`]. Any
-    /// other section is an error, because it may be a misspelt one.
+    /// Adds a section that the document may have in addition to `proxy`, for [`Document::read`].
+    /// Any other section is an error, because it may be a misspelt one.
     #[must_use]
     pub fn with_section(mut self, name: impl Into<String>) -> Self {
         self.sections.push(name.into());
         self
     }
 
-    /// Adds an environment variable that the program reads by itself, such as `CRYPTOFEED_CONFIG`. Any
-    /// other variable with our prefix that names no section is an error.
+    /// Adds an environment variable that the program reads by itself, such as `CRYPTOFEED_CONFIG`.
+    /// Any other variable with our prefix that names no section is an error.
     #[must_use]
     pub fn with_variable(mut self, name: impl Into<String>) -> Self {
         self.variables.push(name.into());
@@ -106,16 +106,16 @@ impl Sources {
         self
     }
 
-    /// Adds a YAML, TOML or JSON file, told apart by the extension `.yaml`, `.yml`, `.toml` or
-    /// `.json`. It is read by [`load`](Self::load). Relative paths in it start from its folder.
+    /// Adds a YAML, TOML or JSON file, by its extension: `.yaml`, `.yml`, `.toml` or `.json`. It is
+    /// read by [`load`](Self::load). Relative paths in it start from its folder.
     #[must_use]
     pub fn with_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.push(File::OnDisk(path.into()));
         self
     }
 
-    /// Adds the text of a file. Errors call it `name`, and the extension of its name tells the
-    /// format; it is YAML if there is none of those. Relative paths in it start from the working
+    /// Adds the text of a file. Errors call it `name`, and the extension of the name determines the
+    /// format; with any other extension, it is YAML. Relative paths in it start from the working
     /// directory.
     #[must_use]
     pub fn with_text(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
@@ -126,12 +126,12 @@ impl Sources {
         self
     }
 
-    /// Sets what the names of this program's environment variables begin with, in place of
-    /// `CRYPTOFEED_`: upper-case letters, digits and underscores, of which the first is a letter and
-    /// the last an underscore. Any other prefix is an error that [`load`](Self::load) tells, and so is
-    /// one like `HTTP_`, with which a [variable of all programs](AmbientProxies) would be one of ours.
+    /// Sets the prefix of this program's environment variables, instead of `CRYPTOFEED_`. It
+    /// consists of upper-case letters, digits and underscores, begins with a letter and ends with
+    /// an underscore. For any other prefix, [`load`](Self::load) returns an error; also for one
+    /// like `HTTP_`, which would make a [variable of all programs](AmbientProxies) one of ours.
     ///
-    /// Variables with the prefix `CRYPTOFEED_` are those of another program then.
+    /// Variables with the prefix `CRYPTOFEED_` then belong to another program.
     ///
     /// ```
     /// use proxy_config::Sources;
@@ -154,12 +154,13 @@ impl Sources {
         self
     }
 
-    /// Adds environment variables: names and values. Only those that begin with the
-    /// [prefix](Self::with_prefix), by default `CRYPTOFEED_`, are looked at, where case makes no
-    /// difference, and those of [`AmbientProxies`] if `proxy.from_env` asks for them. Names that begin
-    /// so but for a byte order mark, a space or another sign are errors. What follows the prefix is a
-    /// section, with the keys within it or without; any other name is an error, unless somebody
-    /// [added](Self::with_variable) it or [others](Document::ignored_variables) put it there.
+    /// Adds environment variables: names and values. Only those with the
+    /// [prefix](Self::with_prefix), by default `CRYPTOFEED_`, are read, and those of
+    /// [`AmbientProxies`] if `proxy.from_env` is set. Names are case-insensitive. After the prefix,
+    /// a name has a section, with or without keys in it. Any other name with the prefix is an
+    /// error, unless it was [added](Self::with_variable) or is one that is
+    /// [ignored](Document::ignored_variables). A name is also an error if it differs from a valid
+    /// one by a byte order mark, a space or another character.
     #[must_use]
     pub fn with_env<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
@@ -181,8 +182,8 @@ impl Sources {
         self.with_env(std::env::vars_os())
     }
 
-    /// Reads and merges the sources and validates the proxy settings, if there is no other section to
-    /// read.
+    /// Reads and merges the sources and validates the proxy settings, if there is no other section
+    /// to read.
     ///
     /// # Errors
     /// [`ConfigErrors`] has all errors: unreadable files, unknown keys and variables, and invalid
@@ -191,8 +192,8 @@ impl Sources {
         self.merge().into_loaded()
     }
 
-    /// Reads and merges the sources. [`Document::into_loaded`] returns their errors, together with those
-    /// of the readers of other sections.
+    /// Reads and merges the sources. [`Document::into_loaded`] returns their errors, together with
+    /// those of the readers of other sections.
     #[must_use]
     pub fn merge(self) -> Document {
         let reading = Reading {
@@ -222,7 +223,7 @@ impl Sources {
         Document::new(document, settings, environment.ignored, reading)
     }
 
-    /// What the variables mean; nothing if their prefix is wrong.
+    /// The meaning of the variables; nothing if their prefix is invalid.
     fn read_environment(&self, sections: &[&str], reading: &Reading) -> Environment {
         if let Err(problem) = self.prefix.check() {
             reading.problems.report("", Some(Origin::Code), problem);

@@ -8,8 +8,8 @@ const HARMLESS: [&str; 3] = ["HTTP_TIMEOUT", "SYMBOL_FETCH_TIMEOUT", "LISTEN_KEY
 /// The prefix of the variables of the original's own tests.
 const TESTS: &str = "TEST_";
 
-/// Whether a variable of the original, named without the prefix, can be passed over. The original has
-/// no other prefix than the default.
+/// Whether a variable of the original, named without the prefix, can be ignored. The prefix of the
+/// original is the default.
 pub(super) fn is_harmless(rest: &str, prefix: &Prefix) -> bool {
     prefix.is_default() && (HARMLESS.contains(&rest) || rest.starts_with(TESTS))
 }

@@ -12,9 +12,9 @@ use crate::origin::Origin;
 
 /// What set each value of a rule.
 ///
-/// The values have the names of their keys, such as `url`, `timeout_seconds`, `via[0].password_file` or
-/// `pool.proxies[0].url`; a rule without a proxy has the name `direct`. A default has no origin.
-/// Serializes as a map.
+/// The values have the names of their keys, such as `url`, `timeout_seconds`,
+/// `via[0].password_file` or `pool.proxies[0].url`; a rule without a proxy has the name `direct`. A
+/// default has no origin. Serializes as a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOrigins {
     values: Vec<(String, Origin)>,
@@ -67,8 +67,8 @@ impl RuleOrigins {
         self.of(TIMEOUT_SECONDS)
     }
 
-    /// What set the password for the proxy: a key of its own, a file, or the URL. The proxies of a pool
-    /// may have several; each is [under its own key](Self::of).
+    /// What set the password for the proxy: a key of its own, a file, or the URL. The proxies of a
+    /// pool may have several; each is [under its own key](Self::of).
     #[must_use]
     pub fn password(&self) -> Option<&Origin> {
         self.password.as_ref()

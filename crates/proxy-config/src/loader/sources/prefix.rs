@@ -1,23 +1,22 @@
-//! What the names of our environment variables begin with.
+//! The prefix of our environment variables.
 
 use std::fmt;
 
 use super::PROXY;
 use crate::ambient::AmbientProxies;
 
-/// The prefix that applies where a program sets none.
+/// The prefix if the program sets none.
 const DEFAULT: &str = "CRYPTOFEED_";
 
-/// What a prefix has to be.
+/// The error for an invalid prefix.
 const EXPECTED: &str = "the prefix of environment variables must be upper-case letters, digits and \
                         underscores, begin with a letter and end with an underscore, such as MYAPP_";
 
-/// What is wrong with `HTTP_` and its like.
+/// The error for a prefix like `HTTP_`.
 const AMBIENT: &str = "the prefix of environment variables must not make HTTPS_PROXY, HTTP_PROXY, \
                        ALL_PROXY or NO_PROXY a variable of this program";
 
-/// What the names of our environment variables begin with. It may be wrong until it is
-/// [checked](Self::check).
+/// The prefix of our environment variables. It may be invalid until it is [checked](Self::check).
 #[derive(Clone)]
 pub(super) struct Prefix(String);
 
@@ -30,7 +29,7 @@ impl Prefix {
         &self.0
     }
 
-    /// What is wrong with it.
+    /// Returns the error of an invalid prefix.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let is_of_prefix = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
         let is_prefix = self.0.starts_with(|first: char| first.is_ascii_uppercase())
@@ -46,13 +45,13 @@ impl Prefix {
         Ok(())
     }
 
-    /// Whether it is the one that no other program has, the original in Python excepted.
+    /// Whether it is the default. Only the original in Python has the same.
     pub(super) fn is_default(&self) -> bool {
         self.0 == DEFAULT
     }
 
-    /// Whether a variable has a name of ours, or one that was probably meant to be: its first letters
-    /// and digits are those of the prefix, whatever signs stand before or between them.
+    /// Whether a name is one of ours, or is probably meant to be: its first letters and digits are
+    /// those of the prefix, with any other characters before and between them.
     pub(super) fn is_meant_by(&self, name: &str) -> bool {
         let mut signs = name.chars();
         for expected in self.0.chars().filter(char::is_ascii_alphanumeric) {
@@ -62,7 +61,7 @@ impl Prefix {
             }
         }
         let rest = signs.as_str();
-        // `CRYPTOFEEDS_` is a misspelt prefix; what `MY_` goes on to may be `MYSQL_`.
+        // `CRYPTOFEEDS_` is a misspelt prefix, but `MYSQL_` is not a misspelt `MY_`.
         let has_ended = rest.starts_with(|next: char| !next.is_ascii_alphanumeric());
         (has_ended || self.is_default()) && rest.contains(|next: char| next.is_ascii_alphabetic())
     }

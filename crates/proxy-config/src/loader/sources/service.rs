@@ -13,8 +13,8 @@
 //! CRYPTOFEED_PROXY_PORT_1080_TCP_ADDR=10.0.0.11
 //! ```
 //!
-//! They are ignored only if the first two are among them. A single one may be a misspelt variable of
-//! ours.
+//! They are ignored only if the first two are among them. A single one may be a misspelt variable
+//! of ours.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};

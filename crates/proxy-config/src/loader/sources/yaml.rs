@@ -4,8 +4,8 @@
 //! the parser, where scalars have no type yet. Only an empty value (`~`, `null`, no text at all) is
 //! distinguished from text.
 //!
-//! In a login without quotes, YAML reads `#` as a comment and `&` as an anchor, and silently drops a
-//! part of the login. If that may have happened, the text is refused.
+//! In a login without quotes, YAML reads `#` as a comment and `&` as an anchor, and silently drops
+//! a part of the login. If that may have happened, the text is refused.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,8 +16,8 @@ use super::fault::{DEPTH, Fault, Place, given_twice};
 use super::lines::Lines;
 use crate::keys::is_login;
 
-/// How many values a document may have after its aliases are expanded. Without a limit, a few lines of
-/// aliases of aliases could fill the memory.
+/// How many values a document may have after its aliases are expanded. Without a limit, a few lines
+/// of aliases of aliases could fill the memory.
 const VALUES: usize = 1_000_000;
 
 const UNUSED_ANCHOR: &str =

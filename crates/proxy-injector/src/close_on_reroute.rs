@@ -56,7 +56,8 @@ impl Stream for CloseOnReroute {
         let item = match self.check() {
             Err(error) => Some(Err(error)),
             Ok(()) => match ready!(self.socket.poll_next_unpin(cx)) {
-                // If the route was revoked meanwhile, that is the reason, and not the broken connection.
+                // If the route was revoked meanwhile, that is the reason, and not the broken
+                // connection.
                 Some(Err(error)) => Some(Err(self.check().err().unwrap_or(error))),
                 item => item,
             },

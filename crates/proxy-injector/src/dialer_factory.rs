@@ -89,8 +89,8 @@ impl DialerFactory {
         }
     }
 
-    /// The stack for the connections of `exchange` by `transport` through `proxy`, or directly. A stack
-    /// that cannot be built refuses the dial, and is built again for the next one.
+    /// The stack for the connections of `exchange` by `transport` through `proxy`, or directly. A
+    /// stack that cannot be built refuses the dial, and is built again for the next one.
     pub(crate) fn stack(
         &self,
         exchange: Option<&ExchangeId>,
@@ -124,7 +124,8 @@ impl DialerFactory {
         if !is_built {
             return stack;
         }
-        // If another dial has built the same stack meanwhile, that one is used, so that all share it.
+        // If another dial has built the same stack meanwhile, that one is used, so that all share
+        // it.
         stacks().entry(key).or_insert_with(|| stack.clone()).clone()
     }
 
@@ -166,8 +167,8 @@ impl DialerFactory {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// Forgets all stacks and pools, which are then built again when they are needed, and returns the
-    /// old stacks. Open connections are not touched, and still count for their proxies.
+    /// Forgets all stacks and pools, which are then built again when they are needed, and returns
+    /// the old stacks. Open connections are not touched, and still count for their proxies.
     pub(crate) fn start_over(&self) -> RouteStacks {
         let mut stacks = self.stacks.lock();
         let old = std::mem::take(&mut *stacks);

@@ -31,8 +31,8 @@ impl Exits {
     }
 }
 
-/// Whether a connection through `taken`, or a direct one, is allowed by `route`. Only the proxies count,
-/// not how they are used.
+/// Whether a connection through `taken`, or a direct one, is allowed by `route`. Only the proxies
+/// count, not how they are used.
 pub(crate) fn allows(route: &Route, taken: Option<&ProxyConfig>) -> bool {
     match (route, taken) {
         (Route::Direct, None) => true,

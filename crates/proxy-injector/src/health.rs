@@ -24,7 +24,8 @@ const MARKED: Duration = Duration::from_secs(30);
 // proxy is not excluded: it is the last choice, and a success takes the mark back early.
 #[derive(Debug, Default)]
 pub(crate) struct ProxyHealth {
-    // Atomic without an order: pools only compare the numbers, and a slightly old one is good enough.
+    // Atomic without an order: pools only compare the numbers, and a slightly old one is good
+    // enough.
     leases: AtomicU64,
     marked_until: Mutex<Option<Instant>>,
 }

@@ -73,12 +73,13 @@ impl ProxyInjector {
         self
     }
 
-    /// Replaces everything below TLS to the exchange: `stack` makes the dialer for a given route, and
-    /// is responsible for using that route. It may wrap the
-    /// [standard one](StackRequest::standard_dialer).
+    /// Replaces everything below TLS to the exchange: `stack` makes the dialer for a given route,
+    /// and is responsible for using that route. It may wrap the [standard
+    /// one](StackRequest::standard_dialer).
     ///
     /// It is called once for each exchange, transport and proxy, and again after a reload. If it
-    /// fails, the dial fails, and it is called again for the next one; a pool tries its next member.
+    /// fails, the dial fails, and it is called again for the next one; a pool tries its next
+    /// member.
     #[must_use]
     pub fn with_stack(
         mut self,
@@ -102,12 +103,12 @@ impl ProxyInjector {
         self
     }
 
-    /// Replaces the TLS configuration for exchanges, for a client certificate or a custom verifier, for
-    /// example. `https` proxies are still verified with the [trust](Self::with_trust), and never see
-    /// that certificate.
+    /// Replaces the TLS configuration for exchanges, for a client certificate or a custom verifier,
+    /// for example. `https` proxies are still verified with the [trust](Self::with_trust), and
+    /// never see that certificate.
     ///
-    /// Two settings of `config` are replaced: ALPN offers only HTTP/1.1, and every route has its own
-    /// TLS sessions.
+    /// Two settings of `config` are replaced: ALPN offers only HTTP/1.1, and every route has its
+    /// own TLS sessions.
     ///
     /// ```
     /// # use proxy_config::ProxySettings;
@@ -159,8 +160,8 @@ impl ProxyInjector {
         // While this is held, no connection is handed out and no other reload begins.
         let mut live = self.live.lock();
         let changes = compare(&self.settings(), &settings, &exchanges)?;
-        // The order matters. Stale connections are revoked before the new settings can be seen: whoever
-        // sees these can rely on it that nothing is sent on an old route any longer.
+        // Stale connections are revoked before the new settings can be seen. A caller that sees
+        // these can rely on it that nothing more is sent on an old route.
         let old = self.factory.start_over();
         let stale = live.revoke_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
@@ -220,7 +221,8 @@ impl ProxyInjector {
         proxy: Option<ProxyConfig>,
         revocation: Revocation,
     ) -> Option<(Connection, Arc<LiveConnection>)> {
-        // The lock of reloads: either this sees the new settings, or the reload sees the connection.
+        // The lock of reloads: either this sees the new settings, or the reload sees the
+        // connection.
         let mut live = self.live.lock();
         if !query.allows(proxy.as_ref(), &self.settings()) {
             return None;

@@ -1,8 +1,8 @@
 //! Connects policy and mechanism: settings, route, dialer, transport.
 //!
 //! Layer 4, and the only crate that knows both the configuration and how connections are made. A
-//! [`ProxyInjector`] has the settings. Its [`Scope`] for an exchange has the exchange's REST session
-//! and WebSocket dialer:
+//! [`ProxyInjector`] has the settings. Its [`Scope`] for an exchange has the exchange's REST
+//! session and WebSocket dialer:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -24,8 +24,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Every connection that is opened is logged as one `INFO` line with `transport`, `exchange`, `scheme`,
-//! `endpoint` and `source`, and never a user name or a password.
+//! Every connection that is opened is logged as one `INFO` line with `transport`, `exchange`,
+//! `scheme`, `endpoint` and `source`, and never a user name or a password.
 
 mod clients;
 mod close_on_reroute;

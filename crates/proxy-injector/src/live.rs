@@ -36,15 +36,15 @@ impl LiveConnections {
     pub(crate) fn add(&mut self, connection: &Arc<LiveConnection>) {
         if self.entries.len() >= self.prune_at {
             self.entries.retain(|entry| entry.strong_count() > 0);
-            // Twice what is left: the next search comes after as many new connections, so that its cost
-            // per connection is constant.
+            // Twice what is left: the next search comes after as many new connections, so that its
+            // cost per connection is constant.
             self.prune_at = LEAST_ENTRIES.max(2 * self.entries.len());
         }
         self.entries.push(Arc::downgrade(connection));
     }
 
-    /// Revokes the routes of the connections that `settings` do not allow, and removes these from the
-    /// list. [`LiveConnection::settle`] does the rest.
+    /// Revokes the routes of the connections that `settings` do not allow, and removes these from
+    /// the list. [`LiveConnection::settle`] does the rest.
     pub(crate) fn revoke_stale(&mut self, settings: &ProxySettings) -> Vec<Arc<LiveConnection>> {
         let mut stale = Vec::new();
         self.entries.retain(|entry| {
@@ -75,15 +75,16 @@ pub(crate) enum Revocation {
 //
 //     Granted --`revoke`, by a reload-----------------------> Revoked
 //     Revoked --`settle`, by the reload---------------------> Settled
-//     Revoked --`settle`, by whoever used the connection----> Settled
+//     Revoked --`settle`, by the user of the connection-----> Settled
 //
-// Nothing leads back: a connection that is allowed again is a new one. From Revoked on, writes fail.
-// Settling closes the connection, if that is its `Revocation`, and wakes the tasks that wait for it.
+// Nothing leads back: a connection that is allowed again is a new one. From Revoked on, writes
+// fail. Settling closes the connection, if that is its `Revocation`, and wakes the tasks that wait
+// for it.
 //
 // The reload must not wait for the lock of a connection in use: the user may be the very task that
-// reloads. So it only tries the lock, and if it fails, the user settles after it gave the lock back.
-// One of the two always does: the reload stores Revoked and then tries the lock, the user gives the
-// lock back and then loads the right, each with a fence in between.
+// reloads. So it only tries the lock, and if it fails, the user settles after it gave the lock
+// back. One of the two always does: the reload stores Revoked and then tries the lock, the user
+// gives the lock back and then loads the right, each with a fence in between.
 pub(crate) struct LiveConnection {
     query: RouteQuery,
     /// None if it is direct.
@@ -166,8 +167,8 @@ impl LiveConnection {
         self.right.store(REVOKED, Ordering::SeqCst);
     }
 
-    /// Closes a connection whose route has been revoked, if that is its [`Revocation`], and wakes the
-    /// tasks that wait for it. If it is in use at this moment, its user does that afterwards.
+    /// Closes a connection whose route has been revoked, if that is its [`Revocation`], and wakes
+    /// the tasks that wait for it. If it is in use at this moment, its user does that afterwards.
     pub(crate) fn settle(&self) {
         // Either this gets the lock, or its holder sees the revocation after it gave the lock back.
         fence(Ordering::SeqCst);

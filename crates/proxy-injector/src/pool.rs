@@ -7,8 +7,8 @@ use proxy_config::{PoolConfig, PoolStrategy, ProxyConfig};
 
 use crate::health::{HealthRegistry, ProxyHealth};
 
-/// Several proxies for the same connections. Selects them by the strategy, and skips those that have
-/// failed.
+/// Several proxies for the same connections. Selects them by the strategy, and skips those that
+/// have failed.
 ///
 /// ```
 /// use proxy_config::{PoolConfig, PoolMember, ProxyUrl};
@@ -100,8 +100,8 @@ impl Iterator for Attempts<'_> {
             PoolStrategy::RoundRobin => next_in_turn(candidates),
             PoolStrategy::Random => draw(candidates),
             PoolStrategy::LeastConnections => {
-                // Equals take turns. Otherwise the first member would get every connection that does
-                // not last.
+                // Equals take turns. Otherwise the first member would get every connection that
+                // does not last.
                 let least = candidates.iter().map(|(_, member)| member.load()).min()?;
                 candidates.retain(|(_, member)| member.load() == least);
                 next_in_turn(candidates)
@@ -136,9 +136,9 @@ type Candidate<'a> = (usize, &'a mut Member);
 /// The next member by smooth weighted round robin, as in nginx: turns in proportion to the weights,
 /// spread evenly.
 fn next_in_turn(mut candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
-    // Every candidate earns its weight, and the one that is chosen pays for the whole round. With the
-    // weights 2 and 1, the credits before the payment are (2, 1), (1, 2), (3, 0): A, B, A.
-    // A skipped member earns nothing, so it does not get a burst of turns when it is back.
+    // Every candidate earns its weight, and the one that is chosen pays for the whole round. With
+    // the weights 2 and 1, the credits before the payment are (2, 1), (1, 2), (3, 0): A, B, A. A
+    // skipped member earns nothing, so it does not get a burst of turns when it is back.
     let mut round = 0;
     for (_, member) in &mut candidates {
         member.credit += member.weight.cast_signed();
@@ -164,7 +164,8 @@ fn draw(candidates: Vec<Candidate<'_>>) -> Option<Candidate<'_>> {
     })
 }
 
-/// A proxy that a pool has selected. It counts as one of the proxy's connections until it is dropped.
+/// A proxy that a pool has selected. It counts as one of the proxy's connections until it is
+/// dropped.
 #[derive(Debug)]
 pub struct Lease {
     proxy: ProxyConfig,
@@ -173,8 +174,8 @@ pub struct Lease {
 
 impl Lease {
     fn new(member: &Member) -> Self {
-        // From the selection on, not from the connection on: dials that run at the same time must see
-        // each other, or all of them would choose the same member.
+        // From the selection on, not from the connection on: dials that run at the same time must
+        // see each other, or all of them would choose the same member.
         member.health.add_lease();
         Self {
             proxy: member.proxy.clone(),

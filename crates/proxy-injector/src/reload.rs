@@ -11,7 +11,8 @@ use transport::Endpoint;
 use crate::query::RouteQuery;
 
 /// A name that stands for any destination.
-// No exemption names it by itself: `.invalid` is reserved (RFC 6761). `NO_PROXY=*` does apply to it.
+// No exemption names it by itself: `.invalid` is reserved (RFC 6761). `NO_PROXY=*` does apply to
+// it.
 const NOWHERE: &str = "destination.invalid";
 
 /// The owner of the connections on a route.
@@ -106,8 +107,8 @@ impl fmt::Display for ReloadError {
 
 impl Error for ReloadError {}
 
-/// The routes that change: of the exchanges `in_use`, of those that have rules, of any other exchange,
-/// and of connections without an exchange.
+/// The routes that change: of the exchanges `in_use`, of those that have rules, of any other
+/// exchange, and of connections without an exchange.
 ///
 /// # Errors
 /// [`ReloadError`] if a route of possible connections changes because something is missing in the new
@@ -131,7 +132,8 @@ pub(crate) fn compare(
     for owner in owners {
         let (exchange, concern) = match &owner {
             RouteOwner::Exchange(id) if in_use.contains(id) => (Some(id.clone()), Concern::Any),
-            // No scope, so no connections. If one is asked for later, it starts with the new settings.
+            // No scope, so no connections. If one is asked for later, it starts with the new
+            // settings.
             RouteOwner::Exchange(id) => (Some(id.clone()), Concern::Nothing),
             RouteOwner::OtherExchanges => (other.clone(), Concern::Exposure),
             RouteOwner::NoExchange => (None, Concern::Any),
@@ -152,8 +154,8 @@ pub(crate) fn compare(
                 }
             };
             let general = change(None);
-            // The environment may have a proxy for TLS only, or for plain connections only. The general
-            // route need not show its loss.
+            // The environment may have a proxy for TLS only, or for plain connections only. The
+            // general route need not show its loss.
             let by_destination = [change(Some(true)), change(Some(false))];
             let is_lost = |change: &&RouteChange| change.is_lost(after, concern);
             let first_lost = [&general].into_iter().chain(&by_destination).find(is_lost);

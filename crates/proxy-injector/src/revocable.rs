@@ -33,6 +33,7 @@ pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
 //     shutdown    the stream nothing left to do  the stream
 //
 // Between the revocation and its settlement, a stream to close behaves like one that stops sending.
+// A flush with nothing to send succeeds in all of them.
 pub(crate) struct Revocable {
     live: Arc<LiveConnection>,
     target: Endpoint,
@@ -50,7 +51,8 @@ impl Revocable {
     }
 
     fn error(&self, state: &State) -> io::Error {
-        // The phase tells callers whether a request may be sent again: in `Route`, nothing was sent.
+        // The phase tells callers whether a request may be sent again: in `Route`, nothing was
+        // sent.
         let phase = if state.has_sent {
             Phase::Response
         } else {
@@ -103,8 +105,8 @@ impl AsyncRead for Revocable {
                 state.wait_to_read(cx);
                 return Poll::Pending;
             };
-            // Nothing read into a buffer with room is the end of the stream. The proxy's connection no
-            // longer counts then, even if its user keeps this.
+            // Nothing read into a buffer with room is the end of the stream. The proxy's connection
+            // no longer counts then, even if its user keeps this.
             let is_end = buf.filled().len() == before && buf.remaining() > 0;
             if read.is_err() || is_end {
                 state.end();

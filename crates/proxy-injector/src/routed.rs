@@ -12,8 +12,8 @@ use crate::pool::Lease;
 use crate::query::RouteQuery;
 use crate::revocable::route_changed;
 
-/// A dialer through one proxy, or without one. A reload that changes the route ends its dials and its
-/// connections with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
+/// A dialer through one proxy, or without one. A reload that changes the route ends its dials and
+/// its connections with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
 pub(crate) struct RoutedDialer {
     pub(crate) injector: Arc<ProxyInjector>,
     pub(crate) query: RouteQuery,

@@ -20,8 +20,8 @@ const HTTP1: &[u8] = b"http/1.1";
 
 /// Adds TLS to the connections of its inner dialer.
 ///
-/// Its `ClientHello` is the [first flight](Target::with_first_flight) of the target that it passes to
-/// the inner dialer.
+/// Its `ClientHello` is the [first flight](Target::with_first_flight) of the target that it passes
+/// to the inner dialer.
 ///
 /// The certificate must be valid for the host of the target: in the dialer to a proxy that is the
 /// proxy, above a tunnel it is the exchange.
@@ -64,7 +64,8 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
         let name = server_name(target.endpoint())?;
         let client = Client::hello(&self.connector, name);
         let connection = self.inner.dial(&client.target(target)).await?;
-        // An error may quote a certificate, and a hostile proxy can put the login that it got into one.
+        // An error may quote a certificate, and a hostile proxy can put the login that it got into
+        // one.
         let secrets = connection.info().secrets().and(target.secrets());
         let start = Instant::now();
         let (stream, mut info) = target
@@ -115,7 +116,8 @@ impl Client {
         }
         // For the caller, the first flight is its own, and that has not been sent.
         info.set_first_flight_sent(false);
-        // rustls has the hello's state in the session, so the handshake continues over the real stream.
+        // rustls has the hello's state in the session, so the handshake continues over the real
+        // stream.
         if let Some(nothing) = self.handshake.get_mut() {
             *nothing = io;
         }
@@ -133,8 +135,9 @@ pub fn http1_only(mut config: Arc<ClientConfig>) -> Arc<ClientConfig> {
     config
 }
 
-/// The name that the certificate of `endpoint` must be valid for. A name is also sent in SNI, an address
-/// is not (RFC 6066, section 3). No certificate can contain a name with a label of more than 63 bytes.
+/// The name that the certificate of `endpoint` must be valid for. A name is also sent in SNI, an
+/// address is not (RFC 6066, section 3). No certificate can contain a name with a label of more
+/// than 63 bytes.
 fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     Ok(match endpoint.host() {
         Host::Ipv4(ip) => ServerName::from(std::net::IpAddr::V4(*ip)),
@@ -146,8 +149,8 @@ fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     })
 }
 
-/// A failed TLS handshake with `hop` as a [`DialError`], whose kind depends on the inner error. It may
-/// quote the certificate of the other side, but none of `secrets`.
+/// A failed TLS handshake with `hop` as a [`DialError`], whose kind depends on the inner error. It
+/// may quote the certificate of the other side, but none of `secrets`.
 fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
     let error = innermost(error);
     let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {

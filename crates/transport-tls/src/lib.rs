@@ -1,7 +1,8 @@
-//! TLS to a target, over any [`Dialer`](transport::Dialer), and the certificate authorities to trust.
+//! TLS to a target, over any [`Dialer`](transport::Dialer), and the certificate authorities to
+//! trust.
 //!
-//! Layer 2: knows no proxies, no HTTP and no WebSocket. [`TlsDialer`] adds TLS to the connections of
-//! its inner dialer, which may lead to an exchange or to an `https` proxy. [`TlsTrust`] has the
+//! Layer 2: knows no proxies, no HTTP and no WebSocket. [`TlsDialer`] adds TLS to the connections
+//! of its inner dialer, which may lead to an exchange or to an `https` proxy. [`TlsTrust`] has the
 //! certificate authorities, and makes the configurations that dialers share.
 //!
 //! ```
@@ -32,9 +33,9 @@
 //! }
 //! ```
 //!
-//! The process-wide default of rustls is neither read nor set. In a program with two providers, rustls
-//! cannot determine a default by itself; such a program names one of them, or uses the crates of this
-//! family with `default-features = false`.
+//! The process-wide default of rustls is neither read nor set. In a program with two providers,
+//! rustls cannot determine a default by itself; such a program names one of them, or uses the
+//! crates of this family with `default-features = false`.
 
 mod dialer;
 mod trust;

@@ -70,8 +70,8 @@ impl TlsTrust {
         Self::none().with_platform()
     }
 
-    /// These authorities and the platform's, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace. If
-    /// the platform has none, Mozilla's, which are compiled in.
+    /// These authorities and the platform's, which `SSL_CERT_FILE` and `SSL_CERT_DIR` can replace.
+    /// If the platform has none, Mozilla's, which are compiled in.
     #[must_use]
     pub fn with_platform(mut self) -> Self {
         let found = rustls_native_certs::load_native_certs();
@@ -79,7 +79,8 @@ impl TlsTrust {
             tracing::warn!(%error, "a certificate authority of the platform could not be loaded");
         }
         let roots = Arc::make_mut(&mut self.roots);
-        // A platform may have a few authorities that cannot be parsed. The others are good all the same.
+        // A platform may have a few authorities that cannot be parsed. The others are good all the
+        // same.
         let (added, _) = roots.add_parsable_certificates(found.certs);
         if added == 0 {
             // A minimal container has none. Without any, every connection would fail.
@@ -130,8 +131,8 @@ impl TlsTrust {
         with_own_sessions(config)
     }
 
-    /// The builder of a TLS configuration that trusts these authorities, to add a client certificate, for
-    /// example.
+    /// The builder of a TLS configuration that trusts these authorities, to add a client
+    /// certificate, for example.
     #[must_use]
     pub fn builder(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
         self.builder
@@ -140,8 +141,8 @@ impl TlsTrust {
     }
 }
 
-/// `config` with its own session cache: a ticket from one route is never sent on another, where it would
-/// link the exits of two proxies.
+/// `config` with its own session cache: a ticket from one route is never sent on another, where it
+/// would link the exits of two proxies.
 #[must_use]
 pub fn with_own_sessions(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_ROUTE);
@@ -156,8 +157,8 @@ impl fmt::Debug for TlsTrust {
     }
 }
 
-/// Certificate authorities that cannot be used. The message is to follow "failed to"; the reason is only
-/// in [`source`](Error::source).
+/// Certificate authorities that cannot be used. The message is to follow "failed to"; the reason is
+/// only in [`source`](Error::source).
 #[derive(Debug)]
 pub struct TrustError {
     path: Option<PathBuf>,

@@ -13,8 +13,8 @@ Example, for editors that know the YAML language server:
 
 /// Print the JSON Schema of a configuration file
 ///
-/// Editors use it to complete and check YAML, TOML and JSON files. It accepts every file that is valid
-/// by itself or together with environment variables. Use `check` to validate a configuration.
+/// Editors use it to complete and check YAML, TOML and JSON files. It accepts every file that is
+/// valid by itself or together with environment variables. Use `check` to validate a configuration.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Schema {}

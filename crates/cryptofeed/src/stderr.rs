@@ -9,8 +9,8 @@ use std::time::Duration;
 // A terminal can be stopped with Ctrl-S, and a pipe can be full. The command ends all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Writes `text`, but waits at most a second for the reader. If standard error is closed, the exit code
-/// is the only report.
+/// Writes `text`, but waits at most a second for the reader. If standard error is closed, the exit
+/// code is the only report.
 pub(crate) fn print(text: String) {
     // On a thread, because a blocked write cannot be interrupted.
     let (done, is_done) = mpsc::channel();

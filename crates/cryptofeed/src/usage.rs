@@ -15,8 +15,8 @@ const HIDDEN: &str = "***";
 
 const UNPRINTABLE: &str = "error: the command line has control characters\n";
 
-/// Prints the error, or the text of `--help` and `--version`, and returns the exit code. A proxy's URL
-/// in the wrong place is not repeated.
+/// Prints the error, or the text of `--help` and `--version`, and returns the exit code. A proxy's
+/// URL in the wrong place is not repeated.
 pub(crate) fn report(error: &clap::Error) -> ExitCode {
     // If standard error is closed, the exit code is the only report.
     let _ = match error.kind() {

@@ -13,12 +13,13 @@ const QUIET: Duration = Duration::from_millis(250);
 const LOOKS: usize = 20;
 
 /// The formats in which a truncated file can be valid.
-// Half a YAML file is a shorter configuration, perhaps one without proxies. JSON needs its last brace.
+// Half a YAML file is a shorter configuration, perhaps one without proxies. JSON needs its last
+// brace.
 const OPEN_ENDED: [&str; 3] = ["yaml", "yml", "toml"];
 
-/// Waits until the file at `path` is no longer written, and returns whether it seems to be complete:
-/// its last line ends with a newline. If there is no such file, or it cannot be inspected, the reader
-/// reports that.
+/// Waits until the file at `path` is no longer written, and returns whether it seems to be
+/// complete: its last line ends with a newline. If there is no such file, or it cannot be
+/// inspected, the reader reports that.
 pub(super) fn is_complete(path: &Path) -> bool {
     for _ in 0..LOOKS {
         match age(path) {

@@ -155,8 +155,8 @@ pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
     feeds.into_iter().flatten().collect()
 }
 
-/// Reports an error for each rule of an exchange without a codec. Its name is probably misspelt, and
-/// the connections of the right exchange would be made without the rule.
+/// Reports an error for each rule of an exchange without a codec. Its name is probably misspelt,
+/// and the connections of the right exchange would be made without the rule.
 pub(super) fn check_rules(proxy: &Node<'_>) {
     let sections = proxy.entries().unwrap_or_default().into_iter();
     let exchanges = sections.filter(|(key, _)| *key == "exchanges");
@@ -204,8 +204,8 @@ fn feed<V: Default>(
     })
 }
 
-/// The exchange at its usual addresses, or at two others. With only one of them changed, the snapshots
-/// of one market would be combined with the changes of another.
+/// The exchange at its usual addresses, or at two others. With only one of them changed, the
+/// snapshots of one market would be combined with the changes of another.
 fn at_addresses<V: Default>(
     fields: &Table<'_>,
     node: &Node<'_>,

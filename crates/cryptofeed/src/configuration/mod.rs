@@ -51,8 +51,8 @@ const NO_ANSWER: &str = "a file does not answer; it may be one of the platform's
                        authorities, which SSL_CERT_FILE and SSL_CERT_DIR name";
 
 /// How long the reading of the whole configuration may take.
-// Longer than the 10 seconds for the files in it, so that their own error comes first. The rest is for
-// the platform's authorities, which have no limit of their own.
+// Longer than the 10 seconds for the files in it, so that their own error comes first. The rest is
+// for the platform's authorities, which have no limit of their own.
 const READING: Duration = Duration::from_secs(20);
 
 /// The error if no feed is configured.
@@ -84,7 +84,8 @@ pub(crate) struct ConfigurationArgs {
 }
 
 impl ConfigurationArgs {
-    /// Reads the file and the environment in the background, for a program that may read them again.
+    /// Reads the file and the environment in the background, for a program that may read them
+    /// again.
     pub(crate) async fn load_first(&self) -> Result<Start, Failure> {
         let this = self.clone();
         in_background(move || {
@@ -106,8 +107,8 @@ impl ConfigurationArgs {
         .await
     }
 
-    /// As [`load`](Self::load), in the background. Waits while the file is being written, and refuses it
-    /// if it seems to be truncated.
+    /// As [`load`](Self::load), in the background. Waits while the file is being written, and
+    /// refuses it if it seems to be truncated.
     pub(crate) async fn load_again(&self) -> Result<Configuration, Failure> {
         let this = self.clone();
         in_background(move || match &this.config {

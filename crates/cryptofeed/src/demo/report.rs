@@ -37,8 +37,8 @@ struct Row {
 
 impl Report {
     pub(super) fn new(planned: &[DemoRoute], tallies: &Tallies) -> Self {
-        // The exchanges know best: a connection from any other address did not come through a proxy,
-        // whatever the injector says.
+        // The exchanges know best: a connection from any other address did not come through a
+        // proxy, whatever the injector says.
         let proxies: BTreeSet<_> = planned.iter().map(|route| route.proxy.egress).collect();
         let routes: Vec<_> = planned
             .iter()

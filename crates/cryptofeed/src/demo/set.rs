@@ -71,7 +71,8 @@ impl Set {
         &self.routes
     }
 
-    /// An injector that sends the connections of each route through its proxy, and refuses all others.
+    /// An injector that sends the connections of each route through its proxy, and refuses all
+    /// others.
     pub(super) fn injector(&self) -> Result<Arc<ProxyInjector>, Failure> {
         let trust = TlsTrust::platform()
             .with_ca_pem(self.ca.pem().as_bytes())

@@ -58,8 +58,8 @@ fn known(target: &str) -> Result<&str, InvalidFilter> {
     ))
 }
 
-/// A filter with an unknown level or target. The error does not show the filter, which may be a secret
-/// in the wrong place.
+/// A filter with an unknown level or target. The error does not show the filter, which may be a
+/// secret in the wrong place.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what}{} (known: {known})", meant.map(did_you_mean).unwrap_or_default())]
 pub(super) struct InvalidFilter {

@@ -37,8 +37,8 @@ impl Authority {
 
     /// The authority of a folder, shared by all processes that name the folder.
     ///
-    /// The key is what makes the authority. The first process creates it, even if several start at the
-    /// same time, and all certificates for it are equivalent.
+    /// The key is what makes the authority. The first process creates it, even if several start at
+    /// the same time, and all certificates for it are equivalent.
     pub(super) fn of(folder: &Path) -> Result<Self, Failure> {
         fs::create_dir_all(folder).map_err(cannot("make", folder))?;
         let key_file = folder.join("ca-key.pem");

@@ -35,8 +35,8 @@ impl Listing<'_> {
         listing.into()
     }
 
-    /// The configuration for `cryptofeed run`. A half that is not served is left out, so that the files
-    /// of two processes can be combined.
+    /// The configuration for `cryptofeed run`. A half that is not served is left out, so that the
+    /// files of two processes can be combined.
     pub(super) fn yaml(&self) -> String {
         let mut yaml = String::new();
         if let Some(Exchanges { binance, backpack }) = self.exchanges {

@@ -47,9 +47,9 @@ Examples:
 ///
 /// For REST and WebSocket of each configured feed, the command makes one real connection through
 /// each proxy of the route: the one proxy, or each member of a pool, including members with
-/// `enabled: false`. For REST it requests the exchange's ping; for WebSocket it upgrades and closes.
-/// A direct route is probed directly, and a refused one stays refused. There are no retries, and no
-/// proxy replaces another.
+/// `enabled: false`. For REST it requests the exchange's ping; for WebSocket it upgrades and
+/// closes. A direct route is probed directly, and a refused one stays refused. There are no
+/// retries, and no proxy replaces another.
 ///
 /// The exit code is 0 if every line is ok, except those of disabled members, and 1 otherwise.
 #[derive(Debug, Args)]

@@ -77,8 +77,8 @@ impl Row {
         }
     }
 
-    /// Whether the failure matters to programs with this configuration. They do not use a disabled member
-    /// of a pool.
+    /// Whether the failure matters to programs with this configuration. They do not use a disabled
+    /// member of a pool.
     pub(super) fn has_failed(&self) -> bool {
         self.enabled != Some(false) && self.verdict != Verdict::Ok.as_str()
     }

@@ -50,7 +50,8 @@ impl Verdict {
     /// The verdict on an exchange that answered with `status`.
     fn of_status(status: u16) -> Self {
         match status {
-            // 451 is "unavailable for legal reasons", 418 is a ban by Binance after 429 was ignored.
+            // 451 is "unavailable for legal reasons", 418 is a ban by Binance after 429 was
+            // ignored.
             403 | 451 => Self::GeoBlocked,
             418 | 429 => Self::RateLimited,
             _ => Self::Declined,

@@ -36,13 +36,13 @@ Examples:
 
 /// Stream the configured feeds to standard output
 ///
-/// The command ends on SIGINT or SIGTERM, after --duration, after --count events, or when its output
-/// is closed; the exit code is 0 in all these cases. Failed connections are retried, always on the
-/// configured route.
+/// The command ends on SIGINT or SIGTERM, after --duration, after --count events, or when its
+/// output is closed; the exit code is 0 in all these cases. Failed connections are retried, always
+/// on the configured route.
 ///
-/// On SIGHUP, the command reads the section `proxy` again, from the file and the environment. Streams
-/// whose route has changed move to the new one; the others are not touched. If the new settings
-/// cannot be used, the old ones stay.
+/// On SIGHUP, the command reads the section `proxy` again, from the file and the environment.
+/// Streams whose route has changed move to the new one; the others are not touched. If the new
+/// settings cannot be used, the old ones stay.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Run {
@@ -117,7 +117,8 @@ impl Writer {
                     return Ok(());
                 }
             }
-            // Lines are output when no event waits: at once in quiet times, in large pieces otherwise.
+            // Lines are output when no event waits: at once in quiet times, in large pieces
+            // otherwise.
             if self.streams.is_idle() || self.stdout.is_full() {
                 self.stdout.flush().await?;
             }

@@ -24,8 +24,9 @@ impl Routes {
         Self(routes.collect())
     }
 
-    /// Logs the route of each connection and its source. If proxies are configured, a direct route is a
-    /// warning. For a route in `changes` that lost its proxy, the reload has logged that already.
+    /// Logs the route of each connection and its source. If proxies are configured, a direct route
+    /// is a warning. For a route in `changes` that lost its proxy, the reload has logged that
+    /// already.
     pub(super) fn announce(&self, injector: &Arc<ProxyInjector>, changes: &[RouteChange]) {
         let has_proxy = injector.settings().has_proxy();
         for (exchange, transport, address) in &self.0 {

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use feeds::{FeedEvent, Level, Side, Ticker, Trade};
 use rust_decimal::Decimal;
 
-/// Writes market data as one line: time of receipt (UTC), exchange, symbol, and content. Other events
-/// are not written.
+/// Writes market data as one line: time of receipt (UTC), exchange, symbol, and content. Other
+/// events are not written.
 pub(super) fn write(event: &FeedEvent, mut line: impl Write) -> io::Result<bool> {
     let (received_ns, what) = match event {
         FeedEvent::Trade(it) => (it.received_ns, trade(it)),

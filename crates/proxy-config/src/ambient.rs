@@ -93,6 +93,7 @@ impl AmbientProxies {
                 .ok()?;
             Some(AmbientProxy { variable, rule })
         };
+        // Never an error: other programs use forms that this one does not know.
         let exempt = first_set(variables, NO_PROXY);
         let https_proxy = https.and_then(proxy);
         Self {

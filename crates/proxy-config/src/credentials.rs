@@ -10,6 +10,7 @@ use crate::Scheme;
 /// of a proxy URL can be sent as they are. `Debug` shows neither part.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Credentials {
+    // Bytes, because the protocols carry bytes and a URL can encode any of them.
     username: Vec<u8>,
     password: Option<Vec<u8>>,
 }
@@ -49,6 +50,7 @@ impl Credentials {
                     return Err(CredentialsError::ControlCharacter);
                 }
             }
+            // An empty user name is valid: many servers ignore it.
             Scheme::Socks4 | Scheme::Socks4a => {
                 if self.password.is_some() {
                     return Err(CredentialsError::Socks4Password);

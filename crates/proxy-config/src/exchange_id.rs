@@ -17,6 +17,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(ExchangeId::new("BINANCE")?, ExchangeId::new("binance")?);
 /// # Ok::<(), proxy_config::InvalidExchangeId>(())
 /// ```
+// In lower case from the start, so that the derived comparisons are case-insensitive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExchangeId(Arc<str>);
 

@@ -17,6 +17,7 @@ pub enum Origin {
     Variable(Arc<str>),
     /// The file of this name, or a place in it.
     File {
+        // Shared: every value of a file has it.
         /// The path as it was given.
         name: Arc<str>,
         /// A line and a column in characters, both counted from 1.

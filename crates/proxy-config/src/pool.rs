@@ -30,6 +30,7 @@ pub(crate) const DEFAULT_WEIGHT: u64 = 1;
 /// assert_eq!(pool.to_string(), "least_connections of socks5h://a.example:1080, socks5h://b.example:1080");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Shared, because every connection gets a clone with its route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PoolConfig(Arc<Fields>);
 

@@ -23,6 +23,7 @@ use crate::proxy_url::ProxyUrl;
 /// assert_eq!(proxy.to_string(), "socks5h://exit.example:1080 via http://gate.example:3128");
 /// # Ok::<(), proxy_config::ProxyUrlError>(())
 /// ```
+// Shared, because every connection gets a clone with its route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProxyConfig(Arc<Fields>);
 

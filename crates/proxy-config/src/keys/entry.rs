@@ -11,6 +11,7 @@ pub(crate) struct Entry<T: 'static> {
 }
 
 /// A field of a `T`. `get` returns its value, and `None` if it can be left out of a configuration.
+// Function pointers and not closures, so that the tables can be statics.
 pub(crate) enum Field<T: 'static> {
     Boolean {
         get: fn(&T) -> Option<bool>,

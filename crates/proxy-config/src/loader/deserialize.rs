@@ -35,6 +35,7 @@ fn read<'de, D: Deserializer<'de>, T>(
     let result = read(&Node::new("", &value, &reading));
     let (problems, _) = reading.into_parts();
     let result = problems.or(result).map_err(|errors| {
+        // An error of serde is a single message.
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         D::Error::custom(errors.join("; "))
     })?;

@@ -52,6 +52,7 @@ fn of(content: &Content) -> Value {
             "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
             "default": default,
         }),
+        // A number in quotes is valid as well. `pattern` applies to strings, the limits to numbers.
         Content::Integer { range, default } => json!({
             "type": ["integer", "string"],
             "pattern": "^[0-9]+$",
@@ -112,6 +113,7 @@ fn described(key: &Key, about: String) -> Value {
 
 fn url() -> Value {
     let schemes = Scheme::ALL.map(Scheme::as_str);
+    // As strict as the parser about what editors can check: a port, and nothing after it.
     json!({
         "type": "string",
         "pattern": format!("^({})://\\S+:[0-9]+/?$", schemes.join("|")),

@@ -479,6 +479,7 @@ pub(crate) fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
 }
 
 pub(crate) fn sorted(table: &Map<String, Value>) -> Vec<(&str, &Value)> {
+    // `config` has hash maps, and errors must come in the same order in every run.
     let mut entries: Vec<_> = table
         .iter()
         .map(|(key, value)| (key.as_str(), value))

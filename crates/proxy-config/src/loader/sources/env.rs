@@ -173,6 +173,8 @@ impl<'a> Variable<'a> {
         let name = other.name;
         let mut parent = Some(&Content::Settings).filter(|_| self.section == PROXY);
         for (key, other) in self.keys.iter().zip(&other.keys) {
+            // From the first different key on, they set different values. One may still replace the
+            // other, as `pool` replaces `url`.
             if key != other {
                 let parent = parent?;
                 return if parent.are_alternatives(key, other) {
@@ -185,6 +187,7 @@ impl<'a> Variable<'a> {
             }
             parent = parent.and_then(|parent| Some(parent.child(key)?.1));
         }
+        // The same keys: two names of one value. A longer path is only more specific.
         let is_same = self.keys.len() == other.keys.len();
         is_same.then(|| format!("{name} is set as well and means the same"))
     }

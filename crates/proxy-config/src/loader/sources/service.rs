@@ -63,6 +63,7 @@ fn is_of_service(rest: &str, value: &str) -> bool {
     let Some(rest) = rest.strip_prefix("_PORT") else {
         return false;
     };
+    // Nothing, `_1080_TCP`, or `_1080_TCP_PROTO` and the like.
     let words: Vec<_> = rest.split('_').collect();
     match *words {
         [""] => is_url(value),

@@ -12,6 +12,7 @@ pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value,
     let lines = Lines::new(text);
     let root = DeTable::parse(text).map_err(|error| {
         let start = error.span().map_or(text.len(), |span| span.start);
+        // The message alone: the whole error shows the line, which may have a password in it.
         Fault::new(lines.at(start), error.message())
     })?;
     let document = TomlReader { text, lines, mark };

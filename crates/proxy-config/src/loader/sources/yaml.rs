@@ -113,6 +113,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             Event::MappingStart(anchor, tag) => (anchor, tag, self.mapping(depth)?),
             Event::Alias(anchor) => {
                 self.unused.remove(&anchor);
+                // With the place of the anchor, which is where the text is.
                 let value = self.anchors.get(&anchor).cloned();
                 let value = value.ok_or_else(|| Fault::new(at, "an alias within its anchor"))?;
                 self.count(&value, at)?;
@@ -126,6 +127,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
         }
         let value = Value::new(Some(&(self.mark)(at)), kind);
         self.values += 1;
+        // 0 stands for no anchor.
         if anchor > 0 {
             self.anchors.insert(anchor, value.clone());
         }
@@ -148,6 +150,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             let (key, at) = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(ValueKind::Table(table)),
                 (Event::Scalar(key, style, _, None), span) => {
+                    // In quotes it is a key like any other, and so unknown.
                     if key == "<<" && style == ScalarStyle::Plain {
                         return Err(Fault::new(
                             place(span.start),
@@ -165,6 +168,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
                 self.check_login(&event, span)?;
             }
             let value = self.value(event, span, depth)?;
+            // YAML forbids this, but the parser leaves the check to its user.
             if table.contains_key(&key) {
                 return Err(Fault::new(at, given_twice(&key)));
             }
@@ -181,6 +185,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
         if *anchor > 0 && !text.is_empty() {
             self.unused.insert(*anchor, place(span.start));
         }
+        // In quotes, a `#` is a part of the value, and a comment after it is harmless.
         let line = self.lines.line(span.end.line());
         let mut behind = line.chars().skip(span.end.col());
         let is_commented = behind.find(|char| !char.is_whitespace()) == Some('#');

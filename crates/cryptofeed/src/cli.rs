@@ -55,6 +55,7 @@ impl Cli {
     /// Runs the command.
     pub(crate) fn execute(self, runtime: Runtime, signals: Option<Signals>) -> Result<(), Failure> {
         let progress = MultiProgress::new();
+        // An empty variable counts as unset.
         let given = self.log.filter(|filter| !filter.is_empty());
         let default = match self.command {
             // The demo reports by itself, and does not need the platform's authorities.

@@ -84,6 +84,7 @@ fn lines(message: &mut String, title: &str, problems: &[String]) {
     message.push_str(title);
     message.push('\n');
     for problem in problems {
+        // Some problems have several lines, such as the one with a minimal configuration.
         let _ = writeln!(message, "  {}", problem.replace('\n', "\n  "));
     }
 }

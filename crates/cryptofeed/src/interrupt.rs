@@ -74,6 +74,7 @@ impl Interrupt {
     /// Returns when Ctrl-C is pressed.
     #[cfg(not(unix))]
     pub(crate) async fn received(&mut self) {
+        // Without a handler, the signal ends the process by itself.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -86,6 +86,7 @@ impl Proxy {
         ca: &TestCa,
         ports: &mut Ports,
     ) -> Result<Self, Failure> {
+        // On Linux, all of 127.0.0.0/8 is this machine, so each proxy can have its own address.
         let egress = Ipv4Addr::new(127, 0, 0, number).into();
         let mock = MockProxy::builder(kind)
             .address(ports.next())

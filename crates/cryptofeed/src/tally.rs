@@ -34,6 +34,8 @@ impl Tally {
             FeedEvent::BookInvalid { .. } => self.invalid_books += 1,
             FeedEvent::Connected { .. } => {
                 self.open += 1;
+                // A feed may have several connections, and its events do not tell them apart. One
+                // that is made after a loss counts as its replacement.
                 if self.lost > 0 {
                     self.lost -= 1;
                     self.reconnects += 1;

@@ -22,6 +22,8 @@ impl Report {
     pub(super) fn on(configuration: &Configuration) -> Self {
         let loaded = configuration.proxies();
         let settings = loaded.settings();
+        // An exchange with rules but without a feed is shown too: its feed may be missing by
+        // mistake.
         let with_rules = settings.exchanges().map(|(id, _)| id);
         let with_feeds = configuration.feeds().iter().map(|feed| &feed.id);
         let exchanges: BTreeSet<_> = with_rules.chain(with_feeds).collect();

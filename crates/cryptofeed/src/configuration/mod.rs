@@ -143,6 +143,7 @@ impl ConfigurationArgs {
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
             .with_section(tls::SECTION)
+            // The command line reads these two. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
             .with_variable(logging::VARIABLE);
         if let Some(file) = file {

@@ -59,6 +59,7 @@ impl Demo {
             outcome = watch(&mut streams, &mut tallies, progress) => outcome?,
             () = interrupt.received() => {}
         }
+        // Ends the feeds. The report is about the time until here.
         drop(streams);
 
         let report = Report::new(set.routes(), &tallies);
@@ -78,6 +79,7 @@ async fn watch(
     mut progress: Progress,
 ) -> Result<(), Failure> {
     let mut refresh = interval(REFRESH);
+    // The bar shows the present: ticks that were missed need not be made up for.
     refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !progress.is_complete() {
         tokio::select! {

@@ -96,6 +96,7 @@ impl Mock {
             exchanges: exchanges.as_ref(),
             proxies: proxies.as_deref(),
         };
+        // After everything listens: whoever reads this may connect at once.
         if self.print_config {
             stdout::print(&listing.yaml())?;
         } else {

@@ -79,6 +79,7 @@ impl Probe {
         }
 
         let mut interrupt = Interrupt::listen()?;
+        // Beside the dials, so that an interrupt keeps the outcomes so far.
         let mut outcomes: Vec<_> = lines.iter().map(|_| None).collect();
         let dials = lines.iter().zip(&mut outcomes).map(|(line, outcome)| {
             let trust = &trust;
@@ -95,6 +96,7 @@ impl Probe {
             () = all => {}
             () = interrupt.received() => {}
         }
+        // The dials that are left end here, and the bar makes room for the table.
         drop((dials, progress));
 
         let report = Report::new(lines, outcomes);

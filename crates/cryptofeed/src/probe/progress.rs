@@ -32,6 +32,7 @@ impl Progress {
         } = line;
         let message = format!("{exchange} {transport}, {candidate}: {verdict}");
         self.0.inc(1);
+        // No terminal, so no bar.
         if self.0.is_hidden() {
             let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());
             // If standard error is closed, there is nothing to show.

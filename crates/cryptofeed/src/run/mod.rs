@@ -61,6 +61,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn execute(self, signals: Option<Signals>) -> Result<(), Failure> {
+        // `main` has them already, unless it did not recognise the command.
         let Signals {
             mut interrupt,
             hangup,
@@ -94,6 +95,7 @@ impl Run {
         };
         let flushed = timeout(FAREWELL, writer.stdout.flush()).await;
         summarise(&writer.tallies);
+        // A reader that has not read by then is not a failure.
         outcome.and(flushed.unwrap_or(Ok(())))
     }
 }

@@ -86,25 +86,28 @@ impl Iterator for Attempts<'_> {
     fn next(&mut self) -> Option<Lease> {
         let members = &self.pool.members;
         let mut members = members.lock();
-        let mut candidates: Vec<_> = members
+        // Each is looked at once: whoever holds a lease may mark or return it at any time.
+        let (healthy, marked): (Vec<_>, Vec<_>) = members
             .iter_mut()
             .enumerate()
             .filter(|(place, _)| !self.tried.contains(place))
-            .collect();
+            .partition(|(_, member)| member.health.is_healthy());
         // If all are marked, the marks say nothing: a marked proxy is better than no attempt.
-        let is_healthy = |member: &Member| member.health.is_healthy();
-        if candidates.iter().any(|(_, member)| is_healthy(member)) {
-            candidates.retain(|(_, member)| is_healthy(member));
-        }
+        let candidates = match healthy.is_empty() {
+            true => marked,
+            false => healthy,
+        };
         let (place, member) = match self.pool.strategy {
             PoolStrategy::RoundRobin => next_in_turn(candidates),
             PoolStrategy::Random => draw(candidates),
             PoolStrategy::LeastConnections => {
                 // Equals take turns. Otherwise the first member would get every connection that
                 // does not last.
-                let least = candidates.iter().map(|(_, member)| member.load()).min()?;
-                candidates.retain(|(_, member)| member.load() == least);
-                next_in_turn(candidates)
+                let loads: Vec<_> = candidates.iter().map(|(_, member)| member.load()).collect();
+                let least = loads.iter().min()?;
+                let least_used = candidates.into_iter().zip(&loads);
+                let least_used = least_used.filter(|(_, load)| *load == least);
+                next_in_turn(least_used.map(|(candidate, _)| candidate).collect())
             }
         }?;
         self.tried.push(place);

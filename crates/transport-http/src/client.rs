@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{HOST, HeaderValue, USER_AGENT};
+use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
 use http::uri::Scheme;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
@@ -20,6 +20,9 @@ use crate::body::{Outgoing, RequestBody, collect};
 use crate::connector::DialerConnector;
 use crate::failure::Failure;
 
+/// The resolution of timers of tokio. The timer is never set to less, so that a limit of zero does not
+/// make a loop.
+const TICK: Duration = Duration::from_millis(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Binance's list of all symbols is about 16 MB.
 const MAX_RESPONSE: usize = 64 * 1024 * 1024;
@@ -84,6 +87,7 @@ impl<D: Dialer + 'static> HttpClient<D> {
             request.headers_mut().entry(HOST).or_insert(host);
         }
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
+        name_empty_body(&mut request);
         let (head, body) = request.into_parts();
         let outgoing = Arc::new(Outgoing::new(body));
         let request = Request::from_parts(head, RequestBody::of(&outgoing));
@@ -113,7 +117,7 @@ impl<D: Dialer + 'static> HttpClient<D> {
         // One timer for both limits: it goes off when the first of them may be over, and is set
         // again for the one that applies then.
         let mut waited = Duration::ZERO;
-        let mut period = connect.min(self.response_timeout);
+        let mut period = connect.min(self.response_timeout.max(TICK));
         let mut alarm = pin!(sleep(period));
         loop {
             tokio::select! {
@@ -136,9 +140,22 @@ impl<D: Dialer + 'static> HttpClient<D> {
             if left.is_zero() {
                 return Err(Failure::Elapsed(phase, limit));
             }
-            period = left.min(self.response_timeout);
+            period = left.min(self.response_timeout.max(TICK));
             alarm.set(sleep(period));
         }
+    }
+}
+
+/// Adds `Content-Length: 0` to a request without a body whose method usually has one (RFC 9110,
+/// section 8.6). hyper leaves it out, and some servers then answer 411 Length Required.
+fn name_empty_body(request: &mut Request<Bytes>) {
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let headers = request.headers();
+    if has_body && request.body().is_empty() && !headers.contains_key(TRANSFER_ENCODING) {
+        let headers = request.headers_mut();
+        headers
+            .entry(CONTENT_LENGTH)
+            .or_insert(HeaderValue::from_static("0"));
     }
 }
 

@@ -196,3 +196,23 @@ async fn an_answer_of_the_largest_size_is_taken_and_one_byte_more_is_not() {
     .await;
     assert_eq!(error.unwrap_err().kind(), HttpErrorKind::TooLarge);
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_time_for_an_answer_is_a_timeout_and_not_a_loop() {
+    /// Is not at once there.
+    struct Slow<D>(D);
+
+    #[async_trait::async_trait]
+    impl<D: Dialer> Dialer for Slow<D> {
+        async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+            sleep(Duration::from_secs(1)).await;
+            self.0.dial(target).await
+        }
+    }
+
+    let silent = Piped::new(|mut stream: DuplexStream| async move {
+        while !read_head(&mut stream).await.is_empty() {}
+    });
+    let client = client(Slow(silent)).with_response_timeout(Duration::ZERO);
+    assert_no_answer(&get(&client, "http://h.example/").await.unwrap_err());
+}

@@ -6,4 +6,5 @@ mod connections;
 mod errors;
 mod limits;
 mod own_stack;
+mod requests;
 mod responses;

@@ -18,6 +18,8 @@ const READ: usize = 4 * 1024;
 // Fewer system calls while the peer sends faster than we read. TLS has records of 16 KiB at most,
 // so this is a few of them.
 const READ_IN_A_BURST: usize = 64 * 1024;
+/// How much memory is reserved at most for what a header announces and has not arrived yet.
+const AHEAD: usize = 1024 * 1024;
 
 // RFC 6455, section 5.2:
 //
@@ -59,7 +61,7 @@ pub(crate) struct FrameReader {
 //     any other whole frame                               Frame, with the frame due
 //     a header that announces more than the limit         Frame, with the header due: it is refused
 //     what cannot be a header                             Frame, with everything due: it is refused
-//     any part, and nothing more will arrive              Frame, with everything due
+//     any part, and nothing more will arrive              Frame, with a byte due, if there is one
 //
 // After `Frame`, the owner lets tungstenite read, and asks again.
 /// What is to be done next.
@@ -123,7 +125,8 @@ impl FrameReader {
     /// At the end, tungstenite says what it means that something is missing.
     fn fill(&mut self, missing: usize) -> Next {
         if self.has_ended {
-            return self.leave_to_tungstenite(self.bytes.len());
+            // One byte is enough: for a whole header, it would reserve what that announces.
+            return self.leave_to_tungstenite(self.bytes.len().min(1));
         }
         self.missing = missing;
         Next::Fill
@@ -147,7 +150,7 @@ impl FrameReader {
             } else {
                 READ
             };
-            self.bytes.reserve(self.missing.max(usual));
+            self.bytes.reserve(self.missing.clamp(usual, AHEAD));
         }
         // A future of `read_buf` has no state of its own between polls, so it need not be kept.
         let outcome = pin!(connection.read_buf(&mut self.bytes)).poll(cx);

@@ -23,6 +23,9 @@ use crate::polled::Polled;
 // connection, allocated at once (snapview/tungstenite-rs#480).
 const READ_BUFFER: usize = 256;
 
+/// The largest limit of a message: no buffer can be larger, and lengths can be added to it.
+const LARGEST: usize = isize::MAX as usize / 2;
+
 //     flag          set                                       cleared
 //     owes_answer   tungstenite has read a ping or a close    its answer is flushed
 //     is_closing    a close was read                          never
@@ -67,6 +70,7 @@ impl Frames {
         max_message: usize,
         observation: Option<Observation>,
     ) -> Self {
+        let max_message = max_message.min(LARGEST);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .max_message_size(Some(max_message))

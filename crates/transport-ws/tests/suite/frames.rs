@@ -284,3 +284,25 @@ async fn debug_shows_what_a_client_has_and_nothing_of_what_it_says() {
     let shown = format!("{:?}", client(exchange(async |_| ())).with_hooks(hooks));
     assert_eq!(shown, "WsClient { timeout: 10s, .. }");
 }
+
+#[tokio::test]
+async fn without_a_limit_a_length_that_is_only_announced_takes_no_memory() {
+    for (frames, kind) in [
+        (
+            b"\x81\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+            WsErrorKind::TooLarge,
+        ),
+        (
+            b"\x81\x7f\x0f\xff\xff\xff\xff\xff\xff\xff",
+            WsErrorKind::Broken,
+        ),
+    ] {
+        let exchange = exchange(move |mut socket| async move {
+            socket.get_mut().write_all(frames).await.unwrap();
+        });
+        let client = client(exchange).with_max_message(usize::MAX);
+        let mut socket = client.dial(request("ws://h.example/")).await.unwrap();
+        let error = socket.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), kind, "{frames:?}");
+    }
+}

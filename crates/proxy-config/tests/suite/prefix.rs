@@ -1,5 +1,7 @@
 //! `Sources::with_prefix`.
 
+use std::collections::BTreeMap;
+
 use proxy_config::{ProxySettings, Sources};
 
 use crate::support::{defaults, messages, of_exchange};
@@ -169,4 +171,32 @@ fn sources_show_no_variables_of_others() {
         debug.contains("MYAPP_PROXY") && !debug.contains("TOKEN"),
         "{debug}"
     );
+}
+
+#[test]
+fn a_variable_belongs_to_the_section_with_the_longest_name_it_begins_with() {
+    let file = "{store: {keep: 1}, store_archive: {keep: 1}, proxy_list: {keep: 1}}";
+    for sections in [
+        ["store", "store_archive", "proxy_list"],
+        ["proxy_list", "store_archive", "store"],
+    ] {
+        let sources = sections
+            .into_iter()
+            .fold(Sources::new().with_prefix("MYAPP_"), Sources::with_section)
+            .with_text("test.yaml", file)
+            .with_env([
+                ("MYAPP_STORE_KEEP", "2"),
+                ("MYAPP_STORE_ARCHIVE_KEEP", "3"),
+                ("MYAPP_PROXY_LIST_KEEP", "4"),
+            ]);
+        let document = sources.merge();
+        let keep = |section| {
+            document
+                .section::<BTreeMap<String, u8>>(section)
+                .map(|section| section["keep"])
+        };
+        let kept = ["store", "store_archive", "proxy_list"].map(keep);
+        document.into_loaded().unwrap();
+        assert_eq!(kept, [Some(2), Some(3), Some(4)]);
+    }
 }

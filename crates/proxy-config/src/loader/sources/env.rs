@@ -140,28 +140,30 @@ fn documents(mut variables: Vec<Variable<'_>>, prefix: &Prefix, reading: &Readin
 impl<'a> Variable<'a> {
     /// `rest` is the name without the prefix, in upper case.
     fn parse(name: &'a str, rest: &str, value: &'a OsString, sections: &[&'a str]) -> Option<Self> {
-        sections.iter().find_map(|section| {
-            let rest = rest.strip_prefix(&section.to_ascii_uppercase())?;
-            let path = match rest.strip_prefix('_') {
-                Some(path) => Some(path.to_ascii_lowercase()),
-                None if rest.is_empty() => None,
-                None => return None,
-            };
-            let mut content = Some(&Content::Settings).filter(|_| *section == PROXY);
-            let mut known_name = |key: &str| {
-                let known = content.and_then(|content| content.child(key));
-                content = known.map(|(_, content)| content);
-                known.map_or(key, |(name, _)| name).to_owned()
-            };
-            let keys = path.iter().flat_map(|path| path.split("__"));
-            let keys = keys.map(&mut known_name).collect();
-            Some(Self {
-                name,
-                section,
-                keys,
-                content,
-                value,
-            })
+        let of_section = |section: &&'a str| {
+            let path = rest.strip_prefix(&section.to_ascii_uppercase())?;
+            (path.is_empty() || path.starts_with('_')).then_some((*section, path))
+        };
+        // `STORE_ARCHIVE_PATH` begins with the names of two sections, `store` and `store_archive`.
+        let (section, path) = sections
+            .iter()
+            .filter_map(of_section)
+            .max_by_key(|(section, _)| section.len())?;
+        let path = path.strip_prefix('_').map(str::to_ascii_lowercase);
+        let mut content = Some(&Content::Settings).filter(|_| section == PROXY);
+        let mut known_name = |key: &str| {
+            let known = content.and_then(|content| content.child(key));
+            content = known.map(|(_, content)| content);
+            known.map_or(key, |(name, _)| name).to_owned()
+        };
+        let keys = path.iter().flat_map(|path| path.split("__"));
+        let keys = keys.map(&mut known_name).collect();
+        Some(Self {
+            name,
+            section,
+            keys,
+            content,
+            value,
         })
     }
 

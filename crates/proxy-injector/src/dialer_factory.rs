@@ -40,7 +40,7 @@ pub(crate) struct DialerFactory {
     /// The TLS configuration for exchanges, if the program has its own.
     pub(crate) exchange_tls: Option<ClientConfig>,
     pub(crate) custom_stack: Option<CustomStack>,
-    stacks: Mutex<RouteStacks>,
+    stacks: Mutex<Stacks>,
     pools: Mutex<Pools>,
 }
 
@@ -48,6 +48,13 @@ pub(crate) struct DialerFactory {
 struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
     registry: HealthRegistry,
+}
+
+#[derive(Default)]
+struct Stacks {
+    made: RouteStacks,
+    /// How many reloads there were.
+    reloads: u64,
 }
 
 /// The stacks made so far.
@@ -67,8 +74,8 @@ pub(crate) struct RouteStack {
     pub(crate) dialer: Arc<dyn Dialer>,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) timeout: Duration,
-    /// Whether it could be built.
-    pub(crate) is_built: bool,
+    /// Whether it is kept for others: it could be built, and no reload came in between.
+    pub(crate) is_kept: bool,
 }
 
 /// Where a proxy is, in the terms of the dialers.
@@ -106,9 +113,13 @@ impl DialerFactory {
             proxy: proxy.cloned(),
             owner,
         };
-        if let Some(stack) = stacks().get(&key) {
-            return stack.clone();
-        }
+        let reloads = {
+            let stacks = stacks();
+            if let Some(stack) = stacks.made.get(&key) {
+                return stack.clone();
+            }
+            stacks.reloads
+        };
         // Without the lock: a program's own stack may take its time.
         let request = StackRequest::new(self, exchange, transport, proxy);
         let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(request) {
@@ -119,14 +130,23 @@ impl DialerFactory {
             dialer,
             tls: self.exchange_tls(),
             timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
-            is_built,
+            is_kept: is_built,
         };
-        if !is_built {
-            return stack;
+        let mut stacks = stacks();
+        // A reload in between may have replaced what it is made of, such as a certificate.
+        if !is_built || stacks.reloads != reloads {
+            return RouteStack {
+                is_kept: false,
+                ..stack
+            };
         }
         // If another dial has built the same stack meanwhile, that one is used, so that all share
         // it.
-        stacks().entry(key).or_insert_with(|| stack.clone()).clone()
+        stacks
+            .made
+            .entry(key)
+            .or_insert_with(|| stack.clone())
+            .clone()
     }
 
     fn exchange_tls(&self) -> Arc<ClientConfig> {
@@ -171,7 +191,8 @@ impl DialerFactory {
     /// the old stacks. Open connections are not touched, and still count for their proxies.
     pub(crate) fn start_over(&self) -> RouteStacks {
         let mut stacks = self.stacks.lock();
-        let old = std::mem::take(&mut *stacks);
+        stacks.reloads += 1;
+        let old = std::mem::take(&mut stacks.made);
         let mut pools = self.pools.lock();
         // The pools first, so that the registry keeps only proxies that still have connections.
         pools.made.clear();

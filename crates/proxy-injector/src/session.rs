@@ -68,9 +68,21 @@ impl HttpSession {
         self.clients.lock()
     }
 
+    /// Calls `keep`, unless the settings have changed and what it keeps would be outdated.
+    fn keep<T>(
+        &self,
+        settings: &Arc<ProxySettings>,
+        keep: impl FnOnce(&mut Clients) -> T,
+    ) -> Option<T> {
+        let mut clients = self.clients();
+        // With the lock: a reload replaces the settings first, and then takes it to forget all.
+        self.scope.is_current(settings).then(|| keep(&mut clients))
+    }
+
     /// The client through `proxy` or through none, and whether it is kept.
     fn client(
         &self,
+        settings: &Arc<ProxySettings>,
         query: &RouteQuery,
         proxy: Option<ProxyConfig>,
         source: RouteSource,
@@ -97,10 +109,15 @@ impl HttpSession {
             client = client.with_max_response(bytes);
         }
         let client = Arc::new(client);
-        if !stack.is_built {
+        if !stack.is_kept {
             return (client, false);
         }
-        (self.clients().add(proxy, is_tls, client), true)
+        match self.keep(settings, |clients| {
+            clients.add(proxy, is_tls, Arc::clone(&client))
+        }) {
+            Some(shared) => (shared, true),
+            None => (client, false),
+        }
     }
 
     /// Looks the route up, and sends `request` along it.
@@ -120,9 +137,11 @@ impl HttpSession {
             target.endpoint(),
             None,
             |proxy, left| {
-                let (client, is_kept) = self.client(&query, proxy, resolution.source());
+                let (client, is_kept) = self.client(settings, &query, proxy, resolution.source());
                 if is_only_way && is_kept {
-                    self.clients().remember(request.uri(), settings, &client);
+                    self.keep(settings, |clients| {
+                        clients.remember(request.uri(), settings, &client);
+                    });
                 }
                 let request = request.clone();
                 async move {

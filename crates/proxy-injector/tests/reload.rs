@@ -4,19 +4,24 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, StatusCode};
 use proxy_config::{
     ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
     Transport,
 };
 use proxy_injector::{ProxyInjector, ReloadError, RouteChange, RouteOwner, StackRequest};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
-use transport::{Connection, DialError, DialErrorKind, Dialer, Io, Phase, Target};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use transport::{Connection, DialError, DialErrorKind, Dialer, HttpTransport, Io, Phase, Target};
 
 fn id(name: &str) -> ExchangeId {
     ExchangeId::new(name).unwrap()
@@ -183,6 +188,48 @@ fn a_stack_may_ask_for_a_reload_while_it_is_built() {
         block_on(dialer.dial(&target())).unwrap();
         assert_eq!(*injector.settings(), through("b"));
     });
+}
+
+/// Answers every request on a connection with 204.
+struct Answering;
+
+#[async_trait]
+impl Dialer for Answering {
+    async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
+        let (ours, mut theirs) = duplex(1024);
+        tokio::spawn(async move {
+            let mut read = [0; 1024];
+            while theirs.read(&mut read).await.is_ok_and(|length| length > 0) {
+                let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+                theirs.write_all(answer).await.unwrap();
+            }
+        });
+        Ok(Connection::new(ours))
+    }
+}
+
+#[tokio::test]
+async fn what_was_built_before_a_reload_is_not_kept_after_it() {
+    let (slot, built) = (Slot::default(), Arc::<AtomicUsize>::default());
+    let stack = {
+        let (slot, built) = (Arc::clone(&slot), Arc::clone(&built));
+        move |_: StackRequest<'_>| {
+            if built.fetch_add(1, Ordering::Relaxed) == 0 {
+                // The route stays, but what it needs may have been replaced.
+                reload(&slot, "a");
+            }
+            Ok(Arc::new(Answering) as Arc<dyn Dialer>)
+        }
+    };
+    let injector = Arc::new(ProxyInjector::new(through("a")).with_stack(stack));
+    assert!(slot.set(Arc::clone(&injector)).is_ok());
+    let session = injector.exchange(id("binance")).http();
+    for times_built in [1, 2, 2] {
+        let request = Request::get("http://exchange.example/").body(Bytes::new());
+        let answer = session.send(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        assert_eq!(built.load(Ordering::Relaxed), times_built);
+    }
 }
 
 /// Asks for a reload when it is dropped.

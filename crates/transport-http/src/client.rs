@@ -20,8 +20,8 @@ use crate::body::{Outgoing, RequestBody, collect};
 use crate::connector::DialerConnector;
 use crate::failure::Failure;
 
-/// The resolution of timers of tokio. The timer is never set to less, so that a limit of zero does not
-/// make a loop.
+/// The resolution of timers of tokio. The timer is never set to less, so that a limit of zero does
+/// not make a loop.
 const TICK: Duration = Duration::from_millis(1);
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Binance's list of all symbols is about 16 MB.

@@ -84,8 +84,8 @@ impl Sources {
     }
 
     /// Adds a section that the document may have in addition to `proxy`, for [`Document::read`].
-    /// Any other section is an error, because it may be a misspelt one. A variable
-    /// whose name begins with those of several sections belongs to the one with the longest name.
+    /// Any other section is an error, because it may be a misspelt one. A variable whose name begins
+    /// with those of several sections belongs to the one with the longest name.
     #[must_use]
     pub fn with_section(mut self, name: impl Into<String>) -> Self {
         self.sections.push(name.into());

@@ -23,9 +23,9 @@ pub trait Authenticator: Send + Sync {
 
 /// Sees the frames of every connection.
 pub trait FrameObserver: Send + Sync {
-    /// A frame has arrived over `connection`, whose
-    /// [local address](ConnectionInfo::local_addr) no other open connection has. Called before
-    /// anybody else sees it, so it must be quick.
+    /// A frame has arrived over `connection`. Its [local](ConnectionInfo::local_addr) and its
+    /// [remote](ConnectionInfo::peer_addr) address together are those of no other open connection;
+    /// one of them alone may be. Called before anybody else sees the frame, so it must be quick.
     fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime);
 }
 

@@ -53,12 +53,20 @@ impl<D: Dialer + ?Sized> Dialer for Arc<D> {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         (**self).connect(target).await
     }
+
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        (**self).dial(target).await
+    }
 }
 
 #[async_trait]
 impl<D: Dialer + ?Sized> Dialer for Box<D> {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         (**self).connect(target).await
+    }
+
+    async fn dial(&self, target: &Target) -> Result<Connection, DialError> {
+        (**self).dial(target).await
     }
 }
 

@@ -7,12 +7,14 @@ use http::{HeaderMap, HeaderName};
 
 /// The wait that `Retry-After` asks for (RFC 9110, section 10.2.3): a number of seconds, or a date,
 /// which is compared with the `Date` of the answer, so that the clocks of the two sides need not
-/// agree. `None` without a usable one. A date that is over is no wait.
+/// agree. `None` without a usable one. A date that is over is no wait. The other side may ask for any
+/// time, up to [`u64::MAX`] seconds: whoever waits sets a limit.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = text(headers, RETRY_AFTER)?;
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    // `u64::from_str` takes a leading plus.
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return value.parse().ok().map(Duration::from_secs);
     }
     let until = httpdate::parse_http_date(value).ok()?;
     let now = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
@@ -68,6 +70,7 @@ mod tests {
             "",
             "soon",
             "-1",
+            "+7",
             "1.5",
             "99999999999999999999",
             "Sun, 99 Nov 1994",

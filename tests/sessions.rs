@@ -10,6 +10,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Method, Response};
 use proxy_config::{ConnectionProxies, ProxyConfig, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
+use tokio::net::TcpListener;
 use tower_service::Service;
 use transport::{
     BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, WsDialer, WsRequest,
@@ -55,9 +56,13 @@ async fn a_session_can_be_limited_and_shared() {
     let limited = session.clone().with_max_response(10);
     let error = world.echo(&limited, BINANCE).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::TooLarge);
-    let hurried = session.clone().with_response_timeout(Duration::ZERO);
-    let error = world.echo(&hurried, BINANCE).await.unwrap_err();
-    assert_eq!(error.kind(), HttpErrorKind::Timeout);
+    // Connections are queued there, and nobody answers.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", silent.local_addr().unwrap());
+    let anonymous = injected.injector.anonymous().http();
+    let hurried = anonymous.with_response_timeout(Duration::from_millis(50));
+    let error = soon(hurried.send(request(Method::GET, &uri, ""))).await;
+    assert_eq!(error.unwrap_err().kind(), HttpErrorKind::Timeout);
 
     // Neither limit is that of the session they were made of, whose clones share its connection.
     let peer = |response: Response<Bytes>| -> serde_json::Value {

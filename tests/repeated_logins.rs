@@ -207,7 +207,7 @@ fn feed(injected: &Injected, rest_port: u16, stream_port: u16) -> Running {
         Subscription::new([Symbol::parse("BTC-USDT").unwrap()], [Channel::Trades]).unwrap();
     let scope = injected.exchange("binance");
     Running::of(Feed::new(
-        exchange.unwrap(),
+        Arc::new(exchange.unwrap()),
         subscription,
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),

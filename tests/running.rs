@@ -25,13 +25,13 @@ impl Running {
         let (http, dialer) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
         let feed = match name {
             BINANCE => Feed::new(
-                Binance::new(&rest, &ws).unwrap(),
+                Arc::new(Binance::new(&rest, &ws).unwrap()),
                 subscription,
                 http,
                 dialer,
             ),
             _ => Feed::new(
-                Backpack::new(&rest, &ws).unwrap(),
+                Arc::new(Backpack::new(&rest, &ws).unwrap()),
                 subscription,
                 http,
                 dialer,

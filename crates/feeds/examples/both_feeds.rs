@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (sender, mut events) = mpsc::channel(1024);
     let scope = injector.exchange(binance_id);
     let feed = Feed::new(
-        Binance::new(&binance.rest_url(), &binance.ws_url())?,
+        Arc::new(Binance::new(&binance.rest_url(), &binance.ws_url())?),
         Subscription::new(["BTC-USDT".parse()?], [Channel::Trades, Channel::L2Book])?,
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),
@@ -45,7 +45,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(feed.run(sender.clone()));
     let scope = injector.exchange(backpack_id);
     let feed = Feed::new(
-        Backpack::new(&backpack.rest_url(), &backpack.ws_url())?,
+        Arc::new(Backpack::new(&backpack.rest_url(), &backpack.ws_url())?),
         Subscription::new(["SOL-USDC".parse()?], Channel::ALL)?,
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),

@@ -36,6 +36,7 @@
 
 mod book;
 mod channel;
+pub mod codec;
 mod event;
 mod exchange;
 mod feed;
@@ -48,7 +49,10 @@ mod sync;
 pub use book::OrderBook;
 pub use channel::{Channel, UnknownChannel};
 pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
-pub use exchange::{Backpack, Binance, Exchange, ExchangeMessage, InvalidUrl, Malformed};
+pub use exchange::{
+    Backpack, Binance, EXCHANGES, Exchange, ExchangeMessage, InvalidUrl, KeepAlive,
+    KeepAliveMessage, Limits, Malformed, Registration,
+};
 pub use feed::Feed;
 pub use instruments::{Instrument, Instruments, UnknownSymbol};
 pub use level::Level;

@@ -44,6 +44,7 @@ mod reply;
 mod retry_after;
 mod secrets;
 mod target;
+mod window;
 mod ws;
 
 pub use budget::Elapsed;
@@ -57,6 +58,7 @@ pub use retry_after::retry_after;
 pub use secrets::Secrets;
 pub use target::{Endpoint, InvalidTarget, Target};
 pub use url::Host;
+pub use window::Window;
 pub use ws::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest, WsStream};
 
 /// Compiles the code in the README.

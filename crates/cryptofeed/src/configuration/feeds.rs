@@ -1,8 +1,9 @@
 //! The section `feeds`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Exchange, Feed, InvalidUrl, Subscription, Symbol};
+use feeds::{Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription, Symbol};
 use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
 use serde_json::{Value, json};
@@ -20,21 +21,50 @@ const ANY_WS: &str = "wss://localhost";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredFeed {
     pub(crate) id: ExchangeId,
-    pub(crate) exchange: KnownExchange,
+    pub(crate) exchange: ConfiguredExchange,
     pub(crate) subscription: Subscription,
 }
 
-/// An exchange that there is a codec for, at the addresses to use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum KnownExchange {
-    Binance(Binance),
-    Backpack(Backpack),
+/// An exchange at the addresses to use.
+#[derive(Debug, Clone)]
+pub(crate) struct ConfiguredExchange {
+    codec: Arc<dyn Exchange>,
+    /// The addresses of REST and WebSocket, if they are not the exchange's own.
+    urls: Option<[String; 2]>,
 }
 
-impl KnownExchange {
+/// The same exchange at the same addresses.
+impl PartialEq for ConfiguredExchange {
+    fn eq(&self, other: &Self) -> bool {
+        (self.codec.id(), &self.urls) == (other.codec.id(), &other.urls)
+    }
+}
+
+impl Eq for ConfiguredExchange {}
+
+impl ConfiguredExchange {
+    fn at_its_own(registration: &Registration) -> Self {
+        Self {
+            codec: (registration.default)(),
+            urls: None,
+        }
+    }
+
+    /// The exchange at two other addresses.
+    pub(crate) fn at(
+        registration: &Registration,
+        rest_url: &str,
+        ws_url: &str,
+    ) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            codec: (registration.at)(rest_url, ws_url)?,
+            urls: Some([rest_url, ws_url].map(str::to_owned)),
+        })
+    }
+
     /// The name that the exchange's events have.
     pub(crate) fn name(&self) -> &'static str {
-        self.codec().id()
+        self.codec.id()
     }
 
     /// Where connections of `transport` go to.
@@ -44,10 +74,7 @@ impl KnownExchange {
 
     /// The codec of the exchange.
     pub(crate) fn codec(&self) -> &dyn Exchange {
-        match self {
-            Self::Binance(exchange) => exchange,
-            Self::Backpack(exchange) => exchange,
-        }
+        &*self.codec
     }
 }
 
@@ -56,32 +83,20 @@ impl ConfiguredFeed {
     pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>) -> Feed {
         let scope = injector.exchange(self.id);
         let (http, ws) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
-        match self.exchange {
-            KnownExchange::Binance(exchange) => Feed::new(exchange, self.subscription, http, ws),
-            KnownExchange::Backpack(exchange) => Feed::new(exchange, self.subscription, http, ws),
-        }
+        Feed::new(self.exchange.codec, self.subscription, http, ws)
     }
 }
 
-const BINANCE: &str = "binance";
-const BACKPACK: &str = "backpack";
-
-const OF_A_FEED: [&str; 3] = ["table of the keys of a feed", "not run", ""];
-
-pub(super) static EXCHANGES: [Key; 2] = [
-    Key {
-        name: BINANCE,
-        about: "The feed of Binance, spot.",
+/// The keys of the section: one for each exchange.
+pub(super) fn keys() -> Vec<Key> {
+    let key = |registration: &Registration| Key {
+        name: registration.id,
+        about: format!("The feed of {}.", registration.about).into(),
         schema: || table(&FEED),
-        cells: OF_A_FEED,
-    },
-    Key {
-        name: BACKPACK,
-        about: "The feed of Backpack, spot and perpetuals.",
-        schema: || table(&FEED),
-        cells: OF_A_FEED,
-    },
-];
+        cells: ["table of the keys of a feed", "not run", ""],
+    };
+    EXCHANGES.iter().map(key).collect()
+}
 
 const SYMBOLS: &str = "symbols";
 const CHANNELS: &str = "channels";
@@ -91,7 +106,9 @@ const WS_URL: &str = "ws_url";
 pub(super) static FEED: [Key; 4] = [
     Key {
         name: SYMBOLS,
-        about: "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, as a list or with commas.",
+        about: Cow::Borrowed(
+            "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, as a list or with commas.",
+        ),
         schema: || list(&json!({"type": "string", "pattern": "^\\S+-\\S+$"})),
         cells: [
             "list, or text with commas",
@@ -101,7 +118,9 @@ pub(super) static FEED: [Key; 4] = [
     },
     Key {
         name: CHANNELS,
-        about: "Which kinds of data to stream, as a list or with commas. All of them by default.",
+        about: Cow::Borrowed(
+            "Which kinds of data to stream, as a list or with commas. All of them by default.",
+        ),
         schema: || list(&json!({"enum": Channel::ALL.map(Channel::as_str)})),
         cells: [
             "list, or text with commas, of `trades`, `ticker`, `l2_book`",
@@ -111,7 +130,7 @@ pub(super) static FEED: [Key; 4] = [
     },
     Key {
         name: REST_URL,
-        about: "Another address of the REST interface, together with `ws_url`.",
+        about: Cow::Borrowed("Another address of the REST interface, together with `ws_url`."),
         schema: || json!({"type": "string", "pattern": "^https?://"}),
         cells: [
             "`http(s)` URL without credentials, query and fragment",
@@ -121,7 +140,7 @@ pub(super) static FEED: [Key; 4] = [
     },
     Key {
         name: WS_URL,
-        about: "Another address of the WebSocket streams, together with `rest_url`.",
+        about: Cow::Borrowed("Another address of the WebSocket streams, together with `rest_url`."),
         schema: || json!({"type": "string", "pattern": "^wss?://"}),
         cells: [
             "`ws(s)` URL without credentials, query and fragment",
@@ -139,20 +158,18 @@ fn list(item: &Value) -> Value {
 }
 
 pub(super) fn schema() -> Value {
-    table(&EXCHANGES)
+    table(&keys())
 }
 
 pub(super) fn read(section: &Node<'_>) -> Option<Vec<ConfiguredFeed>> {
-    let exchanges = section.table(&names(&EXCHANGES))?;
-    let feeds = [
-        exchanges
-            .field(BINANCE)
-            .map(|node| feed(&node, BINANCE, Binance::new, KnownExchange::Binance)),
-        exchanges
-            .field(BACKPACK)
-            .map(|node| feed(&node, BACKPACK, Backpack::new, KnownExchange::Backpack)),
-    ];
-    feeds.into_iter().flatten().collect()
+    let exchanges = section.table(&names(&keys()))?;
+    let feed_of = |registration: &Registration| {
+        let node = exchanges.field(registration.id)?;
+        Some(feed(&node, registration))
+    };
+    // All of them, before the first problem ends it: each reports its own.
+    let feeds: Vec<_> = EXCHANGES.iter().filter_map(feed_of).collect();
+    feeds.into_iter().collect()
 }
 
 /// Reports an error for each rule of an exchange without a codec. Its name is probably misspelt,
@@ -162,23 +179,18 @@ pub(super) fn check_rules(proxy: &Node<'_>) {
     let exchanges = sections.filter(|(key, _)| *key == "exchanges");
     let rules = exchanges.filter_map(|(_, node)| node.entries());
     for (name, rule) in rules.flatten() {
-        let known = names(&EXCHANGES);
+        let known = names(&keys());
         if known.contains(&name) {
             continue;
         }
-        let meant = nearest(name, known);
+        let meant = nearest(name, known.iter().copied());
         let meant = meant.map(|name| format!("; did you mean `{name}`?"));
         let (meant, known) = (meant.unwrap_or_default(), known.join(", "));
         rule.report(format_args!("unknown exchange{meant} (known: {known})"));
     }
 }
 
-fn feed<V: Default>(
-    node: &Node<'_>,
-    name: &str,
-    new: fn(&str, &str) -> Result<V, InvalidUrl>,
-    wrap: fn(V) -> KnownExchange,
-) -> Option<ConfiguredFeed> {
+fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> {
     let fields = node.table(&names(&FEED))?;
     let symbols = fields.required(SYMBOLS).and_then(|node| {
         let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP";
@@ -190,8 +202,8 @@ fn feed<V: Default>(
         }),
         None => Some(Channel::ALL.to_vec()),
     };
-    let exchange = at_addresses(&fields, node, new);
-    let id = ExchangeId::new(name)
+    let exchange = at_addresses(&fields, node, registration);
+    let id = ExchangeId::new(registration.id)
         .map_err(|error| node.report(error))
         .ok();
     let subscription = Subscription::new(symbols?, channels?)
@@ -199,25 +211,25 @@ fn feed<V: Default>(
         .ok();
     Some(ConfiguredFeed {
         id: id?,
-        exchange: wrap(exchange?),
+        exchange: exchange?,
         subscription: subscription?,
     })
 }
 
 /// The exchange at its usual addresses, or at two others. With only one of them changed, the
 /// snapshots of one market would be combined with the changes of another.
-fn at_addresses<V: Default>(
+fn at_addresses(
     fields: &Table<'_>,
     node: &Node<'_>,
-    new: fn(&str, &str) -> Result<V, InvalidUrl>,
-) -> Option<V> {
+    registration: &Registration,
+) -> Option<ConfiguredExchange> {
     match (fields.field(REST_URL), fields.field(WS_URL)) {
-        (None, None) => Some(V::default()),
+        (None, None) => Some(ConfiguredExchange::at_its_own(registration)),
         (Some(rest), Some(ws)) => {
             // Each by itself, so that an error is reported at the URL that causes it.
-            let rest_url = rest.parse(|url| new(url, ANY_WS).map(|_| url));
-            let ws_url = ws.parse(|url| new(ANY_REST, url).map(|_| url));
-            new(rest_url?, ws_url?)
+            let rest_url = rest.parse(|url| (registration.at)(url, ANY_WS).map(|_| url));
+            let ws_url = ws.parse(|url| (registration.at)(ANY_REST, url).map(|_| url));
+            ConfiguredExchange::at(registration, rest_url?, ws_url?)
                 .map_err(|error| node.report(error))
                 .ok()
         }

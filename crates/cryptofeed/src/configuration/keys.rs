@@ -1,13 +1,15 @@
 //! Keys of the command's own sections. Their readers, their JSON Schema and the table in
 //! `docs/technical-specification.md` use the same lists.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 /// A key, and what it is for.
 pub(super) struct Key {
     pub(super) name: &'static str,
     /// Its documentation for users, in one or two sentences.
-    pub(super) about: &'static str,
+    pub(super) about: Cow<'static, str>,
     /// The JSON Schema of its value.
     pub(super) schema: fn() -> Value,
     /// Its value, its default, and its errors.
@@ -16,8 +18,8 @@ pub(super) struct Key {
 }
 
 /// The names of `keys`, for their reader.
-pub(super) fn names<const N: usize>(keys: &[Key; N]) -> [&'static str; N] {
-    keys.each_ref().map(|key| key.name)
+pub(super) fn names(keys: &[Key]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.name).collect()
 }
 
 /// The JSON Schema of a table with `keys`.
@@ -25,7 +27,7 @@ pub(super) fn table(keys: &[Key]) -> Value {
     let property = |key: &Key| {
         let mut schema = (key.schema)();
         if let Some(schema) = schema.as_object_mut() {
-            schema.insert("description".to_owned(), key.about.into());
+            schema.insert("description".to_owned(), (*key.about).into());
         }
         (key.name.to_owned(), schema)
     };
@@ -69,7 +71,7 @@ mod tests {
         ];
         let rows = [
             head.map(str::to_owned).to_vec(),
-            rows("feeds.", &feeds::EXCHANGES),
+            rows("feeds.", &feeds::keys()),
             rows("feed: ", &feeds::FEED),
             rows("tls.", &tls::KEYS),
         ];

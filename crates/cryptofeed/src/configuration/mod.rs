@@ -23,9 +23,9 @@ use self::complete::is_complete;
 use self::tls::Authorities;
 
 pub(crate) use self::address::Address;
-pub(crate) use self::feeds::ConfiguredFeed;
 #[cfg(feature = "demo")]
-pub(crate) use self::feeds::KnownExchange;
+pub(crate) use self::feeds::ConfiguredExchange;
+pub(crate) use self::feeds::ConfiguredFeed;
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;

@@ -1,5 +1,6 @@
 //! The section `tls`.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ const CA_FILE: &str = "ca_file";
 
 pub(super) static KEYS: [Key; 1] = [Key {
     name: CA_FILE,
-    about: "PEM file of certificate authorities to trust in addition to the platform's. A relative \
-            path starts from the folder of the file that contains it.",
+    about: Cow::Borrowed(
+        "PEM file of certificate authorities to trust in addition to the platform's. A relative \
+         path starts from the folder of the file that contains it.",
+    ),
     schema: || json!({"type": ["string", "number", "boolean"], "minLength": 1}),
     cells: [
         "path of a PEM file",

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Subscription, Symbol};
+use feeds::{Channel, EXCHANGES, Registration, Subscription, Symbol};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
 use proxy_injector::ProxyInjector;
-use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
+use testkit::{ExchangeConnection, Ledger, MockExchange, ProxyKind, TestCa};
 use transport::BoxError;
 use transport_tls::TlsTrust;
 
-use crate::configuration::{ConfiguredFeed, KnownExchange};
+use crate::configuration::{ConfiguredExchange, ConfiguredFeed};
 use crate::failure::Failure;
 use crate::stage::{self, Exchanges, Login, Ports, Proxy};
 
@@ -103,21 +103,22 @@ impl Set {
 
     fn try_feeds(&self) -> Result<Vec<ConfiguredFeed>, BoxError> {
         let Exchanges { binance, backpack } = &self.exchanges;
-        let binance = Binance::new(&binance.rest_url(), &binance.ws_url())?;
-        let backpack = Backpack::new(&backpack.rest_url(), &backpack.ws_url())?;
         Ok(vec![
-            feed(KnownExchange::Binance(binance), ["BTC-USDT", "ETH-USDT"])?,
-            feed(KnownExchange::Backpack(backpack), ["SOL-USDC", "BTC-USDC"])?,
+            feed("binance", binance, ["BTC-USDT", "ETH-USDT"])?,
+            feed("backpack", backpack, ["SOL-USDC", "BTC-USDC"])?,
         ])
     }
 }
 
-fn feed(exchange: KnownExchange, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
+fn feed(name: &str, mock: &MockExchange, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
+    let is_named = |registration: &&Registration| registration.id == name;
+    let registration = EXCHANGES.iter().find(is_named);
+    let registration = registration.ok_or_else(|| format!("no exchange is called {name}"))?;
     let [first, second] = symbols.map(Symbol::parse);
     Ok(ConfiguredFeed {
-        id: ExchangeId::new(exchange.name())?,
+        id: ExchangeId::new(name)?,
         subscription: Subscription::new([first?, second?], Channel::ALL)?,
-        exchange,
+        exchange: ConfiguredExchange::at(registration, &mock.rest_url(), &mock.ws_url())?,
     })
 }
 

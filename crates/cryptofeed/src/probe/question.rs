@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use feeds::Exchange;
-use http::{Request, Uri};
+use http::Request;
 use proxy_config::Transport;
 use transport::WsRequest;
 
@@ -18,34 +18,13 @@ impl Question {
     /// The cheapest request to `exchange`; `None` if its address is not a valid URI.
     pub(super) fn of(exchange: &dyn Exchange, transport: Transport) -> Option<Self> {
         match transport {
-            Transport::Http => ping(exchange).map(Self::Rest),
-            Transport::WebSocket => idle_stream(exchange).map(Self::Stream),
+            Transport::Http => exchange.ping_request().ok().map(Self::Rest),
+            Transport::WebSocket => {
+                let idle = exchange.stream_request(&[], &BTreeSet::new());
+                idle.ok().map(Self::Stream)
+            }
         }
     }
-}
-
-/// The ping of an exchange. Both exchanges have it in the same folder as the list of instruments.
-fn ping(exchange: &dyn Exchange) -> Option<Request<Bytes>> {
-    let mut request = exchange.metadata_request().ok()?;
-    let (folder, _list) = request.uri().path().rsplit_once('/')?;
-    let path = format!("{folder}/ping");
-    *request.uri_mut() = with_path(request.uri(), &path)?;
-    Some(request)
-}
-
-/// A WebSocket without subscriptions.
-fn idle_stream(exchange: &dyn Exchange) -> Option<WsRequest> {
-    let mut request = exchange.stream_request(&[], &BTreeSet::new()).ok()?;
-    let uri = with_path(request.uri(), request.uri().path())?;
-    request.set_uri(uri).ok()?;
-    Some(request)
-}
-
-/// `uri` with another path and without a query.
-fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(path.parse().ok()?);
-    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]

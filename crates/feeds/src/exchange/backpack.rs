@@ -11,8 +11,8 @@ use transport::{Message, WsRequest};
 
 use super::base_url::{BaseUrl, Purpose, escaped};
 use super::dialect::{self, Dialect};
-use super::wire::{MICROS, Text};
-use super::{Exchange, ExchangeMessage, InvalidUrl, Malformed};
+use super::wire::{MICROS, Text, parse_body};
+use super::{Exchange, ExchangeMessage, InvalidUrl, Limits, Malformed};
 use crate::channel::Channel;
 use crate::event::L2Snapshot;
 use crate::instruments::{Instrument, Instruments};
@@ -22,7 +22,26 @@ use crate::symbol::Symbol;
 const SNAPSHOT_LEVELS: u16 = 1000;
 
 /// The most streams in one `SUBSCRIBE`. No limit is documented; this keeps messages near 2 KB.
-const STREAMS_PER_MESSAGE: usize = 64;
+const STREAMS_PER_REQUEST: u32 = 64;
+
+static LIMITS: Limits = Limits {
+    // No limit is documented; this is Binance's.
+    streams: Some(1024),
+    symbols: None,
+    url: None,
+    request: None,
+    streams_per_request: Some(STREAMS_PER_REQUEST),
+    frame: 16 << 20,
+    messages: None,
+    operations: None,
+    dials: None,
+    rest: &[],
+    rollover: None,
+    // Backpack pings every 60 seconds. Two pings are missed by then, and half a minute is over.
+    // Between them a quiet market may send nothing.
+    silence: Duration::from_secs(150),
+    keep_alive: None,
+};
 
 /// Backpack: `SOL_USDC` is `SOL-USDC`, its perpetual future `SOL-USDC-PERP`; only markets whose
 /// book is `Open` are listed. The spelling of other kinds of markets is the exchange's, with `-` for
@@ -65,16 +84,8 @@ impl Exchange for Backpack {
         "backpack"
     }
 
-    /// No limit is documented; this is Binance's.
-    fn max_streams(&self) -> usize {
-        1024
-    }
-
-    /// Backpack pings every 60 seconds.
-    fn silence_limit(&self) -> Duration {
-        // Two pings are missed by then, and half a minute is over. Between them a quiet market may
-        // send nothing.
-        Duration::from_secs(150)
+    fn limits(&self) -> &Limits {
+        &LIMITS
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
@@ -82,8 +93,12 @@ impl Exchange for Backpack {
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
-        let markets: Vec<Market<'_>> = dialect::parse_body(body)?;
+        let markets: Vec<Market<'_>> = parse_body(body)?;
         Ok(markets.iter().filter_map(Market::instrument).collect())
+    }
+
+    fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        self.rest.get("/api/v1/ping")
     }
 
     fn stream_request(
@@ -104,7 +119,7 @@ impl Exchange for Backpack {
             .collect();
         let mut request = self.ws.ws_request("")?;
         request.first_messages = streams
-            .chunks(STREAMS_PER_MESSAGE)
+            .chunks(STREAMS_PER_REQUEST as usize)
             .map(|params| json!({"method": "SUBSCRIBE", "params": params}))
             .map(|subscribe| Message::text(subscribe.to_string()))
             .collect();

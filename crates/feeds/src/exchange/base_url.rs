@@ -1,10 +1,11 @@
 //! The root of an exchange's addresses.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use http::{Request, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use transport::{Target, WsRequest};
 
 /// Everything but the unreserved characters of a URI (RFC 3986, section 2.3).
@@ -14,15 +15,20 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+const NO_HOST: &str = "must include a host and, if any, a valid port";
+
 /// Escapes a symbol for the path or query of a URI.
-pub(super) fn escaped(text: &str) -> PercentEncode<'_> {
+#[must_use]
+pub fn escaped(text: &str) -> impl fmt::Display + '_ {
     utf8_percent_encode(text, RESERVED)
 }
 
 /// What a base URL is for, and so which schemes it may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub enum Purpose {
+    /// Requests: `https` or `http`.
     Rest,
+    /// Streams: `wss` or `ws`.
     WebSocket,
 }
 
@@ -46,93 +52,91 @@ impl fmt::Display for Purpose {
 
 /// Scheme, host, port and perhaps the beginning of the path, without a trailing slash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct BaseUrl {
+pub struct BaseUrl {
     purpose: Purpose,
     text: String,
 }
 
 impl BaseUrl {
-    pub(super) fn parse(purpose: Purpose, text: &str) -> Result<Self, InvalidUrl> {
-        let invalid = |reason| InvalidUrl { purpose, reason };
-        let uri: Uri = text.parse().map_err(|_| invalid(Reason::Syntax))?;
-        let is_expected = |scheme| purpose.schemes().contains(&scheme);
-        if !uri.scheme_str().is_some_and(is_expected) {
-            return Err(invalid(Reason::Scheme));
+    /// Parses a base URL.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if `text` has another scheme than `purpose` allows, or more than host, port
+    /// and path.
+    pub fn parse(purpose: Purpose, text: &str) -> Result<Self, InvalidUrl> {
+        let invalid = |reason| InvalidUrl::new(purpose, reason);
+        let uri: Uri = text.parse().map_err(|_| invalid("not a url"))?;
+        let [secure, plain] = purpose.schemes();
+        if !uri
+            .scheme_str()
+            .is_some_and(|it| it == secure || it == plain)
+        {
+            let reason = format!("must begin with {secure}:// or {plain}://");
+            return Err(InvalidUrl::new(purpose, reason));
         }
         // A login in a URL would be sent to nobody, and printed by whoever prints the URL.
         if uri.authority().is_some_and(|it| it.as_str().contains('@')) {
-            return Err(invalid(Reason::Credentials));
+            return Err(invalid("must not include a user name or password"));
         }
         if uri.query().is_some() || text.contains('#') {
-            return Err(invalid(Reason::Query));
+            return Err(invalid("must not include a query or fragment"));
         }
         // What cannot be dialed later is refused now.
-        Target::from_uri(&uri).map_err(|_| invalid(Reason::Host))?;
+        Target::from_uri(&uri).map_err(|_| invalid(NO_HOST))?;
         let text = text.trim_end_matches('/').to_owned();
         Ok(Self { purpose, text })
     }
 
     /// A base URL that is known to be one.
-    pub(super) fn known(purpose: Purpose, text: &'static str) -> Self {
+    #[must_use]
+    pub fn known(purpose: Purpose, text: &'static str) -> Self {
         let text = text.to_owned();
         Self { purpose, text }
     }
 
     /// A GET of something below this base; `path` begins with a slash.
-    pub(super) fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    pub fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.join(path)?;
         Ok(request)
     }
 
     /// A WebSocket to this base or, with a `path` that begins with a slash, to something below it.
-    pub(super) fn ws_request(&self, path: &str) -> Result<WsRequest, InvalidUrl> {
-        WsRequest::new(self.join(path)?).map_err(|_| self.invalid(Reason::Host))
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    pub fn ws_request(&self, path: &str) -> Result<WsRequest, InvalidUrl> {
+        let uri = self.join(path)?;
+        WsRequest::new(uri).map_err(|_| InvalidUrl::new(self.purpose, NO_HOST))
     }
 
     fn join(&self, path: &str) -> Result<Uri, InvalidUrl> {
         let uri = format!("{}{path}", self.text).parse();
         // Base and path are made of what a URI may hold, so what is left is its length: `http`
         // takes 65,534 bytes.
-        uri.map_err(|_| self.invalid(Reason::Length))
-    }
-
-    fn invalid(&self, reason: Reason) -> InvalidUrl {
-        InvalidUrl {
-            purpose: self.purpose,
-            reason,
-        }
+        let too_long = "too long together with the symbols asked for";
+        uri.map_err(|_| InvalidUrl::new(self.purpose, too_long))
     }
 }
 
-/// A base URL that cannot be used. The message does not repeat the URL, which may hold a secret.
+/// A URL that cannot be used. The message does not repeat the URL, which may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {purpose}: {}", self.explanation())]
+#[error("invalid {purpose}: {reason}")]
 pub struct InvalidUrl {
     purpose: Purpose,
-    reason: Reason,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
-    Syntax,
-    Scheme,
-    Credentials,
-    Query,
-    Host,
-    Length,
+    reason: Cow<'static, str>,
 }
 
 impl InvalidUrl {
-    fn explanation(&self) -> String {
-        let [secure, plain] = self.purpose.schemes();
-        match self.reason {
-            Reason::Syntax => "not a url".to_owned(),
-            Reason::Scheme => format!("must begin with {secure}:// or {plain}://"),
-            Reason::Credentials => "must not include a user name or password".to_owned(),
-            Reason::Query => "must not include a query or fragment".to_owned(),
-            Reason::Host => "must include a host and, if any, a valid port".to_owned(),
-            Reason::Length => "too long together with the symbols asked for".to_owned(),
+    /// A URL for `purpose` that cannot be used, and why. The reason must not repeat the URL.
+    #[must_use]
+    pub fn new(purpose: Purpose, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            purpose,
+            reason: reason.into(),
         }
     }
 }

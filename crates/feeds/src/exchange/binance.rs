@@ -6,12 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use transport::WsRequest;
+use transport::{Window, WsRequest};
 
 use super::base_url::{BaseUrl, Purpose, escaped};
 use super::dialect::{self, Dialect};
-use super::wire::{MILLIS, Text};
-use super::{Exchange, ExchangeMessage, InvalidUrl, Malformed};
+use super::wire::{MILLIS, Text, parse_body};
+use super::{Exchange, ExchangeMessage, InvalidUrl, Limits, Malformed};
 use crate::channel::Channel;
 use crate::event::L2Snapshot;
 use crate::instruments::{Instrument, Instruments};
@@ -21,6 +21,39 @@ use crate::symbol::Symbol;
 //     limit     up to 100    500    1000    5000
 //     weight    5            25     50      250     of 6000 a minute for an address
 const SNAPSHOT_LEVELS: u16 = 1000;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+static LIMITS: Limits = Limits {
+    streams: Some(1024),
+    symbols: None,
+    url: None,
+    // A longer one is cut off: the reply to it is that the JSON ends too early.
+    request: Some(4096),
+    streams_per_request: None,
+    frame: 16 << 20,
+    // Pings and pongs count.
+    messages: Some(Window {
+        name: "messages",
+        units: 5,
+        per: Duration::from_secs(1),
+    }),
+    operations: None,
+    dials: Some(Window {
+        name: "dials",
+        units: 300,
+        per: MINUTE.saturating_mul(5),
+    }),
+    rest: &[Window {
+        name: "weight",
+        units: 6000,
+        per: MINUTE,
+    }],
+    rollover: Some(MINUTE.saturating_mul(24 * 60)),
+    // Binance pings every 20 seconds; four pings in a row are missed by then.
+    silence: Duration::from_secs(90),
+    keep_alive: None,
+};
 
 /// Binance spot: `BTCUSDT` is `BTC-USDT`; only symbols with the status `TRADING` are listed.
 ///
@@ -62,14 +95,8 @@ impl Exchange for Binance {
         "binance"
     }
 
-    fn max_streams(&self) -> usize {
-        1024
-    }
-
-    /// Binance pings every 20 seconds.
-    fn silence_limit(&self) -> Duration {
-        // Four pings in a row are missed by then.
-        Duration::from_secs(90)
+    fn limits(&self) -> &Limits {
+        &LIMITS
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
@@ -78,8 +105,12 @@ impl Exchange for Binance {
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
-        let ExchangeInfo { symbols } = dialect::parse_body(body)?;
+        let ExchangeInfo { symbols } = parse_body(body)?;
         Ok(symbols.iter().filter_map(Row::instrument).collect())
+    }
+
+    fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        self.rest.get("/api/v3/ping")
     }
 
     fn stream_request(
@@ -99,6 +130,9 @@ impl Exchange for Binance {
                 channels.iter().map(name)
             })
             .collect();
+        if streams.is_empty() {
+            return self.ws.ws_request("/stream");
+        }
         let path = format!("/stream?streams={}", streams.join("/"));
         self.ws.ws_request(&path)
     }

@@ -12,23 +12,12 @@ use serde_json::value::RawValue;
 
 use super::levels::{compact_levels, levels};
 use super::plain_number::plain_integer;
-use super::wire::{Exact, Id, Text, Time};
+use super::wire::{Exact, Id, Text, Time, parse, parse_body};
 use super::{ExchangeMessage, Malformed};
 use crate::event::{L2Delta, L2Snapshot, Side, Ticker, Trade};
 use crate::instruments::Instruments;
 use crate::level::Level;
 use crate::symbol::Symbol;
-
-/// Reads JSON as a `T`.
-pub(super) fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
-    serde_json::from_str(json).map_err(|error| Malformed::new(error.to_string()))
-}
-
-/// Reads the body of an answer as a `T`.
-pub(super) fn parse_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
-    let json = std::str::from_utf8(body);
-    parse(json.map_err(|error| Malformed::new(error.to_string()))?)
-}
 
 /// Reads messages of one exchange, whose times are in units of `UNIT` nanoseconds.
 #[derive(Debug)]

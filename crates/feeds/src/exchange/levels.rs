@@ -13,8 +13,11 @@ use super::plain_number::plain_decimal;
 use super::wire::Exact;
 use crate::level::Level;
 
-/// Reads a list of `[price, size]`.
-pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Level>, D::Error> {
+/// Reads a list of `[price, size]`, for serde's `deserialize_with`.
+///
+/// # Errors
+/// That of the deserializer, if it is no such list.
+pub fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Level>, D::Error> {
     // serde finds where the list ends; the list itself is then read a second time, by hand.
     let json = <&RawValue>::deserialize(deserializer)?.get();
     match compact_levels(json) {
@@ -24,7 +27,8 @@ pub(super) fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<L
 }
 
 /// Reads a list without spaces and escapes; `None` if it is not one.
-pub(super) fn compact_levels(json: &str) -> Option<Vec<Level>> {
+#[must_use]
+pub fn compact_levels(json: &str) -> Option<Vec<Level>> {
     let [b'[', inner @ .., b']'] = json.as_bytes() else {
         return None;
     };

@@ -1,16 +1,17 @@
 //! What an exchange speaks, without any input, output or clock.
 
 mod backpack;
-mod base_url;
+pub(crate) mod base_url;
 mod binance;
 mod dialect;
-mod levels;
+pub(crate) mod levels;
+mod limits;
 mod plain_number;
-mod wire;
+mod registry;
+pub(crate) mod wire;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
@@ -19,6 +20,8 @@ use transport::{Excerpt, WsRequest};
 pub use backpack::Backpack;
 pub use base_url::InvalidUrl;
 pub use binance::Binance;
+pub use limits::{KeepAlive, KeepAliveMessage, Limits};
+pub use registry::{EXCHANGES, Registration};
 
 use crate::channel::Channel;
 use crate::event::{L2Delta, L2Snapshot, Ticker, Trade};
@@ -32,11 +35,8 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// The exchange's name in lower case: `binance`.
     fn id(&self) -> &'static str;
 
-    /// How many streams one WebSocket connection may carry: one per symbol and channel.
-    fn max_streams(&self) -> usize;
-
-    /// How long a connection may be silent, without even a ping, until it counts as lost.
-    fn silence_limit(&self) -> Duration;
+    /// What the exchange allows.
+    fn limits(&self) -> &Limits;
 
     /// The request for the list of instruments.
     ///
@@ -50,7 +50,14 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// [`Malformed`] if the answer has another form.
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed>;
 
-    /// The WebSocket to open, and what to say there, for `channels` of `instruments`.
+    /// The cheapest request there is.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl>;
+
+    /// The WebSocket to open, and what to say there, for `channels` of `instruments`. Without any,
+    /// one that stays quiet.
     ///
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.

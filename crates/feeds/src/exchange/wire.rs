@@ -2,19 +2,75 @@
 //! borrowed from the message where it can be.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
+use std::marker::PhantomData;
+use std::ops::Deref;
 
 use rust_decimal::Decimal;
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
+use super::Malformed;
 use super::plain_number::plain_decimal;
+
+/// Reads JSON as a `T`.
+///
+/// # Errors
+/// [`Malformed`] if it is not one.
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
+    serde_json::from_str(json).map_err(|error| Malformed::new(error.to_string()))
+}
+
+/// Reads the body of an answer as a `T`.
+///
+/// # Errors
+/// [`Malformed`] if it is not UTF-8, or not JSON of that form.
+pub fn parse_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Malformed> {
+    let json = std::str::from_utf8(body);
+    parse(json.map_err(|error| Malformed::new(error.to_string()))?)
+}
+
+/// Reads a JSON list and hands over each of its items, without a list of them in between.
+///
+/// # Errors
+/// [`Malformed`] if it is no list of them, or `take` finds something wrong.
+pub fn each<'a, T: Deserialize<'a>>(
+    json: &'a str,
+    take: impl FnMut(T) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    struct Items<T, F>(F, PhantomData<T>);
+
+    impl<'de, T, F> Visitor<'de> for Items<T, F>
+    where
+        T: Deserialize<'de>,
+        F: FnMut(T) -> Result<(), Malformed>,
+    {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+            while let Some(item) = items.next_element()? {
+                (self.0)(item).map_err(|malformed| de::Error::custom(malformed.reason()))?;
+            }
+            Ok(())
+        }
+    }
+
+    let mut json = serde_json::Deserializer::from_str(json);
+    let read = json.deserialize_seq(Items(take, PhantomData));
+    let read = read.and_then(|()| json.end());
+    read.map_err(|error| Malformed::new(error.to_string()))
+}
 
 // serde does not borrow a `Cow` inside an `Option`; hence a type, of which it does.
 /// Text, borrowed unless it holds an escape.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
-impl std::ops::Deref for Text<'_> {
+impl Deref for Text<'_> {
     type Target = str;
 
     fn deref(&self) -> &str {
@@ -25,7 +81,7 @@ impl std::ops::Deref for Text<'_> {
 /// A price or size: a string of digits with at most one point and nothing else, no sign, no
 /// exponent, taken over digit by digit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exact(pub(super) Decimal);
+pub struct Exact(pub Decimal);
 
 impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -39,21 +95,8 @@ impl<'de> Deserialize<'de> for Exact {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Exact, E> {
-                // The short way, for nearly all of them. What it leaves, such as 20 digits and
-                // more, is checked first: `from_str_exact` would also take a sign or an underscore.
-                if let Some((number, [])) = plain_decimal(text.as_bytes()) {
-                    return Ok(Exact(number));
-                }
                 let invalid = || E::invalid_value(de::Unexpected::Str(text), &self);
-                let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-                let is_number =
-                    |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-                if !is_number(whole) || !is_number(fraction) {
-                    return Err(invalid());
-                }
-                Decimal::from_str_exact(text)
-                    .map(Exact)
-                    .map_err(|_| invalid())
+                exact(text).map(Exact).ok_or_else(invalid)
             }
         }
 
@@ -61,9 +104,72 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
+/// A price or size as [`Exact`] reads it, or nothing: `""`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExactOrEmpty(pub Option<Decimal>);
+
+impl<'de> Deserialize<'de> for ExactOrEmpty {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        match exact(&text) {
+            None if !text.is_empty() => Err(not_a_number(&text)),
+            number => Ok(Self(number)),
+        }
+    }
+}
+
+/// A price or size as a JSON number, every digit of which is kept: `0.00005100`, `5.1e-05`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExactNumber(pub Decimal);
+
+impl<'de> Deserialize<'de> for ExactNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // As text: a float knows nothing of the zeros at the end.
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let number = match text.contains(['e', 'E']) {
+            true => Decimal::from_scientific(text).ok(),
+            false => exact(text),
+        };
+        number
+            .filter(|number| !number.is_sign_negative())
+            .map(Self)
+            .ok_or_else(|| not_a_number(text))
+    }
+}
+
+#[inline]
+fn exact(text: &str) -> Option<Decimal> {
+    // The short way, for nearly all of them. What it leaves, such as 20 digits and more, is checked
+    // first: `from_str_exact` would also take a sign or an underscore.
+    if let Some((number, [])) = plain_decimal(text.as_bytes()) {
+        return Some(number);
+    }
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    Decimal::from_str_exact(text).ok()
+}
+
+fn not_a_number<E: de::Error>(text: &str) -> E {
+    E::invalid_value(
+        de::Unexpected::Str(text),
+        &"a decimal number that is not negative",
+    )
+}
+
+/// An integer in a string: `"1790000000000"`.
+#[must_use]
+pub fn integer(text: &str) -> Option<u64> {
+    // `parse` alone would take `+5`.
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
+}
+
 /// An id: an integer, or a string that holds one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Id(pub(super) u64);
+pub struct Id(pub u64);
 
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,6 +221,25 @@ impl<'de, const UNIT: i64> Deserialize<'de> for Time<UNIT> {
         let units = i64::deserialize(deserializer)?;
         Self::of_units(units)
             .ok_or_else(|| de::Error::custom(format_args!("time {units} out of range")))
+    }
+}
+
+/// The CRC-32 of ISO 3309, of what is written.
+#[derive(Debug, Default)]
+pub struct Crc32(crc32fast::Hasher);
+
+impl Crc32 {
+    /// The checksum of all that was written.
+    #[must_use]
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+impl Write for Crc32 {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
     }
 }
 
@@ -185,5 +310,39 @@ mod tests {
         assert_eq!(parsed, Time(1_790_915_525_102_951_000));
         let error = serde_json::from_str::<Time<MILLIS>>("9223372036855").unwrap_err();
         assert!(error.to_string().contains("out of range"), "{error}");
+    }
+
+    fn number(json: &str) -> Option<String> {
+        let parsed: Result<ExactNumber, _> = serde_json::from_str(json);
+        parsed.ok().map(|ExactNumber(number)| number.to_string())
+    }
+
+    #[test]
+    fn numbers_keep_their_zeros() {
+        for text in ["0.00005100", "63000.0", "84000", "0.00000000", "1.0800"] {
+            assert_eq!(number(text).as_deref(), Some(text));
+        }
+        assert_eq!(number("5.1e-05").as_deref(), Some("0.000051"));
+        assert_eq!(
+            number("12345678901234567890.12345678").as_deref(),
+            Some("12345678901234567890.12345678")
+        );
+    }
+
+    #[test]
+    fn what_is_no_number_is_refused() {
+        for json in [
+            "-1",
+            "\"1\"",
+            "null",
+            "[]",
+            "1e99",
+            "0.12345678901234567890123456789",
+        ] {
+            assert_eq!(number(json), None, "{json}");
+        }
+        for text in ["+5", "-5", "5.0", "x", "99999999999999999999"] {
+            assert_eq!(integer(text), None, "{text}");
+        }
     }
 }

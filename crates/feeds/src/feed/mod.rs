@@ -26,7 +26,7 @@ use self::session::Session;
 use self::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEvent;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Limits};
 use crate::instruments::{Instrument, Instruments, UnknownSymbol};
 use crate::subscription::Subscription;
 
@@ -50,14 +50,14 @@ impl Feed {
     /// A feed of `subscription` from `exchange`.
     #[must_use]
     pub fn new(
-        exchange: impl Exchange + 'static,
+        exchange: Arc<dyn Exchange>,
         subscription: Subscription,
         http: Arc<dyn HttpTransport>,
         ws: Arc<dyn WsDialer>,
     ) -> Self {
         Self {
-            silence_limit: exchange.silence_limit(),
-            exchange: Arc::new(exchange),
+            silence_limit: exchange.limits().silence,
+            exchange,
             subscription,
             rest: Arc::new(Rest::new(http)),
             ws,
@@ -65,8 +65,8 @@ impl Feed {
     }
 
     /// The same feed, with another limit for how long a connection may be silent, without even a
-    /// ping, until it counts as lost. The default is the exchange's
-    /// [`silence_limit`](Exchange::silence_limit).
+    /// ping, until it counts as lost. The default is the
+    /// exchange's, from its [`limits`](Exchange::limits).
     #[must_use]
     pub fn with_silence_limit(mut self, limit: Duration) -> Self {
         self.silence_limit = limit;
@@ -102,15 +102,25 @@ impl Feed {
         let chosen = listed.select(self.subscription.symbols())?;
         // Thousands of instruments, of which a feed needs a few.
         drop(listed);
-        let channels = self.subscription.channels().len();
-        // All channels of a symbol stay on one connection, in one order, as far as the exchange
-        // keeps one.
-        let symbols_per_connection = (self.exchange.max_streams() / channels).max(1);
         let sessions = chosen
-            .chunks(symbols_per_connection)
+            .chunks(self.symbols_per_connection())
             .map(|chosen| self.session(chosen, &events).run());
         join_all(sessions).await;
         Ok(())
+    }
+
+    /// How many symbols one connection carries. All channels of a symbol stay on one connection, in
+    /// one order, as far as the exchange keeps one.
+    fn symbols_per_connection(&self) -> usize {
+        let Limits {
+            streams, symbols, ..
+        } = self.exchange.limits();
+        let channels = self.subscription.channels().len();
+        let number = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+        let by_streams = streams.map(|streams| number(streams) / channels);
+        let by_symbols = symbols.map(number);
+        let least = by_streams.into_iter().chain(by_symbols).min();
+        least.map_or(usize::MAX, |symbols| symbols.max(1))
     }
 
     async fn load_instruments(&self, events: &EventSender) -> Result<Instruments, Stopped> {

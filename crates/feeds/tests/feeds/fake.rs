@@ -290,7 +290,12 @@ impl Rig {
     ) -> Feed {
         let symbols = symbols.iter().map(|text| symbol(text));
         let subscription = Subscription::new(symbols, channels.iter().copied()).unwrap();
-        let feed = Feed::new(exchange, subscription, self.http.clone(), self.ws.clone());
+        let feed = Feed::new(
+            Arc::new(exchange),
+            subscription,
+            self.http.clone(),
+            self.ws.clone(),
+        );
         match self.silence_limit {
             Some(limit) => feed.with_silence_limit(limit),
             None => feed,

@@ -1,0 +1,7 @@
+//! What a codec is made of: addresses, exact numbers, levels and checksums.
+
+pub use crate::exchange::base_url::{BaseUrl, Purpose, escaped};
+pub use crate::exchange::levels::{compact_levels, levels};
+pub use crate::exchange::wire::{
+    Crc32, Exact, ExactNumber, ExactOrEmpty, Id, Text, each, integer, parse, parse_body,
+};

@@ -1,0 +1,54 @@
+//! What an exchange allows.
+
+use std::time::Duration;
+
+use transport::Window;
+
+/// What an exchange allows. `None` where it neither documents nor shows a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Streams on one connection.
+    pub streams: Option<u32>,
+    /// Symbols on one connection.
+    pub symbols: Option<u32>,
+    /// Bytes of the path and query of a WebSocket's URL.
+    pub url: Option<usize>,
+    /// Bytes of a message to the exchange.
+    pub request: Option<usize>,
+    /// Streams in one request.
+    pub streams_per_request: Option<u32>,
+    /// Bytes of a message from the exchange; more is refused here.
+    pub frame: usize,
+    /// Messages to the exchange on one connection, of every kind: pings and pongs count.
+    pub messages: Option<Window>,
+    /// Streams subscribed to and unsubscribed from on one connection.
+    pub operations: Option<Window>,
+    /// Connections opened from one address.
+    pub dials: Option<Window>,
+    /// Budgets of REST requests from one address.
+    pub rest: &'static [Window],
+    /// The age at which a connection is replaced.
+    pub rollover: Option<Duration>,
+    /// The longest silence, without even a ping, of a connection that is alive.
+    pub silence: Duration,
+    /// What keeps a quiet connection open.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+/// A message that is sent whenever nothing has come for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// After how long a silence.
+    pub after: Duration,
+    /// What to send.
+    pub message: KeepAliveMessage,
+}
+
+/// What keeps a connection open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepAliveMessage {
+    /// A text message.
+    Text(&'static str),
+    /// A ping of the WebSocket protocol.
+    Ping,
+}

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use feeds::{Backpack, Binance, Exchange, Symbol};
+use feeds::{Backpack, Binance, Exchange, Frame, Symbol};
 use proxy_config::{Credentials, ProxyUrl, Sources};
 use transport::{Excerpt, Secrets, Target};
 use transport_tunnel::codec::{
@@ -152,12 +152,17 @@ fn target() -> Target {
 fn read_as_every_message(exchange: &impl Exchange, metadata: &[u8], data: &[u8]) {
     let symbol = Symbol::parse("BTC-USDT").expect("a symbol");
     let _ = exchange.parse_metadata(data);
-    let _ = exchange.parse_snapshot(&symbol, data, 0);
+    let _ = exchange.parse_snapshot(&symbol, data);
     if let Ok(text) = std::str::from_utf8(data) {
         let instruments = exchange
             .parse_metadata(metadata)
             .expect("a list of instruments");
-        let decode = |text: &str| exchange.decode(text, &instruments, i64::MAX).ok();
+        let decode = |text: &str| {
+            let mut messages = Vec::new();
+            let mut decoder = exchange.decoder();
+            let read = decoder.decode(Frame::Text(text), &instruments, &mut messages);
+            read.ok().map(|()| messages)
+        };
         // A space in front keeps the short ways for usual messages from being taken.
         assert_eq!(decode(text), decode(&format!(" {text}")));
     }

@@ -117,7 +117,7 @@ fn cut(line: &str) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
-    use feeds::ExchangeMessage;
+    use feeds::{ExchangeMessage, Frame};
 
     use super::*;
 
@@ -128,11 +128,15 @@ mod tests {
             let messages = kind.recorded().unwrap();
             assert!(messages.len() >= 30, "{kind:?}: {}", messages.len());
             for text in messages {
-                let read = Binance::default().decode(&text, &instruments, 0).unwrap();
-                match (kind, read) {
+                let mut read = Vec::new();
+                let mut decoder = Binance::default().decoder();
+                decoder
+                    .decode(Frame::Text(&text), &instruments, &mut read)
+                    .unwrap();
+                match (kind, read.remove(0)) {
                     (Kind::Trade, ExchangeMessage::Trade(_))
                     | (Kind::Ticker, ExchangeMessage::Ticker(_)) => {}
-                    (Kind::Depth, ExchangeMessage::Depth(delta)) => {
+                    (Kind::Depth, ExchangeMessage::Book(delta)) => {
                         assert_eq!((delta.bids.len(), delta.asks.len()), (20, 20));
                     }
                     (_, other) => panic!("{other:?}"),

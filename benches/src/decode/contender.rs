@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use feeds::{Binance, Exchange, ExchangeMessage};
+use feeds::{Binance, Exchange, ExchangeMessage, Frame};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use simd_json::Buffers;
@@ -110,12 +110,14 @@ impl Contender {
 }
 
 fn feeds() -> Result<Decode> {
-    let (binance, instruments) = (Binance::default(), instruments()?);
+    let (mut decoder, instruments) = (Binance::default().decoder(), instruments()?);
+    let mut messages = Vec::new();
     Ok(Box::new(move |text| {
-        let message = binance.decode(text, &instruments, 0)?;
-        match black_box(&message) {
-            ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_) => Ok(0),
-            ExchangeMessage::Depth(delta) => Ok(delta.bids.len() + delta.asks.len()),
+        messages.clear();
+        decoder.decode(Frame::Text(text), &instruments, &mut messages)?;
+        match black_box(&messages[..]) {
+            [ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_)] => Ok(0),
+            [ExchangeMessage::Book(change)] => Ok(change.bids.len() + change.asks.len()),
             _ => Err("not a message of the market".into()),
         }
     }))

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use feeds::{Binance, Exchange, ExchangeMessage, Instruments};
+use feeds::{Binance, Decoder, Exchange, ExchangeMessage, Frame, Instruments};
 
 use super::cell::Payload;
 use crate::error::Result;
@@ -19,7 +19,8 @@ pub(super) enum Check {
     /// Makes an event of it.
     Event {
         kind: Kind,
-        binance: Binance,
+        decoder: Box<dyn Decoder>,
+        read: Vec<ExchangeMessage>,
         instruments: Instruments,
     },
 }
@@ -33,7 +34,8 @@ impl Check {
             },
             Payload::Recorded(kind) => Self::Event {
                 kind,
-                binance: Binance::default(),
+                decoder: Binance::default().decoder(),
+                read: Vec::new(),
                 instruments: instruments()?,
             },
         })
@@ -51,19 +53,21 @@ impl Check {
             }
             Self::Event {
                 kind,
-                binance,
+                decoder,
+                read,
                 instruments,
             } => {
-                let message = binance.decode(text, instruments, 0)?;
-                let is_expected = match &message {
-                    ExchangeMessage::Trade(_) => *kind == Kind::Trade,
-                    ExchangeMessage::Ticker(_) => *kind == Kind::Ticker,
-                    ExchangeMessage::Depth(delta) => {
+                read.clear();
+                decoder.decode(Frame::Text(text), instruments, read)?;
+                let is_expected = match &read[..] {
+                    [ExchangeMessage::Trade(_)] => *kind == Kind::Trade,
+                    [ExchangeMessage::Ticker(_)] => *kind == Kind::Ticker,
+                    [ExchangeMessage::Book(delta)] => {
                         *kind == Kind::Depth && delta.bids.len() == delta.asks.len()
                     }
                     _ => false,
                 };
-                black_box(message);
+                black_box(read);
                 is_expected
                     .then_some(())
                     .ok_or_else(|| "another event than was sent".into())

@@ -52,6 +52,15 @@ pub(crate) fn log(event: &FeedEvent) {
             message,
             ..
         } => tracing::warn!(exchange, code, words = ?message, "request rejected"),
+        FeedEvent::Notice { exchange, text, .. } => {
+            tracing::warn!(exchange, words = ?text, "notice of the exchange");
+        }
+        FeedEvent::ImpossibleTime {
+            exchange,
+            symbol,
+            channel,
+            ..
+        } => tracing::warn!(exchange, %symbol, %channel, "times cannot be, and are left out"),
         FeedEvent::Unknown {
             exchange,
             kind,

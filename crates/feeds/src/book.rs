@@ -125,7 +125,7 @@ mod tests {
             last_id: 2,
             bids: bids.to_vec(),
             asks: asks.to_vec(),
-            timestamp_ns: 0,
+            timestamp_ns: None,
             received_ns: 0,
         }
     }

@@ -1,6 +1,8 @@
-//! What a codec is made of: addresses, exact numbers, levels and checksums.
+//! What a codec is made of: addresses, exact numbers, levels, clocks and checksums.
 
-pub use crate::exchange::base_url::{BaseUrl, Purpose, escaped};
+pub use crate::exchange::base_url::{Addresses, BaseUrl, Purpose, escaped};
+pub use crate::exchange::batch::batches;
+pub use crate::exchange::clock::{Clock, MICROS, MILLIS, millis, rfc3339};
 pub use crate::exchange::levels::{compact_levels, levels};
 pub use crate::exchange::wire::{
     Crc32, Exact, ExactNumber, ExactOrEmpty, Id, Text, each, integer, parse, parse_body,

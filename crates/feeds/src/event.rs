@@ -5,6 +5,8 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 
+use crate::channel::Channel;
+use crate::exchange::TradeId;
 use crate::level::Level;
 use crate::symbol::Symbol;
 
@@ -15,16 +17,17 @@ pub struct Trade {
     pub exchange: &'static str,
     /// What was traded.
     pub symbol: Symbol,
-    /// The exchange's number of the trade; it grows per symbol.
-    pub id: u64,
+    /// The exchange's id of the trade, where it has one.
+    pub id: Option<TradeId>,
     /// The taker's side.
     pub side: Side,
     /// The price of one unit of the base asset, in the quote asset.
     pub price: Decimal,
     /// The size in the base asset.
     pub amount: Decimal,
-    /// When the exchange matched the trade: nanoseconds since 1970, UTC.
-    pub timestamp_ns: i64,
+    /// When the exchange matched the trade: nanoseconds since 1970, UTC. `None` if it tells a time that
+    /// cannot be.
+    pub timestamp_ns: Option<i64>,
     /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
     pub received_ns: i64,
 }
@@ -54,8 +57,9 @@ pub struct Ticker {
     pub ask: Option<Decimal>,
     /// The size of the lowest ask, in the base asset.
     pub ask_size: Option<Decimal>,
-    /// The id of the book's state that is quoted, in the number space of [`L2Delta::last_id`].
-    pub last_id: u64,
+    /// The id of the book's state that is quoted, in the number space of [`L2Delta::last_id`], where the
+    /// exchange tells it.
+    pub last_id: Option<u64>,
     /// When the exchange's book came to this state: nanoseconds since 1970, UTC. `None` where the
     /// exchange does not tell (Binance).
     pub timestamp_ns: Option<i64>,
@@ -102,8 +106,8 @@ pub struct L2Delta {
     /// The changed asks.
     pub asks: Vec<Level>,
     /// The exchange's time: nanoseconds since 1970, UTC. The matching engine's where the exchange tells
-    /// it (Backpack), else that of sending (Binance).
-    pub timestamp_ns: i64,
+    /// it (Backpack), else that of sending (Binance). `None` if it is a time that cannot be.
+    pub timestamp_ns: Option<i64>,
     /// When the message was received: nanoseconds since 1970, UTC, by this machine's clock.
     pub received_ns: i64,
 }
@@ -215,11 +219,32 @@ pub enum FeedEvent {
     Rejected {
         /// The exchange.
         exchange: &'static str,
-        /// The exchange's error code.
-        code: i64,
+        /// The exchange's error code, where it has one.
+        code: Option<String>,
         /// The exchange's words.
         message: String,
         /// When the message was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// The exchange has something to say to people, such as that a maintenance is planned.
+    Notice {
+        /// The exchange.
+        exchange: &'static str,
+        /// The exchange's words.
+        text: String,
+        /// When the message was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// A stream tells times that cannot be, such as those in another unit than is due. Their
+    /// `timestamp_ns` is null. It is told once for each stream.
+    ImpossibleTime {
+        /// The exchange.
+        exchange: &'static str,
+        /// Whose times.
+        symbol: Symbol,
+        /// In which stream.
+        channel: Channel,
+        /// When the first such message was received: nanoseconds since 1970, UTC.
         received_ns: i64,
     },
     /// A well-formed message of a kind that is not known or was not asked for.
@@ -261,6 +286,8 @@ impl FeedEvent {
             | Self::Disconnected { exchange, .. }
             | Self::ShutdownAnnounced { exchange, .. }
             | Self::Rejected { exchange, .. }
+            | Self::Notice { exchange, .. }
+            | Self::ImpossibleTime { exchange, .. }
             | Self::Unknown { exchange, .. }
             | Self::Malformed { exchange, .. } => exchange,
         }
@@ -275,7 +302,8 @@ impl FeedEvent {
             | Self::L2Snapshot(L2Snapshot { symbol, .. })
             | Self::L2Delta(L2Delta { symbol, .. })
             | Self::BookInvalid { symbol, .. }
-            | Self::SnapshotFailed { symbol, .. } => Some(symbol),
+            | Self::SnapshotFailed { symbol, .. }
+            | Self::ImpossibleTime { symbol, .. } => Some(symbol),
             _ => None,
         }
     }
@@ -285,10 +313,10 @@ impl FeedEvent {
     #[must_use]
     pub fn latency_ns(&self) -> Option<i64> {
         let (received_ns, timestamp_ns) = match self {
-            Self::Trade(trade) => (trade.received_ns, trade.timestamp_ns),
+            Self::Trade(trade) => (trade.received_ns, trade.timestamp_ns?),
             Self::Ticker(ticker) => (ticker.received_ns, ticker.timestamp_ns?),
             Self::L2Snapshot(snapshot) => (snapshot.received_ns, snapshot.timestamp_ns?),
-            Self::L2Delta(delta) => (delta.received_ns, delta.timestamp_ns),
+            Self::L2Delta(delta) => (delta.received_ns, delta.timestamp_ns?),
             _ => return None,
         };
         // The clock of a recorder of Binance's streams was more than a second behind the exchange's:
@@ -310,11 +338,11 @@ mod tests {
         let trade = FeedEvent::Trade(Trade {
             exchange: "binance",
             symbol: "BTC-USDT".parse().unwrap(),
-            id: 7,
+            id: Some(TradeId::Number(7)),
             side: Side::Sell,
             price: Decimal::from_str_exact("61837.63000000").unwrap(),
             amount: Decimal::from_str_exact("0.02").unwrap(),
-            timestamp_ns: 1_723_161_255_342_000_000,
+            timestamp_ns: Some(1_723_161_255_342_000_000),
             received_ns: 1_723_161_254_024_619_568,
         });
         assert_eq!(
@@ -345,7 +373,7 @@ mod tests {
                 size: Decimal::ZERO,
             }],
             asks: vec![],
-            timestamp_ns: 1,
+            timestamp_ns: Some(1),
             received_ns: 2,
         });
         let json = serde_json::to_string(&delta).unwrap();

@@ -4,7 +4,8 @@
 //! is given decides which way every request and every stream goes.
 //!
 //! - An [`Exchange`] is the codec of an exchange: it makes requests and reads messages, without any
-//!   input, output or clock. [`Binance`] and [`Backpack`] are two; a third is one file.
+//!   input, output or clock. [`Binance`] and [`Backpack`] are two; [`EXCHANGES`] has all. [`codec`] is
+//!   what one is made of.
 //! - A [`Feed`] runs a codec over an [`HttpTransport`](transport::HttpTransport) and a
 //!   [`WsDialer`](transport::WsDialer) and delivers [`FeedEvent`]s: data, and what one must know to
 //!   trust it.
@@ -15,7 +16,7 @@
 //! since 1970, UTC.
 //!
 //! ```
-//! use feeds::{Binance, Exchange, Side, ExchangeMessage};
+//! use feeds::{AnswerError, Binance, Exchange, ExchangeMessage, Frame, Side};
 //!
 //! let binance = Binance::default();
 //! let instruments = binance.parse_metadata(
@@ -24,21 +25,23 @@
 //! let text = r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":1723161255343,"s":"BTCUSDT",
 //!     "t":3735683259,"p":"61837.63000000","q":"0.02000000","T":1723161255342,"m":true,"M":true}}"#;
 //!
-//! let ExchangeMessage::Trade(trade) = binance.decode(text, &instruments, 1_723_161_255_400_000_000)? else {
+//! let mut messages = Vec::new();
+//! binance.decoder().decode(Frame::Text(text), &instruments, &mut messages)?;
+//! let [ExchangeMessage::Trade(trade)] = &messages[..] else {
 //!     unreachable!("the message is a trade");
 //! };
 //! assert_eq!(trade.symbol.as_str(), "BTC-USDT");
 //! assert_eq!(trade.side, Side::Sell); // the buyer was the maker
 //! assert_eq!(trade.price.to_string(), "61837.63000000");
-//! assert_eq!(trade.timestamp_ns, 1_723_161_255_342_000_000);
-//! # Ok::<(), feeds::Malformed>(())
+//! assert_eq!(trade.time.ns(), Some(1_723_161_255_342_000_000));
+//! # Ok::<(), AnswerError>(())
 //! ```
 
 mod book;
 mod channel;
 pub mod codec;
 mod event;
-mod exchange;
+pub mod exchange;
 mod feed;
 mod instruments;
 mod level;
@@ -50,8 +53,9 @@ pub use book::OrderBook;
 pub use channel::{Channel, UnknownChannel};
 pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
 pub use exchange::{
-    Backpack, Binance, EXCHANGES, Exchange, ExchangeMessage, InvalidUrl, KeepAlive,
-    KeepAliveMessage, Limits, Malformed, Registration,
+    AnswerError, Backpack, Binance, ConnectionPlan, Decoder, EXCHANGES, Exchange, ExchangeMessage,
+    Frame, InvalidUrl, Limits, Malformed, Registration, RequestIds, Rules, Stream, StreamRequest,
+    TradeId,
 };
 pub use feed::Feed;
 pub use instruments::{Instrument, Instruments, UnknownSymbol};

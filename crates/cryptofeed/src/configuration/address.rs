@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use feeds::Exchange;
+use feeds::{Exchange, RequestIds};
 use proxy_config::{Destination, Transport};
 use transport::{Hop, Target};
 
@@ -25,7 +25,7 @@ impl Address {
                 })
             }
             Transport::WebSocket => {
-                let request = exchange.stream_request(&[], &Default::default()).ok()?;
+                let request = exchange.plan(&[], &mut RequestIds::default()).ok()?.socket;
                 Some(Self {
                     target: request.target().clone(),
                     is_tls: request.is_secure(),

@@ -1,9 +1,7 @@
 //! The cheapest request that an exchange answers.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
-use feeds::Exchange;
+use feeds::{Exchange, RequestIds};
 use http::Request;
 use proxy_config::Transport;
 use transport::WsRequest;
@@ -20,8 +18,8 @@ impl Question {
         match transport {
             Transport::Http => exchange.ping_request().ok().map(Self::Rest),
             Transport::WebSocket => {
-                let idle = exchange.stream_request(&[], &BTreeSet::new());
-                idle.ok().map(Self::Stream)
+                let idle = exchange.plan(&[], &mut RequestIds::default()).ok()?;
+                Some(Self::Stream(idle.socket))
             }
         }
     }

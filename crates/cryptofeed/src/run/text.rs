@@ -77,11 +77,11 @@ mod tests {
         let trade = FeedEvent::Trade(Trade {
             exchange: "binance",
             symbol: "BTC-USDT".parse().unwrap(),
-            id: 7,
+            id: None,
             side: Side::Sell,
             price: Decimal::new(6_183_763_000, 5),
             amount: Decimal::new(2, 2),
-            timestamp_ns: 0,
+            timestamp_ns: None,
             received_ns: 1_723_161_254_024_619_568,
         });
         assert_eq!(
@@ -95,7 +95,7 @@ mod tests {
             bid_size: Some(Decimal::ONE),
             ask: None,
             ask_size: None,
-            last_id: 1,
+            last_id: Some(1),
             timestamp_ns: None,
             received_ns: 0,
         });

@@ -122,6 +122,38 @@ impl BaseUrl {
     }
 }
 
+/// Where REST and WebSocket of an exchange are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// That of requests.
+    pub rest: BaseUrl,
+    /// That of streams.
+    pub ws: BaseUrl,
+}
+
+impl Addresses {
+    /// Parses both.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if one of them is not a URL of the right scheme, or has more than host, port
+    /// and path.
+    pub fn parse(rest_url: &str, ws_url: &str) -> Result<Self, InvalidUrl> {
+        Ok(Self {
+            rest: BaseUrl::parse(Purpose::Rest, rest_url)?,
+            ws: BaseUrl::parse(Purpose::WebSocket, ws_url)?,
+        })
+    }
+
+    /// Two that are known to be base URLs.
+    #[must_use]
+    pub fn known(rest_url: &'static str, ws_url: &'static str) -> Self {
+        Self {
+            rest: BaseUrl::known(Purpose::Rest, rest_url),
+            ws: BaseUrl::known(Purpose::WebSocket, ws_url),
+        }
+    }
+}
+
 /// A URL that cannot be used. The message does not repeat the URL, which may hold a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid {purpose}: {reason}")]

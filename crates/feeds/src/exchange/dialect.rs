@@ -10,11 +10,15 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use serde_json::value::RawValue;
 
+use super::clock::Clock;
 use super::levels::{compact_levels, levels};
+use super::message::{
+    BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Ticker, Time, Trade, TradeId,
+};
 use super::plain_number::plain_integer;
-use super::wire::{Exact, Id, Text, Time, parse, parse_body};
-use super::{ExchangeMessage, Malformed};
-use crate::event::{L2Delta, L2Snapshot, Side, Ticker, Trade};
+use super::wire::{Exact, Id, Text, integer, parse, parse_body};
+use super::{Frame, Malformed};
+use crate::event::Side;
 use crate::instruments::Instruments;
 use crate::level::Level;
 use crate::symbol::Symbol;
@@ -22,16 +26,26 @@ use crate::symbol::Symbol;
 /// Reads messages of one exchange, whose times are in units of `UNIT` nanoseconds.
 #[derive(Debug)]
 pub(super) struct Dialect<'a, const UNIT: i64> {
-    pub(super) exchange: &'static str,
     /// Tells the kind of event from the name of its stream.
     pub(super) kind_of: fn(&str) -> &str,
     pub(super) instruments: &'a Instruments,
-    pub(super) received_ns: i64,
 }
 
 impl<const UNIT: i64> Dialect<'_, UNIT> {
-    /// Reads one text message.
-    pub(super) fn decode(&self, text: &str) -> Result<ExchangeMessage, Malformed> {
+    /// Appends to `messages` the one thing that a frame says.
+    pub(super) fn decode(
+        &self,
+        frame: Frame<'_>,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        let Frame::Text(text) = frame else {
+            return Err(Malformed::new("binary, not text"));
+        };
+        messages.push(self.message(text)?);
+        Ok(())
+    }
+
+    fn message(&self, text: &str) -> Result<ExchangeMessage, Malformed> {
         if let Some(message) = self.usual(text) {
             return Ok(message);
         }
@@ -50,28 +64,30 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         //
         // Binance never puts a reply into an envelope, so a message with both keys is an event.
         match parse(text)? {
-            Frame {
+            Envelope {
                 stream: Some(stream),
                 data: Some(data),
                 ..
             } => self.event((self.kind_of)(&stream), data.get()),
-            Frame {
+            Envelope {
                 error: Some(refusal),
+                id,
                 ..
-            } => Ok(refusal.into()),
-            Frame {
-                code: Some(code),
-                msg: Some(msg),
+            } => Ok(parse::<Declined<'_>>(refusal.get())?.message(id)),
+            Envelope {
+                code: Some(_),
+                msg: Some(_),
+                id,
                 ..
-            } => Ok(Refusal { code, msg }.into()),
-            Frame { result, .. } if result.0 => Ok(ExchangeMessage::Acknowledged),
-            Frame {
+            } => Ok(parse::<Declined<'_>>(text)?.message(id)),
+            Envelope { result, id, .. } if result.0 => Ok(ExchangeMessage::Acknowledged(reply(id))),
+            Envelope {
                 stream: Some(_), ..
             } => Err(Malformed::new("stream without data")),
-            Frame { data: Some(_), .. } => Err(Malformed::new("data without stream")),
-            Frame { e: Some(kind), .. } => self.event(&kind, text),
+            Envelope { data: Some(_), .. } => Err(Malformed::new("data without stream")),
+            Envelope { e: Some(kind), .. } => self.event(&parse::<Text<'_>>(kind.get())?, text),
             // Only the best prices come without a type.
-            Frame { .. } => self
+            Envelope { .. } => self
                 .event("bookTicker", text)
                 .or_else(|_| Ok(unknown("no type"))),
         }
@@ -112,7 +128,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             "trade" => self.trade(json),
             "bookTicker" => self.ticker(json),
             "depth" | "depthUpdate" => self.depth(json),
-            "serverShutdown" => Ok(ExchangeMessage::ShutdownAnnounced),
+            "serverShutdown" => Ok(ExchangeMessage::ShutdownAnnounced { within: None }),
             _ => Ok(unknown(kind)),
         };
         // Only a message that is not what its stream promises is read a second time, for its type.
@@ -125,13 +141,16 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
 
     fn trade(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
         let event: TradeEvent<'_, UNIT> = parse(json)?;
+        if let Some(other) = event.kind.filter(|kind| &**kind != "trade") {
+            return Ok(unknown(&other));
+        }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
             return Ok(unlisted("trade", &event.symbol));
         };
         Ok(ExchangeMessage::Trade(Trade {
-            exchange: self.exchange,
             symbol: symbol.clone(),
-            id: event.id.0,
+            id: Some(TradeId::Number(event.id.0)),
+            count: 1,
             // The side of the taker: if the buyer's order was there before, the taker has sold.
             side: if event.is_buyer_maker {
                 Side::Sell
@@ -140,26 +159,29 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             },
             price: event.price.0,
             amount: event.amount.0,
-            timestamp_ns: event.matched.0,
-            received_ns: self.received_ns,
+            time: event.matched.0,
+            is_history: false,
         }))
     }
 
     fn ticker(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
         let event: TickerEvent<'_, UNIT> = parse(json)?;
+        if let Some(other) = event.kind.filter(|kind| &**kind != "bookTicker") {
+            return Ok(unknown(&other));
+        }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
             return Ok(unlisted("bookTicker", &event.symbol));
         };
+        let level = |price: Option<Exact>, size: Option<Exact>| {
+            let (Exact(price), Exact(size)) = price.zip(size)?;
+            Some(Level { price, size })
+        };
         Ok(ExchangeMessage::Ticker(Ticker {
-            exchange: self.exchange,
             symbol: symbol.clone(),
-            bid: event.bid.map(|Exact(bid)| bid),
-            bid_size: event.bid_size.map(|Exact(size)| size),
-            ask: event.ask.map(|Exact(ask)| ask),
-            ask_size: event.ask_size.map(|Exact(size)| size),
-            last_id: event.last_id.0,
-            timestamp_ns: event.matched.map(|Time(time)| time),
-            received_ns: self.received_ns,
+            bid: level(event.bid, event.bid_size),
+            ask: level(event.ask, event.ask_size),
+            id: Some(event.last_id.0),
+            time: event.matched.map_or(Time::Absent, |Clock(time)| time),
         }))
     }
 
@@ -168,6 +190,9 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             Some(event) => event,
             None => parse(json)?,
         };
+        if let Some(other) = event.kind.filter(|kind| !is_change(kind)) {
+            return Ok(unknown(&other));
+        }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
             return Ok(unlisted("depth", &event.symbol));
         };
@@ -177,16 +202,19 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
                 "first id {first_id} after last id {last_id}"
             )));
         }
-        Ok(ExchangeMessage::Depth(L2Delta {
-            exchange: self.exchange,
+        Ok(ExchangeMessage::Book(BookChange {
             symbol: symbol.clone(),
-            first_id,
-            last_id,
+            content: BookContent::Change,
+            ids: Ids {
+                previous: None,
+                first: Some(first_id),
+                last: Some(last_id),
+            },
+            checksum: None,
             bids: event.bids,
             asks: event.asks,
             // Binance says when a change was sent, Backpack also when it happened.
-            timestamp_ns: event.matched.unwrap_or(event.sent).0,
-            received_ns: self.received_ns,
+            time: event.matched.unwrap_or(event.sent).0,
         }))
     }
 }
@@ -194,11 +222,9 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
 /// Reads a snapshot of a book, whose time is in units of `UNIT` nanoseconds if it has one. The
 /// levels are put in order, since Backpack lists bids from the lowest to the highest.
 pub(super) fn parse_snapshot<const UNIT: i64>(
-    exchange: &'static str,
     symbol: &Symbol,
     body: &[u8],
-    received_ns: i64,
-) -> Result<L2Snapshot, Malformed> {
+) -> Result<BookChange, Malformed> {
     let Depth::<UNIT> {
         last_id,
         mut bids,
@@ -208,14 +234,17 @@ pub(super) fn parse_snapshot<const UNIT: i64>(
     // A list that is in order, forwards or backwards, is found to be so in one pass.
     bids.sort_by_key(|level| Reverse(level.price));
     asks.sort_by_key(|level| level.price);
-    Ok(L2Snapshot {
-        exchange,
+    Ok(BookChange {
         symbol: symbol.clone(),
-        last_id: last_id.0,
+        content: BookContent::Snapshot,
+        ids: Ids {
+            last: Some(last_id.0),
+            ..Ids::default()
+        },
+        checksum: None,
         bids,
         asks,
-        timestamp_ns: timestamp.map(|Time(time)| time),
-        received_ns,
+        time: timestamp.map_or(Time::Absent, |Clock(time)| time),
     })
 }
 
@@ -232,7 +261,19 @@ fn is_verbatim(text: &str) -> bool {
 }
 
 fn is_known(event_type: &str) -> bool {
-    matches!(event_type, "trade" | "bookTicker" | "depth" | "depthUpdate")
+    matches!(event_type, "trade" | "bookTicker") || is_change(event_type)
+}
+
+fn is_change(event_type: &str) -> bool {
+    matches!(event_type, "depth" | "depthUpdate")
+}
+
+/// What a reply with this `id` answers. Ours are numbers.
+fn reply(id: Option<&RawValue>) -> Reply {
+    Reply {
+        request: id.and_then(|id| integer(id.get())),
+        ..Reply::default()
+    }
 }
 
 fn unknown(kind: &str) -> ExchangeMessage {
@@ -247,21 +288,26 @@ fn unlisted(kind: &str, exchange_symbol: &str) -> ExchangeMessage {
     }
 }
 
+// Of what is not `stream` and `data`, an event may have something of another type beside them, so it
+// is only read where it counts.
 #[derive(Deserialize)]
-struct Frame<'a> {
+struct Envelope<'a> {
     #[serde(borrow)]
     stream: Option<Text<'a>>,
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
-    error: Option<Refusal<'a>>,
-    code: Option<i64>,
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    code: Option<&'a RawValue>,
     #[serde(borrow, alias = "message")]
-    msg: Option<Text<'a>>,
+    msg: Option<&'a RawValue>,
     #[serde(default)]
     result: Present,
     #[serde(borrow)]
-    e: Option<Text<'a>>,
+    e: Option<&'a RawValue>,
 }
 
 /// Whether a key is there, even if it holds null.
@@ -275,18 +321,19 @@ impl<'de> Deserialize<'de> for Present {
 }
 
 #[derive(Deserialize)]
-struct Refusal<'a> {
+struct Declined<'a> {
     code: i64,
     #[serde(borrow, alias = "message")]
     msg: Text<'a>,
 }
 
-impl From<Refusal<'_>> for ExchangeMessage {
-    fn from(refusal: Refusal<'_>) -> Self {
-        Self::Rejected {
-            code: refusal.code,
-            message: refusal.msg.0.into_owned(),
-        }
+impl Declined<'_> {
+    fn message(self, id: Option<&RawValue>) -> ExchangeMessage {
+        ExchangeMessage::Refused(Refusal {
+            reply: reply(id),
+            code: Some(self.code.to_string()),
+            message: self.msg.0.into_owned(),
+        })
     }
 }
 
@@ -304,6 +351,8 @@ struct Header<'a> {
 // Keys that differ only in case differ in meaning, here and below: `t` the trade, `T` its time.
 #[derive(Deserialize)]
 struct TradeEvent<'a, const UNIT: i64> {
+    #[serde(rename = "e", borrow)]
+    kind: Option<Text<'a>>,
     #[serde(rename = "s", borrow)]
     symbol: Text<'a>,
     #[serde(rename = "t")]
@@ -313,7 +362,7 @@ struct TradeEvent<'a, const UNIT: i64> {
     #[serde(rename = "q")]
     amount: Exact,
     #[serde(rename = "T")]
-    matched: Time<UNIT>,
+    matched: Clock<UNIT>,
     #[serde(rename = "m")]
     is_buyer_maker: bool,
 }
@@ -325,6 +374,8 @@ struct TradeEvent<'a, const UNIT: i64> {
 /// Prices and sizes may be null, but not absent.
 #[derive(Deserialize)]
 struct TickerEvent<'a, const UNIT: i64> {
+    #[serde(rename = "e", borrow)]
+    kind: Option<Text<'a>>,
     #[serde(rename = "s", borrow)]
     symbol: Text<'a>,
     #[serde(rename = "u")]
@@ -340,7 +391,7 @@ struct TickerEvent<'a, const UNIT: i64> {
     #[serde(rename = "A", deserialize_with = "Option::deserialize")]
     ask_size: Option<Exact>,
     #[serde(rename = "T")]
-    matched: Option<Time<UNIT>>,
+    matched: Option<Clock<UNIT>>,
 }
 
 //     {"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":50093239203,"u":50093239207,
@@ -349,6 +400,8 @@ struct TickerEvent<'a, const UNIT: i64> {
 //      "e":"depth","s":"BTC_USDC_PERP","u":6904947650}
 #[derive(Deserialize)]
 struct DepthEvent<'a, const UNIT: i64> {
+    #[serde(rename = "e", borrow)]
+    kind: Option<Text<'a>>,
     #[serde(rename = "s", borrow)]
     symbol: Text<'a>,
     #[serde(rename = "U")]
@@ -360,9 +413,9 @@ struct DepthEvent<'a, const UNIT: i64> {
     #[serde(rename = "a", deserialize_with = "levels")]
     asks: Vec<Level>,
     #[serde(rename = "E")]
-    sent: Time<UNIT>,
+    sent: Clock<UNIT>,
     #[serde(rename = "T")]
-    matched: Option<Time<UNIT>>,
+    matched: Option<Clock<UNIT>>,
 }
 
 impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
@@ -380,12 +433,13 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
         // No list that is understood holds a letter.
         let (bids, asks) = rest.split_at_checked(rest.find('a')?)?;
         Some(Self {
+            kind: None,
             symbol: is_verbatim(symbol).then_some(Text(symbol.into()))?,
             first_id: Id(plain_integer(first_id)?),
             last_id: Id(plain_integer(last_id)?),
             bids: compact_levels(bids.strip_suffix(",\"")?)?,
             asks: compact_levels(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
-            sent: Time::of_units(plain_integer(sent)?)?,
+            sent: Clock::of_units(plain_integer(sent)?),
             matched: None,
         })
     }
@@ -402,7 +456,7 @@ struct Depth<const UNIT: i64> {
     bids: Vec<Level>,
     #[serde(deserialize_with = "levels")]
     asks: Vec<Level>,
-    timestamp: Option<Time<UNIT>>,
+    timestamp: Option<Clock<UNIT>>,
 }
 
 #[cfg(test)]
@@ -419,7 +473,14 @@ mod tests {
             "quoteAsset":"USDT"}]}"#;
         let binance = Binance::default();
         let instruments = binance.parse_metadata(listed).unwrap();
-        let decode = |text: &str| binance.decode(text, &instruments, 7).unwrap();
+        let decode = |text: &str| {
+            let mut messages = Vec::new();
+            let mut decoder = binance.decoder();
+            decoder
+                .decode(Frame::Text(text), &instruments, &mut messages)
+                .unwrap();
+            messages
+        };
         for text in RECORDED.lines() {
             let spaced = text.replace("\":", "\": ").replace("[[", "[ [");
             assert_eq!(decode(text), decode(&spaced), "{text}");

@@ -1,30 +1,43 @@
 //! What an exchange speaks, without any input, output or clock.
+//!
+//! An exchange is a folder of this module: its codec, an [`Exchange`], and what it allows and how it
+//! behaves, [`Limits`] and [`Rules`]. A line in [`EXCHANGES`] makes it known to the command.
 
 mod backpack;
 pub(crate) mod base_url;
+pub(crate) mod batch;
 mod binance;
+pub(crate) mod clock;
 mod dialect;
 pub(crate) mod levels;
 mod limits;
+mod message;
 mod plain_number;
 mod registry;
+mod rules;
 pub(crate) mod wire;
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use bytes::Bytes;
-use http::Request;
-use transport::{Excerpt, WsRequest};
+use http::{HeaderMap, Request};
+use transport::{Excerpt, Message, WsRequest};
 
-pub use backpack::Backpack;
-pub use base_url::InvalidUrl;
-pub use binance::Binance;
-pub use limits::{KeepAlive, KeepAliveMessage, Limits};
-pub use registry::{EXCHANGES, Registration};
+pub use transport::Window;
 
-use crate::channel::Channel;
-use crate::event::{L2Delta, L2Snapshot, Ticker, Trade};
+pub use self::backpack::Backpack;
+pub use self::base_url::InvalidUrl;
+pub use self::binance::Binance;
+pub use self::limits::{KeepAlive, KeepAliveMessage, Limits};
+pub use self::message::{
+    BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
+    TradeId,
+};
+pub use self::registry::{EXCHANGES, Registration};
+pub use self::rules::{
+    Acknowledgement, BookRules, Renewal, Rules, Step, TradeIds, by_previous, by_ranges, unnumbered,
+};
+
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -38,6 +51,9 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// What the exchange allows.
     fn limits(&self) -> &Limits;
 
+    /// How the exchange behaves.
+    fn rules(&self) -> &Rules;
+
     /// The request for the list of instruments.
     ///
     /// # Errors
@@ -47,8 +63,8 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// Reads the answer to [`metadata_request`](Self::metadata_request): what can be traded.
     ///
     /// # Errors
-    /// [`Malformed`] if the answer has another form.
-    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed>;
+    /// [`AnswerError`] if it is a refusal or has another form.
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError>;
 
     /// The cheapest request there is.
     ///
@@ -56,71 +72,156 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// [`InvalidUrl`] if it makes no URI.
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl>;
 
-    /// The WebSocket to open, and what to say there, for `channels` of `instruments`. Without any,
-    /// one that stays quiet.
+    /// The WebSocket to open for `streams`, and what to say there. Without streams, one that stays
+    /// quiet.
     ///
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.
-    fn stream_request(
-        &self,
-        instruments: &[Instrument],
-        channels: &BTreeSet<Channel>,
-    ) -> Result<WsRequest, InvalidUrl>;
+    fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl>;
 
-    /// The request for a snapshot of an order book.
+    /// What to say on an open connection to have `streams`, too.
+    fn subscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest>;
+
+    /// What to say on an open connection to have `streams` no longer.
+    fn unsubscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest>;
+
+    /// A reader of the messages of one connection.
+    fn decoder(&self) -> Box<dyn Decoder>;
+
+    /// The request for a snapshot of a book; `None` where it comes in the stream.
     ///
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.
-    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl>;
+    fn snapshot_request(&self, _: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        Ok(None)
+    }
 
-    /// Reads the answer to [`snapshot_request`](Self::snapshot_request), received at `received_ns`.
+    /// Reads the answer to [`snapshot_request`](Self::snapshot_request).
     ///
     /// # Errors
-    /// [`Malformed`] if the answer has another form.
-    fn parse_snapshot(
-        &self,
-        symbol: &Symbol,
-        body: &[u8],
-        received_ns: i64,
-    ) -> Result<L2Snapshot, Malformed>;
+    /// [`AnswerError`] if it is a refusal or has another form.
+    fn parse_snapshot(&self, _: &Symbol, _: &[u8]) -> Result<BookChange, AnswerError> {
+        Err(Malformed::new("a snapshot that was not asked for").into())
+    }
 
-    /// Reads one text message of the WebSocket, received at `received_ns`.
+    /// The request for trades that are missing, from `cursor` on if there was an answer before;
+    /// `None` where there is none.
     ///
     /// # Errors
-    /// [`Malformed`] if it cannot be understood. A well-formed message of an unknown kind, or about
-    /// something that is not among `instruments`, is an [`ExchangeMessage::Unknown`].
-    fn decode(
+    /// [`InvalidUrl`] if it makes no URI.
+    fn trades_request(
         &self,
-        text: &str,
-        instruments: &Instruments,
-        received_ns: i64,
-    ) -> Result<ExchangeMessage, Malformed>;
+        _: &Instrument,
+        _: &TradeHole,
+        _cursor: Option<&str>,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        Ok(None)
+    }
+
+    /// Reads the answer to [`trades_request`](Self::trades_request).
+    ///
+    /// # Errors
+    /// [`AnswerError`] if it is a refusal or has another form.
+    fn parse_trades(&self, _: &Symbol, _: &[u8]) -> Result<TradePage, AnswerError> {
+        Err(Malformed::new("trades that were not asked for").into())
+    }
+
+    /// How much of a budget an answer says is used.
+    fn used(&self, _answer: &HeaderMap) -> Option<(Window, u32)> {
+        None
+    }
 }
 
-/// One message of an exchange's WebSocket.
+/// Reads the messages of one connection.
+pub trait Decoder: fmt::Debug + Send {
+    /// Appends to `messages` what `frame` says.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it cannot be understood; what has been appended is void then. What is
+    /// well-formed and of an unknown kind, or about something that is not among `instruments`, is an
+    /// [`ExchangeMessage::Unknown`].
+    fn decode(
+        &mut self,
+        frame: Frame<'_>,
+        instruments: &Instruments,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed>;
+}
+
+/// A message of a WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Frame<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Binary data.
+    Binary(&'a [u8]),
+}
+
+/// A connection to open.
+#[derive(Debug, Clone)]
+pub struct ConnectionPlan {
+    /// The URL, and headers.
+    pub socket: WsRequest,
+    /// What to say there, at the pace that the limits allow. What the URL asks for is not in here.
+    pub requests: Vec<StreamRequest>,
+}
+
+/// A message to an exchange about streams.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExchangeMessage {
-    /// A trade.
-    Trade(Trade),
-    /// The best bid and ask.
-    Ticker(Ticker),
-    /// Changes of a book.
-    Depth(L2Delta),
-    /// The exchange did what it was asked.
-    Acknowledged,
-    /// The exchange declined what it was asked. The connection stays usable.
-    Rejected {
-        /// The exchange's error code.
-        code: i64,
-        /// The exchange's words.
+pub struct StreamRequest {
+    /// What the reply will repeat, where there is one.
+    pub id: Option<u64>,
+    /// The message.
+    pub message: Message,
+    /// What it asks for.
+    pub streams: Vec<Stream>,
+}
+
+/// The ids of the requests of one connection.
+#[derive(Debug, Clone, Default)]
+pub struct RequestIds(u64);
+
+impl RequestIds {
+    /// One that has not been used.
+    pub fn next_id(&mut self) -> u64 {
+        self.0 += 1;
+        self.0
+    }
+}
+
+/// Trades that are missing: those between two that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TradeHole {
+    /// The number of the trade before the hole.
+    pub after_id: u64,
+    /// When it was: nanoseconds since 1970, UTC.
+    pub after_ns: Option<i64>,
+    /// The first number behind the hole.
+    pub before_id: u64,
+}
+
+/// Trades of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TradePage {
+    /// The trades, in any order.
+    pub trades: Vec<Trade>,
+    /// Where the next page begins; `None` if there is none.
+    pub cursor: Option<String>,
+}
+
+/// An answer that is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// It cannot be understood.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It is a refusal, whatever its status was.
+    #[error("get an answer: refused: {message}")]
+    Refused {
+        /// The exchange's code and words.
         message: String,
-    },
-    /// The exchange is about to close the connection.
-    ShutdownAnnounced,
-    /// A well-formed message that is of no use here.
-    Unknown {
-        /// What it says it is.
-        kind: String,
+        /// Whether it is about too many requests.
+        is_too_many: bool,
     },
 }
 

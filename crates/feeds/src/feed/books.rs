@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
+use super::convert::snapshot_event;
 use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::Failure;
 use super::rest::Rest;
@@ -199,7 +200,10 @@ async fn fetch_snapshot(
     rest: &Rest,
     instrument: &Instrument,
 ) -> Result<L2Snapshot, Failure> {
-    let request = exchange.snapshot_request(instrument)?;
-    let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body, now_ns());
-    rest.fetch(request, read).await
+    let Some(request) = exchange.snapshot_request(instrument)? else {
+        return Err(Failure::new("the exchange has no request for a snapshot"));
+    };
+    let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body);
+    let snapshot = rest.fetch(request, read).await?;
+    Ok(snapshot_event(exchange.id(), snapshot, now_ns()))
 }

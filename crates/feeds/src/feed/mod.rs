@@ -2,13 +2,15 @@
 
 mod backoff;
 mod books;
+mod convert;
 mod event_sender;
 mod failure;
+mod outbox;
 mod rest;
 mod session;
 mod wait;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use self::session::Session;
 use self::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEvent;
-use crate::exchange::{Exchange, Limits};
+use crate::exchange::{Exchange, Limits, Stream};
 use crate::instruments::{Instrument, Instruments, UnknownSymbol};
 use crate::subscription::Subscription;
 
@@ -165,17 +167,26 @@ impl Feed {
         } else {
             &[]
         };
+        let streams = |instrument: &Instrument| {
+            let instrument = instrument.clone();
+            let stream = move |channel: &Channel| Stream {
+                instrument: instrument.clone(),
+                channel: *channel,
+            };
+            channels.iter().map(stream).collect::<Vec<_>>()
+        };
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
         Session {
             exchange: Arc::clone(&self.exchange),
             ws: Arc::clone(&self.ws),
             events: events.clone(),
             silence_limit: self.silence_limit,
-            chosen: chosen.to_vec(),
-            channels: channels.clone(),
+            streams: chosen.iter().flat_map(streams).collect(),
             instruments: chosen.iter().cloned().collect(),
             books: Books::new(exchange, rest, events.clone(), with_books),
             last_trades: HashMap::new(),
+            without_time: HashSet::new(),
+            messages: Vec::new(),
             backoff: Backoff::new(),
         }
     }

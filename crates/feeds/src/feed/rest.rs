@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
 
 use super::failure::Failure;
-use crate::exchange::Malformed;
+use crate::exchange::{AnswerError, Malformed};
 
 /// How many requests may be under way at once.
 // A hundred books want a hundred snapshots when a connection opens. At Binance each of them weighs
@@ -65,7 +65,7 @@ impl Rest {
     pub(super) async fn fetch<T>(
         &self,
         request: Request<Bytes>,
-        read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+        read: impl FnOnce(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, Failure> {
         // Taken before the pause is looked at: who gets a place late sees what others were told.
         let _permit = self.permits.acquire().await;
@@ -82,9 +82,20 @@ impl Rest {
         let reloads = self.reloads();
         let response = self.http.send(request).await?;
         match require_success(response) {
-            Ok(response) => read(response.body()).map_err(|malformed| {
-                let reason = malformed.reason().to_owned();
-                Malformed::new(Secrets::of_way(&response).seal_text(reason)).into()
+            Ok(response) => read(response.body()).map_err(|error| {
+                let seal = |text: &str| Secrets::of_way(&response).seal_text(text.to_owned());
+                Failure::from(match error {
+                    AnswerError::Malformed(malformed) => {
+                        Malformed::new(seal(malformed.reason())).into()
+                    }
+                    AnswerError::Refused {
+                        message,
+                        is_too_many,
+                    } => AnswerError::Refused {
+                        message: seal(&message),
+                        is_too_many,
+                    },
+                })
             }),
             Err(error) => {
                 let failure = Failure::from(error);

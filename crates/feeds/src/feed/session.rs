@@ -1,24 +1,28 @@
 //! One WebSocket connection and all that follow it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use tokio::time::{Instant, sleep};
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::{Instant, sleep, timeout};
 use transport::{Message, Secrets, WebSocket, WsDialer, WsError};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::books::Books;
+use super::convert::{delta_event, ticker_event, trade_event};
 use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::{Failure, Pace};
+use super::outbox::Outbox;
 use super::wait::wait;
 use crate::channel::Channel;
-use crate::event::{FeedEvent, Trade};
-use crate::exchange::{Exchange, ExchangeMessage, Malformed};
-use crate::instruments::{Instrument, Instruments};
+use crate::event::FeedEvent;
+use crate::exchange::{
+    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, Time, Trade, TradeId,
+};
+use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
 //     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
@@ -39,13 +43,26 @@ pub(super) struct Session {
     pub(super) ws: Arc<dyn WsDialer>,
     pub(super) events: EventSender,
     pub(super) silence_limit: Duration,
-    pub(super) chosen: Vec<Instrument>,
-    pub(super) channels: BTreeSet<Channel>,
-    /// What messages may be about: `chosen`, by name.
+    pub(super) streams: Vec<Stream>,
+    /// What messages may be about: the instruments of `streams`, by name.
     pub(super) instruments: Instruments,
     pub(super) books: Books,
     pub(super) last_trades: HashMap<Symbol, u64>,
+    /// The streams whose times cannot be.
+    pub(super) without_time: HashSet<(Symbol, Channel)>,
+    /// What one frame says; kept for its memory.
+    pub(super) messages: Vec<ExchangeMessage>,
     pub(super) backoff: Backoff,
+}
+
+/// One connection.
+struct Connection {
+    socket: WebSocket,
+    decoder: Box<dyn Decoder>,
+    outbox: Outbox,
+    opened_at: Instant,
+    /// What nothing that is quoted may show.
+    secrets: Secrets,
 }
 
 impl Session {
@@ -63,8 +80,8 @@ impl Session {
         // From before the dial on: a reload that comes while it fails may have mended it.
         let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
-            Ok(socket) => {
-                let end = self.stream(socket).await?;
+            Ok(connection) => {
+                let end = self.stream(connection).await?;
                 // The stream has outlived those before.
                 reloads = self.ws.reloads();
                 end
@@ -92,24 +109,39 @@ impl Session {
         Ok(())
     }
 
-    async fn dial(&mut self) -> Result<WebSocket, Failure> {
-        let request = self.exchange.stream_request(&self.chosen, &self.channels)?;
-        Ok(self.ws.dial(request).await?)
+    async fn dial(&mut self) -> Result<Connection, Failure> {
+        let plan = self
+            .exchange
+            .plan(&self.streams, &mut RequestIds::default())?;
+        let mut outbox = Outbox::new(self.exchange.limits());
+        for request in plan.requests {
+            outbox.push(request);
+        }
+        let mut request = plan.socket;
+        let first = outbox.take_ready().into_iter();
+        request.first_messages.extend(first.map(|it| it.message));
+        let socket = self.ws.dial(request).await?;
+        outbox.note_sent_now();
+        Ok(Connection {
+            decoder: self.exchange.decoder(),
+            outbox,
+            opened_at: Instant::now(),
+            secrets: socket.info().secrets().clone(),
+            socket,
+        })
     }
 
     /// Streams until the connection ends, and tells why it did.
-    async fn stream(&mut self, mut socket: WebSocket) -> Result<Failure, Stopped> {
-        let proxies = socket.info().hops().iter().map(ToString::to_string);
+    async fn stream(&mut self, mut connection: Connection) -> Result<Failure, Stopped> {
+        let hops = connection.socket.info().hops().iter();
         self.events
             .send(FeedEvent::Connected {
                 exchange: self.exchange.id(),
-                proxies: proxies.collect(),
+                proxies: hops.map(ToString::to_string).collect(),
                 received_ns: now_ns(),
             })
             .await?;
-        let secrets = socket.info().secrets().clone();
-        let opened_at = Instant::now();
-        let mut heard_at = opened_at;
+        let mut heard_at = connection.opened_at;
         // Not moved for each message; when it fires, it looks at how long the silence really was.
         let mut silence = pin!(sleep(self.silence_limit));
         loop {
@@ -124,13 +156,24 @@ impl Session {
                     // Time in which nobody read is not the exchange's silence.
                     heard_at += began_at.elapsed();
                 }
-                message = socket.next() => {
-                    if let Some(end) = self.receive(message, opened_at, &secrets).await? {
+                message = connection.socket.next() => {
+                    if let Some(end) = self.receive(message, &mut connection).await? {
                         return Ok(end);
                     }
                     // After the message was dealt with, which may have meant waiting for the
                     // subscriber.
                     heard_at = Instant::now();
+                }
+                request = connection.outbox.next() => {
+                    let sent = connection.socket.send(request.message);
+                    match timeout(self.silence_limit, sent).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(error)) => return Ok(error.into()),
+                        Err(_) => {
+                            let limit = self.silence_limit;
+                            return Ok(Failure::new(format!("nothing could be sent for {limit:?}")));
+                        }
+                    }
                 }
                 () = &mut silence => {
                     if heard_at.elapsed() >= self.silence_limit {
@@ -143,14 +186,13 @@ impl Session {
         }
     }
 
-    /// Takes what the socket yields, and quotes it without any of `secrets`. Tells why the connection
-    /// ended, if it did.
+    /// Takes what the socket yields. Tells why the connection ended, if it did.
     async fn receive(
         &mut self,
         message: Option<Result<Message, WsError>>,
-        opened_at: Instant,
-        secrets: &Secrets,
+        connection: &mut Connection,
     ) -> Result<Option<Failure>, Stopped> {
+        let secrets = &connection.secrets;
         let message = match message {
             // A sign of life, and no more. The transport answers pings.
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
@@ -164,27 +206,95 @@ impl Session {
             }
         };
         let received_ns = now_ns();
-        let decoded = self.decode(&message, received_ns);
-        if let Ok(
-            ExchangeMessage::Trade(_) | ExchangeMessage::Ticker(_) | ExchangeMessage::Depth(_),
-        ) = decoded
-        {
-            // Not for acknowledgements or errors: an exchange that accepts every connection and
-            // sends nothing on it shall not be dialed each second.
-            self.note_data(opened_at);
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.clear();
+        let decoded = self.decode(&message, &mut *connection.decoder, &mut messages);
+        if let Err(malformed) = decoded {
+            self.messages = messages;
+            let malformed = FeedEvent::Malformed {
+                exchange: self.exchange.id(),
+                reason: connection.secrets.seal_text(malformed.reason().to_owned()),
+                excerpt: excerpt(&message, &connection.secrets),
+                received_ns,
+            };
+            self.events.send(malformed).await?;
+            return Ok(None);
         }
-        let exchange = self.exchange.id();
-        let event = match decoded {
-            Ok(ExchangeMessage::Depth(delta)) => {
+        for said in messages.drain(..) {
+            let end = self.take(said, &message, connection, received_ns).await?;
+            if end.is_some() {
+                return Ok(end);
+            }
+        }
+        self.messages = messages;
+        Ok(None)
+    }
+
+    fn decode(
+        &self,
+        message: &Message,
+        decoder: &mut dyn Decoder,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        let (Message::Text(bytes) | Message::Binary(bytes)) = message else {
+            return Ok(());
+        };
+        let limit = self.exchange.limits().frame;
+        if bytes.len() > limit {
+            return Err(Malformed::new(format!("more than {limit} bytes")));
+        }
+        let frame = match message {
+            Message::Binary(bytes) => Frame::Binary(bytes),
+            _ => Frame::Text(
+                message
+                    .as_text()
+                    .ok_or_else(|| Malformed::new("not utf-8"))?,
+            ),
+        };
+        decoder.decode(frame, &self.instruments, messages)
+    }
+
+    /// Takes one thing that `frame` says, and quotes it without any of the connection's secrets. Tells
+    /// why the connection ended, if it did.
+    async fn take(
+        &mut self,
+        said: ExchangeMessage,
+        frame: &Message,
+        connection: &mut Connection,
+        received_ns: i64,
+    ) -> Result<Option<Failure>, Stopped> {
+        let (exchange, secrets) = (self.exchange.id(), &connection.secrets);
+        let event = match said {
+            ExchangeMessage::Book(change) => {
+                self.note_data(connection.opened_at);
+                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
+                    .await?;
                 // Emitted by the book, if it is true, and never past it.
-                self.books.update(delta).await?;
+                self.books
+                    .update(delta_event(exchange, change, received_ns))
+                    .await?;
                 return Ok(None);
             }
-            Ok(ExchangeMessage::Trade(trade)) if self.is_repeated(&trade) => return Ok(None),
-            Ok(ExchangeMessage::Trade(trade)) => FeedEvent::Trade(trade),
-            Ok(ExchangeMessage::Ticker(ticker)) => FeedEvent::Ticker(ticker),
-            Ok(ExchangeMessage::Acknowledged) => return Ok(None),
-            Ok(ExchangeMessage::ShutdownAnnounced) => {
+            ExchangeMessage::Trade(trade) => {
+                self.note_data(connection.opened_at);
+                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
+                    .await?;
+                if self.is_repeated(&trade) {
+                    return Ok(None);
+                }
+                FeedEvent::Trade(trade_event(exchange, trade, received_ns))
+            }
+            ExchangeMessage::Ticker(ticker) => {
+                self.note_data(connection.opened_at);
+                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
+                    .await?;
+                FeedEvent::Ticker(ticker_event(exchange, ticker, received_ns))
+            }
+            ExchangeMessage::Acknowledged(_) | ExchangeMessage::Alive => return Ok(None),
+            ExchangeMessage::Missed => {
+                return Ok(Some(Failure::new("messages of the connection are missing")));
+            }
+            ExchangeMessage::ShutdownAnnounced { .. } => {
                 let announced = FeedEvent::ShutdownAnnounced {
                     exchange,
                     received_ns,
@@ -194,22 +304,21 @@ impl Session {
                 let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
-            Ok(ExchangeMessage::Rejected { code, message }) => FeedEvent::Rejected {
+            ExchangeMessage::Refused(refusal) => FeedEvent::Rejected {
                 exchange,
-                code,
-                message: secrets.seal_text(message),
+                code: refusal.code.map(|code| secrets.seal_text(code)),
+                message: secrets.seal_text(refusal.message),
                 received_ns,
             },
-            Ok(ExchangeMessage::Unknown { kind }) => FeedEvent::Unknown {
+            ExchangeMessage::Notice { text } => FeedEvent::Notice {
+                exchange,
+                text: secrets.seal_text(text),
+                received_ns,
+            },
+            ExchangeMessage::Unknown { kind } => FeedEvent::Unknown {
                 exchange,
                 kind: secrets.seal_text(kind),
-                excerpt: excerpt(&message, secrets),
-                received_ns,
-            },
-            Err(malformed) => FeedEvent::Malformed {
-                exchange,
-                reason: secrets.seal_text(malformed.reason().to_owned()),
-                excerpt: excerpt(&message, secrets),
+                excerpt: excerpt(frame, secrets),
                 received_ns,
             },
         };
@@ -217,26 +326,39 @@ impl Session {
         Ok(None)
     }
 
-    fn decode(&self, message: &Message, received_ns: i64) -> Result<ExchangeMessage, Malformed> {
-        let Message::Text(_) = message else {
-            return Err(Malformed::new("binary, not text"));
-        };
-        let text = message
-            .as_text()
-            .ok_or_else(|| Malformed::new("not utf-8"))?;
-        self.exchange.decode(text, &self.instruments, received_ns)
-    }
-
     /// Whether the trade has been seen before, perhaps over an earlier connection.
     fn is_repeated(&mut self, trade: &Trade) -> bool {
+        let Some(TradeId::Number(id)) = trade.id else {
+            return false;
+        };
         // For each symbol, ids of trades grow. They are kept over connections, since the next one
         // may begin with trades that the last one has brought.
         match self.last_trades.get_mut(&trade.symbol) {
-            Some(last_id) if trade.id <= *last_id => return true,
-            Some(last_id) => *last_id = trade.id,
-            None => drop(self.last_trades.insert(trade.symbol.clone(), trade.id)),
+            Some(last_id) if id <= *last_id => return true,
+            Some(last_id) => *last_id = id,
+            None => drop(self.last_trades.insert(trade.symbol.clone(), id)),
         }
         false
+    }
+
+    /// Tells of a time that cannot be, once for each stream.
+    async fn note_time(
+        &mut self,
+        symbol: &Symbol,
+        channel: Channel,
+        time: Time,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
+            return Ok(());
+        }
+        let event = FeedEvent::ImpossibleTime {
+            exchange: self.exchange.id(),
+            symbol: symbol.clone(),
+            channel,
+            received_ns,
+        };
+        self.events.send(event).await
     }
 
     /// Data on a connection that has lasted for a while ends a series of failures.

@@ -1,11 +1,10 @@
 //! Backpack's messages.
 
-use std::collections::BTreeSet;
-
-use feeds::{Backpack, Channel, Exchange, ExchangeMessage, Instrument, Side};
+use feeds::exchange::{Ids, Time};
+use feeds::{Backpack, Channel, Exchange, ExchangeMessage, Instrument, RequestIds, Side, TradeId};
 use transport::Message;
 
-use crate::fixtures::{self, counts, level, lines, outcome, read, symbol, tally};
+use crate::fixtures::{self, counts, decode, level, lines, outcome, read, streams, symbol, tally};
 
 #[test]
 fn single_recorded_messages_decode_or_name_their_kind() {
@@ -65,42 +64,47 @@ fn recorded_refusals_are_understood() {
 fn values_are_taken_over_exactly_whatever_the_order_of_keys() {
     let listed = fixtures::backpack();
     let recorded = lines("backpack/ws_misc_real.jsonl");
-    let decode = |index: usize| Backpack::default().decode(&recorded[index], &listed, 42);
+    let decode = |index: usize| decode(&Backpack::default(), &listed, &recorded[index]);
 
-    let Ok(ExchangeMessage::Depth(delta)) = decode(0) else {
+    let Ok(ExchangeMessage::Book(delta)) = decode(0) else {
         panic!("not a depth event");
     };
     assert_eq!(
-        (delta.first_id, delta.last_id),
-        (6_904_947_650, 6_904_947_650)
+        (delta.ids.first, delta.ids.last),
+        (Some(6_904_947_650), Some(6_904_947_650))
     );
     assert_eq!(
         (delta.bids, delta.asks),
         (vec![level("86640.8", "1.32076")], vec![])
     );
     assert_eq!(
-        delta.timestamp_ns, 1_790_915_525_102_951_000,
+        delta.time,
+        Time::At(1_790_915_525_102_951_000),
         "the engine's time"
     );
 
     let Ok(ExchangeMessage::Trade(trade)) = decode(3) else {
         panic!("not a trade");
     };
-    assert_eq!((trade.id, trade.side), (99_419_870, Side::Buy));
-    assert_eq!(trade.timestamp_ns, 1_790_915_531_025_000_000);
+    assert_eq!(
+        (trade.id, trade.side),
+        (Some(TradeId::Number(99_419_870)), Side::Buy)
+    );
+    assert_eq!(trade.time, Time::At(1_790_915_531_025_000_000));
 }
 
 #[test]
 fn a_side_of_the_book_may_be_empty() {
-    let text = r#"{"data":{"A":null,"B":"2","E":2,"T":1,"a":null,"b":"18.67","e":"bookTicker","s":"SOL_USDC","u":"7"},"stream":"bookTicker.SOL_USDC"}"#;
+    let text = r#"{"data":{"A":null,"B":"2","E":1790915525118154,"T":1790915525118046,"a":null,"b":"18.67","e":"bookTicker","s":"SOL_USDC","u":"7"},"stream":"bookTicker.SOL_USDC"}"#;
     let Ok(ExchangeMessage::Ticker(ticker)) =
-        Backpack::default().decode(text, &fixtures::backpack(), 0)
+        decode(&Backpack::default(), &fixtures::backpack(), text)
     else {
         panic!("not a ticker");
     };
-    assert_eq!((ticker.ask, ticker.ask_size), (None, None));
-    assert_eq!(ticker.bid.unwrap().to_string(), "18.67");
-    assert_eq!((ticker.last_id, ticker.timestamp_ns), (7, Some(1_000)));
+    assert_eq!(ticker.ask, None);
+    assert_eq!(ticker.bid.unwrap().price.to_string(), "18.67");
+    assert_eq!(ticker.id, Some(7));
+    assert_eq!(ticker.time, Time::At(1_790_915_525_118_046_000));
 }
 
 #[test]
@@ -126,17 +130,23 @@ fn only_open_markets_are_listed_and_perpetuals_are_told_apart() {
 fn a_snapshot_is_put_in_order() {
     let body = read("backpack/rest_depth_SOL_USDC_limit20.json");
     let snapshot = Backpack::default()
-        .parse_snapshot(&symbol("SOL-USDC"), body.as_bytes(), 7)
+        .parse_snapshot(&symbol("SOL-USDC"), body.as_bytes())
         .unwrap();
-    assert_eq!(snapshot.last_id, 4_324_522_523);
+    assert_eq!(
+        snapshot.ids,
+        Ids {
+            last: Some(4_324_522_523),
+            ..Ids::default()
+        }
+    );
     assert_eq!(snapshot.bids[0], level("100.64", "67.95"));
     assert_eq!(snapshot.asks[0], level("100.65", "65.5"));
     assert_eq!((snapshot.bids.len(), snapshot.asks.len()), (20, 20));
-    assert_eq!(snapshot.timestamp_ns, Some(1_788_285_151_254_895_000));
+    assert_eq!(snapshot.time, Time::At(1_788_285_151_254_895_000));
 
     let body = read("backpack/rest_depth_BTC_USDC_PERP_limit5.json");
     let snapshot = Backpack::default()
-        .parse_snapshot(&symbol("BTC-USDC-PERP"), body.as_bytes(), 7)
+        .parse_snapshot(&symbol("BTC-USDC-PERP"), body.as_bytes())
         .unwrap();
     assert_eq!(snapshot.bids[0], level("86781.4", "2.20229"));
 }
@@ -146,25 +156,41 @@ fn subscriptions_are_said_in_messages_of_bounded_size() {
     let instrument =
         |index| Instrument::new(symbol(&format!("A{index}-USDC")), &format!("A{index}_USDC"));
     let instruments: Vec<_> = (0..50).map(instrument).collect();
-    let request = Backpack::default()
-        .stream_request(&instruments, &BTreeSet::from(Channel::ALL))
-        .unwrap();
-    assert_eq!(request.uri().to_string(), "wss://ws.backpack.exchange/");
-    assert_eq!(request.first_messages.len(), 3);
-    let mut streams = 0;
-    for message in &request.first_messages {
-        let text = message.as_text().unwrap();
+    let plan = |instruments: &[Instrument]| {
+        let streams = streams(instruments, &Channel::ALL);
+        Backpack::default()
+            .plan(&streams, &mut RequestIds::default())
+            .unwrap()
+    };
+    let asked = plan(&instruments);
+    assert_eq!(
+        asked.socket.uri().to_string(),
+        "wss://ws.backpack.exchange/"
+    );
+    assert!(asked.socket.first_messages.is_empty());
+    assert_eq!(asked.requests.len(), 3);
+    let mut asked_for = 0;
+    for request in &asked.requests {
+        let text = request.message.as_text().unwrap();
         assert!(text.len() < 4096);
-        streams += text.matches("_USDC\"").count();
+        let named = text.matches("_USDC\"").count();
+        assert_eq!(named, request.streams.len());
+        asked_for += named;
     }
-    assert_eq!(streams, 150);
+    assert_eq!(asked_for, 150);
 
-    let request = Backpack::default()
-        .stream_request(&instruments[..1], &BTreeSet::from(Channel::ALL))
-        .unwrap();
+    let asked = plan(&instruments[..1]);
     let expected =
         r#"{"method":"SUBSCRIBE","params":["trade.A0_USDC","bookTicker.A0_USDC","depth.A0_USDC"]}"#;
-    assert_eq!(request.first_messages, [Message::text(expected)]);
+    assert_eq!(asked.requests.len(), 1);
+    assert_eq!(asked.requests[0].message, Message::text(expected));
+
+    let left = Backpack::default().unsubscribe(
+        &streams(&instruments[..1], &[Channel::L2Book]),
+        &mut RequestIds::default(),
+    );
+    let expected = r#"{"method":"UNSUBSCRIBE","params":["depth.A0_USDC"]}"#;
+    assert_eq!(left[0].message, Message::text(expected));
 }
 
 #[test]
@@ -174,7 +200,7 @@ fn the_kind_of_a_stream_ends_at_its_first_dot() {
         .unwrap();
     let recorded = &lines("backpack/ws_misc_real.jsonl")[10];
     assert_eq!(
-        outcome(&Backpack::default().decode(recorded, &listed, 0)),
+        outcome(&decode(&Backpack::default(), &listed, recorded)),
         "depth AAPL.US-USDC-PERP"
     );
 }

@@ -1,15 +1,14 @@
 //! Binance's messages.
 
-use std::collections::BTreeSet;
+use feeds::exchange::{Acknowledgement, Time};
+use feeds::{Binance, Channel, Exchange, ExchangeMessage, RequestIds, Side, TradeId};
 
-use feeds::{Binance, Channel, Exchange, ExchangeMessage, Side};
-
-use crate::fixtures::{self, counts, level, lines, outcome, read, symbol, tally};
+use crate::fixtures::{self, counts, decode, level, lines, outcome, read, streams, symbol, tally};
 
 fn outcomes(path: &str) -> Vec<String> {
     let listed = fixtures::binance();
-    let decode = |line: &String| outcome(&Binance::default().decode(line, &listed, 0));
-    lines(path).iter().map(decode).collect()
+    let outcome = |line: &String| outcome(&decode(&Binance::default(), &listed, line));
+    lines(path).iter().map(outcome).collect()
 }
 
 #[test]
@@ -112,37 +111,39 @@ fn recorded_refusals_are_understood_in_either_form() {
 fn values_are_taken_over_exactly() {
     let listed = fixtures::binance();
     let recording = lines("binance/ws_combined_btcusdt_ethusdt_10s.jsonl");
-    let decode = |index: usize| Binance::default().decode(&recording[index], &listed, 42);
+    let decode = |index: usize| decode(&Binance::default(), &listed, &recording[index]);
 
-    let Ok(ExchangeMessage::Depth(delta)) = decode(0) else {
+    let Ok(ExchangeMessage::Book(delta)) = decode(0) else {
         panic!("not a depth event");
     };
     assert_eq!(
-        (delta.first_id, delta.last_id),
-        (50_093_239_189, 50_093_239_202)
+        (delta.ids.first, delta.ids.last),
+        (Some(50_093_239_189), Some(50_093_239_202))
     );
     assert_eq!(delta.bids[0], level("61737.63", "0"));
     assert_eq!(delta.asks.len(), 9);
-    assert_eq!(delta.timestamp_ns, 1_723_161_255_208_000_000);
-    assert_eq!(delta.received_ns, 42);
+    assert_eq!(delta.time, Time::At(1_723_161_255_208_000_000));
 
     let Ok(ExchangeMessage::Ticker(ticker)) = decode(1) else {
         panic!("not a ticker");
     };
     assert_eq!(ticker.symbol, symbol("ETH-USDT"));
-    assert_eq!(ticker.bid.unwrap().to_string(), "2683.80000000");
-    assert_eq!(ticker.ask_size.unwrap().to_string(), "31.43950000");
+    assert_eq!(ticker.bid.unwrap().price.to_string(), "2683.80000000");
+    assert_eq!(ticker.ask.unwrap().size.to_string(), "31.43950000");
     assert_eq!(
-        (ticker.last_id, ticker.timestamp_ns),
-        (35_346_513_501, None)
+        (ticker.id, ticker.time),
+        (Some(35_346_513_501), Time::Absent)
     );
 
     let Ok(ExchangeMessage::Trade(trade)) = decode(5) else {
         panic!("not a trade");
     };
-    assert_eq!((trade.id, trade.side), (3_735_683_259, Side::Sell));
+    assert_eq!(
+        (trade.id, trade.side),
+        (Some(TradeId::Number(3_735_683_259)), Side::Sell)
+    );
     assert_eq!(trade.price.to_string(), "61837.63000000");
-    assert_eq!(trade.timestamp_ns, 1_723_161_255_342_000_000);
+    assert_eq!(trade.time, Time::At(1_723_161_255_342_000_000));
 }
 
 #[test]
@@ -178,13 +179,13 @@ fn recorded_snapshots_parse() {
     ] {
         let body = read(path);
         let snapshot = Binance::default()
-            .parse_snapshot(&symbol("BTC-USDT"), body.as_bytes(), 7)
+            .parse_snapshot(&symbol("BTC-USDT"), body.as_bytes())
             .unwrap();
-        assert_eq!(snapshot.last_id, last_id);
+        assert_eq!(snapshot.ids.last, Some(last_id));
         assert_eq!(snapshot.bids.len() + snapshot.asks.len(), levels, "{path}");
         assert!(snapshot.bids.is_sorted_by(|a, b| a.price > b.price));
         assert!(snapshot.asks.is_sorted_by(|a, b| a.price < b.price));
-        assert_eq!((snapshot.timestamp_ns, snapshot.received_ns), (None, 7));
+        assert_eq!(snapshot.time, Time::Absent);
     }
 }
 
@@ -192,15 +193,64 @@ fn recorded_snapshots_parse() {
 fn all_streams_stand_in_the_url() {
     let wanted = [symbol("BTC-USDT"), symbol("ETH-BTC")];
     let instruments = fixtures::binance().select(&wanted).unwrap();
-    let request = Binance::default()
-        .stream_request(&instruments, &BTreeSet::from(Channel::ALL))
+    let plan = Binance::default()
+        .plan(
+            &streams(&instruments, &Channel::ALL),
+            &mut RequestIds::default(),
+        )
         .unwrap();
     assert_eq!(
-        request.uri().to_string(),
+        plan.socket.uri().to_string(),
         "wss://stream.binance.com:9443/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms/\
          ethbtc@trade/ethbtc@bookTicker/ethbtc@depth@100ms"
     );
-    assert!(request.first_messages.is_empty());
+    assert!(plan.socket.first_messages.is_empty() && plan.requests.is_empty());
+}
+
+#[test]
+fn streams_are_added_and_left_by_requests_whose_replies_have_their_id() {
+    let binance = Binance::default();
+    let instruments = fixtures::binance().select(&[symbol("BTC-USDT")]).unwrap();
+    let both = streams(&instruments, &[Channel::Trades, Channel::L2Book]);
+    let mut ids = RequestIds::default();
+    let added = binance.subscribe(&both, &mut ids);
+    let left = binance.unsubscribe(&both[..1], &mut ids);
+    let texts: Vec<_> = added
+        .iter()
+        .chain(&left)
+        .map(|it| it.message.as_text().unwrap())
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            r#"{"id":1,"method":"SUBSCRIBE","params":["btcusdt@trade","btcusdt@depth@100ms"]}"#,
+            r#"{"id":2,"method":"UNSUBSCRIBE","params":["btcusdt@trade"]}"#,
+        ]
+    );
+    assert_eq!((added[0].id, &*added[0].streams), (Some(1), &*both));
+    assert_eq!(binance.rules().acknowledgement, Acknowledgement::PerRequest);
+
+    let many = streams(&vec![instruments[0].clone(); 300], &Channel::ALL);
+    let added = binance.subscribe(&many, &mut ids);
+    let sizes = added.iter().map(|it| it.message.as_text().unwrap().len());
+    assert!(sizes.max() <= binance.limits().request);
+    assert_eq!(added.iter().map(|it| it.streams.len()).sum::<usize>(), 900);
+
+    for (text, expected) in [
+        (r#"{"result":null,"id":7}"#, Some(7)),
+        (r#"{"result":null,"id":"ours"}"#, None),
+        (
+            r#"{"error":{"code":2,"msg":"Invalid request"},"id":8}"#,
+            Some(8),
+        ),
+    ] {
+        let reply = match decode(&binance, &fixtures::binance(), text).unwrap() {
+            ExchangeMessage::Acknowledged(reply) => reply,
+            ExchangeMessage::Refused(refusal) => refusal.reply,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reply.request, expected, "{text}");
+    }
 }
 
 #[test]
@@ -210,15 +260,14 @@ fn symbols_beyond_ascii_are_escaped_in_urls_and_found_in_messages() {
         .parse_metadata(r#"{"symbols":[{"symbol":"这是测试币456","status":"TRADING","baseAsset":"这是测试币","quoteAsset":"456"}]}"#.as_bytes())
         .unwrap();
     let instruments = listed.select(&[symbol("这是测试币-456")]).unwrap();
-    let request = binance
-        .stream_request(&instruments, &BTreeSet::from([Channel::Trades]))
-        .unwrap();
+    let streams = streams(&instruments, &[Channel::Trades]);
+    let plan = binance.plan(&streams, &mut RequestIds::default()).unwrap();
     let escaped = "%E8%BF%99%E6%98%AF%E6%B5%8B%E8%AF%95%E5%B8%81456";
     assert_eq!(
-        request.uri().to_string(),
+        plan.socket.uri().to_string(),
         format!("ws://127.0.0.1:2/stream?streams={escaped}@trade")
     );
-    let request = binance.snapshot_request(&instruments[0]).unwrap();
+    let request = binance.snapshot_request(&instruments[0]).unwrap().unwrap();
     assert_eq!(
         request.uri().to_string(),
         format!("http://127.0.0.1:1/api/v3/depth?symbol={escaped}&limit=1000")
@@ -226,7 +275,7 @@ fn symbols_beyond_ascii_are_escaped_in_urls_and_found_in_messages() {
     // Escapes in the JSON do not matter either.
     let text = r#"{"stream":"x@trade","data":{"s":"\u8fd9是测试币456","t":"1","p":"1","q":"1","T":1,"m":false}}"#;
     assert_eq!(
-        outcome(&binance.decode(text, &listed, 0)),
+        outcome(&decode(&binance, &listed, text)),
         "trade 这是测试币-456"
     );
 }
@@ -241,11 +290,19 @@ fn a_new_type_of_event_in_a_known_stream_is_unknown_not_malformed() {
         ),
         (r#"{"stream":"btcusdt@trade","data":[1]}"#, "unknown trade"),
         (r#"{"stream":"btcusdt","data":{}}"#, "unknown btcusdt"),
+        (
+            r#"{"stream":"btcusdt@trade","data":{"e":"aggTrade","s":"BTCUSDT","t":1,"p":"1","q":"1","T":1,"m":true}}"#,
+            "unknown aggTrade",
+        ),
+        (
+            r#"{"stream":"btcusdt@bookTicker","data":{"u":4,"s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"},"code":"text","error":[]}"#,
+            "ticker BTC-USDT",
+        ),
         (r#"[{"e":"trade"}]"#, "unknown not an object"),
         ("{}", "unknown no type"),
     ] {
         assert_eq!(
-            outcome(&Binance::default().decode(text, &listed, 0)),
+            outcome(&decode(&Binance::default(), &listed, text)),
             expected
         );
     }
@@ -278,8 +335,8 @@ fn what_cannot_be_understood_is_malformed_with_the_reason() {
             "expected a decimal number",
         ),
         (
-            r#"{"stream":"btcusdt@trade","data":{"s":"BTCUSDT","t":1,"p":"1","q":"1","T":9223372036854775807,"m":true}}"#,
-            "out of range",
+            r#"{"stream":"btcusdt@bookTicker","data":{"u":"+5","s":"BTCUSDT","b":"1","B":"1","a":"2","A":"1"}}"#,
+            "expected an id",
         ),
         (
             r#"{"stream":"btcusdt@depth","data":{"s":"BTCUSDT","U":5,"u":4,"b":[],"a":[],"E":1}}"#,
@@ -290,10 +347,29 @@ fn what_cannot_be_understood_is_malformed_with_the_reason() {
             "missing field `A`",
         ),
     ] {
-        let outcome = outcome(&Binance::default().decode(text, &listed, 0));
+        let outcome = outcome(&decode(&Binance::default(), &listed, text));
         assert!(
             outcome.starts_with("malformed") && outcome.contains(reason),
             "{text}: {outcome}"
         );
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_is_no_reason_to_lose_a_trade() {
+    let listed = fixtures::binance();
+    for time in [
+        "9223372036854775807",
+        "1723161255",
+        "1723161255342000",
+        "-1",
+    ] {
+        let text = format!(
+            r#"{{"stream":"btcusdt@trade","data":{{"s":"BTCUSDT","t":1,"p":"1","q":"1","T":{time},"m":true}}}}"#
+        );
+        let Ok(ExchangeMessage::Trade(trade)) = decode(&Binance::default(), &listed, &text) else {
+            panic!("not a trade");
+        };
+        assert_eq!(trade.time, Time::Impossible, "{time}");
     }
 }

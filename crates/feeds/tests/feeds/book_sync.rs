@@ -12,7 +12,7 @@ fn delta(first_id: u64, last_id: u64) -> L2Delta {
         last_id,
         bids: vec![level("9", &last_id.to_string())],
         asks: vec![],
-        timestamp_ns: 0,
+        timestamp_ns: None,
         received_ns: 0,
     }
 }

@@ -247,7 +247,7 @@ async fn a_subscriber_that_is_slow_over_a_new_book_is_no_silence_of_the_exchange
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_the_exchange_asks_for_holds_back_every_request() {
     let eth = Step::Send(transport::Message::text(
-        r#"{"stream":"ethusdt@depth@100ms","data":{"s":"ETHUSDT","U":1,"u":1,"b":[],"a":[],"E":1}}"#,
+        r#"{"stream":"ethusdt@depth@100ms","data":{"s":"ETHUSDT","U":1,"u":1,"b":[],"a":[],"E":1723161255208}}"#,
     ));
     let script = vec![depth(1, 1, "8"), Step::Wait(2), eth];
     let rig = Rig::new([ok(LISTED)], [Dial::Open(script)])
@@ -277,7 +277,7 @@ async fn only_a_few_snapshots_are_fetched_at_once() {
     };
     let delta = |index: u32| {
         Step::Send(transport::Message::text(format!(
-            r#"{{"stream":"a{index}u@depth@100ms","data":{{"s":"A{index}U","U":1,"u":1,"b":[],"a":[],"E":1}}}}"#
+            r#"{{"stream":"a{index}u@depth@100ms","data":{{"s":"A{index}U","U":1,"u":1,"b":[],"a":[],"E":1723161255208}}}}"#
         )))
     };
     let rows: Vec<_> = (0..20).map(row).collect();

@@ -371,14 +371,14 @@ pub(crate) const LISTED: &str = r#"{"symbols":[
 
 pub(crate) fn trade(id: u64) -> Step {
     say(format!(
-        r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":2,"s":"BTCUSDT","t":{id},"p":"1.5","q":"2","T":1,"m":true,"M":true}}}}"#
+        r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1723161255343,"s":"BTCUSDT","t":{id},"p":"1.5","q":"2","T":1723161255342,"m":true,"M":true}}}}"#
     ))
 }
 
 /// A change of the book: the bid of `bid` gets the size `last_id`.
 pub(crate) fn depth(first_id: u64, last_id: u64, bid: &str) -> Step {
     say(format!(
-        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":2,"s":"BTCUSDT","U":{first_id},"u":{last_id},"b":[["{bid}","{last_id}"]],"a":[]}}}}"#
+        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":{first_id},"u":{last_id},"b":[["{bid}","{last_id}"]],"a":[]}}}}"#
     ))
 }
 

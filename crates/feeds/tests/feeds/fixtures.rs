@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use feeds::{Backpack, Binance, Exchange, ExchangeMessage, Instruments, Level, Malformed, Symbol};
+use feeds::exchange::Refusal;
+use feeds::{
+    Backpack, Binance, Channel, Exchange, ExchangeMessage, Frame, Instrument, Instruments, Level,
+    Malformed, Stream, Symbol,
+};
 
 pub(crate) fn read(path: &str) -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
@@ -39,16 +43,48 @@ pub(crate) fn level(price: &str, size: &str) -> Level {
     }
 }
 
+/// The one thing that a text message says.
+pub(crate) fn decode(
+    exchange: &dyn Exchange,
+    instruments: &Instruments,
+    text: &str,
+) -> Result<ExchangeMessage, Malformed> {
+    let mut messages = Vec::new();
+    let frame = Frame::Text(text);
+    exchange
+        .decoder()
+        .decode(frame, instruments, &mut messages)?;
+    assert_eq!(messages.len(), 1, "{text}");
+    Ok(messages.remove(0))
+}
+
+/// One stream of an instrument.
+pub(crate) fn streams(instruments: &[Instrument], channels: &[Channel]) -> Vec<Stream> {
+    let stream = |instrument: &Instrument, channel: &Channel| Stream {
+        instrument: instrument.clone(),
+        channel: *channel,
+    };
+    let of = |instrument| {
+        channels
+            .iter()
+            .map(move |channel| stream(instrument, channel))
+    };
+    instruments.iter().flat_map(of).collect()
+}
+
 /// What a message turned out to be, in a word or two.
 pub(crate) fn outcome(decoded: &Result<ExchangeMessage, Malformed>) -> String {
     match decoded {
         Ok(ExchangeMessage::Trade(trade)) => format!("trade {}", trade.symbol),
         Ok(ExchangeMessage::Ticker(ticker)) => format!("ticker {}", ticker.symbol),
-        Ok(ExchangeMessage::Depth(delta)) => format!("depth {}", delta.symbol),
-        Ok(ExchangeMessage::Acknowledged) => "acknowledged".to_owned(),
-        Ok(ExchangeMessage::Rejected { code, message }) => format!("rejected {code} {message}"),
-        Ok(ExchangeMessage::ShutdownAnnounced) => "shutdown".to_owned(),
+        Ok(ExchangeMessage::Book(change)) => format!("depth {}", change.symbol),
+        Ok(ExchangeMessage::Acknowledged(_)) => "acknowledged".to_owned(),
+        Ok(ExchangeMessage::Refused(Refusal { code, message, .. })) => {
+            format!("rejected {} {message}", code.as_deref().unwrap_or("?"))
+        }
+        Ok(ExchangeMessage::ShutdownAnnounced { .. }) => "shutdown".to_owned(),
         Ok(ExchangeMessage::Unknown { kind }) => format!("unknown {kind}"),
+        Ok(other) => panic!("{other:?}"),
         Err(malformed) => format!("malformed {}", malformed.reason()),
     }
 }
@@ -61,7 +97,7 @@ pub(crate) fn tally(
 ) -> BTreeMap<String, usize> {
     let mut tally = BTreeMap::new();
     for line in lines(path) {
-        let decoded = exchange.decode(&line, instruments, 0);
+        let decoded = decode(exchange, instruments, &line);
         *tally.entry(outcome(&decoded)).or_default() += 1;
     }
     tally

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use feeds::{Binance, Channel, FeedEvent};
+use feeds::{Binance, Channel, FeedEvent, TradeId};
 use tokio::time::sleep;
 use transport::Message;
 
@@ -32,8 +32,10 @@ async fn what_is_not_understood_is_an_event_and_the_connection_stays() {
             FeedEvent::Malformed {
                 reason, excerpt, ..
             } => format!("malformed {reason}: {excerpt}"),
-            FeedEvent::Rejected { code, message, .. } => format!("rejected {code} {message}"),
-            FeedEvent::Trade(trade) => format!("trade {}", trade.id),
+            FeedEvent::Rejected { code, message, .. } => {
+                format!("rejected {} {message}", code.unwrap())
+            }
+            FeedEvent::Trade(trade) => format!("trade {}", trade.id.unwrap()),
             FeedEvent::Connected { .. } => "connected".to_owned(),
             other => panic!("{other:?}"),
         });
@@ -72,6 +74,6 @@ async fn a_slow_subscriber_holds_up_the_exchange_and_loses_nothing() {
         let FeedEvent::Trade(trade) = events.next().await else {
             panic!("not a trade");
         };
-        assert_eq!(trade.id, id);
+        assert_eq!(trade.id, Some(TradeId::Number(id)));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use feeds::{
-    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, InvalidReason, L2Delta,
+    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, Frame, InvalidReason, L2Delta,
     L2Snapshot, Level, OrderBook,
 };
 use proptest::collection::vec;
@@ -35,12 +35,21 @@ fn decode_all(bytes: &[u8]) {
     let (binance, backpack) = (Binance::default(), Backpack::default());
     let symbol = symbol("BTC-USDT");
     let text = String::from_utf8_lossy(bytes);
-    let _ = binance.decode(&text, &fixtures::binance(), 0);
-    let _ = backpack.decode(&text, &fixtures::backpack(), 0);
+    let exchanges: [(&dyn Exchange, _); 2] = [
+        (&binance, fixtures::binance()),
+        (&backpack, fixtures::backpack()),
+    ];
+    for (exchange, listed) in exchanges {
+        let mut messages = Vec::new();
+        let mut decoder = exchange.decoder();
+        for frame in [Frame::Text(&text), Frame::Binary(bytes)] {
+            let _ = decoder.decode(frame, &listed, &mut messages);
+        }
+    }
     let _ = binance.parse_metadata(bytes);
     let _ = backpack.parse_metadata(bytes);
-    let _ = binance.parse_snapshot(&symbol, bytes, 0);
-    let _ = backpack.parse_snapshot(&symbol, bytes, 0);
+    let _ = binance.parse_snapshot(&symbol, bytes);
+    let _ = backpack.parse_snapshot(&symbol, bytes);
 }
 
 proptest! {
@@ -226,7 +235,7 @@ impl Market {
             last_id: last as u64,
             bids: changed(true),
             asks: changed(false),
-            timestamp_ns: 0,
+            timestamp_ns: None,
             received_ns: 0,
         }
     }

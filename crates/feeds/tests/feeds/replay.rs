@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use feeds::exchange::{BookChange, Ticker};
 use feeds::{
-    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, L2Delta, OrderBook,
-    Symbol, Ticker,
+    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, L2Delta, L2Snapshot,
+    OrderBook, Symbol,
 };
 
-use crate::fixtures::{self, lines, read, symbol};
+use crate::fixtures::{self, decode, lines, read, symbol};
 
 /// A book that is built from the events alone, and what was seen of it.
 struct Replay {
@@ -63,27 +64,38 @@ impl Replay {
         };
         let bid = self.delivered.best_bid().unwrap();
         let ask = self.delivered.best_ask().unwrap();
-        assert_eq!(
-            (Some(bid.price), Some(bid.size)),
-            (ticker.bid, ticker.bid_size)
-        );
-        assert_eq!(
-            (Some(ask.price), Some(ask.size)),
-            (ticker.ask, ticker.ask_size)
-        );
+        assert_eq!(Some(bid), ticker.bid);
+        assert_eq!(Some(ask), ticker.ask);
         self.compared += 1;
         self.compared_by_id += usize::from(*ticker_id == id);
     }
 
-    fn update(&mut self, delta: L2Delta) {
-        self.sync.update(delta);
+    fn update(&mut self, change: BookChange) {
+        self.sync.update(L2Delta {
+            exchange: "binance",
+            symbol: change.symbol,
+            first_id: change.ids.first.unwrap(),
+            last_id: change.ids.last.unwrap(),
+            bids: change.bids,
+            asks: change.asks,
+            timestamp_ns: change.time.ns(),
+            received_ns: 0,
+        });
         self.take_actions();
     }
 
     fn snapshot(&mut self, symbol: &Symbol, body: &str) {
         let binance = Binance::default();
-        let snapshot = binance.parse_snapshot(symbol, body.as_bytes(), 0);
-        self.sync.snapshot(snapshot.unwrap());
+        let snapshot = binance.parse_snapshot(symbol, body.as_bytes()).unwrap();
+        self.sync.snapshot(L2Snapshot {
+            exchange: "binance",
+            symbol: snapshot.symbol,
+            last_id: snapshot.ids.last.unwrap(),
+            bids: snapshot.bids,
+            asks: snapshot.asks,
+            timestamp_ns: None,
+            received_ns: 0,
+        });
         self.take_actions();
     }
 }
@@ -115,7 +127,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
         let snapshot = read(&format!("{snapshot}.json"));
         let messages = frames.iter().zip(&times);
         let messages =
-            messages.map(|(text, time)| (time, Binance::default().decode(text, &listed, *time)));
+            messages.map(|(text, time)| (time, decode(&Binance::default(), &listed, text)));
         let messages: Vec<_> = messages
             .map(|(time, message)| (*time, message.unwrap()))
             .collect();
@@ -123,7 +135,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
             if let ExchangeMessage::Ticker(ticker) = message
                 && ticker.symbol == pair
             {
-                replay.tickers.insert(ticker.last_id, ticker.clone());
+                replay.tickers.insert(ticker.id.unwrap(), ticker.clone());
             }
         }
         let mut is_snapshot_due = true;
@@ -134,7 +146,7 @@ fn the_book_of_2024_agrees_with_the_tickers_after_every_delta() {
                 assert!(replay.needs_snapshot);
                 replay.snapshot(&pair, &snapshot);
             }
-            if let ExchangeMessage::Depth(delta) = message
+            if let ExchangeMessage::Book(delta) = message
                 && delta.symbol == pair
             {
                 before += usize::from(is_snapshot_due);
@@ -164,8 +176,8 @@ fn snapshots_that_were_fetched_mid_stream_in_2021_join() {
             "binance/cryptofeed_2021/rest_depth_{exchange}.json"
         ));
         for text in &frames {
-            match Binance::default().decode(text, &listed, 0).unwrap() {
-                ExchangeMessage::Depth(delta) if delta.symbol == pair => {
+            match decode(&Binance::default(), &listed, text).unwrap() {
+                ExchangeMessage::Book(delta) if delta.symbol == pair => {
                     replay.update(delta);
                     if std::mem::take(&mut replay.needs_snapshot) {
                         replay.snapshot(&pair, &snapshot);

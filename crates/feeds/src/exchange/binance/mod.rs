@@ -1,19 +1,25 @@
 //! Binance spot.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use transport::{Window, WsRequest};
+use serde_json::json;
+use transport::{Message, Window};
 
-use super::base_url::{BaseUrl, Purpose, escaped};
-use super::dialect::{self, Dialect};
-use super::wire::{MILLIS, Text, parse_body};
-use super::{Exchange, ExchangeMessage, InvalidUrl, Limits, Malformed};
 use crate::channel::Channel;
-use crate::event::L2Snapshot;
+use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
+use crate::exchange::batch::batches;
+use crate::exchange::clock::MILLIS;
+use crate::exchange::dialect::{self, Dialect};
+use crate::exchange::limits::Limits;
+use crate::exchange::message::{BookChange, ExchangeMessage, Stream};
+use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
+use crate::exchange::wire::{Text, parse_body};
+use crate::exchange::{
+    AnswerError, ConnectionPlan, Decoder, Exchange, Frame, Malformed, RequestIds, StreamRequest,
+};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -55,14 +61,25 @@ static LIMITS: Limits = Limits {
     keep_alive: None,
 };
 
+static RULES: Rules = Rules {
+    acknowledgement: Acknowledgement::PerRequest,
+    books: BookRules {
+        follows: by_ranges,
+        renewal: Renewal::Request { joins: by_ranges },
+        checksum: None,
+        cut: None,
+        quiet: None,
+    },
+    trades: TradeIds::Contiguous,
+};
+
 /// Binance spot: `BTCUSDT` is `BTC-USDT`; only symbols with the status `TRADING` are listed.
 ///
 /// All streams stand in the URL of the connection, so nothing needs to be said there and the limit
 /// of five messages per second is out of reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binance {
-    rest: BaseUrl,
-    ws: BaseUrl,
+    addresses: Addresses,
 }
 
 impl Binance {
@@ -73,10 +90,8 @@ impl Binance {
     /// [`InvalidUrl`] if one of them is not a URL of the right scheme, or has more than host, port
     /// and path.
     pub fn new(rest_url: &str, ws_url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            rest: BaseUrl::parse(Purpose::Rest, rest_url)?,
-            ws: BaseUrl::parse(Purpose::WebSocket, ws_url)?,
-        })
+        let addresses = Addresses::parse(rest_url, ws_url)?;
+        Ok(Self { addresses })
     }
 }
 
@@ -84,8 +99,7 @@ impl Binance {
 impl Default for Binance {
     fn default() -> Self {
         Self {
-            rest: BaseUrl::known(Purpose::Rest, "https://api.binance.com"),
-            ws: BaseUrl::known(Purpose::WebSocket, "wss://stream.binance.com:9443"),
+            addresses: Addresses::known("https://api.binance.com", "wss://stream.binance.com:9443"),
         }
     }
 }
@@ -99,88 +113,123 @@ impl Exchange for Binance {
         &LIMITS
     }
 
+    fn rules(&self) -> &Rules {
+        &RULES
+    }
+
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.rest
+        self.addresses
+            .rest
             .get("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false")
     }
 
-    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
         let ExchangeInfo { symbols } = parse_body(body)?;
         Ok(symbols.iter().filter_map(Row::instrument).collect())
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.rest.get("/api/v3/ping")
+        self.addresses.rest.get("/api/v3/ping")
     }
 
-    fn stream_request(
-        &self,
-        instruments: &[Instrument],
-        channels: &BTreeSet<Channel>,
-    ) -> Result<WsRequest, InvalidUrl> {
+    fn plan(&self, streams: &[Stream], _: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
         //     /stream?streams=btcusdt@depth@100ms/btcusdt@trade/ethusdt@depth@100ms
         //
-        // Symbols are lower case here and upper case in messages. Not every one is ASCII.
-        let streams: Vec<_> = instruments
-            .iter()
-            .flat_map(|instrument| {
-                let symbol = instrument.exchange_symbol().to_lowercase();
-                let symbol = escaped(&symbol).to_string();
-                let name = move |channel: &Channel| format!("{symbol}@{}", stream(*channel));
-                channels.iter().map(name)
-            })
-            .collect();
-        if streams.is_empty() {
-            return self.ws.ws_request("/stream");
-        }
-        let path = format!("/stream?streams={}", streams.join("/"));
-        self.ws.ws_request(&path)
+        // Not every symbol is ASCII.
+        let name = |stream: &Stream| {
+            let (symbol, channel) = parts(stream);
+            format!("{}@{channel}", escaped(&symbol))
+        };
+        let names: Vec<_> = streams.iter().map(name).collect();
+        let path = match names.as_slice() {
+            [] => "/stream".to_owned(),
+            names => format!("/stream?streams={}", names.join("/")),
+        };
+        Ok(ConnectionPlan {
+            socket: self.addresses.ws.ws_request(&path)?,
+            requests: Vec::new(),
+        })
     }
 
-    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
-        let symbol = escaped(instrument.exchange_symbol());
+    fn subscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("SUBSCRIBE", streams, ids)
+    }
+
+    fn unsubscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("UNSUBSCRIBE", streams, ids)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(BinanceDecoder)
+    }
+
+    fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let symbol = escaped(of.exchange_symbol());
         let path = format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.rest.get(&path)
+        self.addresses.rest.get(&path).map(Some)
     }
 
-    fn parse_snapshot(
-        &self,
-        symbol: &Symbol,
-        body: &[u8],
-        received_ns: i64,
-    ) -> Result<L2Snapshot, Malformed> {
+    fn parse_snapshot(&self, of: &Symbol, body: &[u8]) -> Result<BookChange, AnswerError> {
         //     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],
         //      "asks":[["61837.64000000","1.54698000"],...]}
         //
         // No time and no symbol.
-        dialect::parse_snapshot::<MILLIS>(self.id(), symbol, body, received_ns)
-    }
-
-    fn decode(
-        &self,
-        text: &str,
-        instruments: &Instruments,
-        received_ns: i64,
-    ) -> Result<ExchangeMessage, Malformed> {
-        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
-        //
-        // Milliseconds, unless the URL asks for others by `timeUnit`.
-        Dialect::<MILLIS> {
-            exchange: self.id(),
-            kind_of,
-            instruments,
-            received_ns,
-        }
-        .decode(text)
+        Ok(dialect::parse_snapshot::<MILLIS>(of, body)?)
     }
 }
 
-fn stream(channel: Channel) -> &'static str {
-    match channel {
+/// Reads the messages of one connection to Binance.
+#[derive(Debug)]
+struct BinanceDecoder;
+
+impl Decoder for BinanceDecoder {
+    fn decode(
+        &mut self,
+        frame: Frame<'_>,
+        instruments: &Instruments,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
+        //
+        // Milliseconds, unless the URL asks for others by `timeUnit`.
+        let dialect = Dialect::<MILLIS> {
+            kind_of,
+            instruments,
+        };
+        dialect.decode(frame, messages)
+    }
+}
+
+fn requests(method: &str, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
+    //     {"id":1,"method":"SUBSCRIBE","params":["btcusdt@trade","btcusdt@depth@100ms"]}
+    let name = |stream: &Stream| {
+        let (symbol, channel) = parts(stream);
+        format!("{symbol}@{channel}")
+    };
+    let request = |streams: &[Stream]| {
+        let id = ids.next_id();
+        let params: Vec<_> = streams.iter().map(name).collect();
+        let message = json!({"method": method, "params": params, "id": id});
+        StreamRequest {
+            id: Some(id),
+            message: Message::text(message.to_string()),
+            streams: streams.to_vec(),
+        }
+    };
+    let batches = batches(streams, &LIMITS, |stream| {
+        name(stream).len() + r#""","#.len()
+    });
+    batches.into_iter().map(request).collect()
+}
+
+/// Symbol and channel of a stream's name. Symbols are lower case here and upper case in messages.
+fn parts(stream: &Stream) -> (String, &'static str) {
+    let channel = match stream.channel {
         Channel::Trades => "trade",
         Channel::Ticker => "bookTicker",
         Channel::L2Book => "depth@100ms",
-    }
+    };
+    (stream.instrument.exchange_symbol().to_lowercase(), channel)
 }
 
 /// `btcusdt@depth@100ms` and `!serverShutdown` tell their kind after the first sign.

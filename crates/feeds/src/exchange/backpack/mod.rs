@@ -1,28 +1,30 @@
 //! Backpack.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
 use serde_json::json;
-use transport::{Message, WsRequest};
+use transport::Message;
 
-use super::base_url::{BaseUrl, Purpose, escaped};
-use super::dialect::{self, Dialect};
-use super::wire::{MICROS, Text, parse_body};
-use super::{Exchange, ExchangeMessage, InvalidUrl, Limits, Malformed};
 use crate::channel::Channel;
-use crate::event::L2Snapshot;
+use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
+use crate::exchange::batch::batches;
+use crate::exchange::clock::MICROS;
+use crate::exchange::dialect::{self, Dialect};
+use crate::exchange::limits::Limits;
+use crate::exchange::message::{BookChange, ExchangeMessage, Stream};
+use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
+use crate::exchange::wire::{Text, parse_body};
+use crate::exchange::{
+    AnswerError, ConnectionPlan, Decoder, Exchange, Frame, Malformed, RequestIds, StreamRequest,
+};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
 /// The deepest snapshot of a book that can be asked for.
 const SNAPSHOT_LEVELS: u16 = 1000;
-
-/// The most streams in one `SUBSCRIBE`. No limit is documented; this keeps messages near 2 KB.
-const STREAMS_PER_REQUEST: u32 = 64;
 
 static LIMITS: Limits = Limits {
     // No limit is documented; this is Binance's.
@@ -30,7 +32,8 @@ static LIMITS: Limits = Limits {
     symbols: None,
     url: None,
     request: None,
-    streams_per_request: Some(STREAMS_PER_REQUEST),
+    // No limit is documented; this keeps requests near 2 KB.
+    streams_per_request: Some(64),
     frame: 16 << 20,
     messages: None,
     operations: None,
@@ -43,6 +46,19 @@ static LIMITS: Limits = Limits {
     keep_alive: None,
 };
 
+static RULES: Rules = Rules {
+    acknowledgement: Acknowledgement::Never,
+    books: BookRules {
+        follows: by_ranges,
+        renewal: Renewal::Request { joins: by_ranges },
+        checksum: None,
+        cut: None,
+        quiet: None,
+    },
+    // Holes are not documented.
+    trades: TradeIds::Growing,
+};
+
 /// Backpack: `SOL_USDC` is `SOL-USDC`, its perpetual future `SOL-USDC-PERP`; only markets whose
 /// book is `Open` are listed. The spelling of other kinds of markets is the exchange's, with `-` for
 /// `_`.
@@ -51,8 +67,7 @@ static LIMITS: Limits = Limits {
 /// it does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backpack {
-    rest: BaseUrl,
-    ws: BaseUrl,
+    addresses: Addresses,
 }
 
 impl Backpack {
@@ -62,10 +77,8 @@ impl Backpack {
     /// [`InvalidUrl`] if one of them is not a URL of the right scheme, or has more than host, port
     /// and path.
     pub fn new(rest_url: &str, ws_url: &str) -> Result<Self, InvalidUrl> {
-        Ok(Self {
-            rest: BaseUrl::parse(Purpose::Rest, rest_url)?,
-            ws: BaseUrl::parse(Purpose::WebSocket, ws_url)?,
-        })
+        let addresses = Addresses::parse(rest_url, ws_url)?;
+        Ok(Self { addresses })
     }
 }
 
@@ -73,8 +86,10 @@ impl Backpack {
 impl Default for Backpack {
     fn default() -> Self {
         Self {
-            rest: BaseUrl::known(Purpose::Rest, "https://api.backpack.exchange"),
-            ws: BaseUrl::known(Purpose::WebSocket, "wss://ws.backpack.exchange"),
+            addresses: Addresses::known(
+                "https://api.backpack.exchange",
+                "wss://ws.backpack.exchange",
+            ),
         }
     }
 }
@@ -88,87 +103,103 @@ impl Exchange for Backpack {
         &LIMITS
     }
 
-    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.rest.get("/api/v1/markets")
+    fn rules(&self) -> &Rules {
+        &RULES
     }
 
-    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, Malformed> {
+    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        self.addresses.rest.get("/api/v1/markets")
+    }
+
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
         let markets: Vec<Market<'_>> = parse_body(body)?;
         Ok(markets.iter().filter_map(Market::instrument).collect())
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.rest.get("/api/v1/ping")
+        self.addresses.rest.get("/api/v1/ping")
     }
 
-    fn stream_request(
-        &self,
-        instruments: &[Instrument],
-        channels: &BTreeSet<Channel>,
-    ) -> Result<WsRequest, InvalidUrl> {
-        //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC","depth.SOL_USDC"]}
-        //
-        // No `id`: success has no reply that could repeat it, and errors do not.
-        let streams: Vec<_> = instruments
-            .iter()
-            .flat_map(|instrument| {
-                let symbol = instrument.exchange_symbol();
-                let name = move |channel: &Channel| format!("{}.{symbol}", stream(*channel));
-                channels.iter().map(name)
-            })
-            .collect();
-        let mut request = self.ws.ws_request("")?;
-        request.first_messages = streams
-            .chunks(STREAMS_PER_REQUEST as usize)
-            .map(|params| json!({"method": "SUBSCRIBE", "params": params}))
-            .map(|subscribe| Message::text(subscribe.to_string()))
-            .collect();
-        Ok(request)
+    fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
+        Ok(ConnectionPlan {
+            socket: self.addresses.ws.ws_request("")?,
+            requests: self.subscribe(streams, ids),
+        })
     }
 
-    fn snapshot_request(&self, instrument: &Instrument) -> Result<Request<Bytes>, InvalidUrl> {
-        let symbol = escaped(instrument.exchange_symbol());
+    fn subscribe(&self, streams: &[Stream], _: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("SUBSCRIBE", streams)
+    }
+
+    fn unsubscribe(&self, streams: &[Stream], _: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("UNSUBSCRIBE", streams)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(BackpackDecoder)
+    }
+
+    fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let symbol = escaped(of.exchange_symbol());
         let path = format!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.rest.get(&path)
+        self.addresses.rest.get(&path).map(Some)
     }
 
-    fn parse_snapshot(
-        &self,
-        symbol: &Symbol,
-        body: &[u8],
-        received_ns: i64,
-    ) -> Result<L2Snapshot, Malformed> {
+    fn parse_snapshot(&self, of: &Symbol, body: &[u8]) -> Result<BookChange, AnswerError> {
         //     {"asks":[["100.65","65.5"],["100.66","240.6"],...],"bids":[["100.19","5.52"],...],
         //      "lastUpdateId":"4324522523","timestamp":1788285151254895}
         //
         // Bids ascend, the id is text, and prices have no zeros at the end, which the stream's
         // have.
-        dialect::parse_snapshot::<MICROS>(self.id(), symbol, body, received_ns)
-    }
-
-    fn decode(
-        &self,
-        text: &str,
-        instruments: &Instruments,
-        received_ns: i64,
-    ) -> Result<ExchangeMessage, Malformed> {
-        //     {"data":{"E":1790915531026313,...,"e":"trade",...},"stream":"trade.BTC_USDC_PERP"}
-        Dialect::<MICROS> {
-            exchange: self.id(),
-            kind_of,
-            instruments,
-            received_ns,
-        }
-        .decode(text)
+        Ok(dialect::parse_snapshot::<MICROS>(of, body)?)
     }
 }
 
-fn stream(channel: Channel) -> &'static str {
-    match channel {
+/// Reads the messages of one connection to Backpack.
+#[derive(Debug)]
+struct BackpackDecoder;
+
+impl Decoder for BackpackDecoder {
+    fn decode(
+        &mut self,
+        frame: Frame<'_>,
+        instruments: &Instruments,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        //     {"data":{"E":1790915531026313,...,"e":"trade",...},"stream":"trade.BTC_USDC_PERP"}
+        let dialect = Dialect::<MICROS> {
+            kind_of,
+            instruments,
+        };
+        dialect.decode(frame, messages)
+    }
+}
+
+fn requests(method: &str, streams: &[Stream]) -> Vec<StreamRequest> {
+    //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC","depth.SOL_USDC"]}
+    //
+    // No `id`: success has no reply that could repeat it, and errors do not.
+    let request = |streams: &[Stream]| {
+        let params: Vec<_> = streams.iter().map(name).collect();
+        StreamRequest {
+            id: None,
+            message: Message::text(json!({"method": method, "params": params}).to_string()),
+            streams: streams.to_vec(),
+        }
+    };
+    let batches = batches(streams, &LIMITS, |stream| {
+        name(stream).len() + r#""","#.len()
+    });
+    batches.into_iter().map(request).collect()
+}
+
+fn name(stream: &Stream) -> String {
+    let channel = match stream.channel {
         Channel::Trades => "trade",
         Channel::Ticker => "bookTicker",
         Channel::L2Book => "depth",
-    }
+    };
+    format!("{channel}.{}", stream.instrument.exchange_symbol())
 }
 
 /// `depth.200ms.AAPL.US_USDC_PERP` tells its kind before the first dot.

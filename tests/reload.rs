@@ -25,9 +25,9 @@ struct Gapless(Option<u64>);
 impl Gapless {
     fn note(&mut self, delta: &L2Delta) {
         if let Some(last) = self.0 {
-            assert_eq!(delta.first_id, last + 1, "a change is missing");
+            assert_eq!(delta.first_id, Some(last + 1), "a change is missing");
         }
-        self.0 = Some(delta.last_id);
+        self.0 = delta.last_id;
     }
 }
 

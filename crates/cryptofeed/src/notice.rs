@@ -48,10 +48,14 @@ pub(crate) fn log(event: &FeedEvent) {
         }
         FeedEvent::Rejected {
             exchange,
+            symbols,
             code,
             message,
             ..
-        } => tracing::warn!(exchange, code, words = ?message, "request rejected"),
+        } => tracing::warn!(exchange, ?symbols, code, words = ?message, "request rejected"),
+        FeedEvent::NumberingRestarted {
+            exchange, symbol, ..
+        } => tracing::warn!(exchange, %symbol, "numbering of trades has begun anew"),
         FeedEvent::Notice { exchange, text, .. } => {
             tracing::warn!(exchange, words = ?text, "notice of the exchange");
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::event::{L2Delta, L2Snapshot};
+use crate::exchange::{BookChange, BookContent};
 use crate::level::Level;
 
 /// Bids and asks by price. Prices are numbers: `100.7` and `100.70` are the same level.
@@ -43,6 +44,24 @@ impl OrderBook {
     pub fn apply_delta(&mut self, delta: &L2Delta) {
         apply(&mut self.bids, &delta.bids);
         apply(&mut self.asks, &delta.asks);
+    }
+
+    /// Takes what an exchange says of a book.
+    pub fn apply(&mut self, change: &BookChange) {
+        if change.content == BookContent::Snapshot {
+            self.clear();
+        }
+        apply(&mut self.bids, &change.bids);
+        apply(&mut self.asks, &change.asks);
+    }
+
+    /// Forgets all but the best `depth` prices of each side. Returns which those were, bids and asks.
+    pub fn cut(&mut self, depth: usize) -> [Vec<Decimal>; 2] {
+        let too_many = |side: &BTreeMap<_, _>| side.len().saturating_sub(depth);
+        let bids = (0..too_many(&self.bids)).filter_map(|_| self.bids.pop_first());
+        let bids = bids.map(|(price, _)| price).collect();
+        let asks = (0..too_many(&self.asks)).filter_map(|_| self.asks.pop_last());
+        [bids, asks.map(|(price, _)| price).collect()]
     }
 
     /// The highest bid.
@@ -109,7 +128,7 @@ mod tests {
         L2Snapshot {
             exchange: "backpack",
             symbol: "SOL-USDC".parse().unwrap(),
-            last_id: 1,
+            last_id: Some(1),
             bids: vec![level("100.6", "1"), level("100.5", "2")],
             asks: vec![level("100.7", "3"), level("100.8", "4")],
             timestamp_ns: None,
@@ -121,8 +140,8 @@ mod tests {
         L2Delta {
             exchange: "backpack",
             symbol: "SOL-USDC".parse().unwrap(),
-            first_id: 2,
-            last_id: 2,
+            first_id: Some(2),
+            last_id: Some(2),
             bids: bids.to_vec(),
             asks: asks.to_vec(),
             timestamp_ns: None,
@@ -142,6 +161,18 @@ mod tests {
         assert_eq!(book.asks().collect::<Vec<_>>(), [level("100.8", "4")]);
         assert_eq!(book.best_bid(), Some(level("100.6", "1")));
         assert_eq!(book.best_ask(), Some(level("100.8", "4")));
+    }
+
+    #[test]
+    fn only_the_best_prices_are_left_of_a_book_that_is_cut() {
+        let mut book = OrderBook::new();
+        book.apply_snapshot(&snapshot());
+        let [bids, asks] = book.cut(1);
+        assert_eq!(bids, [level("100.5", "2").price]);
+        assert_eq!(asks, [level("100.8", "4").price]);
+        assert_eq!(book.bids().collect::<Vec<_>>(), [level("100.6", "1")]);
+        assert_eq!(book.asks().collect::<Vec<_>>(), [level("100.7", "3")]);
+        assert_eq!(book.cut(1), [vec![], vec![]]);
     }
 
     #[test]

@@ -76,8 +76,8 @@ pub struct L2Snapshot {
     pub exchange: &'static str,
     /// Whose book it is.
     pub symbol: Symbol,
-    /// The id of the last change that the snapshot holds.
-    pub last_id: u64,
+    /// The id of the last change that the snapshot holds, where the exchange has ids.
+    pub last_id: Option<u64>,
     /// The bids, highest price first.
     pub bids: Vec<Level>,
     /// The asks, lowest price first.
@@ -97,10 +97,11 @@ pub struct L2Delta {
     pub exchange: &'static str,
     /// Whose book it is.
     pub symbol: Symbol,
-    /// The id of the first change. At most one more than the `last_id` before.
-    pub first_id: u64,
-    /// The id of the last change. Not less than `first_id`.
-    pub last_id: u64,
+    /// The id of the first change, where the exchange tells it. At most one more than the `last_id`
+    /// before.
+    pub first_id: Option<u64>,
+    /// The id of the last change, where the exchange has ids.
+    pub last_id: Option<u64>,
     /// The changed bids.
     pub bids: Vec<Level>,
     /// The changed asks.
@@ -119,9 +120,9 @@ pub struct L2Delta {
 pub enum InvalidReason {
     /// Changes are missing.
     Gap {
-        /// The id that the next change should have had.
+        /// The id that the next change should have begun with, or should have named as the one before.
         expected: u64,
-        /// The id that it had.
+        /// The id that it did.
         received: u64,
     },
     /// The highest bid reached the lowest ask.
@@ -131,6 +132,17 @@ pub enum InvalidReason {
         /// The lowest ask.
         ask: Decimal,
     },
+    /// The exchange's checksum is that of another book.
+    Checksum {
+        /// What the exchange sent.
+        expected: u32,
+        /// What the book's is.
+        computed: u32,
+    },
+    /// Messages of the connection are missing, of which some may have been about the book.
+    Missed,
+    /// The exchange has begun to number its changes anew.
+    Restarted,
     /// The connection ended.
     Disconnected,
 }
@@ -219,6 +231,8 @@ pub enum FeedEvent {
     Rejected {
         /// The exchange.
         exchange: &'static str,
+        /// What it was about, as far as the exchange tells.
+        symbols: Vec<Symbol>,
         /// The exchange's error code, where it has one.
         code: Option<String>,
         /// The exchange's words.
@@ -245,6 +259,15 @@ pub enum FeedEvent {
         /// In which stream.
         channel: Channel,
         /// When the first such message was received: nanoseconds since 1970, UTC.
+        received_ns: i64,
+    },
+    /// The exchange has begun to number the trades of a symbol anew. The trade follows.
+    NumberingRestarted {
+        /// The exchange.
+        exchange: &'static str,
+        /// Whose trades.
+        symbol: Symbol,
+        /// When the trade was received: nanoseconds since 1970, UTC.
         received_ns: i64,
     },
     /// A well-formed message of a kind that is not known or was not asked for.
@@ -288,6 +311,7 @@ impl FeedEvent {
             | Self::Rejected { exchange, .. }
             | Self::Notice { exchange, .. }
             | Self::ImpossibleTime { exchange, .. }
+            | Self::NumberingRestarted { exchange, .. }
             | Self::Unknown { exchange, .. }
             | Self::Malformed { exchange, .. } => exchange,
         }
@@ -303,7 +327,8 @@ impl FeedEvent {
             | Self::L2Delta(L2Delta { symbol, .. })
             | Self::BookInvalid { symbol, .. }
             | Self::SnapshotFailed { symbol, .. }
-            | Self::ImpossibleTime { symbol, .. } => Some(symbol),
+            | Self::ImpossibleTime { symbol, .. }
+            | Self::NumberingRestarted { symbol, .. } => Some(symbol),
             _ => None,
         }
     }
@@ -366,8 +391,8 @@ mod tests {
         let delta = FeedEvent::L2Delta(L2Delta {
             exchange: "backpack",
             symbol: "SOL-USDC".parse().unwrap(),
-            first_id: 5,
-            last_id: 5,
+            first_id: Some(5),
+            last_id: Some(5),
             bids: vec![Level {
                 price: Decimal::ONE,
                 size: Decimal::ZERO,

@@ -1,87 +1,117 @@
-//! Joins a snapshot and a stream of deltas into one book without a hole.
+//! Joins the snapshots and the changes of an exchange into one book without a hole.
 
 use std::collections::VecDeque;
 
+use rust_decimal::Decimal;
+
 use crate::book::OrderBook;
 use crate::event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot};
+use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
+use crate::level::Level;
 use crate::symbol::Symbol;
 
-/// The most deltas that are kept while a snapshot is awaited. With more, the oldest go; a snapshot
+/// The most changes that are kept while a snapshot is awaited. With more, the oldest go; a snapshot
 /// that would have needed them is then too old and fetched again.
-// Ten deltas a second come from Binance, so this is more than three minutes of waiting.
+// Ten changes a second come from Binance, so this is more than three minutes of waiting.
 const MAX_BUFFERED: usize = 2048;
 
+// Where snapshots are requested:
+//
 //     state     what arrives                               next      to do
-//     Joining   the first delta                            Joining   NeedSnapshot
-//     Joining   a delta that follows the last              Joining
-//     Joining   a delta behind a gap: older ones go        Joining
-//     Joining   a snapshot newer than all deltas: waits    Joining
-//     Joining   a snapshot that the deltas follow          Live      Emit it, then the newer deltas
-//     Joining   a snapshot older than the first delta      Joining   NeedSnapshot
-//     Joining   a snapshot whose book is crossed           Joining   Emit BookInvalid, NeedSnapshot
-//     Live      a delta that follows                       Live      Emit it
-//     Live      a delta behind a gap, or one that          Joining   Emit BookInvalid, NeedSnapshot
-//               crosses the book                           from it
+//     Joining   the first change                           Joining   NeedSnapshot
+//     Joining   a change that follows the last             Joining
+//     Joining   a change behind a gap: older ones go       Joining
+//     Joining   a snapshot newer than all changes: waits   Joining
+//     Joining   a snapshot that the changes follow         Live      Emit it, then the newer changes
+//     Joining   a snapshot older than the first change     Joining   NeedSnapshot
+//     Joining   a snapshot that is wrong                   Joining   Emit BookInvalid, NeedSnapshot
 //     Live      a snapshot                                 Live
+//
+// Where they come in the stream:
+//
+//     Joining   a change                                   Joining
+//     both      a snapshot                                 Live      Emit it
+//     both      a snapshot that is wrong                   Joining   Emit BookInvalid, NeedSnapshot
+//
+// Everywhere:
+//
+//     Live      a change that follows                      Live      Emit it
+//     Live      a change that was there before             Live
+//     Live      a change behind a gap, one after which     Joining   Emit BookInvalid, NeedSnapshot
+//               the book is wrong, or one with an id
+//               that is not new and a time that is
 //     Joining   the end of the stream                      Joining
 //     Live      the end of the stream                      Joining   Emit BookInvalid
 //
-// In both states, a delta that ends at or before the last one is ignored: it was sent twice.
+// A book is wrong if it is crossed, or if its checksum is not the exchange's.
 //
 // What Binance sent for BTCUSDT in the recording of the tests, ids without their first 50093239:
 //
 //     snapshot  L 218
-//     delta     U 189  u 202    dropped: u <= L
-//     delta     U 203  u 207    dropped
-//     delta     U 208  u 224    the first: U <= L + 1 <= u
+//     change    U 189  u 202    dropped: u <= L
+//     change    U 203  u 207    dropped
+//     change    U 208  u 224    the first: U <= L + 1 <= u
 /// Keeps the order book of one symbol in step with its exchange, without any input or output.
 ///
 /// Feed it with [`update`](Self::update) and [`snapshot`](Self::snapshot), and after each do what
 /// [`next_action`](Self::next_action) says until it says nothing more. What it emits is a
-/// snapshot, then deltas that follow without a gap; whenever that cannot go on, a
+/// snapshot, then changes that follow without a gap; whenever that cannot go on, a
 /// [`FeedEvent::BookInvalid`] and, later, a new snapshot.
 ///
-/// The rules are those that Binance documents for its diff streams and that Backpack's ids allow
-/// too: deltas are buffered until there is a snapshot with the id `L`; those that end at or before
-/// `L` are dropped; the first one kept must start at or before `L + 1`, or the snapshot is too old;
-/// from there on every delta must start at or before the id after its predecessor's last one. (The
-/// documentation asks for `L` itself inside the first kept delta. A recorded snapshot that was
-/// exactly adjacent to its first delta shows that `L + 1` is meant.)
+/// How changes follow one another, and where snapshots come from, say the exchange's [`BookRules`].
+/// Where they are requested, changes are buffered until there is a snapshot with the id `L`; those
+/// that are known by it are dropped, and the first one kept must join it, or the snapshot is too old.
+/// (Binance's documentation asks for `L` itself inside the first change. A recorded snapshot that was
+/// exactly adjacent to its first change shows that `L + 1` is meant.)
 #[derive(Debug)]
 pub struct BookSync {
     exchange: &'static str,
     symbol: Symbol,
+    rules: BookRules,
     book: OrderBook,
     state: SyncState,
+    /// The first id of the connection.
+    first_id: Option<u64>,
+    /// The latest time that the exchange told on the connection.
+    latest_ns: Option<i64>,
+    /// Whether a snapshot has been asked for and has not come.
+    is_awaited: bool,
     actions: VecDeque<BookAction>,
 }
 
 /// What the owner of a [`BookSync`] has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookAction {
-    /// Fetch a snapshot and pass it to [`BookSync::snapshot`]. No other is asked for before that.
+    /// Get a snapshot in the way that the rules say: request it and pass it to
+    /// [`BookSync::snapshot`], or have it sent in the stream. No other is asked for before that.
     NeedSnapshot,
     /// Tell the subscriber.
     Emit(FeedEvent),
 }
 
+/// What an exchange said, and when that was received.
+#[derive(Debug)]
+struct Received {
+    change: BookChange,
+    at_ns: i64,
+}
+
 #[derive(Debug)]
 enum SyncState {
-    /// A snapshot and deltas are being brought together. The deltas follow one another without a
-    /// gap. If there are any, a snapshot has been asked for; if there is a snapshot, it is newer
-    /// than every delta so far.
+    /// A snapshot and changes are being brought together. The changes follow one another without a
+    /// gap. If there is a snapshot, it is newer than every change so far.
     Joining {
-        deltas: VecDeque<L2Delta>,
-        snapshot: Option<L2Snapshot>,
+        changes: VecDeque<Received>,
+        snapshot: Option<Received>,
     },
     /// The book is true up to `last_id`.
     Live { last_id: u64 },
 }
 
 impl SyncState {
-    fn joining_from(delta: impl Into<Option<L2Delta>>) -> Self {
+    fn joining_from(change: impl Into<Option<Received>>) -> Self {
         Self::Joining {
-            deltas: delta.into().into_iter().collect(),
+            changes: change.into().into_iter().collect(),
             snapshot: None,
         }
     }
@@ -90,12 +120,16 @@ impl SyncState {
 impl BookSync {
     /// The book of `symbol` at `exchange`, of which nothing is known yet.
     #[must_use]
-    pub fn new(exchange: &'static str, symbol: Symbol) -> Self {
+    pub fn new(exchange: &'static str, symbol: Symbol, rules: &BookRules) -> Self {
         Self {
             exchange,
             symbol,
+            rules: *rules,
             book: OrderBook::new(),
             state: SyncState::joining_from(None),
+            first_id: None,
+            latest_ns: None,
+            is_awaited: false,
             actions: VecDeque::new(),
         }
     }
@@ -105,7 +139,7 @@ impl BookSync {
         self.actions.pop_front()
     }
 
-    /// The book and the id of its last change, while it is true.
+    /// The book and the id of its last change, while it is true. Without ids, that is zero.
     #[must_use]
     pub fn book(&self) -> Option<(&OrderBook, u64)> {
         match self.state {
@@ -114,165 +148,317 @@ impl BookSync {
         }
     }
 
-    /// Takes the next delta of the stream.
-    pub fn update(&mut self, delta: L2Delta) {
-        match &mut self.state {
-            SyncState::Live { last_id } => {
-                let last_id = *last_id;
-                self.advance(last_id, delta);
-            }
-            SyncState::Joining { deltas, snapshot } => {
-                match deltas.back() {
-                    Some(last) if delta.last_id <= last.last_id => return,
-                    // The subscriber has no book, so a gap is no news: a snapshot that joins what
-                    // is behind it closes the gap as well.
-                    Some(last) if !delta.follows(last.last_id) => deltas.clear(),
-                    Some(_) if deltas.len() == MAX_BUFFERED => drop(deltas.pop_front()),
-                    None if snapshot.is_none() => self.actions.push_back(BookAction::NeedSnapshot),
-                    Some(_) | None => {}
-                }
-                deltas.push_back(delta);
-                self.join();
-            }
+    /// Takes what comes next in the stream, received at `received_ns`.
+    pub fn update(&mut self, change: BookChange, received_ns: i64) {
+        let received = Received {
+            change,
+            at_ns: received_ns,
+        };
+        if received.change.content == BookContent::Snapshot {
+            self.take_streamed(received);
+            return;
+        }
+        let is_new_time = self.is_latest(&received.change);
+        match self.state {
+            SyncState::Live { last_id } => self.advance(last_id, received, is_new_time),
+            SyncState::Joining { .. } if !self.is_requested() => {}
+            SyncState::Joining { .. } => self.buffer(received, is_new_time),
         }
     }
 
-    /// Takes a snapshot. It is ignored if the book is true without it, or a newer one is waiting
-    /// for the stream.
-    pub fn snapshot(&mut self, snapshot: L2Snapshot) {
+    /// Takes a snapshot that was requested, received at `received_ns`. It is ignored if the book is
+    /// true without it, or a newer one is waiting for the stream.
+    pub fn snapshot(&mut self, snapshot: BookChange, received_ns: i64) {
+        self.is_awaited = false;
         let SyncState::Joining { snapshot: slot, .. } = &mut self.state else {
             return;
         };
         // REST is behind the stream as a rule, but Backpack was seen one change ahead: then the
         // snapshot waits.
-        let is_older = |waiting: &L2Snapshot| snapshot.last_id < waiting.last_id;
+        let is_older = |waiting: &Received| snapshot.ids.last < waiting.change.ids.last;
         if !slot.as_ref().is_some_and(is_older) {
-            *slot = Some(snapshot);
+            *slot = Some(Received {
+                change: snapshot,
+                at_ns: received_ns,
+            });
             self.join();
         }
     }
 
-    /// Forgets the book and every delta: the stream has ended, and the next one starts anew.
+    /// Forgets the book and every change: the stream has ended, and the next one starts anew.
     pub fn restart(&mut self, now_ns: i64) {
         // What was to be done was about a book that is gone, and about a snapshot that would be
         // from before the next stream.
         self.actions.clear();
         if self.book().is_some() {
-            self.invalidate(InvalidReason::Disconnected, now_ns);
+            self.emit_invalid(InvalidReason::Disconnected, now_ns);
         }
         self.state = SyncState::joining_from(None);
+        (self.first_id, self.latest_ns) = (None, None);
+        self.is_awaited = false;
     }
 
-    /// Goes live if there is a snapshot to which the deltas follow.
-    fn join(&mut self) {
-        let SyncState::Joining { deltas, snapshot } = &mut self.state else {
-            return;
-        };
-        let Some(candidate) = snapshot.take() else {
-            return;
-        };
-        while deltas
-            .front()
-            .is_some_and(|delta| delta.last_id <= candidate.last_id)
-        {
-            deltas.pop_front();
+    /// Gives the book up, for a `reason` that its changes do not show.
+    pub fn invalidate(&mut self, reason: InvalidReason, now_ns: i64) {
+        if self.book().is_some() {
+            self.give_up(reason, now_ns, None);
+        } else {
+            self.state = SyncState::joining_from(None);
         }
-        let Some(first) = deltas.front() else {
+    }
+
+    /// Whether snapshots are requested, and do not come in the stream.
+    fn is_requested(&self) -> bool {
+        matches!(self.rules.renewal, Renewal::Request { .. })
+    }
+
+    /// Whether the exchange's time of `change` is later than all before it on the connection.
+    fn is_latest(&mut self, change: &BookChange) -> bool {
+        let time = change.time.ns();
+        let is_latest = self
+            .latest_ns
+            .zip(time)
+            .is_some_and(|(latest, time)| latest < time);
+        self.latest_ns = self.latest_ns.max(time);
+        self.first_id = self.first_id.or(change.ids.first).or(change.ids.last);
+        is_latest
+    }
+
+    /// Whether numbering has begun anew with a change whose id is not new.
+    fn is_restart(&self, change: &BookChange, is_new_time: bool) -> bool {
+        let is_before = |(last, first): (u64, u64)| last < first;
+        is_new_time || change.ids.last.zip(self.first_id).is_some_and(is_before)
+    }
+
+    /// Keeps a change until there is a snapshot.
+    fn buffer(&mut self, received: Received, is_new_time: bool) {
+        let SyncState::Joining { changes, .. } = &self.state else {
+            return;
+        };
+        let step = changes.back().map(|last| {
+            let last_id = last.change.ids.last.unwrap_or_default();
+            (self.rules.follows)(last_id, &received.change.ids)
+        });
+        let is_restart = step == Some(Step::Old) && self.is_restart(&received.change, is_new_time);
+        if is_restart {
+            self.first_id = received.change.ids.first.or(received.change.ids.last);
+        }
+        let SyncState::Joining { changes, snapshot } = &mut self.state else {
+            return;
+        };
+        match step {
+            Some(Step::Old) if is_restart => {
+                changes.clear();
+                *snapshot = None;
+            }
+            Some(Step::Old) => return,
+            // The subscriber has no book, so a gap is no news: a snapshot that joins what is behind
+            // it closes the gap as well.
+            Some(Step::Missing) => changes.clear(),
+            Some(Step::Next) if changes.len() == MAX_BUFFERED => drop(changes.pop_front()),
+            Some(Step::Next) | None => {}
+        }
+        changes.push_back(received);
+        if snapshot.is_none() {
+            self.need_snapshot();
+        }
+        self.join();
+    }
+
+    /// Goes live if there is a snapshot that the changes follow.
+    fn join(&mut self) {
+        let Renewal::Request { joins } = self.rules.renewal else {
+            return;
+        };
+        let SyncState::Joining { changes, snapshot } = &mut self.state else {
+            return;
+        };
+        let Some(mut candidate) = snapshot.take() else {
+            return;
+        };
+        let id = candidate.change.ids.last.unwrap_or_default();
+        while changes
+            .front()
+            .is_some_and(|first| joins(id, &first.change.ids) == Step::Old)
+        {
+            changes.pop_front();
+        }
+        let Some(first) = changes.front() else {
             *snapshot = Some(candidate);
             return;
         };
-        if !first.follows(candidate.last_id) {
-            self.actions.push_back(BookAction::NeedSnapshot);
+        if joins(id, &first.change.ids) == Step::Missing {
+            self.need_snapshot();
             return;
         }
-        // There is no clock here. The delta is what the book can be judged by, so its time is the
+        // There is no clock here. The change is what the book can be judged by, so its time is the
         // time.
-        let now_ns = first.received_ns;
-        let deltas = std::mem::take(deltas);
-        self.book.apply_snapshot(&candidate);
-        if self.is_crossed_at(now_ns) {
+        let now_ns = first.at_ns;
+        let changes = std::mem::take(changes);
+        if let Err(reason) = self.apply(&mut candidate.change) {
+            self.emit_invalid(reason, now_ns);
             self.state = SyncState::Joining {
-                deltas,
+                changes,
                 snapshot: None,
             };
-            self.actions.push_back(BookAction::NeedSnapshot);
+            self.need_snapshot();
             return;
         }
-        self.state = SyncState::Live {
-            last_id: candidate.last_id,
-        };
-        self.actions
-            .push_back(BookAction::Emit(FeedEvent::L2Snapshot(candidate)));
+        self.state = SyncState::Live { last_id: id };
+        self.emit_snapshot(candidate);
         // Each by the rules of a live book: one of them may still cross it.
-        for delta in deltas {
-            self.update(delta);
+        for Received { change, at_ns } in changes {
+            self.update_joined(change, at_ns);
         }
     }
 
-    /// Applies the delta to a book that is true up to `last_id`.
-    fn advance(&mut self, last_id: u64, delta: L2Delta) {
-        // One that begins in what is known and ends behind it is applied: sizes are absolute, so
-        // doing so twice makes no difference.
-        if delta.last_id <= last_id {
-            return;
+    /// Takes a change that was kept, and whose time has been looked at.
+    fn update_joined(&mut self, change: BookChange, at_ns: i64) {
+        let received = Received { change, at_ns };
+        match self.state {
+            SyncState::Live { last_id } => self.advance(last_id, received, false),
+            SyncState::Joining { .. } => self.buffer(received, false),
         }
-        if !delta.follows(last_id) {
-            let gap = InvalidReason::Gap {
-                expected: last_id.saturating_add(1),
-                received: delta.first_id,
-            };
-            self.invalidate(gap, delta.received_ns);
-            self.start_over(delta);
-            return;
+    }
+
+    /// Takes a snapshot that came in the stream.
+    fn take_streamed(&mut self, mut received: Received) {
+        self.is_latest(&received.change);
+        self.is_awaited = false;
+        match self.apply(&mut received.change) {
+            Ok(()) => {
+                self.state = SyncState::Live {
+                    last_id: received.change.ids.last.unwrap_or_default(),
+                };
+                self.emit_snapshot(received);
+            }
+            Err(reason) => self.give_up(reason, received.at_ns, None),
         }
-        // Applied before it is looked at, since only the whole delta says whether prices meet. What
-        // is crossed is built anew and was never emitted.
-        self.book.apply_delta(&delta);
-        if self.is_crossed_at(delta.received_ns) {
-            self.start_over(delta);
-            return;
-        }
-        self.state = SyncState::Live {
-            last_id: delta.last_id,
+    }
+
+    /// Applies the change to a book that is true up to `last_id`.
+    fn advance(&mut self, last_id: u64, mut received: Received, is_new_time: bool) {
+        let ids = received.change.ids;
+        let reason = match (self.rules.follows)(last_id, &ids) {
+            // One that begins in what is known and ends behind it is applied: sizes are absolute, so
+            // doing so twice makes no difference. Applied before it is looked at, since only the
+            // whole change says whether prices meet. What is wrong is built anew and was never
+            // emitted.
+            Step::Next => match self.apply(&mut received.change) {
+                Ok(()) => {
+                    self.state = SyncState::Live {
+                        last_id: ids.last.unwrap_or_default(),
+                    };
+                    self.emit_delta(received);
+                    return;
+                }
+                Err(reason) => reason,
+            },
+            Step::Old if self.is_restart(&received.change, is_new_time) => {
+                self.first_id = ids.first.or(ids.last);
+                InvalidReason::Restarted
+            }
+            Step::Old => return,
+            Step::Missing => gap(last_id, &ids),
         };
-        self.actions
-            .push_back(BookAction::Emit(FeedEvent::L2Delta(delta)));
+        self.give_up(reason, received.at_ns, Some(received));
     }
 
-    /// Builds the book again, from `delta` on.
-    fn start_over(&mut self, delta: L2Delta) {
-        self.state = SyncState::joining_from(delta);
-        self.actions.push_back(BookAction::NeedSnapshot);
+    /// Makes the change part of the book, and the change what the book has of it.
+    fn apply(&mut self, change: &mut BookChange) -> Result<(), InvalidReason> {
+        self.book.apply(change);
+        if let Some(depth) = self.rules.cut {
+            let [bids, asks] = self.book.cut(depth);
+            forget(&mut change.bids, &bids, change.content);
+            forget(&mut change.asks, &asks, change.content);
+        }
+        if let Some((expected, checksum)) = change.checksum.zip(self.rules.checksum) {
+            let computed = checksum(&self.book);
+            if computed != expected {
+                return Err(InvalidReason::Checksum { expected, computed });
+            }
+        }
+        match self.book.crossed() {
+            Some((bid, ask)) => Err(InvalidReason::Crossed {
+                bid: bid.price,
+                ask: ask.price,
+            }),
+            None => Ok(()),
+        }
     }
 
-    /// Whether the book is crossed; the subscriber is told.
-    fn is_crossed_at(&mut self, now_ns: i64) -> bool {
-        let Some((bid, ask)) = self.book.crossed() else {
-            return false;
-        };
-        let crossed = InvalidReason::Crossed {
-            bid: bid.price,
-            ask: ask.price,
-        };
-        self.invalidate(crossed, now_ns);
-        true
+    /// Builds the book again, from `change` on where changes wait for a snapshot.
+    fn give_up(&mut self, reason: InvalidReason, now_ns: i64, change: Option<Received>) {
+        self.emit_invalid(reason, now_ns);
+        let change = change.filter(|_| self.is_requested());
+        self.state = SyncState::joining_from(change);
+        self.need_snapshot();
     }
 
-    fn invalidate(&mut self, reason: InvalidReason, received_ns: i64) {
-        self.actions
-            .push_back(BookAction::Emit(FeedEvent::BookInvalid {
-                exchange: self.exchange,
-                symbol: self.symbol.clone(),
-                reason,
-                received_ns,
-            }));
+    fn need_snapshot(&mut self) {
+        if !self.is_awaited {
+            self.is_awaited = true;
+            self.actions.push_back(BookAction::NeedSnapshot);
+        }
+    }
+
+    fn emit_snapshot(&mut self, Received { change, at_ns }: Received) {
+        self.emit(FeedEvent::L2Snapshot(L2Snapshot {
+            exchange: self.exchange,
+            symbol: change.symbol,
+            last_id: change.ids.last,
+            bids: change.bids,
+            asks: change.asks,
+            timestamp_ns: change.time.ns(),
+            received_ns: at_ns,
+        }));
+    }
+
+    fn emit_delta(&mut self, Received { change, at_ns }: Received) {
+        self.emit(FeedEvent::L2Delta(L2Delta {
+            exchange: self.exchange,
+            symbol: change.symbol,
+            first_id: change.ids.first,
+            last_id: change.ids.last,
+            bids: change.bids,
+            asks: change.asks,
+            timestamp_ns: change.time.ns(),
+            received_ns: at_ns,
+        }));
+    }
+
+    fn emit_invalid(&mut self, reason: InvalidReason, received_ns: i64) {
+        self.emit(FeedEvent::BookInvalid {
+            exchange: self.exchange,
+            symbol: self.symbol.clone(),
+            reason,
+            received_ns,
+        });
+    }
+
+    fn emit(&mut self, event: FeedEvent) {
+        self.actions.push_back(BookAction::Emit(event));
     }
 }
 
-impl L2Delta {
-    /// Whether no change is missing between `last_id` and this delta.
-    fn follows(&self, last_id: u64) -> bool {
-        // Not `==`: at the join, the first delta usually begins before the snapshot's id.
-        self.first_id <= last_id.saturating_add(1)
+fn gap(last_id: u64, ids: &Ids) -> InvalidReason {
+    let (expected, received) = match (ids.first, ids.previous) {
+        (Some(first), _) => (last_id.saturating_add(1), first),
+        (None, previous) => (last_id, previous.or(ids.last).unwrap_or_default()),
+    };
+    InvalidReason::Gap { expected, received }
+}
+
+/// Makes `levels` say that there is nothing at these prices any longer: who applies them shall have
+/// the same book, without knowing how deep it is.
+fn forget(levels: &mut Vec<Level>, prices: &[Decimal], content: BookContent) {
+    for price in prices {
+        levels.retain(|level| level.price != *price);
+        if content == BookContent::Change {
+            levels.push(Level {
+                price: *price,
+                size: Decimal::ZERO,
+            });
+        }
     }
 }

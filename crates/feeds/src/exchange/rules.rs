@@ -42,6 +42,13 @@ pub struct BookRules {
     pub quiet: Option<Duration>,
 }
 
+impl BookRules {
+    /// Whether nothing in a change tells that others are missing before it.
+    pub(crate) fn is_unnumbered(&self) -> bool {
+        (self.follows)(u64::MAX, &Ids::default()) == Step::Next
+    }
+}
+
 /// What brings a new snapshot of a book.
 #[derive(Debug, Clone, Copy)]
 pub enum Renewal {

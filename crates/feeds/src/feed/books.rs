@@ -7,25 +7,37 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
-use super::convert::snapshot_event;
 use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::Failure;
 use super::rest::Rest;
 use super::wait::wait;
-use crate::event::{FeedEvent, L2Delta, L2Snapshot};
-use crate::exchange::Exchange;
+use crate::event::{FeedEvent, InvalidReason};
+use crate::exchange::{BookChange, Exchange, Renewal};
 use crate::instruments::Instrument;
 use crate::symbol::Symbol;
 use crate::sync::{BookAction, BookSync};
 
-/// A snapshot that arrived, or did not.
-pub(super) struct Fetched {
-    symbol: Symbol,
-    outcome: Result<L2Snapshot, Failure>,
+/// What is due for a book.
+pub(super) enum Due {
+    /// A snapshot arrived, or did not.
+    Fetched(Symbol, Result<BookChange, Failure>),
+    /// A new snapshot shall be asked for in the stream.
+    Renewal(Symbol),
+    /// The snapshot that was asked for in the stream, as the request of this number, should be there.
+    Snapshot(Symbol, u64),
+}
+
+/// What the connection has to do for a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Unsubscribe from its stream and subscribe again.
+    Resubscribe,
+    /// End.
+    Reconnect,
 }
 
 /// Keeps the books of several symbols in step with their exchange.
@@ -34,20 +46,27 @@ pub(super) struct Books {
     rest: Arc<Rest>,
     events: EventSender,
     books: HashMap<Symbol, Book>,
-    fetches: FuturesUnordered<BoxFuture<'static, Fetched>>,
+    dues: FuturesUnordered<BoxFuture<'static, Due>>,
 }
 
-//     sync wants a snapshot --> wait --> fetch --arrived--> sync
-//                                ^         |
-//                                +--failed-+--> SnapshotFailed
+//     sync wants a snapshot --> wait --> fetch ----------arrived---------> sync
+//                                ^   \     |                                ^
+//                                |    \    +--failed--> SnapshotFailed --+  |
+//                                |     \                                |  |
+//                                |      resubscribe --overdue------------+  |
+//                                |           \                          |  |
+//                                +------------\-------------------------+  |
+//                                              +--comes in the stream-------+
 //
 // At most one for each book, as `BookSync` asks for no second one. The waiting and fetching is done
-// in the session's task: when that is dropped, or its connection ends, so are the fetches.
+// in the session's task: when that is dropped, or its connection ends, so is what is due.
 struct Book {
     instrument: Instrument,
     sync: BookSync,
     backoff: Backoff,
     asked_at: Option<Instant>,
+    /// How often it has been asked for in the stream.
+    asked: u64,
 }
 
 impl Book {
@@ -77,9 +96,10 @@ impl Books {
             let symbol = instrument.symbol().clone();
             let book = Book {
                 instrument: instrument.clone(),
-                sync: BookSync::new(exchange.id(), symbol.clone()),
+                sync: BookSync::new(exchange.id(), symbol.clone(), &exchange.rules().books),
                 backoff: Backoff::new(),
                 asked_at: None,
+                asked: 0,
             };
             (symbol, book)
         };
@@ -89,51 +109,144 @@ impl Books {
             rest,
             events,
             books,
-            fetches: FuturesUnordered::new(),
+            dues: FuturesUnordered::new(),
         }
     }
 
-    /// Takes a delta of the stream.
-    pub(super) async fn update(&mut self, delta: L2Delta) -> Result<(), Stopped> {
-        let symbol = delta.symbol.clone();
+    /// The instrument of the book of `symbol`.
+    pub(super) fn instrument(&self, symbol: &Symbol) -> Option<&Instrument> {
+        self.books.get(symbol).map(|book| &book.instrument)
+    }
+
+    /// Takes what comes in the stream.
+    pub(super) async fn update(
+        &mut self,
+        change: BookChange,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        let symbol = change.symbol.clone();
         if let Some(book) = self.books.get_mut(&symbol) {
-            book.sync.update(delta);
+            book.sync.update(change, received_ns);
         }
         self.act(&symbol).await
     }
 
+    /// The book of `symbol` has been subscribed to: where snapshots come in the stream, one is awaited.
+    pub(super) fn asked(&mut self, symbol: &Symbol) {
+        let Renewal::Resubscribe { within } = self.exchange.rules().books.renewal else {
+            return;
+        };
+        if let Some(book) = self.books.get_mut(symbol) {
+            book.asked += 1;
+            let due = Due::Snapshot(symbol.clone(), book.asked);
+            self.dues.push(
+                async move {
+                    sleep(within).await;
+                    due
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    /// Messages are missing that only concern books, or cannot be told apart: what nothing else would
+    /// show. With `only_unnumbered`, books with ids are left alone: their next change shows it.
+    pub(super) async fn note_loss(
+        &mut self,
+        only_unnumbered: bool,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        if only_unnumbered && !self.exchange.rules().books.is_unnumbered() {
+            return Ok(());
+        }
+        let symbols: Vec<_> = self.books.keys().cloned().collect();
+        for symbol in symbols {
+            if let Some(book) = self.books.get_mut(&symbol) {
+                book.sync.invalidate(InvalidReason::Missed, received_ns);
+            }
+            self.act(&symbol).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what is due, and tells what the connection has to do for it.
+    pub(super) async fn take_due(&mut self, due: Due) -> Result<Option<(Symbol, Order)>, Stopped> {
+        match due {
+            Due::Fetched(symbol, outcome) => {
+                self.fetched(symbol, outcome).await?;
+                Ok(None)
+            }
+            Due::Renewal(symbol) => {
+                let is_void = |book: &Book| book.sync.book().is_none();
+                if !self.books.get(&symbol).is_some_and(is_void) {
+                    return Ok(None);
+                }
+                let order = match self.exchange.rules().books.renewal {
+                    Renewal::Reconnect => Order::Reconnect,
+                    _ => Order::Resubscribe,
+                };
+                Ok(Some((symbol, order)))
+            }
+            Due::Snapshot(symbol, asked) => {
+                let Some(book) = self.books.get_mut(&symbol) else {
+                    return Ok(None);
+                };
+                if book.asked != asked || book.sync.book().is_some() {
+                    return Ok(None);
+                }
+                let overdue = Failure::new("no snapshot came in the stream");
+                let retry_in = book.backoff.delay_after(&overdue);
+                self.renew(&symbol, retry_in, Duration::ZERO);
+                self.tell_failure(symbol, overdue, retry_in).await?;
+                Ok(None)
+            }
+        }
+    }
+
     /// Takes a snapshot that arrived, or fetches it again.
-    pub(super) async fn fetched(&mut self, fetched: Fetched) -> Result<(), Stopped> {
-        let Fetched { symbol, outcome } = fetched;
+    async fn fetched(
+        &mut self,
+        symbol: Symbol,
+        outcome: Result<BookChange, Failure>,
+    ) -> Result<(), Stopped> {
         let Some(book) = self.books.get_mut(&symbol) else {
             return Ok(());
         };
         match outcome {
             Ok(snapshot) => {
-                book.sync.snapshot(snapshot);
+                book.sync.snapshot(snapshot, now_ns());
                 self.act(&symbol).await
             }
             Err(failure) => {
                 let retry_in = book.backoff.delay_after(&failure);
-                self.fetch(&symbol, retry_in, failure.imposed());
-                self.events
-                    .send(FeedEvent::SnapshotFailed {
-                        exchange: self.exchange.id(),
-                        symbol,
-                        reason: failure.reason,
-                        retry_in,
-                        received_ns: now_ns(),
-                    })
-                    .await
+                self.renew(&symbol, retry_in, failure.imposed());
+                self.tell_failure(symbol, failure, retry_in).await
             }
         }
+    }
+
+    async fn tell_failure(
+        &mut self,
+        symbol: Symbol,
+        failure: Failure,
+        retry_in: Duration,
+    ) -> Result<(), Stopped> {
+        self.events
+            .send(FeedEvent::SnapshotFailed {
+                exchange: self.exchange.id(),
+                symbol,
+                reason: failure.reason,
+                retry_in,
+                received_ns: now_ns(),
+            })
+            .await
     }
 
     /// Forgets everything: the connection has ended.
     pub(super) async fn restart(&mut self) -> Result<(), Stopped> {
         // A snapshot from before the next stream may be too old for it. It would be found out, but
         // asked for twice.
-        self.fetches.clear();
+        self.dues.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
             if let Some(book) = self.books.get_mut(&symbol) {
@@ -154,7 +267,7 @@ impl Books {
                 Some(BookAction::Emit(event)) => self.events.send(event).await?,
                 Some(BookAction::NeedSnapshot) => {
                     let delay = book.delay();
-                    self.fetch(symbol, delay, Duration::ZERO);
+                    self.renew(symbol, delay, Duration::ZERO);
                 }
                 None => break,
             }
@@ -162,8 +275,8 @@ impl Books {
         Ok(())
     }
 
-    /// Fetches a snapshot after `delay`, of which the exchange asked for `imposed`.
-    fn fetch(&mut self, symbol: &Symbol, delay: Duration, imposed: Duration) {
+    /// Gets a snapshot after `delay`, of which the exchange asked for `imposed`.
+    fn renew(&mut self, symbol: &Symbol, delay: Duration, imposed: Duration) {
         let Some(book) = self.books.get_mut(symbol) else {
             return;
         };
@@ -172,26 +285,30 @@ impl Books {
         let instrument = book.instrument.clone();
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let mut reloads = self.rest.reloads();
-        let fetch = async move {
+        let is_requested = matches!(exchange.rules().books.renewal, Renewal::Request { .. });
+        let renewal = async move {
             wait(delay, imposed, &mut reloads).await;
-            Fetched {
-                symbol: instrument.symbol().clone(),
-                outcome: fetch_snapshot(&*exchange, &rest, &instrument).await,
+            let symbol = instrument.symbol().clone();
+            if is_requested {
+                let outcome = fetch_snapshot(&*exchange, &rest, &instrument).await;
+                Due::Fetched(symbol, outcome)
+            } else {
+                Due::Renewal(symbol)
             }
         };
-        self.fetches.push(fetch.boxed());
+        self.dues.push(renewal.boxed());
     }
 }
 
-/// The snapshots, as they arrive.
+/// What is due, when it is.
 impl Stream for Books {
-    type Item = Fetched;
+    type Item = Due;
 
     fn poll_next(
         mut self: Pin<&mut Self>,
         cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Fetched>> {
-        self.fetches.poll_next_unpin(cx)
+    ) -> std::task::Poll<Option<Due>> {
+        self.dues.poll_next_unpin(cx)
     }
 }
 
@@ -199,11 +316,10 @@ async fn fetch_snapshot(
     exchange: &dyn Exchange,
     rest: &Rest,
     instrument: &Instrument,
-) -> Result<L2Snapshot, Failure> {
+) -> Result<BookChange, Failure> {
     let Some(request) = exchange.snapshot_request(instrument)? else {
         return Err(Failure::new("the exchange has no request for a snapshot"));
     };
     let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body);
-    let snapshot = rest.fetch(request, read).await?;
-    Ok(snapshot_event(exchange.id(), snapshot, now_ns()))
+    rest.fetch(request, read).await
 }

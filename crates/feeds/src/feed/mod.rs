@@ -6,11 +6,13 @@ mod convert;
 mod event_sender;
 mod failure;
 mod outbox;
+mod requests;
 mod rest;
 mod session;
+mod trades;
 mod wait;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,7 @@ use self::event_sender::{EventSender, Stopped, now_ns};
 use self::failure::Failure;
 use self::rest::Rest;
 use self::session::Session;
+use self::trades::Trades;
 use self::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEvent;
@@ -184,7 +187,7 @@ impl Feed {
             streams: chosen.iter().flat_map(streams).collect(),
             instruments: chosen.iter().cloned().collect(),
             books: Books::new(exchange, rest, events.clone(), with_books),
-            last_trades: HashMap::new(),
+            trades: Trades::new(self.exchange.rules().trades),
             without_time: HashSet::new(),
             messages: Vec::new(),
             backoff: Backoff::new(),

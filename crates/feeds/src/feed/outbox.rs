@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tokio::time::{Instant, sleep_until};
 use transport::Window;
 
-use crate::exchange::{Limits, StreamRequest};
+use crate::exchange::{Limits, Stream, StreamRequest};
 
 /// Requests that wait for their turn, at the pace that the exchange allows on one connection.
 #[derive(Debug)]
@@ -31,6 +31,18 @@ impl Outbox {
 
     pub(super) fn push(&mut self, request: StreamRequest) {
         self.waiting.push_back(request);
+    }
+
+    /// The same, before all others.
+    pub(super) fn push_first(&mut self, request: StreamRequest) {
+        self.waiting.push_front(request);
+    }
+
+    /// Whether a request about `stream` waits.
+    pub(super) fn is_waiting_for(&self, stream: &Stream) -> bool {
+        self.waiting
+            .iter()
+            .any(|request| request.streams.contains(stream))
     }
 
     /// The next request, when its turn has come.
@@ -148,7 +160,7 @@ mod tests {
 
     use super::*;
     use crate::channel::Channel;
-    use crate::exchange::{Binance, Exchange, Stream};
+    use crate::exchange::{Binance, Exchange};
     use crate::instruments::Instrument;
 
     const fn window(units: u32, seconds: u64) -> Window {

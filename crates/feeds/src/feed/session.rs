@@ -1,26 +1,30 @@
 //! One WebSocket connection and all that follow it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
 use transport::{Message, Secrets, WebSocket, WsDialer, WsError};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
-use super::books::Books;
-use super::convert::{delta_event, ticker_event, trade_event};
+use super::books::{Books, Order};
+use super::convert::{ticker_event, trade_event};
 use super::event_sender::{EventSender, Stopped, now_ns};
 use super::failure::{Failure, Pace};
 use super::outbox::Outbox;
+use super::requests::Requests;
+use super::trades::{Novelty, Trades};
 use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEvent;
 use crate::exchange::{
-    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, Time, Trade, TradeId,
+    Decoder, Exchange, ExchangeMessage, Frame, KeepAlive, KeepAliveMessage, Malformed, RequestIds,
+    Stream, StreamRequest, Time,
 };
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
@@ -47,7 +51,7 @@ pub(super) struct Session {
     /// What messages may be about: the instruments of `streams`, by name.
     pub(super) instruments: Instruments,
     pub(super) books: Books,
-    pub(super) last_trades: HashMap<Symbol, u64>,
+    pub(super) trades: Trades,
     /// The streams whose times cannot be.
     pub(super) without_time: HashSet<(Symbol, Channel)>,
     /// What one frame says; kept for its memory.
@@ -60,6 +64,9 @@ struct Connection {
     socket: WebSocket,
     decoder: Box<dyn Decoder>,
     outbox: Outbox,
+    ids: RequestIds,
+    /// What has been asked for and not answered.
+    requests: Requests,
     opened_at: Instant,
     /// What nothing that is quoted may show.
     secrets: Secrets,
@@ -110,21 +117,34 @@ impl Session {
     }
 
     async fn dial(&mut self) -> Result<Connection, Failure> {
-        let plan = self
-            .exchange
-            .plan(&self.streams, &mut RequestIds::default())?;
+        let mut ids = RequestIds::default();
+        let plan = self.exchange.plan(&self.streams, &mut ids)?;
         let mut outbox = Outbox::new(self.exchange.limits());
         for request in plan.requests {
             outbox.push(request);
         }
-        let mut request = plan.socket;
-        let first = outbox.take_ready().into_iter();
-        request.first_messages.extend(first.map(|it| it.message));
-        let socket = self.ws.dial(request).await?;
+        let mut dial = plan.socket;
+        let first = outbox.take_ready();
+        dial.first_messages
+            .extend(first.iter().map(|request| request.message.clone()));
+        let socket = self.ws.dial(dial).await?;
         outbox.note_sent_now();
+        let mut requests = Requests::default();
+        for request in first {
+            requests.note(request);
+        }
+        self.trades.begin_connection();
+        // What is neither sent nor waits to be, the URL has asked for.
+        for stream in &self.streams {
+            if stream.channel == Channel::L2Book && !outbox.is_waiting_for(stream) {
+                self.books.asked(stream.instrument.symbol());
+            }
+        }
         Ok(Connection {
             decoder: self.exchange.decoder(),
             outbox,
+            ids,
+            requests,
             opened_at: Instant::now(),
             secrets: socket.info().secrets().clone(),
             socket,
@@ -144,15 +164,26 @@ impl Session {
         let mut heard_at = connection.opened_at;
         // Not moved for each message; when it fires, it looks at how long the silence really was.
         let mut silence = pin!(sleep(self.silence_limit));
+        let keep_alive = self.exchange.limits().keep_alive;
+        let quiet_for = keep_alive.map_or(Duration::MAX, |it| it.after);
+        let mut quiet = pin!(sleep(quiet_for));
         loop {
             tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
                 biased;
-                // Off while no snapshot is on its way: a stream that ends does not match.
-                Some(fetched) = self.books.next() => {
+                // Off while nothing is due: a stream that ends does not match.
+                Some(due) = self.books.next() => {
                     let began_at = Instant::now();
-                    self.books.fetched(fetched).await?;
+                    if let Some((symbol, order)) = self.books.take_due(due).await? {
+                        match order {
+                            Order::Resubscribe => self.resubscribe(&symbol, &mut connection),
+                            Order::Reconnect => {
+                                let reason = format!("{symbol} needs another connection");
+                                return Ok(Failure::new(reason));
+                            }
+                        }
+                    }
                     // Time in which nobody read is not the exchange's silence.
                     heard_at += began_at.elapsed();
                 }
@@ -165,9 +196,10 @@ impl Session {
                     heard_at = Instant::now();
                 }
                 request = connection.outbox.next() => {
-                    let sent = connection.socket.send(request.message);
-                    match timeout(self.silence_limit, sent).await {
-                        Ok(Ok(())) => {}
+                    let message = request.message.clone();
+                    let sent = timeout(self.silence_limit, connection.socket.send(message));
+                    match sent.await {
+                        Ok(Ok(())) => self.note_sent(request, &mut connection),
                         Ok(Err(error)) => return Ok(error.into()),
                         Err(_) => {
                             let limit = self.silence_limit;
@@ -182,8 +214,42 @@ impl Session {
                     }
                     silence.as_mut().reset(heard_at + self.silence_limit);
                 }
+                () = &mut quiet, if keep_alive.is_some() => {
+                    let mut since = heard_at;
+                    if heard_at.elapsed() >= quiet_for {
+                        connection.outbox.push_first(alive(keep_alive));
+                        since = Instant::now();
+                    }
+                    quiet.as_mut().reset(since + quiet_for);
+                }
             }
         }
+    }
+
+    /// Has the book of `symbol` begin anew in the stream.
+    fn resubscribe(&mut self, symbol: &Symbol, connection: &mut Connection) {
+        let Some(instrument) = self.books.instrument(symbol).cloned() else {
+            return;
+        };
+        let stream = [Stream {
+            instrument,
+            channel: Channel::L2Book,
+        }];
+        let Connection { ids, outbox, .. } = connection;
+        let left = self.exchange.unsubscribe(&stream, ids);
+        let asked = self.exchange.subscribe(&stream, ids);
+        for request in left.into_iter().chain(asked) {
+            outbox.push(request);
+        }
+    }
+
+    fn note_sent(&mut self, request: StreamRequest, connection: &mut Connection) {
+        for stream in &request.streams {
+            if stream.channel == Channel::L2Book {
+                self.books.asked(stream.instrument.symbol());
+            }
+        }
+        connection.requests.note(request);
     }
 
     /// Takes what the socket yields. Tells why the connection ended, if it did.
@@ -218,6 +284,7 @@ impl Session {
                 received_ns,
             };
             self.events.send(malformed).await?;
+            self.books.note_loss(true, received_ns).await?;
             return Ok(None);
         }
         for said in messages.drain(..) {
@@ -263,24 +330,32 @@ impl Session {
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
-        let (exchange, secrets) = (self.exchange.id(), &connection.secrets);
+        let exchange = self.exchange.id();
+        let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
                 self.note_data(connection.opened_at);
                 self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
                     .await?;
                 // Emitted by the book, if it is true, and never past it.
-                self.books
-                    .update(delta_event(exchange, change, received_ns))
-                    .await?;
+                self.books.update(change, received_ns).await?;
                 return Ok(None);
             }
             ExchangeMessage::Trade(trade) => {
                 self.note_data(connection.opened_at);
                 self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
                     .await?;
-                if self.is_repeated(&trade) {
-                    return Ok(None);
+                match self.trades.note(&trade) {
+                    Novelty::Known => return Ok(None),
+                    Novelty::New => {}
+                    Novelty::Restarted => {
+                        let restarted = FeedEvent::NumberingRestarted {
+                            exchange,
+                            symbol: trade.symbol.clone(),
+                            received_ns,
+                        };
+                        self.events.send(restarted).await?;
+                    }
                 }
                 FeedEvent::Trade(trade_event(exchange, trade, received_ns))
             }
@@ -290,9 +365,14 @@ impl Session {
                     .await?;
                 FeedEvent::Ticker(ticker_event(exchange, ticker, received_ns))
             }
-            ExchangeMessage::Acknowledged(_) | ExchangeMessage::Alive => return Ok(None),
+            ExchangeMessage::Alive => return Ok(None),
+            ExchangeMessage::Acknowledged(reply) => {
+                connection.requests.answered(&reply);
+                return Ok(None);
+            }
             ExchangeMessage::Missed => {
-                return Ok(Some(Failure::new("messages of the connection are missing")));
+                self.books.note_loss(false, received_ns).await?;
+                return Ok(None);
             }
             ExchangeMessage::ShutdownAnnounced { .. } => {
                 let announced = FeedEvent::ShutdownAnnounced {
@@ -306,6 +386,7 @@ impl Session {
             }
             ExchangeMessage::Refused(refusal) => FeedEvent::Rejected {
                 exchange,
+                symbols: connection.requests.answered(&refusal.reply),
                 code: refusal.code.map(|code| secrets.seal_text(code)),
                 message: secrets.seal_text(refusal.message),
                 received_ns,
@@ -324,21 +405,6 @@ impl Session {
         };
         self.events.send(event).await?;
         Ok(None)
-    }
-
-    /// Whether the trade has been seen before, perhaps over an earlier connection.
-    fn is_repeated(&mut self, trade: &Trade) -> bool {
-        let Some(TradeId::Number(id)) = trade.id else {
-            return false;
-        };
-        // For each symbol, ids of trades grow. They are kept over connections, since the next one
-        // may begin with trades that the last one has brought.
-        match self.last_trades.get_mut(&trade.symbol) {
-            Some(last_id) if id <= *last_id => return true,
-            Some(last_id) => *last_id = id,
-            None => drop(self.last_trades.insert(trade.symbol.clone(), id)),
-        }
-        false
     }
 
     /// Tells of a time that cannot be, once for each stream.
@@ -378,6 +444,19 @@ fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
         }
         None => "closed by the exchange without a code".to_owned(),
     })
+}
+
+/// What keeps a connection open, as a request for nothing.
+fn alive(keep_alive: Option<KeepAlive>) -> StreamRequest {
+    let message = match keep_alive.map(|it| it.message) {
+        Some(KeepAliveMessage::Text(text)) => Message::text(text),
+        Some(KeepAliveMessage::Ping) | None => Message::Ping(Bytes::new()),
+    };
+    StreamRequest {
+        id: None,
+        message,
+        streams: Vec::new(),
+    }
 }
 
 fn excerpt(message: &Message, secrets: &Secrets) -> String {

@@ -1,36 +1,47 @@
 //! How a snapshot and deltas are joined, case by case.
 
-use feeds::{BookAction, BookSync, FeedEvent, InvalidReason, L2Delta, L2Snapshot};
+use feeds::exchange::{BookChange, BookContent, Ids, Time};
+use feeds::{Binance, BookAction, BookSync, Exchange, FeedEvent, InvalidReason};
 
 use crate::fixtures::{level, symbol};
 
-fn delta(first_id: u64, last_id: u64) -> L2Delta {
-    L2Delta {
-        exchange: "binance",
+fn delta(first_id: u64, last_id: u64) -> BookChange {
+    BookChange {
         symbol: symbol("BTC-USDT"),
-        first_id,
-        last_id,
+        content: BookContent::Change,
+        ids: Ids {
+            previous: None,
+            first: Some(first_id),
+            last: Some(last_id),
+        },
+        checksum: None,
         bids: vec![level("9", &last_id.to_string())],
         asks: vec![],
-        timestamp_ns: None,
-        received_ns: 0,
+        time: Time::Absent,
     }
 }
 
-fn snapshot(last_id: u64) -> L2Snapshot {
-    L2Snapshot {
-        exchange: "binance",
+fn snapshot(last_id: u64) -> BookChange {
+    BookChange {
         symbol: symbol("BTC-USDT"),
-        last_id,
+        content: BookContent::Snapshot,
+        ids: Ids {
+            last: Some(last_id),
+            ..Ids::default()
+        },
+        checksum: None,
         bids: vec![level("9", "1")],
         asks: vec![level("10", "1")],
-        timestamp_ns: None,
-        received_ns: 0,
+        time: Time::Absent,
     }
 }
 
 fn sync() -> BookSync {
-    BookSync::new("binance", symbol("BTC-USDT"))
+    BookSync::new(
+        "binance",
+        symbol("BTC-USDT"),
+        &Binance::default().rules().books,
+    )
 }
 
 /// What the synchroniser wants done, in a word or two each.
@@ -40,15 +51,17 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
         .map(|action| match action {
             BookAction::NeedSnapshot => "need".to_owned(),
             BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
-                format!("snapshot {}", snapshot.last_id)
+                format!("snapshot {}", snapshot.last_id.unwrap())
             }
             BookAction::Emit(FeedEvent::L2Delta(delta)) => {
-                format!("{}-{}", delta.first_id, delta.last_id)
+                format!("{}-{}", delta.first_id.unwrap(), delta.last_id.unwrap())
             }
             BookAction::Emit(FeedEvent::BookInvalid { reason, .. }) => match reason {
                 InvalidReason::Gap { expected, received } => format!("gap {expected} {received}"),
                 InvalidReason::Crossed { .. } => "crossed".to_owned(),
                 InvalidReason::Disconnected => "disconnected".to_owned(),
+                InvalidReason::Restarted => "restarted".to_owned(),
+                InvalidReason::Missed => "missed".to_owned(),
                 _ => panic!("a new reason"),
             },
             BookAction::Emit(other) => panic!("{other:?}"),
@@ -59,10 +72,10 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
 /// Buffers 11-20 and 21-30, then takes a snapshot.
 fn buffered(snapshot_id: u64) -> BookSync {
     let mut sync = sync();
-    sync.update(delta(11, 20));
-    sync.update(delta(21, 30));
+    sync.update(delta(11, 20), 0);
+    sync.update(delta(21, 30), 0);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(snapshot_id));
+    sync.snapshot(snapshot(snapshot_id), 0);
     sync
 }
 
@@ -70,8 +83,8 @@ fn buffered(snapshot_id: u64) -> BookSync {
 fn the_first_delta_asks_for_a_snapshot() {
     let mut sync = sync();
     assert!(actions(&mut sync).is_empty());
-    sync.update(delta(1, 1));
-    sync.update(delta(2, 2));
+    sync.update(delta(1, 1), 0);
+    sync.update(delta(2, 2), 0);
     assert_eq!(actions(&mut sync), ["need"]);
 }
 
@@ -98,10 +111,10 @@ fn a_snapshot_joins_where_the_next_delta_starts_at_or_before_the_id_after_its_ow
 #[test]
 fn a_snapshot_ahead_of_the_stream_waits_for_it() {
     let mut sync = buffered(35);
-    sync.update(delta(31, 35));
+    sync.update(delta(31, 35), 0);
     assert!(actions(&mut sync).is_empty());
     assert!(sync.book().is_none());
-    sync.update(delta(36, 36));
+    sync.update(delta(36, 36), 0);
     assert_eq!(actions(&mut sync), ["snapshot 35", "36-36"]);
     assert_eq!(sync.book().unwrap().1, 36);
 }
@@ -109,19 +122,19 @@ fn a_snapshot_ahead_of_the_stream_waits_for_it() {
 #[test]
 fn a_snapshot_ahead_of_the_stream_is_void_if_the_stream_skips_its_id() {
     let mut sync = buffered(35);
-    sync.update(delta(37, 40));
+    sync.update(delta(37, 40), 0);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(36));
+    sync.snapshot(snapshot(36), 0);
     assert_eq!(actions(&mut sync), ["snapshot 36", "37-40"]);
 }
 
 #[test]
 fn an_older_snapshot_does_not_replace_one_that_waits_for_the_stream() {
     let mut sync = buffered(35);
-    sync.snapshot(snapshot(15));
-    sync.update(delta(11, 20));
+    sync.snapshot(snapshot(15), 0);
+    sync.update(delta(11, 20), 0);
     assert!(actions(&mut sync).is_empty());
-    sync.update(delta(31, 36));
+    sync.update(delta(31, 36), 0);
     assert_eq!(actions(&mut sync), ["snapshot 35", "31-36"]);
 }
 
@@ -129,19 +142,19 @@ fn an_older_snapshot_does_not_replace_one_that_waits_for_the_stream() {
 fn a_snapshot_that_is_too_old_leaves_the_buffer_as_it_is() {
     let mut sync = buffered(9);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(10));
+    sync.snapshot(snapshot(10), 0);
     assert_eq!(actions(&mut sync), ["snapshot 10", "11-20", "21-30"]);
 }
 
 #[test]
 fn a_gap_while_buffering_forgets_what_came_before_it() {
     let mut sync = sync();
-    sync.update(delta(1, 5));
-    sync.update(delta(7, 9));
+    sync.update(delta(1, 5), 0);
+    sync.update(delta(7, 9), 0);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(3));
+    sync.snapshot(snapshot(3), 0);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(6));
+    sync.snapshot(snapshot(6), 0);
     assert_eq!(actions(&mut sync), ["snapshot 6", "7-9"]);
 }
 
@@ -149,10 +162,10 @@ fn a_gap_while_buffering_forgets_what_came_before_it() {
 fn repeated_and_overlapping_deltas_do_no_harm() {
     let mut sync = buffered(20);
     for repeated in [delta(21, 30), delta(11, 20), delta(30, 30)] {
-        sync.update(repeated);
+        sync.update(repeated, 0);
     }
-    sync.update(delta(25, 31));
-    sync.update(delta(32, 32));
+    sync.update(delta(25, 31), 0);
+    sync.update(delta(32, 32), 0);
     assert_eq!(
         actions(&mut sync),
         ["snapshot 20", "21-30", "25-31", "32-32"]
@@ -162,14 +175,14 @@ fn repeated_and_overlapping_deltas_do_no_harm() {
 #[test]
 fn a_gap_makes_the_book_invalid_and_its_delta_the_first_of_the_next() {
     let mut sync = buffered(20);
-    sync.update(delta(32, 33));
-    sync.update(delta(34, 34));
+    sync.update(delta(32, 33), 0);
+    sync.update(delta(34, 34), 0);
     assert_eq!(
         actions(&mut sync),
         ["snapshot 20", "21-30", "gap 31 32", "need"]
     );
     assert!(sync.book().is_none());
-    sync.snapshot(snapshot(31));
+    sync.snapshot(snapshot(31), 0);
     assert_eq!(actions(&mut sync), ["snapshot 31", "32-33", "34-34"]);
 }
 
@@ -178,32 +191,32 @@ fn a_delta_that_crosses_the_book_makes_it_invalid() {
     let mut sync = buffered(20);
     let mut crossing = delta(31, 31);
     crossing.bids.push(level("10.0", "1"));
-    sync.update(crossing);
+    sync.update(crossing, 0);
     assert_eq!(
         actions(&mut sync),
         ["snapshot 20", "21-30", "crossed", "need"]
     );
-    sync.snapshot(snapshot(31));
-    sync.update(delta(32, 32));
+    sync.snapshot(snapshot(31), 0);
+    sync.update(delta(32, 32), 0);
     assert_eq!(actions(&mut sync), ["snapshot 31", "32-32"]);
 }
 
 #[test]
 fn a_crossed_snapshot_is_not_delivered() {
     let mut sync = sync();
-    sync.update(delta(1, 1));
+    sync.update(delta(1, 1), 0);
     let mut crossed = snapshot(0);
     crossed.bids.push(level("11", "1"));
-    sync.snapshot(crossed);
+    sync.snapshot(crossed, 0);
     assert_eq!(actions(&mut sync), ["need", "crossed", "need"]);
-    sync.snapshot(snapshot(0));
+    sync.snapshot(snapshot(0), 0);
     assert_eq!(actions(&mut sync), ["snapshot 0", "1-1"]);
 }
 
 #[test]
 fn a_snapshot_of_a_true_book_is_ignored() {
     let mut sync = buffered(20);
-    sync.snapshot(snapshot(25));
+    sync.snapshot(snapshot(25), 0);
     assert_eq!(actions(&mut sync), ["snapshot 20", "21-30"]);
     assert_eq!(sync.book().unwrap().1, 30);
 }
@@ -212,12 +225,12 @@ fn a_snapshot_of_a_true_book_is_ignored() {
 fn only_so_many_deltas_are_kept_and_the_oldest_go_first() {
     let mut sync = sync();
     for id in 1..=3000 {
-        sync.update(delta(id, id));
+        sync.update(delta(id, id), 0);
     }
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(951));
+    sync.snapshot(snapshot(951), 0);
     assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(952));
+    sync.snapshot(snapshot(952), 0);
     assert_eq!(actions(&mut sync).len(), 1 + 2048);
 }
 
@@ -229,19 +242,19 @@ fn the_end_of_the_stream_makes_a_true_book_invalid_and_only_that() {
     assert_eq!(actions(&mut sync), ["disconnected"]);
     sync.restart(6);
     assert!(actions(&mut sync).is_empty());
-    sync.update(delta(40, 40));
+    sync.update(delta(40, 40), 0);
     assert_eq!(actions(&mut sync), ["need"]);
     sync.restart(7);
-    sync.update(delta(50, 50));
+    sync.update(delta(50, 50), 0);
     assert_eq!(actions(&mut sync), ["need"]);
 }
 
 #[test]
 fn ids_at_the_end_of_their_range_do_not_overflow() {
     let mut sync = sync();
-    sync.update(delta(u64::MAX, u64::MAX));
-    sync.snapshot(snapshot(u64::MAX - 1));
-    sync.update(delta(u64::MAX, u64::MAX));
+    sync.update(delta(u64::MAX, u64::MAX), 0);
+    sync.snapshot(snapshot(u64::MAX - 1), 0);
+    sync.update(delta(u64::MAX, u64::MAX), 0);
     assert_eq!(
         actions(&mut sync),
         [
@@ -250,4 +263,52 @@ fn ids_at_the_end_of_their_range_do_not_overflow() {
             &format!("{0}-{0}", u64::MAX)
         ]
     );
+}
+
+#[test]
+fn an_id_that_is_not_new_of_a_later_time_is_a_restart_of_numbering() {
+    let at = |change: BookChange, second: i64| BookChange {
+        time: Time::At(1_700_000_000_000_000_000 + second),
+        ..change
+    };
+    let mut sync = sync();
+    sync.update(at(delta(11, 20), 1), 0);
+    sync.snapshot(snapshot(15), 0);
+    sync.update(at(delta(11, 20), 1), 0);
+    assert_eq!(actions(&mut sync), ["need", "snapshot 15", "11-20"]);
+    sync.update(at(delta(1, 2), 2), 0);
+    assert_eq!(actions(&mut sync), ["restarted", "need"]);
+    sync.update(at(delta(3, 4), 3), 0);
+    sync.snapshot(snapshot(2), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 2", "3-4"]);
+    // Below the first id of the connection, whatever the time.
+    sync.update(at(delta(0, 0), 3), 0);
+    assert_eq!(actions(&mut sync), ["restarted", "need"]);
+}
+
+#[test]
+fn a_restart_before_the_snapshot_is_in_time_forgets_what_was_before() {
+    let mut sync = sync();
+    let mut again = delta(1, 2);
+    again.time = Time::At(1_700_000_000_000_000_001);
+    let mut before = delta(11, 20);
+    before.time = Time::At(1_700_000_000_000_000_000);
+    sync.update(before, 0);
+    sync.update(again, 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(1), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 1", "1-2"]);
+}
+
+#[test]
+fn a_book_that_is_given_up_is_built_anew() {
+    let mut sync = buffered(20);
+    actions(&mut sync);
+    sync.invalidate(InvalidReason::Missed, 0);
+    assert_eq!(actions(&mut sync), ["missed", "need"]);
+    sync.invalidate(InvalidReason::Missed, 0);
+    sync.update(delta(41, 41), 0);
+    assert!(actions(&mut sync).is_empty(), "one snapshot is under way");
+    sync.snapshot(snapshot(40), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 40", "41-41"]);
 }

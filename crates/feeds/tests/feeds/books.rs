@@ -15,8 +15,14 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
         told.push(match events.next().await {
             FeedEvent::Connected { .. } => "connected".to_owned(),
             FeedEvent::Disconnected { .. } => "disconnected".to_owned(),
-            FeedEvent::L2Snapshot(snapshot) => format!("snapshot {}", snapshot.last_id),
-            FeedEvent::L2Delta(delta) => format!("delta {}-{}", delta.first_id, delta.last_id),
+            FeedEvent::L2Snapshot(snapshot) => format!("snapshot {}", snapshot.last_id.unwrap()),
+            FeedEvent::L2Delta(delta) => {
+                format!(
+                    "delta {}-{}",
+                    delta.first_id.unwrap(),
+                    delta.last_id.unwrap()
+                )
+            }
             FeedEvent::BookInvalid { reason, .. } => match reason {
                 InvalidReason::Gap { expected, received } => format!("gap {expected} {received}"),
                 InvalidReason::Crossed { bid, ask } => format!("crossed {bid} {ask}"),

@@ -76,6 +76,8 @@ pub(crate) struct FakeWs {
     pub(crate) dials: Mutex<Vec<(Instant, WsRequest)>>,
     /// How many messages were taken from all connections.
     pub(crate) taken: Arc<AtomicUsize>,
+    /// What is said on its connections, where that may be.
+    spoken: Mutex<Option<Spoken>>,
     routes: Routes,
 }
 
@@ -87,7 +89,9 @@ impl WsDialer for FakeWs {
         match next {
             Some(Dial::Open(steps)) => {
                 let frames = play(steps.into(), Arc::clone(&self.taken));
-                Ok(WebSocket::new(Frames(frames), ConnectionInfo::default()))
+                let spoken = self.spoken.lock().unwrap().clone();
+                let frames = Frames { frames, spoken };
+                Ok(WebSocket::new(frames, ConnectionInfo::default()))
             }
             Some(Dial::Fail(error)) => Err(error),
             None => std::future::pending().await,
@@ -122,26 +126,35 @@ fn play(steps: VecDeque<Step>, taken: Arc<AtomicUsize>) -> BoxStream<'static, Fr
     .boxed()
 }
 
-struct Frames(BoxStream<'static, Frame>);
+/// What a feed says on its connections, and when.
+pub(crate) type Spoken = Arc<Mutex<Vec<(Instant, Message)>>>;
+
+struct Frames {
+    frames: BoxStream<'static, Frame>,
+    spoken: Option<Spoken>,
+}
 
 impl Stream for Frames {
     type Item = Frame;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.0.poll_next_unpin(cx)
+        self.frames.poll_next_unpin(cx)
     }
 }
 
-/// A feed says everything when it dials and nothing after.
+/// Unless that is expected, a feed says everything when it dials and nothing after.
 impl Sink<Message> for Frames {
     type Error = WsError;
 
     fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        panic!("the feed spoke")
+        assert!(self.spoken.is_some(), "the feed spoke");
+        Poll::Ready(Ok(()))
     }
 
-    fn start_send(self: Pin<&mut Self>, _: Message) -> Result<(), WsError> {
-        panic!("the feed spoke")
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WsError> {
+        let spoken = self.spoken.as_ref().expect("the feed spoke");
+        spoken.lock().unwrap().push((Instant::now(), message));
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
@@ -270,6 +283,13 @@ impl Rig {
             routes,
             silence_limit: None,
         }
+    }
+
+    /// Lets the feed speak on its connections.
+    pub(crate) fn listen(&self) -> Spoken {
+        let spoken = Spoken::default();
+        *self.ws.spoken.lock().unwrap() = Some(Arc::clone(&spoken));
+        spoken
     }
 
     pub(crate) fn with_snapshots(self, answers: impl Into<VecDeque<Answer>>) -> Self {

@@ -24,3 +24,9 @@ mod reconnect;
 mod reload;
 #[cfg(test)]
 mod replay;
+#[cfg(test)]
+mod stream_books;
+#[cfg(test)]
+mod streamed;
+#[cfg(test)]
+mod tape;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use feeds::exchange::{BookChange, BookContent, Ids, Time};
 use feeds::{
-    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, Frame, InvalidReason, L2Delta,
-    L2Snapshot, Level, OrderBook,
+    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, Frame, InvalidReason, Level,
+    OrderBook,
 };
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
@@ -85,7 +86,7 @@ proptest! {
         // The stream is joined somewhere, and a delta may come again at any later time.
         let (last, deltas) = market.deltas.split_last().expect("many deltas");
         let starts_at = starts_at.index(deltas.len());
-        let mut stream: Vec<&L2Delta> = deltas[starts_at..].iter().collect();
+        let mut stream: Vec<&BookChange> = deltas[starts_at..].iter().collect();
         for again in repeated {
             let at = again.index(stream.len());
             stream.push(stream[at]);
@@ -99,20 +100,20 @@ proptest! {
         snapshots.sort_unstable();
 
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new("binance", symbol("A-B"));
+        let mut sync = BookSync::new("binance", symbol("A-B"), &Binance::default().rules().books);
         let mut due = snapshots.into_iter().peekable();
         for (index, delta) in stream.iter().enumerate() {
-            sync.update((*delta).clone());
+            sync.update((*delta).clone(), 0);
             consumer.take(&mut sync);
             while let Some((_, state)) = due.next_if(|(when, _)| *when == index) {
-                sync.snapshot(market.snapshot(state));
+                sync.snapshot(market.snapshot(state), 0);
                 consumer.take(&mut sync);
             }
         }
         prop_assert!(consumer.invalid.is_empty());
         // If none of them did, this one joins.
-        sync.snapshot(market.snapshot(last.first_id as usize - 1));
-        sync.update(last.clone());
+        sync.snapshot(market.snapshot(first_id(last) as usize - 1), 0);
+        sync.update(last.clone(), 0);
         consumer.take(&mut sync);
         let (book, last_id) = sync.book().expect("joined");
         prop_assert_eq!(last_id as usize, market.states.len() - 1);
@@ -126,17 +127,17 @@ proptest! {
         let inner = market.deltas.len() - 2;
         let lost = 1 + lost.index(inner);
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new("binance", symbol("A-B"));
-        sync.snapshot(market.snapshot(0));
+        let mut sync = BookSync::new("binance", symbol("A-B"), &Binance::default().rules().books);
+        sync.snapshot(market.snapshot(0), 0);
         for (index, delta) in market.deltas.iter().enumerate() {
             if index != lost {
-                sync.update(delta.clone());
+                sync.update(delta.clone(), 0);
             }
             consumer.take(&mut sync);
         }
         let missing = InvalidReason::Gap {
-            expected: market.deltas[lost].first_id,
-            received: market.deltas[lost + 1].first_id,
+            expected: first_id(&market.deltas[lost]),
+            received: first_id(&market.deltas[lost + 1]),
         };
         prop_assert_eq!(&consumer.invalid, &[missing]);
         prop_assert!(sync.book().is_none());
@@ -158,13 +159,13 @@ impl Consumer {
                 BookAction::NeedSnapshot => {}
                 BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
                     self.book.apply_snapshot(&snapshot);
-                    self.last_id = Some(snapshot.last_id);
+                    self.last_id = snapshot.last_id;
                 }
                 BookAction::Emit(FeedEvent::L2Delta(delta)) => {
                     let last_id = self.last_id.expect("a snapshot comes first");
-                    assert!(delta.first_id <= last_id + 1 && delta.last_id > last_id);
+                    assert!(delta.first_id <= Some(last_id + 1) && delta.last_id > Some(last_id));
                     self.book.apply_delta(&delta);
-                    self.last_id = Some(delta.last_id);
+                    self.last_id = delta.last_id;
                 }
                 BookAction::Emit(FeedEvent::BookInvalid { reason, .. }) => {
                     self.last_id = None;
@@ -181,7 +182,7 @@ impl Consumer {
 struct Market {
     /// Size by price and side (bids are below 50); the index is the id.
     states: Vec<BTreeMap<u8, u32>>,
-    deltas: Vec<L2Delta>,
+    deltas: Vec<BookChange>,
 }
 
 impl Market {
@@ -218,7 +219,7 @@ impl Market {
         last: usize,
         changes: &[(u8, u32)],
         state: &BTreeMap<u8, u32>,
-    ) -> L2Delta {
+    ) -> BookChange {
         let changed = |is_bid: bool| {
             let prices = changes.iter().map(|(price, _)| *price);
             let prices = prices.filter(|price| (*price < 50) == is_bid);
@@ -228,19 +229,22 @@ impl Market {
             }
             levels.into_iter().map(level).collect()
         };
-        L2Delta {
-            exchange: "binance",
+        BookChange {
             symbol: symbol("A-B"),
-            first_id: first as u64,
-            last_id: last as u64,
+            content: BookContent::Change,
+            ids: Ids {
+                previous: None,
+                first: Some(first as u64),
+                last: Some(last as u64),
+            },
+            checksum: None,
             bids: changed(true),
             asks: changed(false),
-            timestamp_ns: None,
-            received_ns: 0,
+            time: Time::Absent,
         }
     }
 
-    fn snapshot(&self, id: usize) -> L2Snapshot {
+    fn snapshot(&self, id: usize) -> BookChange {
         let side = |is_bid: bool| {
             let levels = self.states[id].iter().map(|(price, size)| (*price, *size));
             levels
@@ -248,22 +252,29 @@ impl Market {
                 .map(level)
                 .collect()
         };
-        L2Snapshot {
-            exchange: "binance",
+        BookChange {
             symbol: symbol("A-B"),
-            last_id: id as u64,
+            content: BookContent::Snapshot,
+            ids: Ids {
+                last: Some(id as u64),
+                ..Ids::default()
+            },
+            checksum: None,
             bids: side(true),
             asks: side(false),
-            timestamp_ns: None,
-            received_ns: 0,
+            time: Time::Absent,
         }
     }
 
     fn book(&self, id: usize) -> OrderBook {
         let mut book = OrderBook::new();
-        book.apply_snapshot(&self.snapshot(id));
+        book.apply(&self.snapshot(id));
         book
     }
+}
+
+fn first_id(change: &BookChange) -> u64 {
+    change.ids.first.expect("every change has one")
 }
 
 fn level((price, size): (u8, u32)) -> Level {

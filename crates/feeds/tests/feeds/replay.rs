@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use feeds::exchange::{BookChange, Ticker};
 use feeds::{
-    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, L2Delta, L2Snapshot,
-    OrderBook, Symbol,
+    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, OrderBook, Symbol,
 };
 
 use crate::fixtures::{self, decode, lines, read, symbol};
@@ -25,7 +24,7 @@ struct Replay {
 impl Replay {
     fn of(symbol: &Symbol) -> Self {
         Self {
-            sync: BookSync::new("binance", symbol.clone()),
+            sync: BookSync::new("binance", symbol.clone(), &Binance::default().rules().books),
             delivered: OrderBook::new(),
             needs_snapshot: false,
             snapshots: 0,
@@ -43,12 +42,12 @@ impl Replay {
                 BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
                     self.snapshots += 1;
                     self.delivered.apply_snapshot(&snapshot);
-                    self.compare(snapshot.last_id);
+                    self.compare(snapshot.last_id.unwrap());
                 }
                 BookAction::Emit(FeedEvent::L2Delta(delta)) => {
                     self.deltas += 1;
                     self.delivered.apply_delta(&delta);
-                    self.compare(delta.last_id);
+                    self.compare(delta.last_id.unwrap());
                 }
                 BookAction::Emit(other) => panic!("{other:?}"),
             }
@@ -71,31 +70,14 @@ impl Replay {
     }
 
     fn update(&mut self, change: BookChange) {
-        self.sync.update(L2Delta {
-            exchange: "binance",
-            symbol: change.symbol,
-            first_id: change.ids.first.unwrap(),
-            last_id: change.ids.last.unwrap(),
-            bids: change.bids,
-            asks: change.asks,
-            timestamp_ns: change.time.ns(),
-            received_ns: 0,
-        });
+        self.sync.update(change, 0);
         self.take_actions();
     }
 
     fn snapshot(&mut self, symbol: &Symbol, body: &str) {
         let binance = Binance::default();
         let snapshot = binance.parse_snapshot(symbol, body.as_bytes()).unwrap();
-        self.sync.snapshot(L2Snapshot {
-            exchange: "binance",
-            symbol: snapshot.symbol,
-            last_id: snapshot.ids.last.unwrap(),
-            bids: snapshot.bids,
-            asks: snapshot.asks,
-            timestamp_ns: None,
-            received_ns: 0,
-        });
+        self.sync.snapshot(snapshot, 0);
         self.take_actions();
     }
 }

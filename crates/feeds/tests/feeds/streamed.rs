@@ -1,0 +1,215 @@
+//! What is said on a connection after it is open: requests, replies and signs of life.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use feeds::exchange::{KeepAlive, KeepAliveMessage, Window};
+use feeds::{Channel, FeedEvent, TradeId};
+use tokio::time::{Instant, sleep};
+use transport::Message;
+
+use crate::fake::{Dial, Events, Rig, Step, ok, say};
+use crate::fixtures::symbol;
+use crate::tape::Tape;
+
+const NAMES: [&str; 3] = ["A-B", "C-D", "E-F"];
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn rig(dials: Vec<Dial>) -> Rig {
+    Rig::new([ok(NAMES.join(" "))], dials)
+}
+
+fn trades(rig: &Rig, exchange: Tape) -> Events {
+    Events::of(rig.feed(exchange, &NAMES, &[Channel::Trades]), 64)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
+    let mut exchange = Tape::default();
+    exchange.limits.streams_per_request = Some(1);
+    exchange.limits.messages = Some(Window {
+        name: "messages",
+        units: 2,
+        per: seconds(10),
+    });
+    let rig = rig(vec![Dial::Open(vec![])]);
+    let spoken = rig.listen();
+    let mut events = trades(&rig, exchange);
+    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    let opened_at = Instant::now();
+    sleep(seconds(60)).await;
+    let dials = rig.ws.dials.lock().unwrap();
+    // One of the two is left for a pong.
+    assert_eq!(
+        dials[0].1.first_messages,
+        [Message::text("subscribe 1 A-B:trades")]
+    );
+    let spoken = spoken.lock().unwrap();
+    let said: Vec<_> = spoken
+        .iter()
+        .map(|(at, message)| ((*at - opened_at).as_secs(), message.as_text().unwrap()))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            (10, "subscribe 2 C-D:trades"),
+            (20, "subscribe 3 E-F:trades")
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
+    for (message, expected) in [
+        (KeepAliveMessage::Text("ping"), Message::text("ping")),
+        (KeepAliveMessage::Ping, Message::Ping(Bytes::new())),
+    ] {
+        let mut exchange = Tape::default();
+        exchange.limits.keep_alive = Some(KeepAlive {
+            after: seconds(15),
+            message,
+        });
+        let mut steps = Vec::new();
+        for id in 1..=6 {
+            steps.extend([Step::Wait(10), say(format!("trade A-B {id} 0"))]);
+        }
+        let rig = rig(vec![Dial::Open(steps)]);
+        let spoken = rig.listen();
+        let mut events = trades(&rig, exchange);
+        assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+        let opened_at = Instant::now();
+        assert_eq!(events.disconnected().await.0, "nothing received for 90s");
+        let spoken = spoken.lock().unwrap();
+        let times: Vec<_> = spoken
+            .iter()
+            .map(|(at, _)| (*at - opened_at).as_secs())
+            .collect();
+        assert_eq!(times, [75, 90, 105, 120, 135], "none while something came");
+        assert!(spoken.iter().all(|(_, message)| *message == expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_tells_which_symbols_it_is_about() {
+    let script = [
+        "ack 1 C-D",
+        "refuse 1 A-B",
+        "refuse 1 -",
+        "refuse 1 -",
+        "refuse - C-D",
+        "notice",
+    ];
+    let rig = rig(vec![Dial::Open(script.map(say).into())]);
+    let mut events = trades(&rig, Tape::default());
+    for expected in [&["A-B"][..], &["E-F"], &[], &["C-D"]] {
+        let (symbols, code, message) = events
+            .find(|event| match event {
+                FeedEvent::Rejected {
+                    symbols,
+                    code,
+                    message,
+                    ..
+                } => Some((symbols, code, message)),
+                _ => None,
+            })
+            .await;
+        let expected: Vec<_> = expected.iter().map(|name| symbol(name)).collect();
+        assert_eq!(symbols, expected);
+        assert_eq!((code.as_deref(), &*message), (Some("E1"), "no"));
+    }
+    let FeedEvent::Notice { text, .. } = events.next().await else {
+        panic!("no notice");
+    };
+    assert_eq!(text, "maintenance");
+}
+
+/// The next events about trades, in a word or two each.
+async fn told(events: &mut Events, count: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    while told.len() < count {
+        told.push(match events.next().await {
+            FeedEvent::Trade(trade) => {
+                let Some(TradeId::Number(id)) = trade.id else {
+                    panic!("no number");
+                };
+                let time = trade
+                    .timestamp_ns
+                    .map_or("?".to_owned(), |ns| (ns % 1000).to_string());
+                format!("{} {id} at {time}", trade.symbol)
+            }
+            FeedEvent::NumberingRestarted { symbol, .. } => format!("{symbol} restarted"),
+            FeedEvent::ImpossibleTime {
+                symbol, channel, ..
+            } => format!("{symbol} {channel} times"),
+            FeedEvent::Connected { .. } | FeedEvent::Disconnected { .. } => continue,
+            other => panic!("{other:?}"),
+        });
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_that_cannot_be_is_told_once_for_each_stream() {
+    let script = ["trade A-B 1 ?; trade A-B 2 ?; trade C-D 1 5; trade C-D 2 ?; trade A-B 3 6"];
+    let again = ["trade A-B 4 ?"];
+    let rig = rig(vec![
+        Dial::Open(script.map(say).into_iter().chain([Step::Break]).collect()),
+        Dial::Open(again.map(say).into()),
+    ]);
+    let mut events = trades(&rig, Tape::default());
+    assert_eq!(
+        told(&mut events, 8).await,
+        [
+            "A-B trades times",
+            "A-B 1 at ?",
+            "A-B 2 at ?",
+            "C-D 1 at 5",
+            "C-D trades times",
+            "C-D 2 at ?",
+            "A-B 3 at 6",
+            "A-B 4 at ?",
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbering_may_begin_anew_and_history_only_fills_the_hole_of_a_reconnect() {
+    let first = [
+        "past A-B 7 1; past A-B 8 2",
+        "trade A-B 9 3",
+        "trade A-B 2 4",
+    ];
+    let second = ["past A-B 1 3; past A-B 2 4; past A-B 3 5", "trade A-B 4 6"];
+    let rig = rig(vec![
+        Dial::Open(first.map(say).into_iter().chain([Step::Break]).collect()),
+        Dial::Open(second.map(say).into()),
+    ]);
+    let mut events = trades(&rig, Tape::default());
+    assert_eq!(
+        told(&mut events, 5).await,
+        [
+            "A-B 9 at 3",
+            "A-B restarted",
+            "A-B 2 at 4",
+            "A-B 3 at 5",
+            "A-B 4 at 6"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_with_status_200_backs_off() {
+    let rig = Rig::new([ok("refused"), ok("A-B")], vec![Dial::Open(vec![])]);
+    let feed = rig.feed(Tape::default(), &["A-B"], &[Channel::Trades]);
+    let mut events = Events::of(feed, 4);
+    let (reason, retry_in, _) = events.disconnected().await;
+    assert_eq!(
+        reason,
+        "no list of instruments: failed to get an answer: refused: refused"
+    );
+    assert_eq!(retry_in, seconds(60));
+    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+}

@@ -1,0 +1,256 @@
+//! An exchange that is nothing but its rules: its messages are lines of text, and everything comes in
+//! the stream.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use feeds::exchange::{
+    Acknowledgement, BookChange, BookContent, BookRules, Ids, Refusal, Renewal, Reply, Step, Time,
+    Trade, TradeIds, by_previous,
+};
+use feeds::{
+    AnswerError, Binance, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame, Instrument,
+    Instruments, InvalidUrl, Level, Limits, Malformed, OrderBook, RequestIds, Rules, Side, Stream,
+    StreamRequest, Symbol, TradeId,
+};
+use http::Request;
+use transport::{Message, WsRequest};
+
+use crate::fixtures::{level, symbol};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Tape {
+    pub(crate) limits: Limits,
+    pub(crate) rules: Rules,
+}
+
+/// Changes name the one before; a new snapshot comes with a new subscription, within five seconds.
+impl Default for Tape {
+    fn default() -> Self {
+        Self {
+            limits: Limits {
+                request: None,
+                messages: None,
+                streams_per_request: None,
+                ..*Binance::default().limits()
+            },
+            rules: Rules {
+                acknowledgement: Acknowledgement::PerStream,
+                books: BookRules {
+                    follows: by_previous,
+                    renewal: Renewal::Resubscribe {
+                        within: Duration::from_secs(5),
+                    },
+                    checksum: None,
+                    cut: None,
+                    quiet: None,
+                },
+                trades: TradeIds::Contiguous,
+            },
+        }
+    }
+}
+
+impl Tape {
+    /// The same with other rules for books.
+    pub(crate) fn with_books(mut self, change: impl FnOnce(&mut BookRules)) -> Self {
+        change(&mut self.rules.books);
+        self
+    }
+}
+
+/// A checksum that is easy to write down: how many levels there are.
+pub(crate) fn count_levels(book: &OrderBook) -> u32 {
+    u32::try_from(book.bids().len() + book.asks().len()).unwrap()
+}
+
+/// How an exchange without ids is told apart.
+pub(crate) fn without_ids(_: u64, _: &Ids) -> Step {
+    Step::Next
+}
+
+fn requests(
+    verb: &str,
+    streams: &[Stream],
+    limits: &Limits,
+    ids: &mut RequestIds,
+) -> Vec<StreamRequest> {
+    let request = |streams: &[Stream]| {
+        let id = ids.next_id();
+        let names = streams
+            .iter()
+            .map(|stream| format!("{}:{}", stream.instrument.exchange_symbol(), stream.channel));
+        let names: Vec<_> = names.collect();
+        StreamRequest {
+            id: Some(id),
+            message: Message::text(format!("{verb} {id} {}", names.join(","))),
+            streams: streams.to_vec(),
+        }
+    };
+    let batches = feeds::codec::batches(streams, limits, |_| 1);
+    batches.into_iter().map(request).collect()
+}
+
+impl Exchange for Tape {
+    fn id(&self) -> &'static str {
+        "tape"
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        Ok(Request::get("https://tape.example/list")
+            .body(Bytes::new())
+            .unwrap())
+    }
+
+    fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
+        let names = std::str::from_utf8(body).unwrap().split_whitespace();
+        if let Some(refusal) = names.clone().next().filter(|word| *word == "refused") {
+            return Err(AnswerError::Refused {
+                message: refusal.to_owned(),
+                is_too_many: true,
+            });
+        }
+        Ok(names
+            .map(|name| Instrument::new(symbol(name), name))
+            .collect())
+    }
+
+    fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
+        self.metadata_request()
+    }
+
+    fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
+        Ok(ConnectionPlan {
+            socket: WsRequest::new("wss://tape.example".parse().unwrap()).unwrap(),
+            requests: self.subscribe(streams, ids),
+        })
+    }
+
+    fn subscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("subscribe", streams, &self.limits, ids)
+    }
+
+    fn unsubscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
+        requests("unsubscribe", streams, &self.limits, ids)
+    }
+
+    fn decoder(&self) -> Box<dyn Decoder> {
+        Box::new(TapeDecoder::default())
+    }
+}
+
+#[derive(Debug, Default)]
+struct TapeDecoder {
+    /// How many frames there were with a number of the connection.
+    ticks: u64,
+}
+
+impl Decoder for TapeDecoder {
+    fn decode(
+        &mut self,
+        frame: Frame<'_>,
+        _: &Instruments,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        //     snapshot A-B 5 9x1 10x2 #3        up to id 5, with a checksum
+        //     change A-B 5>6 9x0; tick 1        prices below 10 are bids
+        let Frame::Text(text) = frame else {
+            return Err(Malformed::new("binary"));
+        };
+        for said in text.split("; ") {
+            let words: Vec<_> = said.split(' ').collect();
+            messages.push(match words[..] {
+                ["snapshot", name, id, ref rest @ ..] => {
+                    let last = id.parse().ok();
+                    book(
+                        name,
+                        BookContent::Snapshot,
+                        Ids {
+                            last,
+                            ..Ids::default()
+                        },
+                        rest,
+                    )
+                }
+                ["change", name, ids, ref rest @ ..] => {
+                    let (previous, last) = ids.split_once('>').unwrap_or_default();
+                    let ids = Ids {
+                        previous: previous.parse().ok(),
+                        first: None,
+                        last: last.parse().ok(),
+                    };
+                    book(name, BookContent::Change, ids, rest)
+                }
+                ["trade", name, id, second] => trade(name, id, second, false),
+                ["past", name, id, second] => trade(name, id, second, true),
+                ["tick", number] => {
+                    self.ticks += 1;
+                    match number.parse() == Ok(self.ticks) {
+                        true => ExchangeMessage::Alive,
+                        false => ExchangeMessage::Missed,
+                    }
+                }
+                ["ack", id, name] => ExchangeMessage::Acknowledged(reply(id, name)),
+                ["refuse", id, name] => ExchangeMessage::Refused(Refusal {
+                    reply: reply(id, name),
+                    code: Some("E1".to_owned()),
+                    message: "no".to_owned(),
+                }),
+                ["notice"] => ExchangeMessage::Notice {
+                    text: "maintenance".to_owned(),
+                },
+                _ => return Err(Malformed::new(said)),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn book(name: &str, content: BookContent, ids: Ids, rest: &[&str]) -> ExchangeMessage {
+    let checksum = rest.iter().find_map(|word| word.strip_prefix('#'));
+    let levels = rest.iter().filter_map(|word| word.split_once('x'));
+    let levels: Vec<Level> = levels.map(|(price, size)| level(price, size)).collect();
+    let is_bid = |level: &Level| level.price < 10.into();
+    let (bids, asks) = levels.into_iter().partition(is_bid);
+    ExchangeMessage::Book(BookChange {
+        symbol: symbol(name),
+        content,
+        ids,
+        checksum: checksum.map(|checksum| checksum.parse().unwrap()),
+        bids,
+        asks,
+        time: Time::Absent,
+    })
+}
+
+fn trade(name: &str, id: &str, second: &str, is_history: bool) -> ExchangeMessage {
+    let ns = |second: i64| 1_700_000_000_000_000_000 + second;
+    ExchangeMessage::Trade(Trade {
+        symbol: symbol(name),
+        id: Some(TradeId::Number(id.parse().unwrap())),
+        count: 1,
+        side: Side::Buy,
+        price: 1.into(),
+        amount: 1.into(),
+        time: second
+            .parse()
+            .map_or(Time::Impossible, |second| Time::At(ns(second))),
+        is_history,
+    })
+}
+
+fn reply(id: &str, name: &str) -> Reply {
+    Reply {
+        request: id.parse().ok(),
+        symbol: Symbol::parse(name).ok(),
+        channel: None,
+    }
+}

@@ -1,5 +1,7 @@
 //! The clocks of exchanges.
 
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive;
 use serde::de::{Deserialize, Deserializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -37,6 +39,13 @@ pub fn millis(units: Option<u64>) -> Time {
     units.map_or(Time::Impossible, |units| Clock::<MILLIS>::of_units(units).0)
 }
 
+/// A time in seconds, with as many decimals as there are: `1790359840.9392912`.
+#[must_use]
+pub fn seconds(units: Decimal) -> Time {
+    let ns = units.checked_mul(Decimal::from(1_000_000_000));
+    possible(ns.and_then(|ns| ns.trunc().to_i64()))
+}
+
 /// A time as RFC 3339 writes it: `2026-08-01T02:53:53.185123Z`.
 #[must_use]
 pub fn rfc3339(text: &str) -> Time {
@@ -67,6 +76,15 @@ mod tests {
             assert_eq!(parsed, Clock(Time::Impossible), "{other_unit}");
         }
         assert!(serde_json::from_str::<Clock<MILLIS>>("\"1723161255208\"").is_err());
+    }
+
+    #[test]
+    fn seconds_keep_their_decimals() {
+        let written = "1790359840.9392912".parse().unwrap();
+        assert_eq!(seconds(written), Time::At(1_790_359_840_939_291_200));
+        for other_unit in [1_790_359_840_939_u64, 1_790_359, u64::MAX] {
+            assert_eq!(seconds(other_unit.into()), Time::Impossible);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 mod binance;
 pub(crate) mod clock;
 mod dialect;
+mod kraken;
 pub(crate) mod levels;
 mod limits;
 mod message;
@@ -28,6 +29,7 @@ pub use transport::Window;
 pub use self::backpack::Backpack;
 pub use self::base_url::InvalidUrl;
 pub use self::binance::Binance;
+pub use self::kraken::{Kraken, KrakenDepth};
 pub use self::limits::{KeepAlive, KeepAliveMessage, Limits};
 pub use self::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Backpack, Binance, Exchange, InvalidUrl};
+use super::{Backpack, Binance, Exchange, InvalidUrl, Kraken};
 
 /// Makes an exchange of the addresses of its REST and its WebSocket.
 type At = fn(rest_url: &str, ws_url: &str) -> Result<Arc<dyn Exchange>, InvalidUrl>;
@@ -33,6 +33,12 @@ pub static EXCHANGES: &[Registration] = &[
         about: "Backpack, spot and perpetuals",
         at: |rest_url, ws_url| Ok(Arc::new(Backpack::new(rest_url, ws_url)?)),
         default: || Arc::new(Backpack::default()),
+    },
+    Registration {
+        id: "kraken",
+        about: "Kraken, spot",
+        at: |rest_url, ws_url| Ok(Arc::new(Kraken::new(rest_url, ws_url)?)),
+        default: || Arc::new(Kraken::default()),
     },
 ];
 

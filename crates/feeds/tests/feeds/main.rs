@@ -15,6 +15,8 @@ mod fake;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod kraken;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod properties;

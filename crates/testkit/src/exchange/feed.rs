@@ -51,7 +51,10 @@ impl Feed {
     }
 
     /// What to send next. Nothing is lost when the future is dropped before its end.
-    pub(super) async fn next(&mut self, protocol: &dyn Protocol) -> Result<Vec<Frame>, TooSlow> {
+    pub(super) async fn next(
+        &mut self,
+        protocol: &mut dyn Protocol,
+    ) -> Result<Vec<Frame>, TooSlow> {
         match self {
             Self::Live(updates) => match updates.recv().await {
                 Ok(update) => Ok(protocol.frames(&update)),

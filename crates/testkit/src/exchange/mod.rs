@@ -33,7 +33,7 @@ pub use self::replay::Replay;
 
 use self::fault::Faults;
 use self::market::Market;
-use self::rules::{Conduct, ExchangeRules};
+use self::rules::{Conduct, ExchangeRules, Source};
 use self::session::Order;
 use crate::ledger::Ledger;
 use crate::server::{Server, url_authority};
@@ -62,6 +62,15 @@ struct Setup {
     // To every open WebSocket at once, and kept for none that comes later.
     orders: broadcast::Sender<Order>,
     ledger: Ledger<ExchangeConnection>,
+}
+
+impl Setup {
+    fn source(&self) -> Source<'_> {
+        Source {
+            market: &self.market,
+            replay: self.replay.as_deref(),
+        }
+    }
 }
 
 impl MockExchange {

@@ -19,7 +19,7 @@ use transport::BoxError;
 use super::Setup;
 use super::fault::Substitute;
 use super::record::{ExchangeConnection, ExchangeTransport};
-use super::rules::{Answer, RestRequest, Source};
+use super::rules::{Answer, RestRequest};
 use crate::ledger::Entry;
 use crate::server::secure;
 
@@ -59,13 +59,8 @@ async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> 
     if request.uri().path() == "/echo" {
         return echo(request, peer).await;
     }
-    let source = Source {
-        market: &setup.market,
-        replay: setup.replay.as_deref(),
-    };
-    setup
-        .rules
-        .answer(&RestRequest::new(&request, peer), source)
+    let request = RestRequest::new(&request, peer);
+    setup.rules.answer(&request, setup.source())
 }
 
 fn substituted(setup: &Setup, substitute: Substitute) -> Answer {

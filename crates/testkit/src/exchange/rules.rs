@@ -42,11 +42,21 @@ pub(super) trait ExchangeRules: fmt::Debug + Send + Sync {
 
 /// One WebSocket connection's side of the protocol.
 pub(super) trait Protocol: Send + Sync {
-    /// Takes a message from the client, and may have an answer.
-    fn receive(&mut self, text: &str) -> Option<String>;
+    /// What the exchange says first, before anything is asked.
+    fn greeting(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes a message from the client: the answers, and what new subscriptions begin with.
+    fn receive(&mut self, text: &str, source: Source<'_>) -> Vec<Frame>;
 
     /// What to send of an update.
-    fn frames(&self, update: &Update) -> Vec<Frame>;
+    fn frames(&mut self, update: &Update) -> Vec<Frame>;
+
+    /// What the exchange sends in place of pings; `None` if it sends pings.
+    fn heartbeat(&self) -> Option<Vec<Frame>> {
+        None
+    }
 
     /// Whether the client has subscribed to this stream, or to any at all.
     fn is_subscribed(&self, stream: Option<&str>) -> bool;
@@ -55,7 +65,7 @@ pub(super) trait Protocol: Send + Sync {
     fn shutdown_notice(&self) -> Option<String>;
 }
 
-/// Where REST answers come from.
+/// Where REST answers and snapshots in a stream come from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) market: &'a Market,

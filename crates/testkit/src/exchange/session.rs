@@ -40,11 +40,13 @@ pub(super) enum Order {
 }
 
 //     what happens                                 what is done
-//     a message                                    the protocol's answer, if it has one
+//     the start                                    the exchange's greeting, if it has one
+//     a message                                    the protocol's answers, if it has any
 //     a pong that repeats a ping's payload         the deadline is over
 //     too many other messages in a second          close 1008 "Too many requests"
 //     a tick of the market                         its frames, unless the exchange is muted
-//     time for a ping                              ping, and a deadline if there is none
+//     time for a ping                              ping, and a deadline if there is none;
+//                                                  or the exchange's own heartbeat
 //     a ping was not answered in time              close 1008 "Pong timeout"
 //     the order to close                           close with the code that was ordered
 //     the order to shut down                       serverShutdown, or close 1001 without one
@@ -103,6 +105,12 @@ impl<'a> Session<'a> {
         let period = self.setup.conduct.ping_every;
         let mut pings = interval_at(Instant::now() + period, period);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // A recording has its own.
+        if self.setup.replay.is_none()
+            && let Some(greeting) = self.protocol.greeting()
+        {
+            self.send(vec![Frame::control(greeting)]).await?;
+        }
         loop {
             // Copied: the branches below borrow the session.
             let elapsed = self.deadline;
@@ -112,7 +120,7 @@ impl<'a> Session<'a> {
                     None => Action::End,
                 },
                 // Taken from the feed even when muted, so that the events are lost and not late.
-                frames = feed.next(&*self.protocol) => match frames? {
+                frames = feed.next(&mut *self.protocol) => match frames? {
                     _ if self.setup.faults.is_muted() => Action::Nothing,
                     frames => Action::Send(frames),
                 },
@@ -121,7 +129,7 @@ impl<'a> Session<'a> {
                     Ok(Order::Shutdown) => self.shutdown(),
                     Err(_) => Action::End,
                 },
-                _ = pings.tick() => Action::Ping,
+                _ = pings.tick() => self.beat(),
                 // The expression is evaluated even if the branch is off, so it needs some time.
                 () = sleep_until(elapsed.unwrap_or_else(Instant::now)), if elapsed.is_some() => {
                     Action::Close(POLICY, "Pong timeout")
@@ -156,8 +164,11 @@ impl<'a> Session<'a> {
                 self.entry.update(|record| {
                     push_bounded(&mut record.messages_received, received);
                 });
-                let answer = self.protocol.receive(&text);
-                Action::Send(answer.map(Frame::control).into_iter().collect())
+                let mut frames = self.protocol.receive(&text, self.setup.source());
+                if self.setup.faults.is_muted() {
+                    frames.retain(|frame| frame.stream.is_none());
+                }
+                Action::Send(frames)
             }
             _ => Action::Nothing,
         }
@@ -175,6 +186,15 @@ impl<'a> Session<'a> {
         *count += 1;
         let most = self.setup.conduct.messages_per_second;
         most.is_some_and(|most| *count > most)
+    }
+
+    fn beat(&self) -> Action {
+        match self.protocol.heartbeat() {
+            None => Action::Ping,
+            // A recording has its own.
+            Some(_) if self.setup.replay.is_some() => Action::Nothing,
+            Some(frames) => Action::Send(frames),
+        }
     }
 
     fn shutdown(&self) -> Action {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::exchange::book::Quote;
 use crate::exchange::market::now;
 use crate::exchange::replay::Frame;
-use crate::exchange::rules::{Protocol, json_levels};
+use crate::exchange::rules::{Protocol, Source, json_levels};
 use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
 use crate::exchange::update::{Delta, Trade, Update};
 
@@ -19,6 +19,13 @@ pub(super) struct Stream {
 }
 
 impl Stream {
+    fn reply(&mut self, text: &str) -> Option<String> {
+        let Failure { code, message } = self.request(text).err()?;
+        Some(format!(
+            r#"{{"id":null,"error":{{"code":{code},"message":"{message}"}}}}"#
+        ))
+    }
+
     fn request(&mut self, text: &str) -> Result<(), Failure> {
         //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC"]}   no answer
         //     {"method":"SUBSCRIBE","params":["nope.SOL_USDC"]}    {"id":null,"error":{...}}
@@ -49,14 +56,11 @@ impl Stream {
 }
 
 impl Protocol for Stream {
-    fn receive(&mut self, text: &str) -> Option<String> {
-        let Failure { code, message } = self.request(text).err()?;
-        Some(format!(
-            r#"{{"id":null,"error":{{"code":{code},"message":"{message}"}}}}"#
-        ))
+    fn receive(&mut self, text: &str, _: Source<'_>) -> Vec<Frame> {
+        self.reply(text).map(Frame::control).into_iter().collect()
     }
 
-    fn frames(&self, update: &Update) -> Vec<Frame> {
+    fn frames(&mut self, update: &Update) -> Vec<Frame> {
         let mut frames = Vec::new();
         for Subscription {
             stream, channel, ..
@@ -194,7 +198,7 @@ mod tests {
     #[test]
     fn success_is_silent_and_errors_read_as_recorded() {
         let mut stream = Stream::default();
-        let mut ask = |text: &str| stream.receive(text);
+        let mut ask = |text: &str| stream.reply(text);
         assert_eq!(
             ask(r#"{"method":"SUBSCRIBE","params":["trade.NOPE"]}"#),
             None

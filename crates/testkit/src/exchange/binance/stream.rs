@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{in_unit, padded};
 use crate::exchange::replay::Frame;
-use crate::exchange::rules::{Protocol, json_levels, parse_query};
+use crate::exchange::rules::{Protocol, Source, json_levels, parse_query};
 use crate::exchange::subscription::{Channel, Subscription, Subscriptions};
 use crate::exchange::update::{Delta, Trade, Update};
 use crate::exchange::{book::Quote, market::now};
@@ -53,6 +53,10 @@ impl Stream {
                 .is_some_and(|unit| unit.eq_ignore_ascii_case("microsecond")),
             subscriptions,
         })
+    }
+
+    fn reply(&mut self, text: &str) -> String {
+        self.request(text).unwrap_or_else(|failure| failure.0)
     }
 
     fn request(&mut self, text: &str) -> Result<String, Failure> {
@@ -155,11 +159,11 @@ impl Stream {
 }
 
 impl Protocol for Stream {
-    fn receive(&mut self, text: &str) -> Option<String> {
-        Some(self.request(text).unwrap_or_else(|failure| failure.0))
+    fn receive(&mut self, text: &str, _: Source<'_>) -> Vec<Frame> {
+        vec![Frame::control(self.reply(text))]
     }
 
-    fn frames(&self, update: &Update) -> Vec<Frame> {
+    fn frames(&mut self, update: &Update) -> Vec<Frame> {
         let symbol = &update.instrument.symbol;
         let mut frames = Vec::new();
         for Subscription {
@@ -287,7 +291,7 @@ mod tests {
     #[test]
     fn requests_are_acknowledged_unwrapped_and_change_the_list() {
         let mut stream = open("/stream").unwrap();
-        let mut ask = |text: &str| stream.receive(text).unwrap();
+        let mut ask = |text: &str| stream.reply(text);
         assert_eq!(
             ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@trade","nope@trade"],"id":1}"#),
             r#"{"result":null,"id":1}"#
@@ -305,7 +309,7 @@ mod tests {
     #[test]
     fn errors_read_as_recorded() {
         let mut stream = open("/ws").unwrap();
-        let mut ask = |text: &str| stream.receive(text).unwrap();
+        let mut ask = |text: &str| stream.reply(text);
         assert_eq!(
             ask(r#"{"method":"SUBSCRIBE","params":["btcusdt"],"id":2}"#),
             r#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":2}"#

@@ -68,6 +68,11 @@ impl Book {
         self.levels(side).contains_key(&price)
     }
 
+    /// The quantity at a price; 0 if nothing is there.
+    pub(super) fn quantity(&self, side: Side, price: u64) -> u64 {
+        self.levels(side).get(&price).copied().unwrap_or_default()
+    }
+
     /// The levels of a side, the best first.
     pub(super) fn best_first(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
         match side {

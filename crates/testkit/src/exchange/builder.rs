@@ -95,8 +95,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// How often a ping is sent. The default is the exchange's: 20 s at Binance, 60 s at Backpack.
-    /// 0 counts as 1 ms.
+    /// How often a ping is sent. The default is the exchange's: 20 s at Binance, 60 s at Backpack,
+    /// and 1 s for the heartbeat of Kraken, which is no ping. 0 counts as 1 ms.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.conduct.ping_every = interval.max(Duration::from_millis(1));

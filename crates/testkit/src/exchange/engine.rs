@@ -99,6 +99,11 @@ impl Engine {
         self.snapshots.front().cloned()
     }
 
+    /// The book as it is.
+    pub(super) fn latest(&self) -> Option<Arc<Snapshot>> {
+        self.snapshots.back().cloned()
+    }
+
     /// The latest trades, oldest first.
     pub(super) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> + ExactSizeIterator {
         self.trades.iter()

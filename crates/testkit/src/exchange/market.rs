@@ -59,6 +59,14 @@ impl Market {
             .snapshot()
     }
 
+    /// The book of an open instrument as it is now, whatever REST tells.
+    pub(super) fn latest(&self, symbol: &str) -> Option<Arc<Snapshot>> {
+        self.engines()
+            .iter()
+            .find(|engine| engine.symbol() == symbol)?
+            .latest()
+    }
+
     /// The latest `count` trades of an open instrument, oldest first.
     pub(super) fn trades(&self, symbol: &str, count: usize) -> Option<Vec<Trade>> {
         let engines = self.engines();

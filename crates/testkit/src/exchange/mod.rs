@@ -8,6 +8,7 @@ mod engine;
 mod fault;
 mod feed;
 mod instrument;
+mod kraken;
 mod market;
 mod random;
 mod record;
@@ -100,6 +101,19 @@ impl MockExchange {
         )
     }
 
+    /// Kraken spot, with BTC/USD, ETH/USD, SOL/USD and DOGE/USD, and ACA/EUR in status cancel_only.
+    ///
+    /// REST: `/0/public/` with `Time`, `SystemStatus`, `AssetPairs`, `Trades`. WebSocket: version 2
+    /// at `/v2` and at `/`, with `trade`, `ticker` and `book`; book changes come once per tick.
+    /// Snapshots come in the stream and have no age.
+    #[must_use]
+    pub fn kraken() -> MockExchangeBuilder {
+        MockExchangeBuilder::new(
+            Box::new(kraken::Kraken::default()),
+            kraken::Kraken::instruments(),
+        )
+    }
+
     /// Where REST is: `https://127.0.0.1:<port>`, or `http` without TLS. Beside the exchange's own
     /// paths, `/echo` takes every method and tells what arrived, as JSON with the keys `method`,
     /// `path`, `headers`, `body` and `peer`.
@@ -174,8 +188,9 @@ impl MockExchange {
         self.ws.cut().await;
     }
 
-    /// Announces the end of every WebSocket connection: Binance sends `serverShutdown` and leaves
-    /// the connection open; Backpack, which has no such event, sends a close frame.
+    /// Announces the end of every WebSocket connection: Binance sends `serverShutdown` and Kraken a
+    /// `status`, and both leave the connection open; Backpack, which has no such event, sends a
+    /// close frame.
     pub fn shutdown_notice(&self) {
         self.order(Order::Shutdown);
     }

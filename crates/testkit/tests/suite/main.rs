@@ -5,6 +5,7 @@ mod books;
 mod ca;
 mod exchange_client;
 mod faults;
+mod kraken;
 mod proxies;
 mod raw_client;
 mod rest;

@@ -408,9 +408,9 @@ struct DepthEvent<'a, const UNIT: i64> {
     first_id: Id,
     #[serde(rename = "u")]
     last_id: Id,
-    #[serde(rename = "b", deserialize_with = "levels")]
+    #[serde(rename = "b", deserialize_with = "levels::<0, _>")]
     bids: Vec<Level>,
-    #[serde(rename = "a", deserialize_with = "levels")]
+    #[serde(rename = "a", deserialize_with = "levels::<0, _>")]
     asks: Vec<Level>,
     #[serde(rename = "E")]
     sent: Clock<UNIT>,
@@ -437,8 +437,8 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
             symbol: is_verbatim(symbol).then_some(Text(symbol.into()))?,
             first_id: Id(plain_integer(first_id)?),
             last_id: Id(plain_integer(last_id)?),
-            bids: compact_levels(bids.strip_suffix(",\"")?)?,
-            asks: compact_levels(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
+            bids: compact_levels::<0>(bids.strip_suffix(",\"")?)?,
+            asks: compact_levels::<0>(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
             sent: Clock::of_units(plain_integer(sent)?),
             matched: None,
         })
@@ -452,9 +452,9 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
 struct Depth<const UNIT: i64> {
     #[serde(rename = "lastUpdateId")]
     last_id: Id,
-    #[serde(deserialize_with = "levels")]
+    #[serde(deserialize_with = "levels::<0, _>")]
     bids: Vec<Level>,
-    #[serde(deserialize_with = "levels")]
+    #[serde(deserialize_with = "levels::<0, _>")]
     asks: Vec<Level>,
     timestamp: Option<Clock<UNIT>>,
 }

@@ -3,32 +3,53 @@
 //! An exchange writes them without any space: `[["61737.63","0.5"],["61730.17","0"]]`. That form is
 //! read by hand, at half the cost of a general reader; whatever differs from it in the slightest is
 //! left to serde, so both understand the same lists.
+//!
+//! A level may have further elements behind price and size, of which nothing is kept: OKX writes
+//! `["8476.98","415","0","13"]`, with the number of orders at the end. Their number is `MORE`.
 
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use rust_decimal::Decimal;
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::plain_number::plain_decimal;
 use super::wire::Exact;
 use crate::level::Level;
 
-/// Reads a list of `[price, size]`, for serde's `deserialize_with`.
+/// Reads a list of levels.
 ///
 /// # Errors
-/// That of the deserializer, if it is no such list.
-pub fn levels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Level>, D::Error> {
+/// If it has another form.
+pub fn levels<'de, const MORE: usize, D>(deserializer: D) -> Result<Vec<Level>, D::Error>
+where
+    D: Deserializer<'de>,
+{
     // serde finds where the list ends; the list itself is then read a second time, by hand.
     let json = <&RawValue>::deserialize(deserializer)?.get();
-    match compact_levels(json) {
+    match compact_levels::<MORE>(json) {
         Some(levels) => Ok(levels),
-        None => any_levels(json).map_err(de::Error::custom),
+        None => any_levels::<MORE>(json).map_err(de::Error::custom),
     }
 }
 
+/// Reads the first of a list of levels, and only checks the form of the others.
+///
+/// # Errors
+/// If it has another form.
+pub fn first_level<'de, const MORE: usize, D>(deserializer: D) -> Result<Option<Level>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let mut first = None;
+    deserializer.deserialize_seq(Levels::<MORE, _>(|level| {
+        first.get_or_insert(level);
+    }))?;
+    Ok(first)
+}
+
 /// Reads a list without spaces and escapes; `None` if it is not one.
-#[must_use]
-pub fn compact_levels(json: &str) -> Option<Vec<Level>> {
+pub fn compact_levels<const MORE: usize>(json: &str) -> Option<Vec<Level>> {
     let [b'[', inner @ .., b']'] = json.as_bytes() else {
         return None;
     };
@@ -40,11 +61,20 @@ pub fn compact_levels(json: &str) -> Option<Vec<Level>> {
         }
         // `["61737.63","0.5"]`: the price behind two characters, the size behind three more.
         let (price, after) = plain_decimal(rest.strip_prefix(b"[\"")?)?;
-        let (size, after) = plain_decimal(after.strip_prefix(b"\",\"")?)?;
+        let (size, mut after) = plain_decimal(after.strip_prefix(b"\",\"")?)?;
+        for _ in 0..MORE {
+            after = behind_digits(after.strip_prefix(b"\",\"")?)?;
+        }
         rest = after.strip_prefix(b"\"]")?;
         levels.push(Level { price, size });
     }
     Some(levels)
+}
+
+/// What follows the digits that `text` begins with.
+fn behind_digits(text: &[u8]) -> Option<&[u8]> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    text.get(end..)
 }
 
 /// How many opening brackets there are: one per level, so that one allocation is enough.
@@ -57,32 +87,66 @@ fn brackets(text: &[u8]) -> usize {
         .sum()
 }
 
-fn any_levels(json: &str) -> serde_json::Result<Vec<Level>> {
-    struct Levels;
+fn any_levels<const MORE: usize>(json: &str) -> serde_json::Result<Vec<Level>> {
+    let mut levels = Vec::new();
+    serde_json::Deserializer::from_str(json)
+        .deserialize_seq(Levels::<MORE, _>(|level| levels.push(level)))?;
+    Ok(levels)
+}
 
-    impl<'de> Visitor<'de> for Levels {
-        type Value = Vec<Level>;
+/// Hands over each level of a list.
+struct Levels<const MORE: usize, F>(F);
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list of [price, size]")
-        }
+impl<'de, const MORE: usize, F: FnMut(Level)> Visitor<'de> for Levels<MORE, F> {
+    type Value = ();
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut pairs: A) -> Result<Self::Value, A::Error> {
-            let mut levels = Vec::new();
-            while let Some((Exact(price), Exact(size))) = pairs.next_element()? {
-                levels.push(Level { price, size });
-            }
-            Ok(levels)
-        }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of [price, size]")
     }
 
-    serde_json::Deserializer::from_str(json).deserialize_seq(Levels)
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(Row { price, size }) = rows.next_element::<Row<MORE>>()? {
+            (self.0)(Level { price, size });
+        }
+        Ok(())
+    }
+}
+
+struct Row<const MORE: usize> {
+    price: Decimal,
+    size: Decimal,
+}
+
+impl<'de, const MORE: usize> Deserialize<'de> for Row<MORE> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<const MORE: usize>;
+
+        impl<'de, const MORE: usize> Visitor<'de> for Elements<MORE> {
+            type Value = Row<MORE>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a list of {} elements, price and size first", 2 + MORE)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<Self::Value, A::Error> {
+                let few = |found| de::Error::invalid_length(found, &self);
+                let Exact(price) = row.next_element()?.ok_or_else(|| few(0))?;
+                let Exact(size) = row.next_element()?.ok_or_else(|| few(1))?;
+                for index in 0..MORE {
+                    let IgnoredAny = row.next_element()?.ok_or_else(|| few(2 + index))?;
+                }
+                // serde_json itself refuses what is left of a list.
+                Ok(Row { price, size })
+            }
+        }
+
+        deserializer.deserialize_seq(Elements)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rust_decimal::Decimal;
 
     use super::*;
 
@@ -91,14 +155,18 @@ mod tests {
         Decimal::from_str_exact(text).unwrap().to_string()
     }
 
-    fn parse(json: &str) -> serde_json::Result<Vec<Level>> {
-        levels(&mut serde_json::Deserializer::from_str(json))
+    fn parse<const MORE: usize>(json: &str) -> serde_json::Result<Vec<Level>> {
+        levels::<MORE, _>(&mut serde_json::Deserializer::from_str(json))
+    }
+
+    fn first(json: &str) -> serde_json::Result<Option<Level>> {
+        first_level::<2, _>(&mut serde_json::Deserializer::from_str(json))
     }
 
     #[test]
     fn a_level_is_a_pair() {
-        assert_eq!(parse(r#"[["1.0","2"],["3","0"]]"#).unwrap().len(), 2);
-        assert_eq!(parse("[]").unwrap(), []);
+        assert_eq!(parse::<0>(r#"[["1.0","2"],["3","0"]]"#).unwrap().len(), 2);
+        assert_eq!(parse::<0>("[]").unwrap(), []);
         for json in [
             r#"[["1"]]"#,
             r#"[["1","2","3"]]"#,
@@ -108,17 +176,50 @@ mod tests {
             r#"[["1","-2"]]"#,
             r#"{"1":"2"}"#,
         ] {
-            assert!(parse(json).is_err(), "{json}");
+            assert!(parse::<0>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_level_has_as_many_further_elements_as_the_exchange_writes() {
+        let usual = r#"[["8476.98","415","0","13"],["8477","0","0","0"]]"#;
+        let levels = parse::<2>(usual).unwrap();
+        assert_eq!(compact_levels::<2>(usual), Some(levels.clone()));
+        assert_eq!(first(usual).unwrap(), levels.first().copied());
+        for other in [
+            r#"[["8476.98","415","0",13],["8477","0",null,"0"]]"#,
+            r#"[["8476.98", "415","","13"], ["8477","0","0","x"]]"#,
+        ] {
+            assert_eq!(parse::<2>(other).unwrap(), levels, "{other}");
+            assert_eq!(first(other).unwrap(), levels.first().copied());
+        }
+        assert_eq!(first("[]").unwrap(), None);
+        for json in [
+            r#"[["1","2"]]"#,
+            r#"[["1","2","0"]]"#,
+            r#"[["1","2","0","3","4"]]"#,
+            r#"[["1","2","0","3"],["1"]]"#,
+            r#"[["1","2","0","3"]"#,
+            r#"[["1","","0","3"]]"#,
+        ] {
+            assert!(parse::<2>(json).is_err(), "{json}");
+            assert!(first(json).is_err(), "{json}");
         }
     }
 
     #[test]
     fn the_usual_form_is_read_without_serde_and_takes_one_allocation() {
-        let levels = compact_levels(r#"[["61737.63000000","0.00000000"],["3","0.1"]]"#).unwrap();
+        let pairs = r#"[["61737.63000000","0.00000000"],["3","0.1"]]"#;
+        let levels = compact_levels::<0>(pairs).unwrap();
         assert_eq!((levels.len(), levels.capacity()), (2, 2));
-        assert_eq!(compact_levels("[]").unwrap().capacity(), 0);
-        assert_eq!(compact_levels(r#"[ ["1","2"] ]"#), None);
-        assert_eq!(compact_levels(r#"[["\u0031","2"]]"#), None);
+        assert_eq!(compact_levels::<0>("[]").unwrap().capacity(), 0);
+        assert_eq!(compact_levels::<0>(r#"[ ["1","2"] ]"#), None);
+        assert_eq!(compact_levels::<0>(r#"[["\u0031","2"]]"#), None);
+        let four = r#"[["61737.63","0.5","0","12"],["3","0.1","0","1"]]"#;
+        let levels = compact_levels::<2>(four).unwrap();
+        assert_eq!((levels.len(), levels.capacity()), (2, 2));
+        assert_eq!(compact_levels::<0>(four), None);
+        assert_eq!(compact_levels::<2>(pairs), None);
     }
 
     proptest! {
@@ -127,12 +228,24 @@ mod tests {
             pairs in proptest::collection::vec(("[0-9]{0,12}[.]?[0-9]{0,20}", "[0-9.]{1,30}"), 0..5)
         ) {
             let json = serde_json::to_string(&pairs).unwrap();
-            if let Some(levels) = compact_levels(&json) {
-                prop_assert_eq!(any_levels(&json).unwrap(), levels.clone());
+            if let Some(levels) = compact_levels::<0>(&json) {
+                prop_assert_eq!(any_levels::<0>(&json).unwrap(), levels.clone());
                 for (level, (price, size)) in levels.iter().zip(pairs) {
                     prop_assert_eq!(level.price.to_string(), exactly(&price));
                     prop_assert_eq!(level.size.to_string(), exactly(&size));
                 }
+            }
+        }
+
+        #[test]
+        fn both_readers_skip_the_same_further_elements(
+            rows in proptest::collection::vec(("[0-9]{1,9}", "[0-9]{1,9}", "[0-9x]{0,3}", "[0-9]{1,4}"), 0..5)
+        ) {
+            let json = serde_json::to_string(&rows).unwrap();
+            let all = any_levels::<2>(&json).unwrap();
+            prop_assert_eq!(all.len(), rows.len());
+            if let Some(levels) = compact_levels::<2>(&json) {
+                prop_assert_eq!(all, levels);
             }
         }
     }

@@ -54,8 +54,8 @@ pub use channel::{Channel, UnknownChannel};
 pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
 pub use exchange::{
     AnswerError, Backpack, Binance, ConnectionPlan, Decoder, EXCHANGES, Exchange, ExchangeMessage,
-    Frame, InvalidUrl, Kraken, KrakenDepth, Limits, Malformed, Registration, RequestIds, Rules,
-    Stream, StreamRequest, TradeId,
+    Frame, InvalidUrl, Kraken, KrakenDepth, Limits, Malformed, Okx, Registration, RequestIds,
+    Rules, Stream, StreamRequest, TradeId,
 };
 pub use feed::Feed;
 pub use instruments::{Instrument, Instruments, UnknownSymbol};

@@ -13,6 +13,7 @@ mod kraken;
 pub(crate) mod levels;
 mod limits;
 mod message;
+mod okx;
 mod plain_number;
 mod registry;
 mod rules;
@@ -35,6 +36,7 @@ pub use self::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
     TradeId,
 };
+pub use self::okx::Okx;
 pub use self::registry::{EXCHANGES, Registration};
 pub use self::rules::{
     Acknowledgement, BookRules, Renewal, Rules, Step, TradeIds, by_previous, by_ranges, unnumbered,

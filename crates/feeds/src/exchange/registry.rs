@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Backpack, Binance, Exchange, InvalidUrl, Kraken};
+use super::{Backpack, Binance, Exchange, InvalidUrl, Kraken, Okx};
 
 /// Makes an exchange of the addresses of its REST and its WebSocket.
 type At = fn(rest_url: &str, ws_url: &str) -> Result<Arc<dyn Exchange>, InvalidUrl>;
@@ -39,6 +39,12 @@ pub static EXCHANGES: &[Registration] = &[
         about: "Kraken, spot",
         at: |rest_url, ws_url| Ok(Arc::new(Kraken::new(rest_url, ws_url)?)),
         default: || Arc::new(Kraken::default()),
+    },
+    Registration {
+        id: "okx",
+        about: "OKX, spot",
+        at: |rest_url, ws_url| Ok(Arc::new(Okx::new(rest_url, ws_url)?)),
+        default: || Arc::new(Okx::default()),
     },
 ];
 

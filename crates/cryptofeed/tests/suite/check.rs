@@ -89,7 +89,7 @@ fn a_rule_of_an_exchange_that_is_not_known_is_refused_with_the_nearest_name() {
     for (name, meant) in [
         ("binnance", "; did you mean `binance`?"),
         ("BACKPAK", "; did you mean `backpack`?"),
-        ("kraken", ""),
+        ("bitstamp", ""),
     ] {
         let yaml = format!("proxy: {{enabled: true, exchanges: {{{name}: 'http://h:1'}}}}");
         workspace.file("cryptofeed.yaml", &yaml);
@@ -98,7 +98,7 @@ fn a_rule_of_an_exchange_that_is_not_known_is_refused_with_the_nearest_name() {
         let name = name.to_lowercase();
         for part in [
             format!("proxy.exchanges.{name} (from cryptofeed.yaml:1:"),
-            format!("unknown exchange{meant} (known: binance, backpack)"),
+            format!("unknown exchange{meant} (known: binance, backpack, kraken, okx)"),
         ] {
             assert!(check.stderr.contains(&part), "{part}: {}", check.stderr);
         }
@@ -196,7 +196,7 @@ proxy: {enabled: maybe, default: {http: 'socks6://u:s3cret@h:1'}}
 feeds:
   binance: {symbols: [BTCUSDT, 'ETH USDT']}
   backpack: {symbols: [SOL-USDC], rest_url: 'wss://u:s3cret@h', ws_url: 'wss://h'}
-  kraken: {symbols: [BTC-USD]}
+  bitstamp: {symbols: [BTC-USD]}
 tls: {ca_file: missing.pem, ca_path: certs}
 ";
     let path = workspace.file("bad.yaml", yaml);
@@ -224,7 +224,7 @@ tls: {ca_file: missing.pem, ca_path: certs}
         "feeds.binance.channels (from CRYPTOFEED_FEEDS_BINANCE__CHANNELS): ",
         "feeds.backpack.rest_url (from ",
         "bad.yaml:4:45): invalid rest url: must begin with https:// or http://",
-        "feeds.kraken (from ",
+        "feeds.bitstamp (from ",
         "tls.ca_file (from ",
         "tls.ca_path (from ",
         "tls.cert (from CRYPTOFEED_TLS_CERT): ",

@@ -74,7 +74,7 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         feed(json!({"depth": 5})),
         urls("wss://localhost:1", "wss://localhost:2"),
         urls("https://localhost:1", "https://localhost:2"),
-        json!({"feeds": {"kraken": {"symbols": ["BTC-USD"]}}}),
+        json!({"feeds": {"bitstamp": {"symbols": ["BTC-USD"]}}}),
         json!({"feeds": []}),
         json!({"tls": {"ca_file": ""}}),
         json!({"tls": {"ca_path": "certs"}}),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feeds::{FeedEvent, L2Delta};
+use feeds::{FeedEventKind, L2Delta};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxySettings};
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 
@@ -45,14 +45,14 @@ async fn a_stream_whose_route_changed_moves_and_the_others_are_not_touched() {
     let mut changes = 0;
     backpack
         .until(|event| {
-            if let FeedEvent::L2Delta(delta) = event {
+            if let FeedEventKind::L2Delta(delta) = event {
                 gapless.note(delta);
                 changes += 1;
                 if changes == 20 {
                     injected.injector.reload(settings(&old, &new)).unwrap();
                 }
             }
-            assert!(!matches!(event, FeedEvent::Disconnected { .. }));
+            assert!(!matches!(event, FeedEventKind::Disconnected { .. }));
             changes == 100
         })
         .await;
@@ -64,9 +64,9 @@ async fn a_stream_whose_route_changed_moves_and_the_others_are_not_touched() {
     );
 
     let event = binance
-        .until(|event| matches!(event, FeedEvent::Disconnected { .. }))
+        .until(|event| matches!(event, FeedEventKind::Disconnected { .. }))
         .await;
-    let FeedEvent::Disconnected {
+    let FeedEventKind::Disconnected {
         reason, retry_in, ..
     } = event
     else {
@@ -100,8 +100,8 @@ async fn settings_that_lead_the_same_way_touch_no_stream() {
         .unwrap();
     let mut changes = 0;
     feed.until(|event| {
-        assert!(!matches!(event, FeedEvent::Disconnected { .. }));
-        changes += usize::from(matches!(event, FeedEvent::L2Delta(_)));
+        assert!(!matches!(event, FeedEventKind::Disconnected { .. }));
+        changes += usize::from(matches!(event, FeedEventKind::L2Delta(_)));
         changes == 50
     })
     .await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use feeds::{Binance, Channel, Feed, FeedEvent, Subscription, Symbol};
+use feeds::{Binance, Channel, Feed, FeedEventKind, Subscription, Symbol};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proxy_config::{
     ConnectionProxies, HandshakeMode, ProxyConfig, ProxyServer, ProxySettings, ProxyUrl,
@@ -245,7 +245,7 @@ async fn no_event_of_a_feed_quotes_a_login() {
         let mut told = Vec::new();
         feed.until(|event| {
             told.push(event.clone());
-            matches!(event, FeedEvent::Disconnected { .. })
+            matches!(event, FeedEventKind::Disconnected { .. })
         })
         .await;
         let names: Vec<_> = told.iter().map(name).collect();
@@ -274,13 +274,13 @@ async fn no_event_of_a_feed_quotes_a_login() {
     }
 }
 
-fn name(event: &FeedEvent) -> &'static str {
+fn name(event: &FeedEventKind) -> &'static str {
     match event {
-        FeedEvent::Connected { .. } => "connected",
-        FeedEvent::Malformed { .. } => "malformed",
-        FeedEvent::Unknown { .. } => "unknown",
-        FeedEvent::Rejected { .. } => "rejected",
-        FeedEvent::Disconnected { .. } => "closed",
+        FeedEventKind::Connected { .. } => "connected",
+        FeedEventKind::Malformed { .. } => "malformed",
+        FeedEventKind::Unknown { .. } => "unknown",
+        FeedEventKind::Rejected { .. } => "rejected",
+        FeedEventKind::Disconnected { .. } => "closed",
         _ => "something else",
     }
 }

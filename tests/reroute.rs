@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feeds::FeedEvent;
+use feeds::FeedEventKind;
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, Request};
 use proxy_config::{
@@ -365,9 +365,9 @@ async fn a_corrected_password_is_used_at_once() {
     let injected = world.injector(through(with_password("wrong")));
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
     let event = feed
-        .until(|event| matches!(event, FeedEvent::Disconnected { .. }))
+        .until(|event| matches!(event, FeedEventKind::Disconnected { .. }))
         .await;
-    let FeedEvent::Disconnected { retry_in, .. } = event else {
+    let FeedEventKind::Disconnected { retry_in, .. } = event else {
         unreachable!("it was looked for");
     };
     assert!(retry_in > Duration::from_secs(30), "{retry_in:?}");

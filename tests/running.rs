@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, Subscription, Symbol};
+use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, FeedEventKind, Subscription, Symbol};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -51,14 +51,15 @@ impl Running {
     }
 
     /// The next event, however long that takes.
-    pub(crate) async fn next(&mut self) -> FeedEvent {
-        self.events.recv().await.expect("a feed does not end")
+    pub(crate) async fn next(&mut self) -> FeedEventKind {
+        let event = self.events.recv().await;
+        event.expect("a feed does not end").kind
     }
 
     pub(crate) async fn until(
         &mut self,
-        mut condition: impl FnMut(&FeedEvent) -> bool,
-    ) -> FeedEvent {
+        mut condition: impl FnMut(&FeedEventKind) -> bool,
+    ) -> FeedEventKind {
         soon(async {
             loop {
                 let event = self.next().await;
@@ -75,10 +76,10 @@ impl Running {
         let mut missing = BTreeSet::from(["trade", "ticker", "snapshot", "delta"]);
         self.until(|event| {
             missing.remove(match event {
-                FeedEvent::Trade(_) => "trade",
-                FeedEvent::Ticker(_) => "ticker",
-                FeedEvent::L2Snapshot(_) => "snapshot",
-                FeedEvent::L2Delta(_) => "delta",
+                FeedEventKind::Trade(_) => "trade",
+                FeedEventKind::Ticker(_) => "ticker",
+                FeedEventKind::L2Snapshot(_) => "snapshot",
+                FeedEventKind::L2Delta(_) => "delta",
                 _ => "",
             });
             missing.is_empty()

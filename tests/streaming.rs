@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use feeds::{FeedEvent, OrderBook};
+use feeds::{FeedEventKind, OrderBook};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxySettings};
 use testkit::{ExchangeTransport, Fault, MockProxy, ProxyKind};
 
@@ -54,7 +54,7 @@ async fn the_first_call_for_metadata_goes_through_the_proxy_too() {
     let proxy = world.proxy(ProxyKind::Socks4a, 2).start().await.unwrap();
     let injected = through(&world, &proxy);
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
-    feed.until(|event| matches!(event, FeedEvent::L2Snapshot(_)))
+    feed.until(|event| matches!(event, FeedEventKind::L2Snapshot(_)))
         .await;
     let rest = world.connections(BINANCE, ExchangeTransport::Rest);
     let paths: Vec<_> = rest
@@ -75,7 +75,7 @@ async fn a_cut_stream_comes_back_through_the_proxy() {
     for _ in 0..2 {
         feed.until_everything_flows().await;
         world.binance.cut_streams().await;
-        feed.until(|event| matches!(event, FeedEvent::Disconnected { .. }))
+        feed.until(|event| matches!(event, FeedEventKind::Disconnected { .. }))
             .await;
     }
     feed.until_everything_flows().await;
@@ -103,7 +103,7 @@ async fn while_its_proxy_is_down_a_feed_waits_and_never_goes_around_it() {
     proxy.stop().await;
     let mut refused = 0;
     feed.until(|event| {
-        if let FeedEvent::Disconnected { reason, .. } = event {
+        if let FeedEventKind::Disconnected { reason, .. } = event {
             let expected = format!("connect to proxy {}: connection refused", proxy.address());
             refused += usize::from(reason.contains(&expected));
         }
@@ -148,12 +148,12 @@ async fn a_book_kept_from_snapshot_and_deltas_agrees_with_the_ticker() {
         let mut compared = 0;
         while compared < 50 {
             match soon(feed.next()).await {
-                FeedEvent::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
-                FeedEvent::L2Delta(delta) => {
+                FeedEventKind::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
+                FeedEventKind::L2Delta(delta) => {
                     book.apply_delta(&delta);
                     states.insert(delta.last_id, (book.best_bid(), book.best_ask()));
                 }
-                FeedEvent::Ticker(ticker) => {
+                FeedEventKind::Ticker(ticker) => {
                     quotes.insert(ticker.last_id, (ticker.bid, ticker.bid_size, ticker.ask));
                 }
                 _ => {}
@@ -178,15 +178,20 @@ async fn a_lost_change_voids_the_book_until_a_new_snapshot() {
     let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
     let injected = through(&world, &proxy);
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
-    feed.until(|event| matches!(event, FeedEvent::L2Delta(_)))
+    feed.until(|event| matches!(event, FeedEventKind::L2Delta(_)))
         .await;
     world.binance.inject(Fault::DropDepth(1));
-    feed.until(|event| matches!(event, FeedEvent::BookInvalid { .. }))
+    feed.until(|event| matches!(event, FeedEventKind::BookInvalid { .. }))
         .await;
     let next = feed
-        .until(|event| matches!(event, FeedEvent::L2Delta(_) | FeedEvent::L2Snapshot(_)))
+        .until(|event| {
+            matches!(
+                event,
+                FeedEventKind::L2Delta(_) | FeedEventKind::L2Snapshot(_)
+            )
+        })
         .await;
-    assert!(matches!(next, FeedEvent::L2Snapshot(_)));
+    assert!(matches!(next, FeedEventKind::L2Snapshot(_)));
 }
 
 #[tokio::test]
@@ -201,9 +206,9 @@ async fn a_blocked_region_is_named_with_what_the_exchange_said() {
     });
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
     let event = feed
-        .until(|event| matches!(event, FeedEvent::Disconnected { .. }))
+        .until(|event| matches!(event, FeedEventKind::Disconnected { .. }))
         .await;
-    let FeedEvent::Disconnected { reason, .. } = event else {
+    let FeedEventKind::Disconnected { reason, .. } = event else {
         unreachable!("it was looked for");
     };
     assert!(

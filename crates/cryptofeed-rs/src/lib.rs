@@ -6,8 +6,8 @@ pub use {
 };
 
 pub use feeds::{
-    Backpack, Binance, Channel, Exchange, Feed, FeedEvent, L2Delta, L2Snapshot, Level, OrderBook,
-    Side, Subscription, Symbol, Ticker, Trade,
+    Backpack, Binance, Channel, Exchange, Feed, FeedEvent, FeedEventKind, L2Delta, L2Snapshot,
+    Level, OrderBook, Side, Subscription, Symbol, Ticker, Trade,
 };
 pub use proxy_config::{
     ConfigErrors, ConnectionProxies, ExchangeId, PoolConfig, ProxyConfig, ProxyRule, ProxySettings,

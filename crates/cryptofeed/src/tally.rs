@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use feeds::FeedEvent;
+use feeds::{ExchangeName, FeedEvent, FeedEventKind};
 
 /// The counts of all feeds, by exchange.
-pub(crate) type Tallies = BTreeMap<&'static str, Tally>;
+pub(crate) type Tallies = BTreeMap<ExchangeName, Tally>;
 
 /// The counts of one feed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,13 +26,13 @@ impl Tally {
     /// Counts `event`.
     pub(crate) fn add(&mut self, event: &FeedEvent) {
         self.events += 1;
-        match event {
-            FeedEvent::Trade(_)
-            | FeedEvent::Ticker(_)
-            | FeedEvent::L2Snapshot(_)
-            | FeedEvent::L2Delta(_) => self.market_data += 1,
-            FeedEvent::BookInvalid { .. } => self.invalid_books += 1,
-            FeedEvent::Connected { .. } => {
+        match &event.kind {
+            FeedEventKind::Trade(_)
+            | FeedEventKind::Ticker(_)
+            | FeedEventKind::L2Snapshot(_)
+            | FeedEventKind::L2Delta(_) => self.market_data += 1,
+            FeedEventKind::BookInvalid { .. } => self.invalid_books += 1,
+            FeedEventKind::Connected { .. } => {
                 self.open += 1;
                 // A feed may have several connections, and its events do not tell them apart. One
                 // that is made after a loss counts as its replacement.
@@ -42,7 +42,7 @@ impl Tally {
                 }
             }
             // The first failure of a row is the loss; the others are failed retries.
-            FeedEvent::Disconnected { attempt: 1, .. } if self.open > 0 => {
+            FeedEventKind::Disconnected { attempt: 1, .. } if self.open > 0 => {
                 self.open -= 1;
                 self.lost += 1;
             }
@@ -57,22 +57,29 @@ mod tests {
 
     use super::*;
 
-    fn connected() -> FeedEvent {
-        FeedEvent::Connected {
-            exchange: "binance",
-            proxies: vec![],
+    fn event(kind: FeedEventKind) -> FeedEvent {
+        FeedEvent {
+            sequence: 1,
+            exchange: "binance".into(),
+            connection: None,
             received_ns: 0,
+            kind,
         }
     }
 
+    fn connected() -> FeedEvent {
+        event(FeedEventKind::Connected {
+            proxies: vec![],
+            symbols: 1,
+        })
+    }
+
     fn disconnected(attempt: u32) -> FeedEvent {
-        FeedEvent::Disconnected {
-            exchange: "binance",
+        event(FeedEventKind::Disconnected {
             reason: String::new(),
             retry_in: Duration::ZERO,
             attempt,
-            received_ns: 0,
-        }
+        })
     }
 
     fn reconnects(events: &[FeedEvent]) -> u64 {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, OrderBook, Subscription};
+use feeds::{Backpack, Binance, Channel, Feed, FeedEventKind, OrderBook, Subscription};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
@@ -55,23 +55,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut books: BTreeMap<_, OrderBook> = BTreeMap::new();
     let mut changes = 0;
     while let Some(event) = events.recv().await {
-        match event {
-            FeedEvent::Connected {
-                exchange, proxies, ..
-            } => println!("{exchange} via {proxies:?}"),
-            FeedEvent::Trade(trade) => {
+        let exchange = event.exchange;
+        match event.kind {
+            FeedEventKind::Connected { proxies, .. } => println!("{exchange} via {proxies:?}"),
+            FeedEventKind::Trade(trade) => {
                 println!("{} {} at {}", trade.symbol, trade.amount, trade.price);
             }
-            FeedEvent::L2Snapshot(snapshot) => {
+            FeedEventKind::L2Snapshot(snapshot) => {
                 let book = books.entry(snapshot.symbol.clone()).or_default();
                 book.apply_snapshot(&snapshot);
             }
-            FeedEvent::L2Delta(delta) => {
+            FeedEventKind::L2Delta(delta) => {
                 let book = books.entry(delta.symbol.clone()).or_default();
                 book.apply_delta(&delta);
                 changes += 1;
             }
-            FeedEvent::BookInvalid { symbol, .. } => drop(books.remove(&symbol)),
+            FeedEventKind::BookInvalid { symbol, .. } => drop(books.remove(&symbol)),
             _ => {}
         }
         if books.len() == 2 && changes > 20 {

@@ -25,7 +25,7 @@ impl OrderBook {
         Self::default()
     }
 
-    /// Forgets everything: what a [`BookInvalid`](crate::FeedEvent::BookInvalid) asks for.
+    /// Forgets everything: what a [`BookInvalid`](crate::FeedEventKind::BookInvalid) asks for.
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
@@ -116,6 +116,7 @@ fn to_level((price, size): (&Decimal, &Decimal)) -> Level {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Covers;
 
     fn level(price: &str, size: &str) -> Level {
         Level {
@@ -126,26 +127,25 @@ mod tests {
 
     fn snapshot() -> L2Snapshot {
         L2Snapshot {
-            exchange: "backpack",
             symbol: "SOL-USDC".parse().unwrap(),
+            epoch: 1,
+            covers: Covers::Top { levels: 2 },
             last_id: Some(1),
             bids: vec![level("100.6", "1"), level("100.5", "2")],
             asks: vec![level("100.7", "3"), level("100.8", "4")],
             timestamp_ns: None,
-            received_ns: 0,
         }
     }
 
     fn delta(bids: &[Level], asks: &[Level]) -> L2Delta {
         L2Delta {
-            exchange: "backpack",
             symbol: "SOL-USDC".parse().unwrap(),
+            epoch: 1,
             first_id: Some(2),
             last_id: Some(2),
             bids: bids.to_vec(),
             asks: asks.to_vec(),
             timestamp_ns: None,
-            received_ns: 0,
         }
     }
 

@@ -1,7 +1,6 @@
 //! One price of an order book.
 
 use rust_decimal::Decimal;
-use serde::{Serialize, Serializer};
 
 /// A price and the size that is offered there. In JSON: `["61837.63", "0.02"]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +9,4 @@ pub struct Level {
     pub price: Decimal,
     /// The size in the base asset. In a change of a book it is the new size; zero removes the price.
     pub size: Decimal,
-}
-
-impl Serialize for Level {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.price, self.size).serialize(serializer)
-    }
 }

@@ -51,7 +51,10 @@ mod sync;
 
 pub use book::OrderBook;
 pub use channel::{Channel, UnknownChannel};
-pub use event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot, Side, Ticker, Trade};
+pub use event::{
+    Covers, EVENT_SCHEMA, ExchangeName, FeedEvent, FeedEventKind, InvalidReason, L2Delta,
+    L2Snapshot, Side, Ticker, Trade,
+};
 pub use exchange::{
     AnswerError, Backpack, Binance, ConnectionPlan, Decoder, EXCHANGES, Exchange, ExchangeMessage,
     Frame, InvalidUrl, Kraken, KrakenDepth, Limits, Malformed, Okx, Registration, RequestIds,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use rust_decimal::Decimal;
 
 use crate::book::OrderBook;
-use crate::event::{FeedEvent, InvalidReason, L2Delta, L2Snapshot};
+use crate::event::{Covers, FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::level::Level;
 use crate::symbol::Symbol;
@@ -56,7 +56,7 @@ const MAX_BUFFERED: usize = 2048;
 /// Feed it with [`update`](Self::update) and [`snapshot`](Self::snapshot), and after each do what
 /// [`next_action`](Self::next_action) says until it says nothing more. What it emits is a
 /// snapshot, then changes that follow without a gap; whenever that cannot go on, a
-/// [`FeedEvent::BookInvalid`] and, later, a new snapshot.
+/// [`FeedEventKind::BookInvalid`] and, later, a new snapshot.
 ///
 /// How changes follow one another, and where snapshots come from, say the exchange's [`BookRules`].
 /// Where they are requested, changes are buffered until there is a snapshot with the id `L`; those
@@ -65,11 +65,12 @@ const MAX_BUFFERED: usize = 2048;
 /// exactly adjacent to its first change shows that `L + 1` is meant.)
 #[derive(Debug)]
 pub struct BookSync {
-    exchange: &'static str,
     symbol: Symbol,
     rules: BookRules,
     book: OrderBook,
     state: SyncState,
+    /// How many snapshots there have been.
+    epoch: u64,
     /// The first id of the connection.
     first_id: Option<u64>,
     /// The latest time that the exchange told on the connection.
@@ -85,8 +86,8 @@ pub enum BookAction {
     /// Get a snapshot in the way that the rules say: request it and pass it to
     /// [`BookSync::snapshot`], or have it sent in the stream. No other is asked for before that.
     NeedSnapshot,
-    /// Tell the subscriber.
-    Emit(FeedEvent),
+    /// Tell the subscriber what happened, and at which time.
+    Emit(FeedEventKind, i64),
 }
 
 /// What an exchange said, and when that was received.
@@ -118,15 +119,15 @@ impl SyncState {
 }
 
 impl BookSync {
-    /// The book of `symbol` at `exchange`, of which nothing is known yet.
+    /// The book of `symbol` at an exchange with these rules, of which nothing is known yet.
     #[must_use]
-    pub fn new(exchange: &'static str, symbol: Symbol, rules: &BookRules) -> Self {
+    pub fn new(symbol: Symbol, rules: &BookRules) -> Self {
         Self {
-            exchange,
             symbol,
             rules: *rules,
             book: OrderBook::new(),
             state: SyncState::joining_from(None),
+            epoch: 0,
             first_id: None,
             latest_ns: None,
             is_awaited: false,
@@ -291,9 +292,9 @@ impl BookSync {
             self.need_snapshot();
             return;
         }
-        // There is no clock here. The change is what the book can be judged by, so its time is the
-        // time.
-        let now_ns = first.at_ns;
+        // There is no clock here. The later of the two is what the book had to wait for.
+        let now_ns = first.at_ns.max(candidate.at_ns);
+        candidate.at_ns = now_ns;
         let changes = std::mem::take(changes);
         if let Err(reason) = self.apply(&mut candidate.change) {
             self.emit_invalid(reason, now_ns);
@@ -308,7 +309,7 @@ impl BookSync {
         self.emit_snapshot(candidate);
         // Each by the rules of a live book: one of them may still cross it.
         for Received { change, at_ns } in changes {
-            self.update_joined(change, at_ns);
+            self.update_joined(change, at_ns.max(now_ns));
         }
     }
 
@@ -403,41 +404,46 @@ impl BookSync {
     }
 
     fn emit_snapshot(&mut self, Received { change, at_ns }: Received) {
-        self.emit(FeedEvent::L2Snapshot(L2Snapshot {
-            exchange: self.exchange,
+        self.epoch += 1;
+        let covers = match self.rules.cut {
+            Some(levels) => Covers::Top { levels },
+            None => Covers::Prices {
+                lowest_bid: change.bids.last().map(|level| level.price),
+                highest_ask: change.asks.last().map(|level| level.price),
+            },
+        };
+        let snapshot = L2Snapshot {
             symbol: change.symbol,
+            epoch: self.epoch,
+            covers,
             last_id: change.ids.last,
             bids: change.bids,
             asks: change.asks,
             timestamp_ns: change.time.ns(),
-            received_ns: at_ns,
-        }));
+        };
+        self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
     }
 
     fn emit_delta(&mut self, Received { change, at_ns }: Received) {
-        self.emit(FeedEvent::L2Delta(L2Delta {
-            exchange: self.exchange,
+        let delta = L2Delta {
             symbol: change.symbol,
+            epoch: self.epoch,
             first_id: change.ids.first,
             last_id: change.ids.last,
             bids: change.bids,
             asks: change.asks,
             timestamp_ns: change.time.ns(),
-            received_ns: at_ns,
-        }));
+        };
+        self.emit(FeedEventKind::L2Delta(delta), at_ns);
     }
 
-    fn emit_invalid(&mut self, reason: InvalidReason, received_ns: i64) {
-        self.emit(FeedEvent::BookInvalid {
-            exchange: self.exchange,
-            symbol: self.symbol.clone(),
-            reason,
-            received_ns,
-        });
+    fn emit_invalid(&mut self, reason: InvalidReason, at_ns: i64) {
+        let symbol = self.symbol.clone();
+        self.emit(FeedEventKind::BookInvalid { symbol, reason }, at_ns);
     }
 
-    fn emit(&mut self, event: FeedEvent) {
-        self.actions.push_back(BookAction::Emit(event));
+    fn emit(&mut self, kind: FeedEventKind, at_ns: i64) {
+        self.actions.push_back(BookAction::Emit(kind, at_ns));
     }
 }
 

@@ -86,7 +86,7 @@ async fn watch(
             events = streams.next() => {
                 for event in events? {
                     notice::log(&event);
-                    tallies.entry(event.exchange()).or_default().add(&event);
+                    tallies.entry(event.exchange.clone()).or_default().add(&event);
                 }
             }
             _ = refresh.tick() => progress.show(tallies),

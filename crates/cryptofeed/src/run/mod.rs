@@ -79,7 +79,7 @@ impl Run {
             .and_then(|duration| Instant::now().checked_add(duration));
         let tallies = feeds
             .iter()
-            .map(|feed| (feed.exchange.name(), Tally::default()));
+            .map(|feed| (feed.exchange.name().into(), Tally::default()));
         let mut writer = Writer {
             tallies: tallies.collect(),
             streams: Streams::start(&start.injector, feeds.to_vec()),
@@ -129,7 +129,10 @@ impl Writer {
 
     fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
         notice::log(event);
-        self.tallies.entry(event.exchange()).or_default().add(event);
+        self.tallies
+            .entry(event.exchange.clone())
+            .or_default()
+            .add(event);
         let is_written = self
             .format
             .write(event, self.stdout.line())

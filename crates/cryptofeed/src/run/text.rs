@@ -3,20 +3,20 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use feeds::{FeedEvent, Level, Side, Ticker, Trade};
+use feeds::{FeedEvent, FeedEventKind, Level, Side, Ticker, Trade};
 use rust_decimal::Decimal;
 
 /// Writes market data as one line: time of receipt (UTC), exchange, symbol, and content. Other
 /// events are not written.
 pub(super) fn write(event: &FeedEvent, mut line: impl Write) -> io::Result<bool> {
-    let (received_ns, what) = match event {
-        FeedEvent::Trade(it) => (it.received_ns, trade(it)),
-        FeedEvent::Ticker(it) => (it.received_ns, ticker(it)),
-        FeedEvent::L2Snapshot(it) => (it.received_ns, book("book", &it.bids, &it.asks)),
-        FeedEvent::L2Delta(it) => (it.received_ns, book("change", &it.bids, &it.asks)),
+    let what = match &event.kind {
+        FeedEventKind::Trade(it) => trade(it),
+        FeedEventKind::Ticker(it) => ticker(it),
+        FeedEventKind::L2Snapshot(it) => book("book", &it.bids, &it.asks),
+        FeedEventKind::L2Delta(it) => book("change", &it.bids, &it.asks),
         _ => return Ok(false),
     };
-    let (time, exchange) = (TimeOfDay(received_ns), event.exchange());
+    let (time, exchange) = (TimeOfDay(event.received_ns), &event.exchange);
     let symbol = event.symbol().map(ToString::to_string).unwrap_or_default();
     writeln!(line, "{time} {exchange:<8} {symbol:<12} {what}")?;
     Ok(true)
@@ -66,30 +66,36 @@ impl Display for TimeOfDay {
 mod tests {
     use super::*;
 
-    fn line(event: &FeedEvent) -> Option<String> {
+    fn line(exchange: &'static str, received_ns: i64, kind: FeedEventKind) -> Option<String> {
+        let event = FeedEvent {
+            sequence: 1,
+            exchange: exchange.into(),
+            connection: Some(1),
+            received_ns,
+            kind,
+        };
         let mut line = Vec::new();
-        let is_written = write(event, &mut line).unwrap();
+        let is_written = write(&event, &mut line).unwrap();
         is_written.then(|| String::from_utf8(line).unwrap())
     }
 
     #[test]
     fn a_line_tells_when_where_and_what() {
-        let trade = FeedEvent::Trade(Trade {
-            exchange: "binance",
+        let trade = FeedEventKind::Trade(Trade {
             symbol: "BTC-USDT".parse().unwrap(),
             id: None,
+            count: 1,
+            is_history: false,
             side: Side::Sell,
             price: Decimal::new(6_183_763_000, 5),
             amount: Decimal::new(2, 2),
             timestamp_ns: None,
-            received_ns: 1_723_161_254_024_619_568,
         });
         assert_eq!(
-            line(&trade).unwrap(),
+            line("binance", 1_723_161_254_024_619_568, trade).unwrap(),
             "23:54:14.024 binance  BTC-USDT     trade   sell 0.02 at 61837.63\n"
         );
-        let ticker = FeedEvent::Ticker(Ticker {
-            exchange: "backpack",
+        let ticker = FeedEventKind::Ticker(Ticker {
             symbol: "SOL-USDC-PERP".parse().unwrap(),
             bid: Some(Decimal::new(1000, 1)),
             bid_size: Some(Decimal::ONE),
@@ -97,21 +103,19 @@ mod tests {
             ask_size: None,
             last_id: Some(1),
             timestamp_ns: None,
-            received_ns: 0,
         });
         assert_eq!(
-            line(&ticker).unwrap(),
+            line("backpack", 0, ticker).unwrap(),
             "00:00:00.000 backpack SOL-USDC-PERP ticker  bid 1 at 100, ask - at -\n"
         );
     }
 
     #[test]
     fn what_is_no_market_data_has_no_line() {
-        let connected = FeedEvent::Connected {
-            exchange: "binance",
+        let connected = FeedEventKind::Connected {
             proxies: vec![],
-            received_ns: 0,
+            symbols: 1,
         };
-        assert_eq!(line(&connected), None);
+        assert_eq!(line("binance", 0, connected), None);
     }
 }

@@ -30,9 +30,10 @@ fn check_gapless(line: &Value, last: &mut Option<u64>) {
     if line["exchange"] == "backpack" {
         assert_ne!(line["type"], "disconnected");
         if line["type"] == "l2_delta" {
-            let first = line["first_id"].as_u64().unwrap();
+            let id = |key: &str| line[key].as_str().unwrap().parse::<u64>().unwrap();
+            let first = id("first_id");
             assert!(last.is_none_or(|last| first == last + 1), "{line}");
-            *last = line["last_id"].as_u64();
+            *last = Some(id("last_id"));
         }
     }
 }

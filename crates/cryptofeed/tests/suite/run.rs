@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use testkit::{ExchangeConnection, ExchangeTransport, MockProxy, ProxyKind};
 
+use crate::schema::rejected;
 use crate::workspace::Workspace;
 use crate::world::{World, peers};
 
@@ -20,11 +21,14 @@ fn kinds<'a>(lines: &'a [Value], exchange: &str) -> BTreeSet<&'a str> {
         .collect()
 }
 
+/// The lines, each of which is an event by the schema.
 fn parse(lines: &str) -> Vec<Value> {
-    lines
+    let lines: Vec<_> = lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+        .collect();
+    assert_eq!(rejected(&["schema", "--events"], &lines), [] as [&Value; 0]);
+    lines
 }
 
 fn from(number: u8) -> BTreeSet<IpAddr> {

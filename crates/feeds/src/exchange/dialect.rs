@@ -41,17 +41,17 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         let Frame::Text(text) = frame else {
             return Err(Malformed::new("binary, not text"));
         };
-        messages.push(self.message(text)?);
-        Ok(())
+        match self.usual(text, messages) {
+            Some(()) => Ok(()),
+            None => self.unusual(text, messages),
+        }
     }
 
-    fn message(&self, text: &str) -> Result<ExchangeMessage, Malformed> {
-        if let Some(message) = self.usual(text) {
-            return Ok(message);
-        }
+    fn unusual(&self, text: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         if !is_object(text) {
             let _: IgnoredAny = parse(text)?;
-            return Ok(unknown("not an object"));
+            messages.push(unknown("not an object"));
+            return Ok(());
         }
         //     Binance, recorded      {"stream":"btcusdt@trade","data":{...}}
         //                            {"error":{"code":2,"msg":"Invalid request: ..."},"id":2}
@@ -63,40 +63,45 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         //                            {"id":null,"error":{"code":4006,"message":"Invalid stream"}}
         //
         // Binance never puts a reply into an envelope, so a message with both keys is an event.
-        match parse(text)? {
+        let reply = match parse(text)? {
             Envelope {
                 stream: Some(stream),
                 data: Some(data),
                 ..
-            } => self.event((self.kind_of)(&stream), data.get()),
+            } => return self.event((self.kind_of)(&stream), data.get(), messages),
             Envelope {
                 error: Some(refusal),
                 id,
                 ..
-            } => Ok(parse::<Declined<'_>>(refusal.get())?.message(id)),
+            } => parse::<Declined<'_>>(refusal.get())?.message(id),
             Envelope {
                 code: Some(_),
                 msg: Some(_),
                 id,
                 ..
-            } => Ok(parse::<Declined<'_>>(text)?.message(id)),
-            Envelope { result, id, .. } if result.0 => Ok(ExchangeMessage::Acknowledged(reply(id))),
+            } => parse::<Declined<'_>>(text)?.message(id),
+            Envelope { result, id, .. } if result.0 => ExchangeMessage::Acknowledged(reply(id)),
             Envelope {
                 stream: Some(_), ..
-            } => Err(Malformed::new("stream without data")),
-            Envelope { data: Some(_), .. } => Err(Malformed::new("data without stream")),
-            Envelope { e: Some(kind), .. } => self.event(&parse::<Text<'_>>(kind.get())?, text),
+            } => return Err(Malformed::new("stream without data")),
+            Envelope { data: Some(_), .. } => return Err(Malformed::new("data without stream")),
+            Envelope { e: Some(kind), .. } => {
+                return self.event(&parse::<Text<'_>>(kind.get())?, text, messages);
+            }
             // Only the best prices come without a type.
-            Envelope { .. } => self
-                .event("bookTicker", text)
-                .or_else(|_| Ok(unknown("no type"))),
-        }
+            Envelope { .. } => match self.event("bookTicker", text, messages) {
+                Ok(()) => return Ok(()),
+                Err(_) => unknown("no type"),
+            },
+        };
+        messages.push(reply);
+        Ok(())
     }
 
     /// Reads data in an envelope without spaces, with the stream first: nearly every message there
     /// is. The envelope is cut off instead of read. `None` leaves it to the general reader, be it
     /// another kind of message or a malformed one.
-    fn usual(&self, text: &str) -> Option<ExchangeMessage> {
+    fn usual(&self, text: &str, messages: &mut Vec<ExchangeMessage>) -> Option<()> {
         //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
         //                                      |<---- json --->|
         //
@@ -111,43 +116,67 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         }
         let start = text.len() - data.len() - 1;
         let json = text.get(start..)?.strip_suffix('}')?;
-        let message = match (self.kind_of)(stream) {
-            "trade" => self.trade(json),
-            "bookTicker" => self.ticker(json),
-            "depth" | "depthUpdate" => self.depth(json),
+        // A trade's type comes first as a rule, and then need not be read again.
+        match (self.kind_of)(stream) {
+            "trade" if json.starts_with(r#"{"e":"trade","#) => {
+                self.trade::<IgnoredAny>(json, messages)
+            }
+            "bookTicker" => self.ticker(json, messages),
+            "depth" | "depthUpdate" => self.depth(json, messages),
             _ => return None,
-        };
-        message.ok()
+        }
+        .ok()
     }
 
-    fn event(&self, kind: &str, json: &str) -> Result<ExchangeMessage, Malformed> {
+    fn event(
+        &self,
+        kind: &str,
+        json: &str,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
         if !is_object(json) {
-            return Ok(unknown(kind));
+            messages.push(unknown(kind));
+            return Ok(());
         }
-        let message = match kind {
-            "trade" => self.trade(json),
-            "bookTicker" => self.ticker(json),
-            "depth" | "depthUpdate" => self.depth(json),
-            "serverShutdown" => Ok(ExchangeMessage::ShutdownAnnounced { within: None }),
-            _ => Ok(unknown(kind)),
+        let read = match kind {
+            "trade" => self.trade::<Text<'_>>(json, messages),
+            "bookTicker" => self.ticker(json, messages),
+            "depth" | "depthUpdate" => self.depth(json, messages),
+            "serverShutdown" => {
+                messages.push(ExchangeMessage::ShutdownAnnounced { within: None });
+                Ok(())
+            }
+            _ => {
+                messages.push(unknown(kind));
+                Ok(())
+            }
         };
         // Only a message that is not what its stream promises is read a second time, for its type.
-        message.or_else(|malformed| match parse(json) {
+        read.or_else(|malformed| match parse(json) {
             // A new type of event in a known stream.
-            Ok(Header { e: Some(e) }) if !is_known(&e) => Ok(unknown(&e)),
+            Ok(Header { e: Some(e) }) if !is_known(&e) => {
+                messages.push(unknown(&e));
+                Ok(())
+            }
             _ => Err(malformed),
         })
     }
 
-    fn trade(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
-        let event: TradeEvent<'_, UNIT> = parse(json)?;
-        if let Some(other) = event.kind.filter(|kind| &**kind != "trade") {
-            return Ok(unknown(&other));
+    fn trade<'a, K: Kind<'a>>(
+        &self,
+        json: &'a str,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        let event: TradeEvent<'_, K, UNIT> = parse(json)?;
+        if let Some(other) = event.kind.and_then(|kind| kind.other_than("trade")) {
+            messages.push(unknown(&other));
+            return Ok(());
         }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
-            return Ok(unlisted("trade", &event.symbol));
+            messages.push(unlisted("trade", &event.symbol));
+            return Ok(());
         };
-        Ok(ExchangeMessage::Trade(Trade {
+        messages.push(ExchangeMessage::Trade(Trade {
             symbol: symbol.clone(),
             id: Some(TradeId::Number(event.id.0)),
             count: 1,
@@ -161,40 +190,46 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             amount: event.amount.0,
             time: event.matched.0,
             is_history: false,
-        }))
+        }));
+        Ok(())
     }
 
-    fn ticker(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
+    fn ticker(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         let event: TickerEvent<'_, UNIT> = parse(json)?;
-        if let Some(other) = event.kind.filter(|kind| &**kind != "bookTicker") {
-            return Ok(unknown(&other));
+        if let Some(other) = event.kind.and_then(|kind| kind.other_than("bookTicker")) {
+            messages.push(unknown(&other));
+            return Ok(());
         }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
-            return Ok(unlisted("bookTicker", &event.symbol));
+            messages.push(unlisted("bookTicker", &event.symbol));
+            return Ok(());
         };
         let level = |price: Option<Exact>, size: Option<Exact>| {
             let (Exact(price), Exact(size)) = price.zip(size)?;
             Some(Level { price, size })
         };
-        Ok(ExchangeMessage::Ticker(Ticker {
+        messages.push(ExchangeMessage::Ticker(Ticker {
             symbol: symbol.clone(),
             bid: level(event.bid, event.bid_size),
             ask: level(event.ask, event.ask_size),
             id: Some(event.last_id.0),
             time: event.matched.map_or(Time::Absent, |Clock(time)| time),
-        }))
+        }));
+        Ok(())
     }
 
-    fn depth(&self, json: &str) -> Result<ExchangeMessage, Malformed> {
+    fn depth(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         let event = match DepthEvent::<UNIT>::as_binance_writes(json) {
             Some(event) => event,
             None => parse(json)?,
         };
         if let Some(other) = event.kind.filter(|kind| !is_change(kind)) {
-            return Ok(unknown(&other));
+            messages.push(unknown(&other));
+            return Ok(());
         }
         let Some(symbol) = self.instruments.symbol_of(&event.symbol) else {
-            return Ok(unlisted("depth", &event.symbol));
+            messages.push(unlisted("depth", &event.symbol));
+            return Ok(());
         };
         let (Id(first_id), Id(last_id)) = (event.first_id, event.last_id);
         if first_id > last_id {
@@ -202,7 +237,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
                 "first id {first_id} after last id {last_id}"
             )));
         }
-        Ok(ExchangeMessage::Book(BookChange {
+        messages.push(ExchangeMessage::Book(BookChange {
             symbol: symbol.clone(),
             content: BookContent::Change,
             ids: Ids {
@@ -215,7 +250,8 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             asks: event.asks,
             // Binance says when a change was sent, Backpack also when it happened.
             time: event.matched.unwrap_or(event.sent).0,
-        }))
+        }));
+        Ok(())
     }
 }
 
@@ -337,6 +373,25 @@ impl Declined<'_> {
     }
 }
 
+/// The type of an event, if anybody wants to know it.
+trait Kind<'a>: Deserialize<'a> {
+    /// What it is instead of `expected`.
+    fn other_than(self, expected: &str) -> Option<Text<'a>>;
+}
+
+impl<'a> Kind<'a> for Text<'a> {
+    fn other_than(self, expected: &str) -> Option<Text<'a>> {
+        (*self != *expected).then_some(self)
+    }
+}
+
+/// It is known already.
+impl<'a> Kind<'a> for IgnoredAny {
+    fn other_than(self, _: &str) -> Option<Text<'a>> {
+        None
+    }
+}
+
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -350,9 +405,9 @@ struct Header<'a> {
 //
 // Keys that differ only in case differ in meaning, here and below: `t` the trade, `T` its time.
 #[derive(Deserialize)]
-struct TradeEvent<'a, const UNIT: i64> {
-    #[serde(rename = "e", borrow)]
-    kind: Option<Text<'a>>,
+struct TradeEvent<'a, K, const UNIT: i64> {
+    #[serde(rename = "e")]
+    kind: Option<K>,
     #[serde(rename = "s", borrow)]
     symbol: Text<'a>,
     #[serde(rename = "t")]

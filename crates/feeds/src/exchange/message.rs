@@ -4,7 +4,6 @@ use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
-use serde::Serialize;
 
 use crate::channel::Channel;
 use crate::event::Side;
@@ -91,8 +90,7 @@ pub struct Trade {
 }
 
 /// The id of a trade.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum TradeId {
     /// A number, which grows per symbol.
     Number(u64),

@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
-use super::event_sender::{EventSender, Stopped, now_ns};
+use super::event_sender::{EventSender, Stopped};
 use super::failure::Failure;
 use super::rest::Rest;
 use super::wait::wait;
-use crate::event::{FeedEvent, InvalidReason};
+use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, Exchange, Renewal};
 use crate::instruments::Instrument;
 use crate::symbol::Symbol;
@@ -96,7 +96,7 @@ impl Books {
             let symbol = instrument.symbol().clone();
             let book = Book {
                 instrument: instrument.clone(),
-                sync: BookSync::new(exchange.id(), symbol.clone(), &exchange.rules().books),
+                sync: BookSync::new(symbol.clone(), &exchange.rules().books),
                 backoff: Backoff::new(),
                 asked_at: None,
                 asked: 0,
@@ -214,7 +214,7 @@ impl Books {
         };
         match outcome {
             Ok(snapshot) => {
-                book.sync.snapshot(snapshot, now_ns());
+                book.sync.snapshot(snapshot, self.events.now_ns());
                 self.act(&symbol).await
             }
             Err(failure) => {
@@ -231,15 +231,12 @@ impl Books {
         failure: Failure,
         retry_in: Duration,
     ) -> Result<(), Stopped> {
-        self.events
-            .send(FeedEvent::SnapshotFailed {
-                exchange: self.exchange.id(),
-                symbol,
-                reason: failure.reason,
-                retry_in,
-                received_ns: now_ns(),
-            })
-            .await
+        let failed = FeedEventKind::SnapshotFailed {
+            symbol,
+            reason: failure.reason,
+            retry_in,
+        };
+        self.events.send_now(failed).await
     }
 
     /// Forgets everything: the connection has ended.
@@ -250,7 +247,7 @@ impl Books {
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
             if let Some(book) = self.books.get_mut(&symbol) {
-                book.sync.restart(now_ns());
+                book.sync.restart(self.events.now_ns());
                 // With the next connection, the first snapshot of a book is due at once.
                 book.asked_at = None;
             }
@@ -264,7 +261,7 @@ impl Books {
         // Looked up each time around: sending awaits, and fetching needs all of `self`.
         while let Some(book) = self.books.get_mut(symbol) {
             match book.sync.next_action() {
-                Some(BookAction::Emit(event)) => self.events.send(event).await?,
+                Some(BookAction::Emit(event, at_ns)) => self.events.send(event, at_ns).await?,
                 Some(BookAction::NeedSnapshot) => {
                     let delay = book.delay();
                     self.renew(symbol, delay, Duration::ZERO);

@@ -1,28 +1,23 @@
 //! Events made of what an exchange says.
 
-use crate::event;
+use crate::event::{self, FeedEventKind};
 use crate::exchange::{Ticker, Trade};
 
-pub(super) fn trade_event(exchange: &'static str, trade: Trade, received_ns: i64) -> event::Trade {
-    event::Trade {
-        exchange,
+pub(super) fn trade_event(trade: Trade) -> FeedEventKind {
+    FeedEventKind::Trade(event::Trade {
         symbol: trade.symbol,
         id: trade.id,
+        count: trade.count,
         side: trade.side,
         price: trade.price,
         amount: trade.amount,
+        is_history: trade.is_history,
         timestamp_ns: trade.time.ns(),
-        received_ns,
-    }
+    })
 }
 
-pub(super) fn ticker_event(
-    exchange: &'static str,
-    ticker: Ticker,
-    received_ns: i64,
-) -> event::Ticker {
-    event::Ticker {
-        exchange,
+pub(super) fn ticker_event(ticker: Ticker) -> FeedEventKind {
+    FeedEventKind::Ticker(event::Ticker {
         symbol: ticker.symbol,
         bid: ticker.bid.map(|level| level.price),
         bid_size: ticker.bid.map(|level| level.size),
@@ -30,6 +25,5 @@ pub(super) fn ticker_event(
         ask_size: ticker.ask.map(|level| level.size),
         last_id: ticker.id,
         timestamp_ns: ticker.time.ns(),
-        received_ns,
-    }
+    })
 }

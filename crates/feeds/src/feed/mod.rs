@@ -23,14 +23,14 @@ use transport::{HttpTransport, WsDialer};
 
 use self::backoff::Backoff;
 use self::books::Books;
-use self::event_sender::{EventSender, Stopped, now_ns};
+use self::event_sender::{EventSender, Stopped};
 use self::failure::Failure;
 use self::rest::Rest;
 use self::session::Session;
 use self::trades::Trades;
 use self::wait::wait;
 use crate::channel::Channel;
-use crate::event::FeedEvent;
+use crate::event::{FeedEvent, FeedEventKind};
 use crate::exchange::{Exchange, Limits, Stream};
 use crate::instruments::{Instrument, Instruments, UnknownSymbol};
 use crate::subscription::Subscription;
@@ -92,7 +92,7 @@ impl Feed {
     /// [`UnknownSymbol`] if something is subscribed to that the exchange does not list as trading when
     /// the feed starts. Nothing has been streamed then.
     pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), UnknownSymbol> {
-        let sender = EventSender::new(events.clone());
+        let sender = EventSender::new(self.exchange.id(), events.clone());
         tokio::select! {
             outcome = self.drive(sender) => outcome,
             // Also while there is nothing to send, as during a long wait.
@@ -137,15 +137,12 @@ impl Feed {
                 Err(failure) => failure,
             };
             let retry_in = backoff.delay_after(&failure);
-            events
-                .send(FeedEvent::Disconnected {
-                    exchange: self.exchange.id(),
-                    reason: format!("no list of instruments: {}", failure.reason),
-                    retry_in,
-                    attempt: backoff.attempt(),
-                    received_ns: now_ns(),
-                })
-                .await?;
+            let disconnected = FeedEventKind::Disconnected {
+                reason: format!("no list of instruments: {}", failure.reason),
+                retry_in,
+                attempt: backoff.attempt(),
+            };
+            events.send_now(disconnected).await?;
             if wait(retry_in, failure.imposed(), &mut reloads).await {
                 backoff.reset();
             }
@@ -179,14 +176,15 @@ impl Feed {
             channels.iter().map(stream).collect::<Vec<_>>()
         };
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
+        let events = events.for_other_connections();
         Session {
             exchange: Arc::clone(&self.exchange),
             ws: Arc::clone(&self.ws),
-            events: events.clone(),
             silence_limit: self.silence_limit,
             streams: chosen.iter().flat_map(streams).collect(),
             instruments: chosen.iter().cloned().collect(),
             books: Books::new(exchange, rest, events.clone(), with_books),
+            events,
             trades: Trades::new(self.exchange.rules().trades),
             without_time: HashSet::new(),
             messages: Vec::new(),

@@ -14,14 +14,14 @@ use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::books::{Books, Order};
 use super::convert::{ticker_event, trade_event};
-use super::event_sender::{EventSender, Stopped, now_ns};
+use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
 use super::outbox::Outbox;
 use super::requests::Requests;
 use super::trades::{Novelty, Trades};
 use super::wait::wait;
 use crate::channel::Channel;
-use crate::event::FeedEvent;
+use crate::event::FeedEventKind;
 use crate::exchange::{
     Decoder, Exchange, ExchangeMessage, Frame, KeepAlive, KeepAliveMessage, Malformed, RequestIds,
     Stream, StreamRequest, Time,
@@ -98,15 +98,12 @@ impl Session {
         let retry_in = self.backoff.delay_after(&failure);
         let attempt = self.backoff.attempt();
         let imposed = failure.imposed();
-        self.events
-            .send(FeedEvent::Disconnected {
-                exchange: self.exchange.id(),
-                reason: failure.reason,
-                retry_in,
-                attempt,
-                received_ns: now_ns(),
-            })
-            .await?;
+        let disconnected = FeedEventKind::Disconnected {
+            reason: failure.reason,
+            retry_in,
+            attempt,
+        };
+        self.events.send_now(disconnected).await?;
         // After `Disconnected`, so that a subscriber learns why its books are invalid before they
         // are.
         self.books.restart().await?;
@@ -129,6 +126,7 @@ impl Session {
             .extend(first.iter().map(|request| request.message.clone()));
         let socket = self.ws.dial(dial).await?;
         outbox.note_sent_now();
+        self.events.begin_connection();
         let mut requests = Requests::default();
         for request in first {
             requests.note(request);
@@ -154,13 +152,11 @@ impl Session {
     /// Streams until the connection ends, and tells why it did.
     async fn stream(&mut self, mut connection: Connection) -> Result<Failure, Stopped> {
         let hops = connection.socket.info().hops().iter();
-        self.events
-            .send(FeedEvent::Connected {
-                exchange: self.exchange.id(),
-                proxies: hops.map(ToString::to_string).collect(),
-                received_ns: now_ns(),
-            })
-            .await?;
+        let connected = FeedEventKind::Connected {
+            proxies: hops.map(ToString::to_string).collect(),
+            symbols: self.instruments.len(),
+        };
+        self.events.send_now(connected).await?;
         let mut heard_at = connection.opened_at;
         // Not moved for each message; when it fires, it looks at how long the silence really was.
         let mut silence = pin!(sleep(self.silence_limit));
@@ -271,19 +267,17 @@ impl Session {
                 )));
             }
         };
-        let received_ns = now_ns();
+        let received_ns = self.events.now_ns();
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
         let decoded = self.decode(&message, &mut *connection.decoder, &mut messages);
         if let Err(malformed) = decoded {
             self.messages = messages;
-            let malformed = FeedEvent::Malformed {
-                exchange: self.exchange.id(),
+            let malformed = FeedEventKind::Malformed {
                 reason: connection.secrets.seal_text(malformed.reason().to_owned()),
                 excerpt: excerpt(&message, &connection.secrets),
-                received_ns,
             };
-            self.events.send(malformed).await?;
+            self.events.send(malformed, received_ns).await?;
             self.books.note_loss(true, received_ns).await?;
             return Ok(None);
         }
@@ -330,7 +324,6 @@ impl Session {
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
-        let exchange = self.exchange.id();
         let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
@@ -349,21 +342,19 @@ impl Session {
                     Novelty::Known => return Ok(None),
                     Novelty::New => {}
                     Novelty::Restarted => {
-                        let restarted = FeedEvent::NumberingRestarted {
-                            exchange,
+                        let restarted = FeedEventKind::NumberingRestarted {
                             symbol: trade.symbol.clone(),
-                            received_ns,
                         };
-                        self.events.send(restarted).await?;
+                        self.events.send(restarted, received_ns).await?;
                     }
                 }
-                FeedEvent::Trade(trade_event(exchange, trade, received_ns))
+                trade_event(trade)
             }
             ExchangeMessage::Ticker(ticker) => {
                 self.note_data(connection.opened_at);
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
                     .await?;
-                FeedEvent::Ticker(ticker_event(exchange, ticker, received_ns))
+                ticker_event(ticker)
             }
             ExchangeMessage::Alive => return Ok(None),
             ExchangeMessage::Acknowledged(reply) => {
@@ -375,35 +366,26 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::ShutdownAnnounced { .. } => {
-                let announced = FeedEvent::ShutdownAnnounced {
-                    exchange,
-                    received_ns,
-                };
-                self.events.send(announced).await?;
+                let announced = FeedEventKind::ShutdownAnnounced;
+                self.events.send(announced, received_ns).await?;
                 // Without waiting for the close, which may come at once or much later.
                 let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
-            ExchangeMessage::Refused(refusal) => FeedEvent::Rejected {
-                exchange,
+            ExchangeMessage::Refused(refusal) => FeedEventKind::Rejected {
                 symbols: connection.requests.answered(&refusal.reply),
                 code: refusal.code.map(|code| secrets.seal_text(code)),
                 message: secrets.seal_text(refusal.message),
-                received_ns,
             },
-            ExchangeMessage::Notice { text } => FeedEvent::Notice {
-                exchange,
+            ExchangeMessage::Notice { text } => FeedEventKind::Notice {
                 text: secrets.seal_text(text),
-                received_ns,
             },
-            ExchangeMessage::Unknown { kind } => FeedEvent::Unknown {
-                exchange,
+            ExchangeMessage::Unknown { kind } => FeedEventKind::Unknown {
                 kind: secrets.seal_text(kind),
                 excerpt: excerpt(frame, secrets),
-                received_ns,
             },
         };
-        self.events.send(event).await?;
+        self.events.send(event, received_ns).await?;
         Ok(None)
     }
 
@@ -418,13 +400,11 @@ impl Session {
         if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
             return Ok(());
         }
-        let event = FeedEvent::ImpossibleTime {
-            exchange: self.exchange.id(),
+        let event = FeedEventKind::ImpossibleTime {
             symbol: symbol.clone(),
             channel,
-            received_ns,
         };
-        self.events.send(event).await
+        self.events.send(event, received_ns).await
     }
 
     /// Data on a connection that has lasted for a while ends a series of failures.

@@ -1,7 +1,7 @@
 //! How a snapshot and deltas are joined, case by case.
 
 use feeds::exchange::{BookChange, BookContent, Ids, Time};
-use feeds::{Binance, BookAction, BookSync, Exchange, FeedEvent, InvalidReason};
+use feeds::{Binance, BookAction, BookSync, Exchange, FeedEventKind, InvalidReason};
 
 use crate::fixtures::{level, symbol};
 
@@ -37,11 +37,7 @@ fn snapshot(last_id: u64) -> BookChange {
 }
 
 fn sync() -> BookSync {
-    BookSync::new(
-        "binance",
-        symbol("BTC-USDT"),
-        &Binance::default().rules().books,
-    )
+    BookSync::new(symbol("BTC-USDT"), &Binance::default().rules().books)
 }
 
 /// What the synchroniser wants done, in a word or two each.
@@ -50,13 +46,13 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
     actions
         .map(|action| match action {
             BookAction::NeedSnapshot => "need".to_owned(),
-            BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
+            BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                 format!("snapshot {}", snapshot.last_id.unwrap())
             }
-            BookAction::Emit(FeedEvent::L2Delta(delta)) => {
+            BookAction::Emit(FeedEventKind::L2Delta(delta), _) => {
                 format!("{}-{}", delta.first_id.unwrap(), delta.last_id.unwrap())
             }
-            BookAction::Emit(FeedEvent::BookInvalid { reason, .. }) => match reason {
+            BookAction::Emit(FeedEventKind::BookInvalid { reason, .. }, _) => match reason {
                 InvalidReason::Gap { expected, received } => format!("gap {expected} {received}"),
                 InvalidReason::Crossed { .. } => "crossed".to_owned(),
                 InvalidReason::Disconnected => "disconnected".to_owned(),
@@ -64,7 +60,7 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
                 InvalidReason::Missed => "missed".to_owned(),
                 _ => panic!("a new reason"),
             },
-            BookAction::Emit(other) => panic!("{other:?}"),
+            BookAction::Emit(other, _) => panic!("{other:?}"),
         })
         .collect()
 }

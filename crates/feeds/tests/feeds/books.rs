@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use feeds::{Binance, Channel, FeedEvent, InvalidReason};
+use feeds::{Binance, Channel, FeedEventKind, InvalidReason};
 use tokio::time::sleep;
 
 use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, ok, snapshot, status};
@@ -13,23 +13,25 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
     let mut told = Vec::new();
     while told.len() < count {
         told.push(match events.next().await {
-            FeedEvent::Connected { .. } => "connected".to_owned(),
-            FeedEvent::Disconnected { .. } => "disconnected".to_owned(),
-            FeedEvent::L2Snapshot(snapshot) => format!("snapshot {}", snapshot.last_id.unwrap()),
-            FeedEvent::L2Delta(delta) => {
+            FeedEventKind::Connected { .. } => "connected".to_owned(),
+            FeedEventKind::Disconnected { .. } => "disconnected".to_owned(),
+            FeedEventKind::L2Snapshot(snapshot) => {
+                format!("snapshot {}", snapshot.last_id.unwrap())
+            }
+            FeedEventKind::L2Delta(delta) => {
                 format!(
                     "delta {}-{}",
                     delta.first_id.unwrap(),
                     delta.last_id.unwrap()
                 )
             }
-            FeedEvent::BookInvalid { reason, .. } => match reason {
+            FeedEventKind::BookInvalid { reason, .. } => match reason {
                 InvalidReason::Gap { expected, received } => format!("gap {expected} {received}"),
                 InvalidReason::Crossed { bid, ask } => format!("crossed {bid} {ask}"),
                 InvalidReason::Disconnected => "invalid".to_owned(),
                 _ => panic!("a new reason"),
             },
-            FeedEvent::SnapshotFailed { .. } => "failed".to_owned(),
+            FeedEventKind::SnapshotFailed { .. } => "failed".to_owned(),
             other => panic!("{other:?}"),
         });
     }
@@ -181,7 +183,10 @@ async fn a_malformed_delta_shows_as_a_gap() {
         told(&mut events, 3).await,
         ["connected", "snapshot 2", "delta 1-3"]
     );
-    assert!(matches!(events.next().await, FeedEvent::Malformed { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Malformed { .. }
+    ));
     assert_eq!(told(&mut events, 1).await, ["gap 4 5"]);
 }
 
@@ -221,7 +226,7 @@ async fn a_snapshot_that_fails_is_told_and_fetched_again() {
         ("status 451 Unavailable For Legal Reasons", 60),
         ("failed to understand the message", 1),
     ] {
-        let FeedEvent::SnapshotFailed {
+        let FeedEventKind::SnapshotFailed {
             reason, retry_in, ..
         } = events.next().await
         else {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use feeds::{Backpack, Binance, Channel, FeedEvent};
+use feeds::{Backpack, Binance, Channel, FeedEventKind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
@@ -15,15 +15,18 @@ async fn the_list_of_instruments_comes_before_the_first_dial() {
     let rig = Rig::new([ok(LISTED).after(5)], [Dial::Open(vec![trade(1)])]);
     let start = Instant::now();
     let mut events = rig.start(Channel::Trades);
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
-    let FeedEvent::Trade(trade) = events.next().await else {
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
+    let event = events.next_event().await;
+    assert!(event.exchange == *"binance");
+    assert!(event.received_ns > 1_700_000_000_000_000_000);
+    assert_eq!(event.connection, Some(1));
+    let FeedEventKind::Trade(trade) = event.kind else {
         panic!("not a trade");
     };
-    assert_eq!(
-        (trade.exchange, trade.symbol),
-        ("binance", symbol("BTC-USDT"))
-    );
-    assert!(trade.received_ns > 1_700_000_000_000_000_000);
+    assert_eq!(trade.symbol, symbol("BTC-USDT"));
     assert_eq!(rig.dial_times(), [start + Duration::from_secs(5)]);
 }
 
@@ -66,7 +69,10 @@ async fn a_failing_list_of_instruments_is_told_and_loaded_again() {
     let (reason, ..) = events.disconnected().await;
     assert_eq!(reason, "no list of instruments: nothing is trading");
 
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,12 +164,11 @@ async fn backpack_is_told_what_to_send_when_it_is_dialed() {
     let rig = Rig::new([ok(listed)], [Dial::Open(vec![])]);
     let feed = rig.feed(Backpack::default(), &["SOL-USDC-PERP"], &[Channel::Ticker]);
     let mut events = Events::of(feed, 8);
+    let event = events.next_event().await;
+    assert!(event.exchange == *"backpack");
     assert!(matches!(
-        events.next().await,
-        FeedEvent::Connected {
-            exchange: "backpack",
-            ..
-        }
+        event.kind,
+        FeedEventKind::Connected { symbols: 1, .. }
     ));
     let dials = rig.ws.dials.lock().unwrap();
     assert_eq!(

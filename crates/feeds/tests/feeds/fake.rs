@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feeds::{Channel, Exchange, Feed, FeedEvent, Subscription};
+use feeds::{Channel, Exchange, Feed, FeedEvent, FeedEventKind, Subscription};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Sink, Stream, StreamExt};
 use http::{Request, Response};
@@ -21,6 +21,7 @@ use transport::{
 };
 
 use crate::fixtures::symbol;
+use crate::schema;
 
 /// What a scripted connection does next. After its last step it is silent.
 pub(crate) enum Step {
@@ -340,23 +341,40 @@ impl Rig {
 }
 
 /// The events of a running feed.
-pub(crate) struct Events(mpsc::Receiver<FeedEvent>);
+pub(crate) struct Events {
+    events: mpsc::Receiver<FeedEvent>,
+    /// The number of the last event.
+    sequence: u64,
+}
 
 impl Events {
     pub(crate) fn of(feed: Feed, capacity: usize) -> Self {
         let (sender, receiver) = mpsc::channel(capacity);
         tokio::spawn(feed.run(sender));
-        Self(receiver)
+        Self {
+            events: receiver,
+            sequence: 0,
+        }
     }
 
-    pub(crate) async fn next(&mut self) -> FeedEvent {
-        let next = timeout(Duration::from_secs(100_000), self.0.recv()).await;
-        next.expect("no event within a day")
-            .expect("the feed has ended")
+    pub(crate) async fn next(&mut self) -> FeedEventKind {
+        self.next_event().await.kind
+    }
+
+    /// The next event with all that there is about it. It is what the schema says.
+    pub(crate) async fn next_event(&mut self) -> FeedEvent {
+        let next = timeout(Duration::from_secs(100_000), self.events.recv()).await;
+        let event = next
+            .expect("no event within a day")
+            .expect("the feed has ended");
+        self.sequence += 1;
+        assert_eq!(event.sequence, self.sequence, "{event:?}");
+        schema::check(&event);
+        event
     }
 
     /// The next event that `wanted` takes; the others are skipped.
-    pub(crate) async fn find<T>(&mut self, wanted: impl Fn(FeedEvent) -> Option<T>) -> T {
+    pub(crate) async fn find<T>(&mut self, wanted: impl Fn(FeedEventKind) -> Option<T>) -> T {
         loop {
             if let Some(found) = wanted(self.next().await) {
                 return found;
@@ -366,14 +384,14 @@ impl Events {
 
     /// Whether nothing more comes within `seconds`.
     pub(crate) async fn are_over_for(&mut self, seconds: u64) -> bool {
-        let next = timeout(Duration::from_secs(seconds), self.0.recv()).await;
+        let next = timeout(Duration::from_secs(seconds), self.events.recv()).await;
         next.is_err()
     }
 
     /// The next disconnection: reason, delay and attempt.
     pub(crate) async fn disconnected(&mut self) -> (String, Duration, u32) {
         self.find(|event| match event {
-            FeedEvent::Disconnected {
+            FeedEventKind::Disconnected {
                 reason,
                 retry_in,
                 attempt,

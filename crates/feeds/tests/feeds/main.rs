@@ -27,6 +27,8 @@ mod reload;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod schema;
+#[cfg(test)]
 mod stream_books;
 #[cfg(test)]
 mod streamed;

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use feeds::{Binance, Channel, FeedEvent, TradeId};
+use feeds::{Binance, Channel, FeedEventKind, TradeId};
 use tokio::time::sleep;
 use transport::Message;
 
@@ -28,15 +28,15 @@ async fn what_is_not_understood_is_an_event_and_the_connection_stays() {
     let mut told = Vec::new();
     while told.len() < 8 {
         told.push(match events.next().await {
-            FeedEvent::Unknown { kind, excerpt, .. } => format!("unknown {kind}: {excerpt}"),
-            FeedEvent::Malformed {
+            FeedEventKind::Unknown { kind, excerpt, .. } => format!("unknown {kind}: {excerpt}"),
+            FeedEventKind::Malformed {
                 reason, excerpt, ..
             } => format!("malformed {reason}: {excerpt}"),
-            FeedEvent::Rejected { code, message, .. } => {
+            FeedEventKind::Rejected { code, message, .. } => {
                 format!("rejected {} {message}", code.unwrap())
             }
-            FeedEvent::Trade(trade) => format!("trade {}", trade.id.unwrap()),
-            FeedEvent::Connected { .. } => "connected".to_owned(),
+            FeedEventKind::Trade(trade) => format!("trade {}", trade.id.unwrap()),
+            FeedEventKind::Connected { .. } => "connected".to_owned(),
             other => panic!("{other:?}"),
         });
     }
@@ -69,9 +69,12 @@ async fn a_slow_subscriber_holds_up_the_exchange_and_loses_nothing() {
     let taken = rig.ws.taken.load(Ordering::Relaxed);
     assert!(taken <= 5, "{taken} messages were taken from the socket");
 
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
     for id in 1..=51 {
-        let FeedEvent::Trade(trade) = events.next().await else {
+        let FeedEventKind::Trade(trade) = events.next().await else {
             panic!("not a trade");
         };
         assert_eq!(trade.id, Some(TradeId::Number(id)));

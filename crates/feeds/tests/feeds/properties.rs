@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use feeds::exchange::{BookChange, BookContent, Ids, Time};
 use feeds::{
-    Backpack, Binance, BookAction, BookSync, Exchange, FeedEvent, Frame, InvalidReason, Level,
+    Backpack, Binance, BookAction, BookSync, Exchange, FeedEventKind, Frame, InvalidReason, Level,
     OrderBook,
 };
 use proptest::collection::vec;
@@ -100,7 +100,7 @@ proptest! {
         snapshots.sort_unstable();
 
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new("binance", symbol("A-B"), &Binance::default().rules().books);
+        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books);
         let mut due = snapshots.into_iter().peekable();
         for (index, delta) in stream.iter().enumerate() {
             sync.update((*delta).clone(), 0);
@@ -127,7 +127,7 @@ proptest! {
         let inner = market.deltas.len() - 2;
         let lost = 1 + lost.index(inner);
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new("binance", symbol("A-B"), &Binance::default().rules().books);
+        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books);
         sync.snapshot(market.snapshot(0), 0);
         for (index, delta) in market.deltas.iter().enumerate() {
             if index != lost {
@@ -157,21 +157,21 @@ impl Consumer {
         while let Some(action) = sync.next_action() {
             match action {
                 BookAction::NeedSnapshot => {}
-                BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
+                BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                     self.book.apply_snapshot(&snapshot);
                     self.last_id = snapshot.last_id;
                 }
-                BookAction::Emit(FeedEvent::L2Delta(delta)) => {
+                BookAction::Emit(FeedEventKind::L2Delta(delta), _) => {
                     let last_id = self.last_id.expect("a snapshot comes first");
                     assert!(delta.first_id <= Some(last_id + 1) && delta.last_id > Some(last_id));
                     self.book.apply_delta(&delta);
                     self.last_id = delta.last_id;
                 }
-                BookAction::Emit(FeedEvent::BookInvalid { reason, .. }) => {
+                BookAction::Emit(FeedEventKind::BookInvalid { reason, .. }, _) => {
                     self.last_id = None;
                     self.invalid.push(reason);
                 }
-                BookAction::Emit(other) => panic!("{other:?}"),
+                BookAction::Emit(other, _) => panic!("{other:?}"),
             }
         }
     }

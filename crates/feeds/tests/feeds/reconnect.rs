@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use feeds::{Channel, FeedEvent, TradeId};
+use feeds::{Channel, FeedEventKind, TradeId};
 use transport::{DialErrorKind, Message};
 
 use crate::fake::{Dial, LISTED, Rig, Step, dial_error, ok, say, trade};
@@ -96,7 +96,10 @@ async fn silence_ends_a_connection_and_pings_break_it() {
     let script = vec![Step::Wait(80), ping(), Step::Wait(80), ping()];
     let rig = Rig::new([ok(LISTED)], [Dial::Open(script)]);
     let mut events = rig.start(Channel::Trades);
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
     assert_eq!(events.disconnected().await.0, "nothing received for 90s");
     let silent_since = rig.dial_times()[0] + seconds(160);
     assert_eq!(silent_since.elapsed().as_secs(), 90);
@@ -110,7 +113,10 @@ async fn the_limit_of_silence_can_be_set() {
 
     let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![])]).with_silence_limit(Duration::MAX);
     let mut events = rig.start(Channel::Trades);
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
     assert!(events.are_over_for(1_000_000).await);
 }
 
@@ -127,7 +133,7 @@ async fn an_announced_shutdown_is_followed_by_a_new_connection_at_once() {
     )
     .with_silence_limit(seconds(100_000));
     let mut events = rig.start(Channel::Trades);
-    let is_announced = |event| matches!(event, FeedEvent::ShutdownAnnounced { .. }).then_some(());
+    let is_announced = |event| matches!(event, FeedEventKind::ShutdownAnnounced).then_some(());
     events.find(is_announced).await;
     let (reason, retry_in, _) = events.disconnected().await;
     assert_eq!(reason, "the exchange announced a shutdown");
@@ -175,7 +181,7 @@ async fn no_trade_comes_twice_and_every_connection_asks_for_everything() {
     let mut events = rig.start(Channel::Trades);
     let mut ids = Vec::new();
     while ids.len() < 5 {
-        if let FeedEvent::Trade(trade) = events.next().await {
+        if let FeedEventKind::Trade(trade) = events.next().await {
             ids.push(trade.id.unwrap());
         }
     }

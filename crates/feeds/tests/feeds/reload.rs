@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feeds::{Channel, FeedEvent};
+use feeds::{Channel, FeedEventKind};
 use tokio::time::{Instant, sleep};
 use transport::{DialErrorKind, Reload, WsError, WsErrorKind};
 
@@ -48,7 +48,7 @@ async fn the_list_of_instruments_is_asked_for_at_once_over_another_route() {
     rig.routes.reload(Reload::OtherRoute);
     let start = Instant::now();
     events
-        .find(|event| matches!(event, FeedEvent::Trade(_)).then_some(()))
+        .find(|event| matches!(event, FeedEventKind::Trade(_)).then_some(()))
         .await;
     assert_eq!(rig.request_times()[1], start);
 }
@@ -61,7 +61,7 @@ async fn a_snapshot_is_asked_for_at_once_over_another_route() {
         .with_silence_limit(HOUR * 2);
     let mut events = rig.start(Channel::L2Book);
     events
-        .find(|event| matches!(event, FeedEvent::SnapshotFailed { .. }).then_some(()))
+        .find(|event| matches!(event, FeedEventKind::SnapshotFailed { .. }).then_some(()))
         .await;
     sleep(Duration::from_secs(100)).await;
     rig.routes.reload(Reload::SameRoute);
@@ -70,7 +70,7 @@ async fn a_snapshot_is_asked_for_at_once_over_another_route() {
     rig.routes.reload(Reload::OtherRoute);
     let start = Instant::now();
     events
-        .find(|event| matches!(event, FeedEvent::L2Snapshot(_)).then_some(()))
+        .find(|event| matches!(event, FeedEventKind::L2Snapshot(_)).then_some(()))
         .await;
     assert_eq!(rig.request_times()[2], start);
 }
@@ -88,7 +88,7 @@ async fn a_ban_of_the_old_route_does_not_bind_who_asks_later() {
     rig.routes.reload(Reload::OtherRoute);
     let start = Instant::now();
     events
-        .find(|event| matches!(event, FeedEvent::L2Snapshot(_)).then_some(()))
+        .find(|event| matches!(event, FeedEventKind::L2Snapshot(_)).then_some(()))
         .await;
     assert!(start.elapsed() < Duration::from_secs(1));
 }

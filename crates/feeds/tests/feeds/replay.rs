@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use feeds::exchange::{BookChange, Ticker};
 use feeds::{
-    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEvent, OrderBook, Symbol,
+    Binance, BookAction, BookSync, Exchange, ExchangeMessage, FeedEventKind, OrderBook, Symbol,
 };
 
 use crate::fixtures::{self, decode, lines, read, symbol};
@@ -24,7 +24,7 @@ struct Replay {
 impl Replay {
     fn of(symbol: &Symbol) -> Self {
         Self {
-            sync: BookSync::new("binance", symbol.clone(), &Binance::default().rules().books),
+            sync: BookSync::new(symbol.clone(), &Binance::default().rules().books),
             delivered: OrderBook::new(),
             needs_snapshot: false,
             snapshots: 0,
@@ -39,17 +39,17 @@ impl Replay {
         while let Some(action) = self.sync.next_action() {
             match action {
                 BookAction::NeedSnapshot => self.needs_snapshot = true,
-                BookAction::Emit(FeedEvent::L2Snapshot(snapshot)) => {
+                BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                     self.snapshots += 1;
                     self.delivered.apply_snapshot(&snapshot);
                     self.compare(snapshot.last_id.unwrap());
                 }
-                BookAction::Emit(FeedEvent::L2Delta(delta)) => {
+                BookAction::Emit(FeedEventKind::L2Delta(delta), _) => {
                     self.deltas += 1;
                     self.delivered.apply_delta(&delta);
                     self.compare(delta.last_id.unwrap());
                 }
-                BookAction::Emit(other) => panic!("{other:?}"),
+                BookAction::Emit(other, _) => panic!("{other:?}"),
             }
         }
     }

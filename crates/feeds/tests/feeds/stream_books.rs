@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use feeds::exchange::Renewal;
-use feeds::{Channel, FeedEvent, InvalidReason, OrderBook};
+use feeds::{Channel, FeedEventKind, InvalidReason, OrderBook};
 use tokio::time::sleep;
 use transport::Message;
 
@@ -34,11 +34,15 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
     while told.len() < count {
         let id = |id: Option<u64>| id.map_or("-".to_owned(), |id| id.to_string());
         told.push(match events.next().await {
-            FeedEvent::Connected { .. } => "connected".to_owned(),
-            FeedEvent::Disconnected { reason, .. } => reason,
-            FeedEvent::L2Snapshot(book) => format!("{} snapshot {}", book.symbol, id(book.last_id)),
-            FeedEvent::L2Delta(delta) => format!("{} change {}", delta.symbol, id(delta.last_id)),
-            FeedEvent::BookInvalid { symbol, reason, .. } => match reason {
+            FeedEventKind::Connected { .. } => "connected".to_owned(),
+            FeedEventKind::Disconnected { reason, .. } => reason,
+            FeedEventKind::L2Snapshot(book) => {
+                format!("{} snapshot {}", book.symbol, id(book.last_id))
+            }
+            FeedEventKind::L2Delta(delta) => {
+                format!("{} change {}", delta.symbol, id(delta.last_id))
+            }
+            FeedEventKind::BookInvalid { symbol, reason, .. } => match reason {
                 InvalidReason::Gap { expected, received } => {
                     format!("{symbol} gap {expected} {received}")
                 }
@@ -49,8 +53,8 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
                 InvalidReason::Disconnected => format!("{symbol} disconnected"),
                 other => panic!("{other:?}"),
             },
-            FeedEvent::SnapshotFailed { symbol, reason, .. } => format!("{symbol}: {reason}"),
-            FeedEvent::Malformed { .. } => "malformed".to_owned(),
+            FeedEventKind::SnapshotFailed { symbol, reason, .. } => format!("{symbol}: {reason}"),
+            FeedEventKind::Malformed { .. } => "malformed".to_owned(),
             other => panic!("{other:?}"),
         });
     }
@@ -112,7 +116,7 @@ async fn a_snapshot_that_does_not_come_is_asked_for_again_and_again() {
         ]
     );
     events
-        .find(|event| matches!(event, FeedEvent::L2Snapshot(_)).then_some(()))
+        .find(|event| matches!(event, FeedEventKind::L2Snapshot(_)).then_some(()))
         .await;
     let said = texts(&spoken);
     assert_eq!(
@@ -189,9 +193,9 @@ async fn who_applies_the_changes_of_a_book_that_is_cut_has_the_same_book() {
     let mut book = OrderBook::new();
     for _ in 0..4 {
         match events.next().await {
-            FeedEvent::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
-            FeedEvent::L2Delta(delta) => book.apply_delta(&delta),
-            FeedEvent::Connected { .. } => {}
+            FeedEventKind::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
+            FeedEventKind::L2Delta(delta) => book.apply_delta(&delta),
+            FeedEventKind::Connected { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use feeds::exchange::{KeepAlive, KeepAliveMessage, Window};
-use feeds::{Channel, FeedEvent, TradeId};
+use feeds::{Channel, FeedEventKind, TradeId};
 use tokio::time::{Instant, sleep};
 use transport::Message;
 
@@ -38,7 +38,10 @@ async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
     let rig = rig(vec![Dial::Open(vec![])]);
     let spoken = rig.listen();
     let mut events = trades(&rig, exchange);
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
     let opened_at = Instant::now();
     sleep(seconds(60)).await;
     let dials = rig.ws.dials.lock().unwrap();
@@ -79,7 +82,10 @@ async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
         let rig = rig(vec![Dial::Open(steps)]);
         let spoken = rig.listen();
         let mut events = trades(&rig, exchange);
-        assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+        assert!(matches!(
+            events.next().await,
+            FeedEventKind::Connected { .. }
+        ));
         let opened_at = Instant::now();
         assert_eq!(events.disconnected().await.0, "nothing received for 90s");
         let spoken = spoken.lock().unwrap();
@@ -107,7 +113,7 @@ async fn a_refusal_tells_which_symbols_it_is_about() {
     for expected in [&["A-B"][..], &["E-F"], &[], &["C-D"]] {
         let (symbols, code, message) = events
             .find(|event| match event {
-                FeedEvent::Rejected {
+                FeedEventKind::Rejected {
                     symbols,
                     code,
                     message,
@@ -120,7 +126,7 @@ async fn a_refusal_tells_which_symbols_it_is_about() {
         assert_eq!(symbols, expected);
         assert_eq!((code.as_deref(), &*message), (Some("E1"), "no"));
     }
-    let FeedEvent::Notice { text, .. } = events.next().await else {
+    let FeedEventKind::Notice { text, .. } = events.next().await else {
         panic!("no notice");
     };
     assert_eq!(text, "maintenance");
@@ -131,7 +137,7 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
     let mut told = Vec::new();
     while told.len() < count {
         told.push(match events.next().await {
-            FeedEvent::Trade(trade) => {
+            FeedEventKind::Trade(trade) => {
                 let Some(TradeId::Number(id)) = trade.id else {
                     panic!("no number");
                 };
@@ -140,11 +146,11 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
                     .map_or("?".to_owned(), |ns| (ns % 1000).to_string());
                 format!("{} {id} at {time}", trade.symbol)
             }
-            FeedEvent::NumberingRestarted { symbol, .. } => format!("{symbol} restarted"),
-            FeedEvent::ImpossibleTime {
+            FeedEventKind::NumberingRestarted { symbol, .. } => format!("{symbol} restarted"),
+            FeedEventKind::ImpossibleTime {
                 symbol, channel, ..
             } => format!("{symbol} {channel} times"),
-            FeedEvent::Connected { .. } | FeedEvent::Disconnected { .. } => continue,
+            FeedEventKind::Connected { .. } | FeedEventKind::Disconnected { .. } => continue,
             other => panic!("{other:?}"),
         });
     }
@@ -211,5 +217,8 @@ async fn a_refusal_with_status_200_backs_off() {
         "no list of instruments: failed to get an answer: refused: refused"
     );
     assert_eq!(retry_in, seconds(60));
-    assert!(matches!(events.next().await, FeedEvent::Connected { .. }));
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
 }

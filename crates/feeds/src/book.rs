@@ -55,7 +55,8 @@ impl OrderBook {
         apply(&mut self.asks, &change.asks);
     }
 
-    /// Forgets all but the best `depth` prices of each side. Returns which those were, bids and asks.
+    /// Forgets all but the best `depth` prices of each side. Returns which those were, bids and
+    /// asks.
     pub fn cut(&mut self, depth: usize) -> [Vec<Decimal>; 2] {
         let too_many = |side: &BTreeMap<_, _>| side.len().saturating_sub(depth);
         let bids = (0..too_many(&self.bids)).filter_map(|_| self.bids.pop_first());

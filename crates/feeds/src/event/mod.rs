@@ -120,6 +120,8 @@ pub enum InvalidReason {
     },
     /// Messages of the connection are missing, of which some may have been about the book.
     Missed,
+    /// Nothing has come for longer than the exchange promises.
+    Silent,
     /// The exchange has begun to number its changes anew.
     Restarted,
     /// The connection ended.

@@ -9,6 +9,7 @@ pub(crate) mod batch;
 mod binance;
 pub(crate) mod clock;
 mod dialect;
+mod faults;
 mod kraken;
 pub(crate) mod levels;
 mod limits;
@@ -30,6 +31,7 @@ pub use transport::Window;
 pub use self::backpack::Backpack;
 pub use self::base_url::InvalidUrl;
 pub use self::binance::Binance;
+pub use self::faults::faults;
 pub use self::kraken::{Kraken, KrakenDepth};
 pub use self::limits::{KeepAlive, KeepAliveMessage, Limits};
 pub use self::message::{

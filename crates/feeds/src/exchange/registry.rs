@@ -53,6 +53,15 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::exchange::faults;
+
+    #[test]
+    fn every_exchange_fits_together() {
+        for registration in EXCHANGES {
+            let faults = faults(&*(registration.default)());
+            assert_eq!(faults, [""; 0], "{}", registration.id);
+        }
+    }
 
     #[test]
     fn every_exchange_is_registered_once_and_under_its_own_name() {

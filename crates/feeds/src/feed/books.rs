@@ -29,6 +29,8 @@ pub(super) enum Due {
     Renewal(Symbol),
     /// The snapshot that was asked for in the stream, as the request of this number, should be there.
     Snapshot(Symbol, u64),
+    /// The book should have changed, or shown a sign of life.
+    SignOfLife(Symbol),
 }
 
 /// What the connection has to do for a book.
@@ -67,6 +69,8 @@ struct Book {
     asked_at: Option<Instant>,
     /// How often it has been asked for in the stream.
     asked: u64,
+    /// When something came in its stream.
+    heard_at: Instant,
 }
 
 impl Book {
@@ -100,6 +104,7 @@ impl Books {
                 backoff: Backoff::new(),
                 asked_at: None,
                 asked: 0,
+                heard_at: Instant::now(),
             };
             (symbol, book)
         };
@@ -126,6 +131,7 @@ impl Books {
     ) -> Result<(), Stopped> {
         let symbol = change.symbol.clone();
         if let Some(book) = self.books.get_mut(&symbol) {
+            book.heard_at = Instant::now();
             book.sync.update(change, received_ns);
         }
         self.act(&symbol).await
@@ -147,6 +153,33 @@ impl Books {
                 .boxed(),
             );
         }
+    }
+
+    /// A connection begins: where the exchange promises signs of life, they are awaited.
+    pub(super) fn begin_connection(&mut self) {
+        let Some(quiet) = self.exchange.rules().books.quiet else {
+            return;
+        };
+        for symbol in self.books.keys() {
+            self.dues.push(sign_of_life(symbol, quiet));
+        }
+    }
+
+    /// Voids a book that has been silent for too long.
+    async fn check_life(&mut self, symbol: Symbol) -> Result<(), Stopped> {
+        let rules = self.exchange.rules();
+        let (Some(quiet), Some(book)) = (rules.books.quiet, self.books.get_mut(&symbol)) else {
+            return Ok(());
+        };
+        let left = quiet.saturating_sub(book.heard_at.elapsed());
+        if left.is_zero() && book.sync.book().is_some() {
+            let now_ns = self.events.now_ns();
+            book.sync.invalidate(InvalidReason::Silent, now_ns);
+            self.act(&symbol).await?;
+        }
+        let left = if left.is_zero() { quiet } else { left };
+        self.dues.push(sign_of_life(&symbol, left));
+        Ok(())
     }
 
     /// Messages are missing that only concern books, or cannot be told apart: what nothing else would
@@ -186,6 +219,10 @@ impl Books {
                     _ => Order::Resubscribe,
                 };
                 Ok(Some((symbol, order)))
+            }
+            Due::SignOfLife(symbol) => {
+                self.check_life(symbol).await?;
+                Ok(None)
             }
             Due::Snapshot(symbol, asked) => {
                 let Some(book) = self.books.get_mut(&symbol) else {
@@ -307,6 +344,15 @@ impl Stream for Books {
     ) -> std::task::Poll<Option<Due>> {
         self.dues.poll_next_unpin(cx)
     }
+}
+
+fn sign_of_life(symbol: &Symbol, within: Duration) -> BoxFuture<'static, Due> {
+    let due = Due::SignOfLife(symbol.clone());
+    async move {
+        sleep(within).await;
+        due
+    }
+    .boxed()
 }
 
 async fn fetch_snapshot(

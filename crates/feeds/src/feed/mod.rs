@@ -31,7 +31,7 @@ use self::trades::Trades;
 use self::wait::wait;
 use crate::channel::Channel;
 use crate::event::{FeedEvent, FeedEventKind};
-use crate::exchange::{Exchange, Limits, Stream};
+use crate::exchange::{Exchange, Limits, RequestIds, Stream};
 use crate::instruments::{Instrument, Instruments, UnknownSymbol};
 use crate::subscription::Subscription;
 
@@ -107,11 +107,53 @@ impl Feed {
         let chosen = listed.select(self.subscription.symbols())?;
         // Thousands of instruments, of which a feed needs a few.
         drop(listed);
-        let sessions = chosen
-            .chunks(self.symbols_per_connection())
+        let sessions = self
+            .connections(&chosen)
+            .into_iter()
             .map(|chosen| self.session(chosen, &events).run());
         join_all(sessions).await;
         Ok(())
+    }
+
+    /// The instruments of each connection, as the limits of the exchange want it.
+    fn connections<'a>(&self, chosen: &'a [Instrument]) -> Vec<&'a [Instrument]> {
+        let mut parts: Vec<_> = chosen.chunks(self.symbols_per_connection()).rev().collect();
+        let mut connections = Vec::new();
+        while let Some(part) = parts.pop() {
+            if part.len() > 1 && self.is_url_too_long(part) {
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            } else {
+                connections.push(part);
+            }
+        }
+        connections
+    }
+
+    fn is_url_too_long(&self, chosen: &[Instrument]) -> bool {
+        let Some(limit) = self.exchange.limits().url else {
+            return false;
+        };
+        let plan = self
+            .exchange
+            .plan(&self.streams(chosen), &mut RequestIds::default());
+        plan.is_ok_and(|plan| {
+            let path = plan.socket.uri().path_and_query();
+            path.is_some_and(|path| path.as_str().len() > limit)
+        })
+    }
+
+    /// All channels of each of `chosen`, symbol by symbol.
+    fn streams(&self, chosen: &[Instrument]) -> Vec<Stream> {
+        let channels = self.subscription.channels();
+        let of = |instrument: &Instrument| {
+            let instrument = instrument.clone();
+            channels.iter().map(move |channel| Stream {
+                instrument: instrument.clone(),
+                channel: *channel,
+            })
+        };
+        chosen.iter().flat_map(of).collect()
     }
 
     /// How many symbols one connection carries. All channels of a symbol stay on one connection, in
@@ -167,21 +209,13 @@ impl Feed {
         } else {
             &[]
         };
-        let streams = |instrument: &Instrument| {
-            let instrument = instrument.clone();
-            let stream = move |channel: &Channel| Stream {
-                instrument: instrument.clone(),
-                channel: *channel,
-            };
-            channels.iter().map(stream).collect::<Vec<_>>()
-        };
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let events = events.for_other_connections();
         Session {
             exchange: Arc::clone(&self.exchange),
             ws: Arc::clone(&self.ws),
             silence_limit: self.silence_limit,
-            streams: chosen.iter().flat_map(streams).collect(),
+            streams: self.streams(chosen),
             instruments: chosen.iter().cloned().collect(),
             books: Books::new(exchange, rest, events.clone(), with_books),
             events,

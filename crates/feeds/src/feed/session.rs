@@ -132,6 +132,7 @@ impl Session {
             requests.note(request);
         }
         self.trades.begin_connection();
+        self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
         for stream in &self.streams {
             if stream.channel == Channel::L2Book && !outbox.is_waiting_for(stream) {

@@ -50,6 +50,7 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
                     format!("{symbol} checksum {expected} {computed}")
                 }
                 InvalidReason::Missed => format!("{symbol} missed"),
+                InvalidReason::Silent => format!("{symbol} silent"),
                 InvalidReason::Disconnected => format!("{symbol} disconnected"),
                 other => panic!("{other:?}"),
             },
@@ -264,6 +265,36 @@ async fn a_malformed_frame_voids_only_books_that_would_not_show_the_loss() {
             "malformed",
             "A-B missed"
         ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_without_the_promised_sign_of_life_is_not_true() {
+    let exchange = Tape::default().with_books(|books| books.quiet = Some(Duration::from_secs(60)));
+    let script = vec![
+        say("snapshot A-B 5 9x1"),
+        Step::Wait(50),
+        say("change A-B 5>5"),
+        Step::Wait(55),
+        say("change A-B 5>5"),
+        Step::Wait(61),
+        say("snapshot A-B 6 9x1"),
+    ];
+    let (_rig, mut events, spoken) = start(exchange, vec![Dial::Open(script)], &["A-B"]);
+    assert_eq!(
+        told(&mut events, 6).await,
+        [
+            "connected",
+            "A-B snapshot 5",
+            "A-B change 5",
+            "A-B change 5",
+            "A-B silent",
+            "A-B snapshot 6"
+        ]
+    );
+    assert_eq!(
+        texts(&spoken),
+        ["unsubscribe 2 A-B:l2_book", "subscribe 3 A-B:l2_book"]
     );
 }
 

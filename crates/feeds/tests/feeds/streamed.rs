@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use feeds::exchange::{KeepAlive, KeepAliveMessage, Window};
+use feeds::exchange::{KeepAlive, KeepAliveMessage, Renewal, Window, by_previous, faults};
 use feeds::{Channel, FeedEventKind, TradeId};
 use tokio::time::{Instant, sleep};
-use transport::Message;
+use transport::{Message, WsRequest};
 
 use crate::fake::{Dial, Events, Rig, Step, ok, say};
 use crate::fixtures::symbol;
@@ -62,6 +62,30 @@ async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
             (20, "subscribe 3 E-F:trades")
         ]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_url_is_longer_and_no_connection_fuller_than_the_exchange_allows() {
+    let paths = async |change: fn(&mut Tape)| {
+        let mut exchange = Tape {
+            is_in_url: true,
+            ..Tape::default()
+        };
+        change(&mut exchange);
+        let rig = rig(vec![]);
+        assert!(trades(&rig, exchange).are_over_for(1).await);
+        let dials = rig.ws.dials.lock().unwrap();
+        let path = |request: &WsRequest| request.uri().path().to_owned();
+        dials
+            .iter()
+            .map(|(_, request)| path(request))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(paths(|_| {}).await, ["/A-B,C-D,E-F"]);
+    let by_url = paths(|exchange| exchange.limits.url = Some(8)).await;
+    assert_eq!(by_url, ["/A-B", "/C-D,E-F"]);
+    let by_symbols = paths(|exchange| exchange.limits.symbols = Some(2)).await;
+    assert_eq!(by_symbols, ["/A-B,C-D", "/E-F"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,4 +245,23 @@ async fn a_refusal_with_status_200_backs_off() {
         events.next().await,
         FeedEventKind::Connected { .. }
     ));
+}
+
+#[test]
+fn an_exchange_that_does_not_fit_together_is_found() {
+    assert_eq!(faults(&Tape::default()), [""; 0]);
+    let mut exchange = Tape::default().with_books(|books| {
+        books.renewal = Renewal::Request { joins: by_previous };
+    });
+    exchange.limits.request = Some(0);
+    exchange.limits.frame = 0;
+    let found = faults(&exchange).join("; ");
+    for fault in [
+        "limit of 0: request",
+        "limit of 0: frame",
+        "snapshots are requested, and there is no request",
+        "a request of ",
+    ] {
+        assert!(found.contains(fault), "{found}");
+    }
 }

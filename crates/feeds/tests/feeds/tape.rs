@@ -22,6 +22,8 @@ use crate::fixtures::{level, symbol};
 pub(crate) struct Tape {
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
+    /// Whether streams stand in the URL, and not in messages.
+    pub(crate) is_in_url: bool,
 }
 
 /// Changes name the one before; a new snapshot comes with a new subscription, within five seconds.
@@ -47,6 +49,7 @@ impl Default for Tape {
                 },
                 trades: TradeIds::Contiguous,
             },
+            is_in_url: false,
         }
     }
 }
@@ -128,8 +131,19 @@ impl Exchange for Tape {
     }
 
     fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
+        let socket = |uri: &str| WsRequest::new(uri.parse().unwrap()).unwrap();
+        if self.is_in_url {
+            let names = streams
+                .iter()
+                .map(|stream| stream.instrument.exchange_symbol());
+            let names: Vec<_> = names.collect();
+            return Ok(ConnectionPlan {
+                socket: socket(&format!("wss://tape.example/{}", names.join(","))),
+                requests: Vec::new(),
+            });
+        }
         Ok(ConnectionPlan {
-            socket: WsRequest::new("wss://tape.example".parse().unwrap()).unwrap(),
+            socket: socket("wss://tape.example"),
             requests: self.subscribe(streams, ids),
         })
     }

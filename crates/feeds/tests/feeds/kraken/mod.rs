@@ -8,7 +8,7 @@ mod rest;
 
 use feeds::exchange::{BookChange, BookRules, Reply};
 use feeds::{
-    BookAction, BookSync, Channel, Exchange, ExchangeMessage, FeedEvent, Frame, Instrument,
+    BookAction, BookSync, Channel, Exchange, ExchangeMessage, FeedEventKind, Frame, Instrument,
     Instruments, Kraken, OrderBook,
 };
 
@@ -60,7 +60,7 @@ struct Follower(BookSync);
 
 impl Follower {
     fn new(rules: &BookRules) -> Self {
-        Self(BookSync::new("kraken", symbol("BTC-USD"), rules))
+        Self(BookSync::new(symbol("BTC-USD"), rules))
     }
 
     /// Takes a change; whether the book was given up.
@@ -69,10 +69,10 @@ impl Follower {
         let mut is_wrong = false;
         while let Some(action) = self.0.next_action() {
             let event = match action {
-                BookAction::Emit(event) => event,
+                BookAction::Emit(event, _) => event,
                 BookAction::NeedSnapshot => continue,
             };
-            is_wrong |= matches!(event, FeedEvent::BookInvalid { .. });
+            is_wrong |= matches!(event, FeedEventKind::BookInvalid { .. });
         }
         is_wrong
     }

@@ -15,9 +15,13 @@ mod fake;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod follower;
+#[cfg(test)]
 mod kraken;
 #[cfg(test)]
 mod messages;
+#[cfg(test)]
+mod okx;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

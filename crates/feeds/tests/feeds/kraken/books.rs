@@ -4,8 +4,9 @@ use feeds::exchange::{BookChange, BookContent, BookRules};
 use feeds::{Exchange, Kraken, KrakenDepth, Level};
 use rust_decimal::Decimal;
 
-use super::{Follower, books, decode, first_fault, verified};
+use super::decode;
 use crate::fixtures::lines;
+use crate::follower::{Follower, books, first_fault, verified};
 
 /// Name, depth, frames, and frames with a book.
 const RECORDED: [(&str, KrakenDepth, usize, usize); 4] = [

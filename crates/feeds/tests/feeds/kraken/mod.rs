@@ -6,11 +6,8 @@ mod messages;
 mod requests;
 mod rest;
 
-use feeds::exchange::{BookChange, BookRules, Reply};
-use feeds::{
-    BookAction, BookSync, Channel, Exchange, ExchangeMessage, FeedEventKind, Frame, Instrument,
-    Instruments, Kraken, OrderBook,
-};
+use feeds::exchange::Reply;
+use feeds::{Channel, Exchange, ExchangeMessage, Frame, Instrument, Instruments, Kraken};
 
 use crate::fixtures::symbol;
 
@@ -45,60 +42,6 @@ fn decode(lines: &[String]) -> Vec<ExchangeMessage> {
             .unwrap_or_else(|malformed| panic!("{malformed}: {line}"));
     }
     messages
-}
-
-fn books(messages: Vec<ExchangeMessage>) -> Vec<BookChange> {
-    let book = |message| match message {
-        ExchangeMessage::Book(change) => Some(change),
-        _ => None,
-    };
-    messages.into_iter().filter_map(book).collect()
-}
-
-/// A book that follows the stream.
-struct Follower(BookSync);
-
-impl Follower {
-    fn new(rules: &BookRules) -> Self {
-        Self(BookSync::new(symbol("BTC-USD"), rules))
-    }
-
-    /// Takes a change; whether the book was given up.
-    fn is_wrong_after(&mut self, change: &BookChange) -> bool {
-        self.0.update(change.clone(), 0);
-        let mut is_wrong = false;
-        while let Some(action) = self.0.next_action() {
-            let event = match action {
-                BookAction::Emit(event, _) => event,
-                BookAction::NeedSnapshot => continue,
-            };
-            is_wrong |= matches!(event, FeedEventKind::BookInvalid { .. });
-        }
-        is_wrong
-    }
-
-    fn book(&self) -> Option<&OrderBook> {
-        self.0.book().map(|(book, _)| book)
-    }
-}
-
-/// How many checksums hold, of one symbol's changes. None may fail.
-fn verified(rules: &BookRules, changes: &[BookChange]) -> usize {
-    let mut follower = Follower::new(rules);
-    for (index, change) in changes.iter().enumerate() {
-        assert!(!follower.is_wrong_after(change), "change {index}");
-        assert!(follower.book().is_some(), "change {index}");
-    }
-    let with_checksum = |change: &&BookChange| change.checksum.is_some();
-    changes.iter().filter(with_checksum).count()
-}
-
-/// The index of the first change that makes a book wrong.
-fn first_fault(rules: &BookRules, changes: &[BookChange]) -> Option<usize> {
-    let mut follower = Follower::new(rules);
-    let mut is_wrong =
-        |change: &BookChange| follower.is_wrong_after(change) || follower.book().is_none();
-    changes.iter().position(&mut is_wrong)
 }
 
 fn one(text: &str) -> ExchangeMessage {

@@ -96,10 +96,10 @@ impl MockExchangeBuilder {
     }
 
     /// How often a ping is sent. The default is the exchange's: 20 s at Binance, 60 s at Backpack,
-    /// and 1 s for the heartbeat of Kraken, which is no ping. 0 counts as 1 ms.
+    /// 1 s for the heartbeat of Kraken, which is no ping, and never at OKX. 0 counts as 1 ms.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.conduct.ping_every = interval.max(Duration::from_millis(1));
+        self.conduct.ping_every = Some(interval.max(Duration::from_millis(1)));
         self
     }
 
@@ -108,6 +108,14 @@ impl MockExchangeBuilder {
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
         self.conduct.pong_within = timeout;
+        self
+    }
+
+    /// After how long without a message from it a connection is closed. The default is the
+    /// exchange's: 30 s at OKX, never at the others.
+    #[must_use]
+    pub fn idle_limit(mut self, limit: Duration) -> Self {
+        self.conduct.idle = Some(limit);
         self
     }
 

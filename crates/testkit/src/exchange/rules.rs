@@ -19,10 +19,12 @@ use super::update::Update;
 /// An exchange's manners, apart from its data.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Conduct {
-    /// How often it sends a ping.
-    pub(super) ping_every: Duration,
+    /// How often it sends a ping or its heartbeat, if it sends any.
+    pub(super) ping_every: Option<Duration>,
     /// How long it waits for the pong.
     pub(super) pong_within: Duration,
+    /// After how long without a message from it it closes the connection, if it does.
+    pub(super) idle: Option<Duration>,
     /// How many messages per second it takes from a client.
     pub(super) messages_per_second: Option<u32>,
     /// How many seconds it asks a client to wait that has asked too much.

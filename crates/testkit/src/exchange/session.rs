@@ -1,12 +1,13 @@
 //! An open WebSocket connection of an exchange.
 
+use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::broadcast::Receiver;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -27,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// "Policy violation" (RFC 6455, section 7.4.1).
 const POLICY: u16 = 1008;
+/// OKX's code for a connection on which it had nothing to say.
+const IDLE: u16 = 4004;
 /// "Going away" (RFC 6455, section 7.4.1).
 const AWAY: u16 = 1001;
 
@@ -48,11 +51,13 @@ pub(super) enum Order {
 //     time for a ping                              ping, and a deadline if there is none;
 //                                                  or the exchange's own heartbeat
 //     a ping was not answered in time              close 1008 "Pong timeout"
+//     nothing was sent for the time that is idle   close 4004 "No data received in 30s"
 //     the order to close                           close with the code that was ordered
 //     the order to shut down                       serverShutdown, or close 1001 without one
 //     the client is too slow, or gone              end
 //
-// The texts are Binance's, from reports of its users: the documentation has none.
+// The texts of 1008 are Binance's, from reports of its users: the documentation has none. That of
+// 4004 is OKX's.
 /// What a connection does next.
 enum Action {
     Nothing,
@@ -72,6 +77,8 @@ pub(super) struct Session<'a> {
     unanswered: Vec<Bytes>,
     /// By when the first of them must be answered.
     deadline: Option<Instant>,
+    /// When the last message was sent, or the connection opened.
+    last_sent: Instant,
     /// The second in which messages are counted, by its start, and their number.
     inbound: (Instant, u32),
 }
@@ -90,6 +97,7 @@ impl<'a> Session<'a> {
             entry,
             unanswered: Vec::new(),
             deadline: None,
+            last_sent: Instant::now(),
             inbound: (Instant::now(), 0),
         }
     }
@@ -102,9 +110,11 @@ impl<'a> Session<'a> {
     }
 
     async fn talk(&mut self, mut feed: Feed, mut orders: Receiver<Order>) -> Result<(), BoxError> {
-        let period = self.setup.conduct.ping_every;
-        let mut pings = interval_at(Instant::now() + period, period);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pings = self.setup.conduct.ping_every.map(|period| {
+            let mut pings = interval_at(Instant::now() + period, period);
+            pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pings
+        });
         // A recording has its own.
         if self.setup.replay.is_none()
             && let Some(greeting) = self.protocol.greeting()
@@ -114,6 +124,7 @@ impl<'a> Session<'a> {
         loop {
             // Copied: the branches below borrow the session.
             let elapsed = self.deadline;
+            let idle = self.setup.conduct.idle.map(|idle| self.last_sent + idle);
             let action = tokio::select! {
                 message = self.socket.next() => match message {
                     Some(message) => self.receive(message?),
@@ -129,11 +140,9 @@ impl<'a> Session<'a> {
                     Ok(Order::Shutdown) => self.shutdown(),
                     Err(_) => Action::End,
                 },
-                _ = pings.tick() => self.beat(),
-                // The expression is evaluated even if the branch is off, so it needs some time.
-                () = sleep_until(elapsed.unwrap_or_else(Instant::now)), if elapsed.is_some() => {
-                    Action::Close(POLICY, "Pong timeout")
-                }
+                () = next_tick(pings.as_mut()) => self.beat(),
+                () = reached(elapsed) => Action::Close(POLICY, "Pong timeout"),
+                () = reached(idle) => Action::Close(IDLE, "No data received in 30s"),
             };
             match action {
                 Action::Nothing => {}
@@ -224,6 +233,7 @@ impl<'a> Session<'a> {
         // Once for all frames of a tick, so that they leave together.
         self.socket.flush().await?;
         if sent > 0 {
+            self.last_sent = Instant::now();
             self.entry.update(|record| record.messages_sent += sent);
         }
         Ok(())
@@ -252,5 +262,21 @@ impl<'a> Session<'a> {
         // An error says that the client did not answer in time.
         let _ = timeout(FAREWELL, silence).await;
         Ok(())
+    }
+}
+
+/// Waits for the next tick, or for ever without a clock.
+async fn next_tick(clock: Option<&mut Interval>) {
+    match clock {
+        Some(clock) => drop(clock.tick().await),
+        None => pending().await,
+    }
+}
+
+/// Waits for a point in time, or for ever without one.
+async fn reached(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }

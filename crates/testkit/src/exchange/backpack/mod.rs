@@ -50,8 +50,9 @@ impl ExchangeRules for Backpack {
         Conduct {
             // Pings as documented. No limit for messages is, and no recorded refusal has a
             // `Retry-After`.
-            ping_every: Duration::from_secs(60),
+            ping_every: Some(Duration::from_secs(60)),
             pong_within: Duration::from_secs(120),
+            idle: None,
             messages_per_second: None,
             retry_after: None,
         }

@@ -60,8 +60,9 @@ impl ExchangeRules for Binance {
         Conduct {
             // As documented in 2026. The real `Retry-After` is seconds to minutes, which no test
             // waits for.
-            ping_every: Duration::from_secs(20),
+            ping_every: Some(Duration::from_secs(20)),
             pong_within: Duration::from_secs(60),
+            idle: None,
             messages_per_second: Some(5),
             retry_after: Some(1),
         }

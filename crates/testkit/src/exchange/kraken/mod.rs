@@ -87,8 +87,9 @@ impl ExchangeRules for Kraken {
     fn conduct(&self) -> Conduct {
         Conduct {
             // Of its heartbeat; it sends no pings. No limit for messages is documented.
-            ping_every: Duration::from_secs(1),
+            ping_every: Some(Duration::from_secs(1)),
             pong_within: Duration::from_secs(60),
+            idle: None,
             messages_per_second: None,
             retry_after: None,
         }

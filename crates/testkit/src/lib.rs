@@ -5,8 +5,8 @@
 //! handle it belongs to.
 //!
 //! - [`TestCa`] issues certificates, good and bad ones.
-//! - [`MockExchange`] is Binance spot, Backpack or Kraken spot: REST and WebSocket over a generated
-//!   market or a recording, with [`Fault`]s on demand.
+//! - [`MockExchange`] is Binance spot, Backpack, Kraken spot or OKX spot: REST and WebSocket over a
+//!   generated market or a recording, with [`Fault`]s on demand.
 //! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.

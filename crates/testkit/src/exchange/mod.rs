@@ -10,6 +10,7 @@ mod feed;
 mod instrument;
 mod kraken;
 mod market;
+mod okx;
 mod random;
 mod record;
 mod replay;
@@ -114,6 +115,17 @@ impl MockExchange {
         )
     }
 
+    /// OKX spot, with BTC-USDT, ETH-USDT and SOL-USDT, OLD-USDT suspended and one instrument before
+    /// its first trade.
+    ///
+    /// REST: `/api/v5/` with `public/time`, `public/instruments`, `market/history-trades`. WebSocket:
+    /// `trades`, `tickers`, `bbo-tbt` and `books`, at `/ws/v5/public`, and no ping: what has not been
+    /// sent anything for 30 seconds, not even a `pong`, is closed.
+    #[must_use]
+    pub fn okx() -> MockExchangeBuilder {
+        MockExchangeBuilder::new(Box::new(okx::Okx), okx::Okx::instruments())
+    }
+
     /// Where REST is: `https://127.0.0.1:<port>`, or `http` without TLS. Beside the exchange's own
     /// paths, `/echo` takes every method and tells what arrived, as JSON with the keys `method`,
     /// `path`, `headers`, `body` and `peer`.
@@ -188,9 +200,9 @@ impl MockExchange {
         self.ws.cut().await;
     }
 
-    /// Announces the end of every WebSocket connection: Binance sends `serverShutdown` and Kraken a
-    /// `status`, and both leave the connection open; Backpack, which has no such event, sends a
-    /// close frame.
+    /// Announces the end of every WebSocket connection: Binance sends `serverShutdown`, Kraken a
+    /// `status` and OKX a notice, and all three leave the connection open; Backpack, which has no
+    /// such event, sends a close frame.
     pub fn shutdown_notice(&self) {
         self.order(Order::Shutdown);
     }

@@ -80,16 +80,18 @@ impl Frame {
     fn recorded(text: String) -> Self {
         //     {"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate",...}}
         //     {"data":{...,"e":"depth",...},"stream":"depth.SOL_USDC"}
+        //     {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[...]}
         //
         // What is no JSON is played as well: it may be what a test is about.
         let json: Value = serde_json::from_str(&text).unwrap_or_default();
-        let stream = json
-            .get("stream")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let event = json.pointer("/data/e").and_then(Value::as_str);
+        let text_at = |pointer| json.pointer(pointer).and_then(Value::as_str);
+        let stream = match (text_at("/arg/channel"), text_at("/arg/instId")) {
+            (Some(channel), Some(symbol)) => Some(format!("{channel}:{symbol}")),
+            _ => text_at("/stream").map(str::to_owned),
+        };
+        let is_update = text_at("/action") == Some("update");
         Self {
-            is_depth: matches!(event, Some("depthUpdate" | "depth")),
+            is_depth: is_update || matches!(text_at("/data/e"), Some("depthUpdate" | "depth")),
             stream,
             text,
         }
@@ -105,6 +107,8 @@ mod tests {
         let replay = Replay::new([
             r#"{"stream":"a@depth","data":{"e":"depthUpdate"}}"#,
             r#"{"stream":"a@bookTicker","data":{"u":1}}"#,
+            r#"{"arg":{"channel":"books","instId":"A-B"},"action":"snapshot","data":[]}"#,
+            r#"{"arg":{"channel":"books","instId":"A-B"},"action":"update","data":[]}"#,
             "noise",
         ]);
         let told: Vec<_> = replay
@@ -117,6 +121,8 @@ mod tests {
             [
                 (Some("a@depth"), true),
                 (Some("a@bookTicker"), false),
+                (Some("books:A-B"), false),
+                (Some("books:A-B"), true),
                 (None, false)
             ]
         );

@@ -6,6 +6,7 @@ mod ca;
 mod exchange_client;
 mod faults;
 mod kraken;
+mod okx;
 mod proxies;
 mod raw_client;
 mod rest;

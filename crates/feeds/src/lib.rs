@@ -1,11 +1,11 @@
-//! Market data of Binance spot and Backpack, over any transport.
+//! Market data of Binance spot, Backpack, Kraken spot and OKX spot, over any transport.
 //!
 //! Layer 5: this crate knows the traits of [`transport`] and nothing of proxies or sockets. What it
 //! is given decides which way every request and every stream goes.
 //!
 //! - An [`Exchange`] is the codec of an exchange: it makes requests and reads messages, without any
-//!   input, output or clock. [`Binance`] and [`Backpack`] are two; [`EXCHANGES`] has all. [`codec`] is
-//!   what one is made of.
+//!   input, output or clock. [`Binance`], [`Backpack`], [`Kraken`] and [`Okx`] are those that
+//!   [`EXCHANGES`] lists. [`codec`] is what one is made of.
 //! - A [`Feed`] runs a codec over an [`HttpTransport`](transport::HttpTransport) and a
 //!   [`WsDialer`](transport::WsDialer) and delivers [`FeedEvent`]s: data, and what one must know to
 //!   trust it.

@@ -4,6 +4,7 @@ mod books;
 mod messages;
 mod requests;
 mod rest;
+mod session;
 mod values;
 
 use bytes::Bytes;

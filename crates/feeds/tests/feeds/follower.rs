@@ -1,7 +1,7 @@
 //! Recorded books against the rules of their exchange.
 
 use feeds::exchange::{BookChange, BookRules};
-use feeds::{BookAction, BookSync, ExchangeMessage, FeedEvent, OrderBook};
+use feeds::{BookAction, BookSync, ExchangeMessage, FeedEventKind, OrderBook};
 
 use crate::fixtures::symbol;
 
@@ -18,16 +18,16 @@ pub(crate) struct Follower(BookSync);
 
 impl Follower {
     pub(crate) fn new(rules: &BookRules) -> Self {
-        Self(BookSync::new("recorded", symbol("BTC-USD"), rules))
+        Self(BookSync::new(symbol("BTC-USD"), rules))
     }
 
     /// Takes a change; what a subscriber is told.
-    pub(crate) fn take(&mut self, change: &BookChange) -> Vec<FeedEvent> {
+    pub(crate) fn take(&mut self, change: &BookChange) -> Vec<FeedEventKind> {
         self.0.update(change.clone(), 0);
         let mut events = Vec::new();
         while let Some(action) = self.0.next_action() {
             match action {
-                BookAction::Emit(event) => events.push(event),
+                BookAction::Emit(event, _) => events.push(event),
                 BookAction::NeedSnapshot => {}
             }
         }
@@ -36,7 +36,7 @@ impl Follower {
 
     /// Takes a change; whether the book was given up.
     pub(crate) fn is_wrong_after(&mut self, change: &BookChange) -> bool {
-        let is_invalid = |event: &FeedEvent| matches!(event, FeedEvent::BookInvalid { .. });
+        let is_invalid = |event: &FeedEventKind| matches!(event, FeedEventKind::BookInvalid { .. });
         self.take(change).iter().any(is_invalid)
     }
 

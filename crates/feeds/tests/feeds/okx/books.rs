@@ -1,7 +1,7 @@
 //! OKX's books.
 
 use feeds::exchange::{BookChange, BookRules, unnumbered};
-use feeds::{Exchange, FeedEvent, InvalidReason, Okx, OrderBook};
+use feeds::{Exchange, FeedEventKind, InvalidReason, Okx, OrderBook};
 use rust_decimal::Decimal;
 
 use super::{NAMES, RECORDED, try_decode};
@@ -29,13 +29,13 @@ fn changes(lines: &[String]) -> Vec<BookChange> {
 fn outcome(book: &mut Follower, change: &BookChange) -> String {
     match &book.take(change)[..] {
         [] => "nothing".to_owned(),
-        [FeedEvent::L2Snapshot(_)] => "snapshot".to_owned(),
-        [FeedEvent::L2Delta(delta)] if delta.bids.is_empty() && delta.asks.is_empty() => {
+        [FeedEventKind::L2Snapshot(_)] => "snapshot".to_owned(),
+        [FeedEventKind::L2Delta(delta)] if delta.bids.is_empty() && delta.asks.is_empty() => {
             "empty change".to_owned()
         }
-        [FeedEvent::L2Delta(_)] => "change".to_owned(),
+        [FeedEventKind::L2Delta(_)] => "change".to_owned(),
         [
-            FeedEvent::BookInvalid {
+            FeedEventKind::BookInvalid {
                 reason: InvalidReason::Gap { expected, received },
                 ..
             },

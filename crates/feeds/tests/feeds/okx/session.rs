@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feeds::{Channel, Feed, FeedEvent, InvalidReason, Okx, OrderBook, Subscription};
+use feeds::{Channel, Feed, FeedEventKind, InvalidReason, Okx, OrderBook, Subscription};
 use proxy_config::{ExchangeId, ProxySettings};
 use proxy_injector::ProxyInjector;
 use testkit::{Fault, MockExchange};
@@ -35,16 +35,16 @@ async fn books_have_the_best_prices_of_their_id_and_mend_themselves() {
     // Half of the comparisons before a change is lost, half after it.
     while compared < 40 || trades < 10 || snapshots < 2 {
         match events.next().await {
-            FeedEvent::Connected { .. } => {}
-            FeedEvent::Trade(_) => trades += 1,
-            FeedEvent::Ticker(ticker) => {
+            FeedEventKind::Connected { .. } => {}
+            FeedEventKind::Trade(_) => trades += 1,
+            FeedEventKind::Ticker(ticker) => {
                 best.insert(ticker.last_id, [ticker.bid, ticker.ask]);
             }
-            FeedEvent::L2Snapshot(snapshot) => {
+            FeedEventKind::L2Snapshot(snapshot) => {
                 book.apply_snapshot(&snapshot);
                 snapshots += 1;
             }
-            FeedEvent::L2Delta(delta) => {
+            FeedEventKind::L2Delta(delta) => {
                 book.apply_delta(&delta);
                 if let Some(told) = best.remove(&delta.last_id) {
                     let tops = [book.best_bid(), book.best_ask()];
@@ -55,7 +55,7 @@ async fn books_have_the_best_prices_of_their_id_and_mend_themselves() {
                     }
                 }
             }
-            FeedEvent::BookInvalid {
+            FeedEventKind::BookInvalid {
                 reason: InvalidReason::Gap { .. },
                 ..
             } => {

@@ -51,14 +51,12 @@ pub(super) struct Books {
     dues: FuturesUnordered<BoxFuture<'static, Due>>,
 }
 
-//     sync wants a snapshot --> wait --> fetch ----------arrived---------> sync
-//                                ^   \     |                                ^
-//                                |    \    +--failed--> SnapshotFailed --+  |
-//                                |     \                                |  |
-//                                |      resubscribe --overdue------------+  |
-//                                |           \                          |  |
-//                                +------------\-------------------------+  |
-//                                              +--comes in the stream-------+
+// What follows when a book wants a snapshot, after the delay of the book:
+//
+//     snapshots                what is done             and then
+//     are requested            a request                to the book; or SnapshotFailed, and again
+//     come in the stream       unsubscribe, subscribe   it comes in time; or SnapshotFailed, and again
+//     come with a connection   the connection ends      the next one begins with it
 //
 // At most one for each book, as `BookSync` asks for no second one. The waiting and fetching is done
 // in the session's task: when that is dropped, or its connection ends, so is what is due.

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use feeds::{Backpack, Binance, Exchange, Frame, Symbol};
+use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use proxy_config::{Credentials, ProxyUrl, Sources};
 use transport::{Excerpt, Secrets, Target};
 use transport_tunnel::codec::{
@@ -73,6 +73,23 @@ pub fn backpack_message(data: &[u8]) {
     const METADATA: &[u8] = br#"[{"symbol":"SOL_USDC","baseSymbol":"SOL","quoteSymbol":"USDC",
         "marketType":"SPOT","orderBookState":"Open","visible":true}]"#;
     read_as_every_message(&Backpack::default(), METADATA, data);
+}
+
+/// Any bytes as a message or an answer of Kraken.
+pub fn kraken_message(data: &[u8]) {
+    const METADATA: &[u8] = br#"{"error":[],"result":{"XXBTZUSD":{"altname":"XBTUSD",
+        "wsname":"XBT/USD","base":"XXBT","quote":"ZUSD","status":"online"}}}"#;
+    read_as_every_message(&Kraken::default(), METADATA, data);
+}
+
+/// Any bytes as a message or an answer of OKX.
+pub fn okx_message(data: &[u8]) {
+    const METADATA: &[u8] = br#"{"code":"0","msg":"","data":[{"instId":"BTC-USDT",
+        "baseCcy":"BTC","quoteCcy":"USDT","state":"live"}]}"#;
+    // The answer to a ping is no JSON, and has no space in front.
+    if data.trim_ascii_start() != b"pong" {
+        read_as_every_message(&Okx::default(), METADATA, data);
+    }
 }
 
 /// Any bytes as a login, and as a text that repeats it in one of the usual forms or in none.
@@ -153,6 +170,7 @@ fn read_as_every_message(exchange: &impl Exchange, metadata: &[u8], data: &[u8])
     let symbol = Symbol::parse("BTC-USDT").expect("a symbol");
     let _ = exchange.parse_metadata(data);
     let _ = exchange.parse_snapshot(&symbol, data);
+    let _ = exchange.parse_trades(&symbol, data);
     if let Ok(text) = std::str::from_utf8(data) {
         let instruments = exchange
             .parse_metadata(metadata)

@@ -32,6 +32,8 @@ seeds_of![
     backpack_message,
     binance_message,
     connect_reply,
+    kraken_message,
+    okx_message,
     proxy_url,
     quote,
     socks4_reply,

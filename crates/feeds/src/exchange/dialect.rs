@@ -47,6 +47,8 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         }
     }
 
+    // Not inlined: it needs much more of the stack than the usual way.
+    #[inline(never)]
     fn unusual(&self, text: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         if !is_object(text) {
             let _: IgnoredAny = parse(text)?;
@@ -139,7 +141,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
             return Ok(());
         }
         let read = match kind {
-            "trade" => self.trade::<Text<'_>>(json, messages),
+            "trade" => self.trade::<Option<Text<'_>>>(json, messages),
             "bookTicker" => self.ticker(json, messages),
             "depth" | "depthUpdate" => self.depth(json, messages),
             "serverShutdown" => {
@@ -168,7 +170,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         messages: &mut Vec<ExchangeMessage>,
     ) -> Result<(), Malformed> {
         let event: TradeEvent<'_, K, UNIT> = parse(json)?;
-        if let Some(other) = event.kind.and_then(|kind| kind.other_than("trade")) {
+        if let Some(other) = event.kind.other_than("trade") {
             messages.push(unknown(&other));
             return Ok(());
         }
@@ -196,7 +198,7 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
 
     fn ticker(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         let event: TickerEvent<'_, UNIT> = parse(json)?;
-        if let Some(other) = event.kind.and_then(|kind| kind.other_than("bookTicker")) {
+        if let Some(other) = event.kind.other_than("bookTicker") {
             messages.push(unknown(&other));
             return Ok(());
         }
@@ -374,14 +376,14 @@ impl Declined<'_> {
 }
 
 /// The type of an event, if anybody wants to know it.
-trait Kind<'a>: Deserialize<'a> {
+trait Kind<'a>: Deserialize<'a> + Default {
     /// What it is instead of `expected`.
     fn other_than(self, expected: &str) -> Option<Text<'a>>;
 }
 
-impl<'a> Kind<'a> for Text<'a> {
+impl<'a> Kind<'a> for Option<Text<'a>> {
     fn other_than(self, expected: &str) -> Option<Text<'a>> {
-        (*self != *expected).then_some(self)
+        self.filter(|kind| **kind != *expected)
     }
 }
 
@@ -406,8 +408,8 @@ struct Header<'a> {
 // Keys that differ only in case differ in meaning, here and below: `t` the trade, `T` its time.
 #[derive(Deserialize)]
 struct TradeEvent<'a, K, const UNIT: i64> {
-    #[serde(rename = "e")]
-    kind: Option<K>,
+    #[serde(rename = "e", default)]
+    kind: K,
     #[serde(rename = "s", borrow)]
     symbol: Text<'a>,
     #[serde(rename = "t")]

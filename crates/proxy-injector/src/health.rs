@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use proxy_config::ProxyConfig;
 use tokio::time::Instant;
 
@@ -45,20 +45,16 @@ impl ProxyHealth {
     }
 
     pub(crate) fn is_healthy(&self) -> bool {
-        let marked_until = *self.lock();
+        let marked_until = *self.marked_until.lock();
         marked_until.is_none_or(|end| end <= Instant::now())
     }
 
     pub(crate) fn mark_unhealthy(&self) {
-        *self.lock() = Some(Instant::now() + MARKED);
+        *self.marked_until.lock() = Some(Instant::now() + MARKED);
     }
 
     pub(crate) fn mark_healthy(&self) {
-        *self.lock() = None;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.marked_until.lock()
+        *self.marked_until.lock() = None;
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering, fence};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Waker};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings};
 use transport::Io;
 
@@ -141,7 +141,7 @@ impl LiveConnection {
 
     /// Keeps `lease` until the connection ends.
     pub(crate) fn hold(&self, lease: Option<Lease>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         // If a reload has closed it meanwhile, the lease ends at once.
         if state.io.is_some() {
             state.lease = lease;
@@ -150,12 +150,12 @@ impl LiveConnection {
 
     /// Ends the lease: the connection is over, even if it is not dropped yet.
     pub(crate) fn release(&self) {
-        self.lock().end();
+        self.state.lock().end();
     }
 
     /// Closes the connection, which is no longer in use.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let closed = (state.io.take(), state.lease.take());
         // Without the lock: dropping the stream runs code of a dialer, which may be the program's.
         drop(state);
@@ -191,17 +191,13 @@ impl LiveConnection {
 
     /// Uses the connection.
     pub(crate) fn with<T>(&self, usage: impl FnOnce(&mut State) -> T) -> T {
-        let result = usage(&mut self.lock());
+        let result = usage(&mut self.state.lock());
         // The lock is given back. A reload that failed to get it has stored Revoked before.
         fence(Ordering::SeqCst);
         if self.right.load(Ordering::SeqCst) == REVOKED {
             self.settle();
         }
         result
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
@@ -64,17 +64,13 @@ impl HttpSession {
         self
     }
 
-    fn clients(&self) -> MutexGuard<'_, Clients> {
-        self.clients.lock()
-    }
-
     /// Calls `keep`, unless the settings have changed and what it keeps would be outdated.
     fn keep<T>(
         &self,
         settings: &Arc<ProxySettings>,
         keep: impl FnOnce(&mut Clients) -> T,
     ) -> Option<T> {
-        let mut clients = self.clients();
+        let mut clients = self.clients.lock();
         // With the lock: a reload replaces the settings first, and then takes it to forget all.
         self.scope.is_current(settings).then(|| keep(&mut clients))
     }
@@ -88,7 +84,7 @@ impl HttpSession {
         source: RouteSource,
     ) -> (Arc<Client>, bool) {
         let is_tls = matches!(query.destination, Some((_, true)));
-        if let Some(client) = self.clients().get(proxy.as_ref(), is_tls) {
+        if let Some(client) = self.clients.lock().get(proxy.as_ref(), is_tls) {
             return (client, true);
         }
         let stack = self.scope.stack(Transport::Http, proxy.as_ref(), source);
@@ -169,7 +165,7 @@ impl HttpTransport for HttpSession {
         Box::pin(async move {
             loop {
                 let settings = self.scope.settings();
-                let known = self.clients().recall(request.uri(), &settings);
+                let known = self.clients.lock().recall(request.uri(), &settings);
                 let outcome = match known {
                     Some(client) => client.send_within(request.clone(), Duration::MAX).await,
                     None => Box::pin(self.send_once(&settings, &request)).await,

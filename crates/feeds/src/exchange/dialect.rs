@@ -2,45 +2,92 @@
 //!
 //! Events come in an envelope `{"stream": …, "data": …}` with its keys in any order; Binance also
 //! knows them bare. Replies to what the client says are never in an envelope. What differs between
-//! the two, the unit of time and how streams are named, is the caller's.
+//! the two, the unit of time, how streams are named and whether requests have ids, is the caller's.
 
 use std::cmp::Reverse;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
+use serde_json::json;
 use serde_json::value::RawValue;
+use transport::Message;
 
+use super::batch::batches;
 use super::clock::Clock;
 use super::levels::{compact_levels, levels};
+use super::limits::Limits;
 use super::message::{
-    BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Ticker, Time, Trade, TradeId,
+    BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
+    TradeId,
 };
 use super::plain_number::plain_integer;
 use super::wire::{Exact, Id, Text, integer, parse, parse_body};
-use super::{Frame, Malformed};
+use super::{Decoder, Frame, Malformed, StreamRequest};
 use crate::event::Side;
 use crate::instruments::Instruments;
 use crate::level::Level;
 use crate::symbol::Symbol;
 
-/// Reads messages of one exchange, whose times are in units of `UNIT` nanoseconds.
-#[derive(Debug)]
-pub(super) struct Dialect<'a, const UNIT: i64> {
-    /// Tells the kind of event from the name of its stream.
-    pub(super) kind_of: fn(&str) -> &str,
-    pub(super) instruments: &'a Instruments,
+/// Requests of `method` about `streams`, which `name` names. `next_id` gives each its id, if it has one.
+pub(super) fn requests(
+    method: &str,
+    streams: &[Stream],
+    limits: &Limits,
+    name: impl Fn(&Stream) -> String,
+    mut next_id: impl FnMut() -> Option<u64>,
+) -> Vec<StreamRequest> {
+    let request = |streams: &[Stream]| {
+        let params: Vec<_> = streams.iter().map(&name).collect();
+        let id = next_id();
+        let message = match id {
+            Some(id) => json!({"method": method, "params": params, "id": id}),
+            None => json!({"method": method, "params": params}),
+        };
+        StreamRequest {
+            id,
+            message: Message::text(message.to_string()),
+            streams: streams.to_vec(),
+        }
+    };
+    let length = |stream: &Stream| name(stream).len() + r#""","#.len();
+    let batches = batches(streams, limits, length);
+    batches.into_iter().map(request).collect()
 }
 
-impl<const UNIT: i64> Dialect<'_, UNIT> {
-    /// Appends to `messages` the one thing that a frame says.
-    pub(super) fn decode(
-        &self,
+/// Reads the messages of one connection, whose times are in units of `UNIT` nanoseconds.
+#[derive(Debug)]
+pub(super) struct DialectDecoder<const UNIT: i64> {
+    /// Tells the kind of event from the name of its stream.
+    pub(super) kind_of: fn(&str) -> &str,
+}
+
+impl<const UNIT: i64> Decoder for DialectDecoder<UNIT> {
+    fn decode(
+        &mut self,
         frame: Frame<'_>,
+        instruments: &Instruments,
         messages: &mut Vec<ExchangeMessage>,
     ) -> Result<(), Malformed> {
         let Frame::Text(text) = frame else {
             return Err(Malformed::new("binary, not text"));
         };
+        let dialect = Dialect::<UNIT> {
+            kind_of: self.kind_of,
+            instruments,
+        };
+        dialect.decode(text, messages)
+    }
+}
+
+/// What a message is read with.
+struct Dialect<'a, const UNIT: i64> {
+    kind_of: fn(&str) -> &str,
+    instruments: &'a Instruments,
+}
+
+impl<const UNIT: i64> Dialect<'_, UNIT> {
+    /// Appends to `messages` the one thing that a message says.
+    fn decode(&self, text: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
         match self.usual(text, messages) {
             Some(()) => Ok(()),
             None => self.unusual(text, messages),

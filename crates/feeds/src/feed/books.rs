@@ -143,13 +143,7 @@ impl Books {
         if let Some(book) = self.books.get_mut(symbol) {
             book.asked += 1;
             let due = Due::Snapshot(symbol.clone(), book.asked);
-            self.dues.push(
-                async move {
-                    sleep(within).await;
-                    due
-                }
-                .boxed(),
-            );
+            self.dues.push(later(within, due));
         }
     }
 
@@ -159,7 +153,8 @@ impl Books {
             return;
         };
         for symbol in self.books.keys() {
-            self.dues.push(sign_of_life(symbol, quiet));
+            self.dues
+                .push(later(quiet, Due::SignOfLife(symbol.clone())));
         }
     }
 
@@ -176,7 +171,7 @@ impl Books {
             self.act(&symbol).await?;
         }
         let left = if left.is_zero() { quiet } else { left };
-        self.dues.push(sign_of_life(&symbol, left));
+        self.dues.push(later(left, Due::SignOfLife(symbol)));
         Ok(())
     }
 
@@ -229,10 +224,10 @@ impl Books {
                 if book.asked != asked || book.sync.book().is_some() {
                     return Ok(None);
                 }
-                let overdue = Failure::new("no snapshot came in the stream");
-                let retry_in = book.backoff.delay_after(&overdue);
+                let late = Failure::new("no snapshot came in the stream");
+                let retry_in = book.backoff.delay_after(&late);
                 self.renew(&symbol, retry_in, Duration::ZERO);
-                self.tell_failure(symbol, overdue, retry_in).await?;
+                self.tell_failure(symbol, late, retry_in).await?;
                 Ok(None)
             }
         }
@@ -344,10 +339,9 @@ impl Stream for Books {
     }
 }
 
-fn sign_of_life(symbol: &Symbol, within: Duration) -> BoxFuture<'static, Due> {
-    let due = Due::SignOfLife(symbol.clone());
+fn later(after: Duration, due: Due) -> BoxFuture<'static, Due> {
     async move {
-        sleep(within).await;
+        sleep(after).await;
         due
     }
     .boxed()

@@ -5,7 +5,7 @@ mod books;
 mod convert;
 mod event_sender;
 mod failure;
-mod outbox;
+mod request_queue;
 mod requests;
 mod rest;
 mod session;

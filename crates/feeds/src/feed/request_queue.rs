@@ -9,13 +9,13 @@ use crate::exchange::{Limits, Stream, StreamRequest};
 
 /// Requests that wait for their turn, at the pace that the exchange allows on one connection.
 #[derive(Debug)]
-pub(super) struct Outbox {
-    messages: Option<Pace>,
-    operations: Option<Pace>,
+pub(super) struct RequestQueue {
+    messages: Option<WindowUse>,
+    operations: Option<WindowUse>,
     waiting: VecDeque<StreamRequest>,
 }
 
-impl Outbox {
+impl RequestQueue {
     pub(super) fn new(limits: &Limits) -> Self {
         // The transport answers pings by itself, and the exchange counts the pongs.
         let with_pong = |window: Window| Window {
@@ -23,8 +23,8 @@ impl Outbox {
             ..window
         };
         Self {
-            messages: limits.messages.map(with_pong).map(Pace::new),
-            operations: limits.operations.map(Pace::new),
+            messages: limits.messages.map(with_pong).map(WindowUse::new),
+            operations: limits.operations.map(WindowUse::new),
             waiting: VecDeque::new(),
         }
     }
@@ -64,7 +64,7 @@ impl Outbox {
     /// Takes as many requests as may be sent at once.
     pub(super) fn take_ready(&mut self) -> Vec<StreamRequest> {
         let now = Instant::now();
-        let is_ready = |outbox: &mut Self| outbox.turn_of_next(now).is_some_and(|turn| turn <= now);
+        let is_ready = |queue: &mut Self| queue.turn_of_next(now).is_some_and(|turn| turn <= now);
         let next = || is_ready(self).then(|| self.take_next(now)).flatten();
         std::iter::from_fn(next).collect()
     }
@@ -72,8 +72,8 @@ impl Outbox {
     /// What has been taken so far is sent only now.
     pub(super) fn note_sent_now(&mut self) {
         let now = Instant::now();
-        for pace in self.messages.iter_mut().chain(&mut self.operations) {
-            pace.postpone_to(now);
+        for used in self.messages.iter_mut().chain(&mut self.operations) {
+            used.postpone_to(now);
         }
     }
 
@@ -81,21 +81,21 @@ impl Outbox {
         let next = self.waiting.front()?;
         let operations = operations(next);
         let turns = [
-            self.messages.as_mut().map(|pace| pace.turn(1, now)),
+            self.messages.as_mut().map(|used| used.turn(1, now)),
             self.operations
                 .as_mut()
-                .map(|pace| pace.turn(operations, now)),
+                .map(|used| used.turn(operations, now)),
         ];
         Some(turns.into_iter().flatten().max().unwrap_or(now))
     }
 
     fn take_next(&mut self, now: Instant) -> Option<StreamRequest> {
         let next = self.waiting.pop_front()?;
-        if let Some(pace) = &mut self.messages {
-            pace.note(1, now);
+        if let Some(used) = &mut self.messages {
+            used.note(1, now);
         }
-        if let Some(pace) = &mut self.operations {
-            pace.note(operations(&next), now);
+        if let Some(used) = &mut self.operations {
+            used.note(operations(&next), now);
         }
         Some(next)
     }
@@ -107,12 +107,12 @@ fn operations(request: &StreamRequest) -> u32 {
 
 /// What has been used of a window.
 #[derive(Debug)]
-struct Pace {
+struct WindowUse {
     window: Window,
     used: VecDeque<(Instant, u32)>,
 }
 
-impl Pace {
+impl WindowUse {
     fn new(window: Window) -> Self {
         Self {
             window,
@@ -185,14 +185,14 @@ mod tests {
 
     /// After how many seconds each request is sent.
     async fn sent(limits: &Limits, requests: &[usize]) -> Vec<u64> {
-        let mut outbox = Outbox::new(limits);
+        let mut queue = RequestQueue::new(limits);
         for streams in requests {
-            outbox.push(request(*streams));
+            queue.push(request(*streams));
         }
         let start = Instant::now();
-        let mut sent = vec![0; outbox.take_ready().len()];
+        let mut sent = vec![0; queue.take_ready().len()];
         while sent.len() < requests.len() {
-            outbox.next().await;
+            queue.next().await;
             sent.push(start.elapsed().as_secs());
         }
         sent
@@ -226,12 +226,12 @@ mod tests {
             messages: Some(window(2, 10)),
             ..*Binance::default().limits()
         };
-        let mut outbox = Outbox::new(&limits);
-        outbox.push(request(1));
-        outbox.push(request(1));
-        assert_eq!(outbox.take_ready().len(), 1);
+        let mut queue = RequestQueue::new(&limits);
+        queue.push(request(1));
+        queue.push(request(1));
+        assert_eq!(queue.take_ready().len(), 1);
         tokio::time::sleep(Duration::from_secs(30)).await;
-        outbox.note_sent_now();
-        assert!(outbox.take_ready().is_empty());
+        queue.note_sent_now();
+        assert!(queue.take_ready().is_empty());
     }
 }

@@ -16,7 +16,7 @@ use super::books::{Books, Order};
 use super::convert::{ticker_event, trade_event};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
-use super::outbox::Outbox;
+use super::request_queue::RequestQueue;
 use super::requests::Requests;
 use super::trades::{Novelty, Trades};
 use super::wait::wait;
@@ -63,7 +63,7 @@ pub(super) struct Session {
 struct Connection {
     socket: WebSocket,
     decoder: Box<dyn Decoder>,
-    outbox: Outbox,
+    queue: RequestQueue,
     ids: RequestIds,
     /// What has been asked for and not answered.
     requests: Requests,
@@ -116,16 +116,16 @@ impl Session {
     async fn dial(&mut self) -> Result<Connection, Failure> {
         let mut ids = RequestIds::default();
         let plan = self.exchange.plan(&self.streams, &mut ids)?;
-        let mut outbox = Outbox::new(self.exchange.limits());
+        let mut queue = RequestQueue::new(self.exchange.limits());
         for request in plan.requests {
-            outbox.push(request);
+            queue.push(request);
         }
         let mut dial = plan.socket;
-        let first = outbox.take_ready();
+        let first = queue.take_ready();
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
         let socket = self.ws.dial(dial).await?;
-        outbox.note_sent_now();
+        queue.note_sent_now();
         self.events.begin_connection();
         let mut requests = Requests::default();
         for request in first {
@@ -135,13 +135,13 @@ impl Session {
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
         for stream in &self.streams {
-            if stream.channel == Channel::L2Book && !outbox.is_waiting_for(stream) {
+            if stream.channel == Channel::L2Book && !queue.is_waiting_for(stream) {
                 self.books.asked(stream.instrument.symbol());
             }
         }
         Ok(Connection {
             decoder: self.exchange.decoder(),
-            outbox,
+            queue,
             ids,
             requests,
             opened_at: Instant::now(),
@@ -192,7 +192,7 @@ impl Session {
                     // subscriber.
                     heard_at = Instant::now();
                 }
-                request = connection.outbox.next() => {
+                request = connection.queue.next() => {
                     let message = request.message.clone();
                     let sent = timeout(self.silence_limit, connection.socket.send(message));
                     match sent.await {
@@ -214,7 +214,7 @@ impl Session {
                 () = &mut quiet, if keep_alive.is_some() => {
                     let mut since = heard_at;
                     if heard_at.elapsed() >= quiet_for {
-                        connection.outbox.push_first(alive(keep_alive));
+                        connection.queue.push_first(alive(keep_alive));
                         since = Instant::now();
                     }
                     quiet.as_mut().reset(since + quiet_for);
@@ -232,11 +232,11 @@ impl Session {
             instrument,
             channel: Channel::L2Book,
         }];
-        let Connection { ids, outbox, .. } = connection;
+        let Connection { ids, queue, .. } = connection;
         let left = self.exchange.unsubscribe(&stream, ids);
         let asked = self.exchange.subscribe(&stream, ids);
         for request in left.into_iter().chain(asked) {
-            outbox.push(request);
+            queue.push(request);
         }
     }
 

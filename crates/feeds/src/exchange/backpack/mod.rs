@@ -5,21 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use serde_json::json;
-use transport::Message;
 
 use crate::channel::Channel;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
-use crate::exchange::batch::batches;
 use crate::exchange::clock::MICROS;
-use crate::exchange::dialect::{self, Dialect};
+use crate::exchange::dialect::{self, DialectDecoder};
 use crate::exchange::limits::Limits;
-use crate::exchange::message::{BookChange, ExchangeMessage, Stream};
+use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
 use crate::exchange::wire::{Text, parse_body};
-use crate::exchange::{
-    AnswerError, ConnectionPlan, Decoder, Exchange, Frame, Malformed, RequestIds, StreamRequest,
-};
+use crate::exchange::{AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -136,7 +131,8 @@ impl Exchange for Backpack {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(BackpackDecoder)
+        //     {"data":{"E":1790915531026313,...,"e":"trade",...},"stream":"trade.BTC_USDC_PERP"}
+        Box::new(DialectDecoder::<MICROS> { kind_of })
     }
 
     fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
@@ -155,42 +151,11 @@ impl Exchange for Backpack {
     }
 }
 
-/// Reads the messages of one connection to Backpack.
-#[derive(Debug)]
-struct BackpackDecoder;
-
-impl Decoder for BackpackDecoder {
-    fn decode(
-        &mut self,
-        frame: Frame<'_>,
-        instruments: &Instruments,
-        messages: &mut Vec<ExchangeMessage>,
-    ) -> Result<(), Malformed> {
-        //     {"data":{"E":1790915531026313,...,"e":"trade",...},"stream":"trade.BTC_USDC_PERP"}
-        let dialect = Dialect::<MICROS> {
-            kind_of,
-            instruments,
-        };
-        dialect.decode(frame, messages)
-    }
-}
-
 fn requests(method: &str, streams: &[Stream]) -> Vec<StreamRequest> {
     //     {"method":"SUBSCRIBE","params":["trade.SOL_USDC","depth.SOL_USDC"]}
     //
     // No `id`: success has no reply that could repeat it, and errors do not.
-    let request = |streams: &[Stream]| {
-        let params: Vec<_> = streams.iter().map(name).collect();
-        StreamRequest {
-            id: None,
-            message: Message::text(json!({"method": method, "params": params}).to_string()),
-            streams: streams.to_vec(),
-        }
-    };
-    let batches = batches(streams, &LIMITS, |stream| {
-        name(stream).len() + r#""","#.len()
-    });
-    batches.into_iter().map(request).collect()
+    dialect::requests(method, streams, &LIMITS, name, || None)
 }
 
 fn name(stream: &Stream) -> String {

@@ -5,21 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use serde_json::json;
-use transport::{Message, Window};
+use transport::Window;
 
 use crate::channel::Channel;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
-use crate::exchange::batch::batches;
 use crate::exchange::clock::MILLIS;
-use crate::exchange::dialect::{self, Dialect};
+use crate::exchange::dialect::{self, DialectDecoder};
 use crate::exchange::limits::Limits;
-use crate::exchange::message::{BookChange, ExchangeMessage, Stream};
+use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
 use crate::exchange::wire::{Text, parse_body};
-use crate::exchange::{
-    AnswerError, ConnectionPlan, Decoder, Exchange, Frame, Malformed, RequestIds, StreamRequest,
-};
+use crate::exchange::{AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -160,7 +156,10 @@ impl Exchange for Binance {
     }
 
     fn decoder(&self) -> Box<dyn Decoder> {
-        Box::new(BinanceDecoder)
+        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
+        //
+        // Milliseconds, unless the URL asks for others by `timeUnit`.
+        Box::new(DialectDecoder::<MILLIS> { kind_of })
     }
 
     fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
@@ -178,48 +177,13 @@ impl Exchange for Binance {
     }
 }
 
-/// Reads the messages of one connection to Binance.
-#[derive(Debug)]
-struct BinanceDecoder;
-
-impl Decoder for BinanceDecoder {
-    fn decode(
-        &mut self,
-        frame: Frame<'_>,
-        instruments: &Instruments,
-        messages: &mut Vec<ExchangeMessage>,
-    ) -> Result<(), Malformed> {
-        //     {"stream":"btcusdt@trade","data":{"e":"trade",...}}
-        //
-        // Milliseconds, unless the URL asks for others by `timeUnit`.
-        let dialect = Dialect::<MILLIS> {
-            kind_of,
-            instruments,
-        };
-        dialect.decode(frame, messages)
-    }
-}
-
 fn requests(method: &str, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {
     //     {"id":1,"method":"SUBSCRIBE","params":["btcusdt@trade","btcusdt@depth@100ms"]}
     let name = |stream: &Stream| {
         let (symbol, channel) = parts(stream);
         format!("{symbol}@{channel}")
     };
-    let request = |streams: &[Stream]| {
-        let id = ids.next_id();
-        let params: Vec<_> = streams.iter().map(name).collect();
-        let message = json!({"method": method, "params": params, "id": id});
-        StreamRequest {
-            id: Some(id),
-            message: Message::text(message.to_string()),
-            streams: streams.to_vec(),
-        }
-    };
-    let batches = batches(streams, &LIMITS, |stream| {
-        name(stream).len() + r#""","#.len()
-    });
-    batches.into_iter().map(request).collect()
+    dialect::requests(method, streams, &LIMITS, name, || Some(ids.next_id()))
 }
 
 /// Symbol and channel of a stream's name. Symbols are lower case here and upper case in messages.

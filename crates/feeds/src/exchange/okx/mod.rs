@@ -17,7 +17,7 @@ use crate::Channel;
 use crate::exchange::base_url::{BaseUrl, InvalidUrl, Purpose, escaped};
 use crate::exchange::{
     AnswerError, ConnectionPlan, Decoder, Exchange, Limits, RequestIds, Rules, Stream,
-    StreamRequest, TradeHole, TradePage, Window,
+    StreamRequest, TradeHole, TradePage,
 };
 
 use self::decoder::OkxDecoder;
@@ -64,7 +64,7 @@ impl Okx {
         }
     }
 
-    fn get(&self, path: &str, _: Window) -> Result<Request<Bytes>, InvalidUrl> {
+    fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
         const SIMULATED: HeaderName = HeaderName::from_static("x-simulated-trading");
         let mut request = self.rest.get(path)?;
         if self.is_demo {
@@ -102,7 +102,7 @@ impl Exchange for Okx {
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
         let path = "/api/v5/public/instruments?instType=SPOT";
-        self.get(path, limits::INSTRUMENTS)
+        self.get(path)
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
@@ -110,7 +110,7 @@ impl Exchange for Okx {
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.get("/api/v5/public/time", limits::TIME)
+        self.get("/api/v5/public/time")
     }
 
     fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
@@ -144,7 +144,7 @@ impl Exchange for Okx {
             escaped(of.exchange_symbol()),
             cursor.map_or_else(|| hole.before_id.to_string(), str::to_owned),
         );
-        self.get(&path, limits::HISTORY_TRADES).map(Some)
+        self.get(&path).map(Some)
     }
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {

@@ -131,6 +131,7 @@ mod tests {
             symbol: "SOL-USDC".parse().unwrap(),
             epoch: 1,
             covers: Covers::Top { levels: 2 },
+            verified_levels: None,
             last_id: Some(1),
             bids: vec![level("100.6", "1"), level("100.5", "2")],
             asks: vec![level("100.7", "3"), level("100.8", "4")],

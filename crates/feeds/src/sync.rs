@@ -15,17 +15,23 @@ use crate::symbol::Symbol;
 // Ten changes a second come from Binance, so this is more than three minutes of waiting.
 const MAX_BUFFERED: usize = 2048;
 
+/// How long the stream may be behind a snapshot. Backpack's was seen one change behind.
+// For ever would be silence: numbering may have begun anew, or the id was none.
+const MAX_AHEAD_NS: i64 = 10_000_000_000;
+
 // Where snapshots are requested:
 //
 //     state     what arrives                               next      to do
-//     Joining   the first change                           Joining   NeedSnapshot
+//     Joining   the first change, or none for a while      Joining   NeedSnapshot
 //     Joining   a change that follows the last             Joining
 //     Joining   a change behind a gap: older ones go       Joining
-//     Joining   a snapshot newer than all changes: waits   Joining
-//     Joining   a snapshot that the changes follow         Live      Emit it, then the newer changes
+//     Joining   a snapshot                                 Joined    Emit it, then the newer changes
 //     Joining   a snapshot older than the first change     Joining   NeedSnapshot
 //     Joining   a snapshot that is wrong                   Joining   Emit BookInvalid, NeedSnapshot
-//     Live      a snapshot                                 Live
+//     Joined    a change that the snapshot holds           Joined
+//     Joined    the first change that joins it             Live      Emit it
+//     Joined    a change behind a gap                      Joining   Emit BookInvalid, NeedSnapshot
+//     both      a snapshot that nobody waits for           the same
 //
 // Where they come in the stream:
 //
@@ -61,6 +67,7 @@ const MAX_BUFFERED: usize = 2048;
 /// How changes follow one another, and where snapshots come from, say the exchange's [`BookRules`].
 /// Where they are requested, changes are buffered until there is a snapshot with the id `L`; those
 /// that are known by it are dropped, and the first one kept must join it, or the snapshot is too old.
+/// A snapshot that holds all changes so far is delivered at once: the next one joins it or not.
 /// (Binance's documentation asks for `L` itself inside the first change. A recorded snapshot that was
 /// exactly adjacent to its first change shows that `L + 1` is meant.)
 #[derive(Debug)]
@@ -75,8 +82,7 @@ pub struct BookSync {
     first_id: Option<u64>,
     /// The latest time that the exchange told on the connection.
     latest_ns: Option<i64>,
-    /// Whether a snapshot has been asked for and has not come.
-    is_awaited: bool,
+    request: SnapshotRequest,
     actions: VecDeque<BookAction>,
 }
 
@@ -99,13 +105,17 @@ struct Received {
 
 #[derive(Debug)]
 enum SyncState {
-    /// A snapshot and changes are being brought together. The changes follow one another without a
-    /// gap. If there is a snapshot, it is newer than every change so far.
-    Joining {
-        changes: VecDeque<Received>,
-        snapshot: Option<Received>,
+    /// A snapshot is awaited. The changes follow one another without a gap.
+    Joining { changes: VecDeque<Received> },
+    /// The book is the snapshot with the id `last_id`, which came at `since_ns`. The stream may be
+    /// behind it: no change has come so far that it does not hold.
+    Joined {
+        last_id: u64,
+        since_ns: i64,
+        /// The last id of the stream.
+        stream_id: Option<u64>,
     },
-    /// The book is true up to `last_id`.
+    /// The book is true up to `last_id`, which is the stream's.
     Live { last_id: u64 },
 }
 
@@ -113,9 +123,17 @@ impl SyncState {
     fn joining_from(change: impl Into<Option<Received>>) -> Self {
         Self::Joining {
             changes: change.into().into_iter().collect(),
-            snapshot: None,
         }
     }
+}
+
+/// What has become of the snapshot that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SnapshotRequest {
+    None,
+    UnderWay,
+    /// It is under way, and from before numbering began anew.
+    Outdated,
 }
 
 impl BookSync {
@@ -130,7 +148,7 @@ impl BookSync {
             epoch: 0,
             first_id: None,
             latest_ns: None,
-            is_awaited: false,
+            request: SnapshotRequest::None,
             actions: VecDeque::new(),
         }
     }
@@ -144,8 +162,18 @@ impl BookSync {
     #[must_use]
     pub fn book(&self) -> Option<(&OrderBook, u64)> {
         match self.state {
-            SyncState::Live { last_id } => Some((&self.book, last_id)),
+            SyncState::Live { last_id } | SyncState::Joined { last_id, .. } => {
+                Some((&self.book, last_id))
+            }
             SyncState::Joining { .. } => None,
+        }
+    }
+
+    /// Nothing has come since the stream was subscribed to. A quiet market has a book, too: where
+    /// snapshots are requested, one is needed.
+    pub fn note_quiet(&mut self) {
+        if self.is_requested() && self.book().is_none() {
+            self.need_snapshot();
         }
     }
 
@@ -161,28 +189,31 @@ impl BookSync {
         }
         let is_new_time = self.is_latest(&received.change);
         match self.state {
-            SyncState::Live { last_id } => self.advance(last_id, received, is_new_time),
             SyncState::Joining { .. } if !self.is_requested() => {}
-            SyncState::Joining { .. } => self.buffer(received, is_new_time),
+            _ => self.follow(received, is_new_time),
         }
     }
 
     /// Takes a snapshot that was requested, received at `received_ns`. It is ignored if the book is
-    /// true without it, or a newer one is waiting for the stream.
+    /// true without it.
     pub fn snapshot(&mut self, snapshot: BookChange, received_ns: i64) {
-        self.is_awaited = false;
-        let SyncState::Joining { snapshot: slot, .. } = &mut self.state else {
+        let request = std::mem::replace(&mut self.request, SnapshotRequest::None);
+        let Renewal::Request { joins } = self.rules.renewal else {
             return;
         };
-        // REST is behind the stream as a rule, but Backpack was seen one change ahead: then the
-        // snapshot waits.
-        let is_older = |waiting: &Received| snapshot.ids.last < waiting.change.ids.last;
-        if !slot.as_ref().is_some_and(is_older) {
-            *slot = Some(Received {
-                change: snapshot,
-                at_ns: received_ns,
-            });
-            self.join();
+        match &mut self.state {
+            SyncState::Joining { .. } if request == SnapshotRequest::Outdated => {
+                self.need_snapshot();
+            }
+            SyncState::Joining { changes } => {
+                let changes = std::mem::take(changes);
+                let snapshot = Received {
+                    change: snapshot,
+                    at_ns: received_ns,
+                };
+                self.join(snapshot, changes, joins);
+            }
+            SyncState::Joined { .. } | SyncState::Live { .. } => {}
         }
     }
 
@@ -196,7 +227,7 @@ impl BookSync {
         }
         self.state = SyncState::joining_from(None);
         (self.first_id, self.latest_ns) = (None, None);
-        self.is_awaited = false;
+        self.request = SnapshotRequest::None;
     }
 
     /// Gives the book up, for a `reason` that its changes do not show.
@@ -231,9 +262,25 @@ impl BookSync {
         is_new_time || change.ids.last.zip(self.first_id).is_some_and(is_before)
     }
 
+    /// Takes what comes next in the stream.
+    fn follow(&mut self, received: Received, is_new_time: bool) {
+        match self.state {
+            SyncState::Live { last_id } => {
+                let step = (self.rules.follows)(last_id, &received.change.ids);
+                self.advance(last_id, step, received, is_new_time);
+            }
+            SyncState::Joined {
+                last_id,
+                since_ns,
+                stream_id,
+            } => self.catch_up(last_id, since_ns, stream_id, received, is_new_time),
+            SyncState::Joining { .. } => self.buffer(received, is_new_time),
+        }
+    }
+
     /// Keeps a change until there is a snapshot.
     fn buffer(&mut self, received: Received, is_new_time: bool) {
-        let SyncState::Joining { changes, .. } = &self.state else {
+        let SyncState::Joining { changes } = &self.state else {
             return;
         };
         let step = changes.back().map(|last| {
@@ -243,15 +290,15 @@ impl BookSync {
         let is_restart = step == Some(Step::Old) && self.is_restart(&received.change, is_new_time);
         if is_restart {
             self.first_id = received.change.ids.first.or(received.change.ids.last);
+            if self.request == SnapshotRequest::UnderWay {
+                self.request = SnapshotRequest::Outdated;
+            }
         }
-        let SyncState::Joining { changes, snapshot } = &mut self.state else {
+        let SyncState::Joining { changes } = &mut self.state else {
             return;
         };
         match step {
-            Some(Step::Old) if is_restart => {
-                changes.clear();
-                *snapshot = None;
-            }
+            Some(Step::Old) if is_restart => changes.clear(),
             Some(Step::Old) => return,
             // The subscriber has no book, so a gap is no news: a snapshot that joins what is behind
             // it closes the gap as well.
@@ -260,72 +307,97 @@ impl BookSync {
             Some(Step::Next) | None => {}
         }
         changes.push_back(received);
-        if snapshot.is_none() {
-            self.need_snapshot();
-        }
-        self.join();
+        self.need_snapshot();
     }
 
-    /// Goes live if there is a snapshot that the changes follow.
-    fn join(&mut self) {
-        let Renewal::Request { joins } = self.rules.renewal else {
-            return;
+    /// Begins the book with the snapshot, unless that is older than the first of the changes.
+    fn join(
+        &mut self,
+        mut snapshot: Received,
+        mut changes: VecDeque<Received>,
+        joins: fn(u64, &Ids) -> Step,
+    ) {
+        let last_id = snapshot.change.ids.last.unwrap_or_default();
+        let stream_id = changes.back().and_then(|last| last.change.ids.last);
+        let step = |changes: &VecDeque<Received>| {
+            let first = changes.front()?;
+            Some(joins(last_id, &first.change.ids))
         };
-        let SyncState::Joining { changes, snapshot } = &mut self.state else {
-            return;
-        };
-        let Some(mut candidate) = snapshot.take() else {
-            return;
-        };
-        let id = candidate.change.ids.last.unwrap_or_default();
-        while changes
-            .front()
-            .is_some_and(|first| joins(id, &first.change.ids) == Step::Old)
-        {
+        while step(&changes) == Some(Step::Old) {
             changes.pop_front();
         }
-        let Some(first) = changes.front() else {
-            *snapshot = Some(candidate);
-            return;
-        };
-        if joins(id, &first.change.ids) == Step::Missing {
+        if step(&changes) == Some(Step::Missing) {
+            self.state = SyncState::Joining { changes };
             self.need_snapshot();
             return;
         }
         // There is no clock here. The later of the two is what the book had to wait for.
-        let now_ns = first.at_ns.max(candidate.at_ns);
-        candidate.at_ns = now_ns;
-        let changes = std::mem::take(changes);
-        if let Err(reason) = self.apply(&mut candidate.change) {
-            self.emit_invalid(reason, now_ns);
-            self.state = SyncState::Joining {
-                changes,
-                snapshot: None,
-            };
+        let waited_for = changes.front().map_or(i64::MIN, |first| first.at_ns);
+        snapshot.at_ns = snapshot.at_ns.max(waited_for);
+        let since_ns = snapshot.at_ns;
+        if let Err(reason) = self.apply(&mut snapshot.change) {
+            self.emit_invalid(reason, since_ns);
+            self.state = SyncState::Joining { changes };
             self.need_snapshot();
             return;
         }
-        self.state = SyncState::Live { last_id: id };
-        self.emit_snapshot(candidate);
-        // Each by the rules of a live book: one of them may still cross it.
+        self.state = SyncState::Joined {
+            last_id,
+            since_ns,
+            stream_id,
+        };
+        self.emit_snapshot(snapshot);
+        // Each by the rules of a live book: one of them may still cross it. Their times have been
+        // looked at.
         for Received { change, at_ns } in changes {
-            self.update_joined(change, at_ns.max(now_ns));
+            let at_ns = at_ns.max(since_ns);
+            self.follow(Received { change, at_ns }, false);
         }
     }
 
-    /// Takes a change that was kept, and whose time has been looked at.
-    fn update_joined(&mut self, change: BookChange, at_ns: i64) {
-        let received = Received { change, at_ns };
-        match self.state {
-            SyncState::Live { last_id } => self.advance(last_id, received, false),
-            SyncState::Joining { .. } => self.buffer(received, false),
+    /// Takes a change behind the snapshot with the id `last_id`, or one that the snapshot holds.
+    fn catch_up(
+        &mut self,
+        last_id: u64,
+        since_ns: i64,
+        stream_id: Option<u64>,
+        received: Received,
+        is_new_time: bool,
+    ) {
+        let Renewal::Request { joins } = self.rules.renewal else {
+            return;
+        };
+        let ids = received.change.ids;
+        let step = joins(last_id, &ids);
+        if step != Step::Old {
+            return self.advance(last_id, step, received, is_new_time);
         }
+        // It is older than the snapshot. Whether it is new, only the stream's last id tells.
+        let is_repeated = stream_id.is_some_and(|id| (self.rules.follows)(id, &ids) == Step::Old);
+        let is_overdue = received.at_ns.saturating_sub(since_ns) > MAX_AHEAD_NS;
+        if is_overdue || is_repeated && self.is_restart(&received.change, is_new_time) {
+            return self.begin_anew(received);
+        }
+        if !is_repeated {
+            self.state = SyncState::Joined {
+                last_id,
+                since_ns,
+                stream_id: ids.last,
+            };
+        }
+    }
+
+    /// Gives the book up: numbering begins anew with this change.
+    fn begin_anew(&mut self, received: Received) {
+        let ids = received.change.ids;
+        self.first_id = ids.first.or(ids.last);
+        self.give_up(InvalidReason::Restarted, received.at_ns, Some(received));
     }
 
     /// Takes a snapshot that came in the stream.
     fn take_streamed(&mut self, mut received: Received) {
         self.is_latest(&received.change);
-        self.is_awaited = false;
+        self.request = SnapshotRequest::None;
         match self.apply(&mut received.change) {
             Ok(()) => {
                 self.state = SyncState::Live {
@@ -337,10 +409,10 @@ impl BookSync {
         }
     }
 
-    /// Applies the change to a book that is true up to `last_id`.
-    fn advance(&mut self, last_id: u64, mut received: Received, is_new_time: bool) {
+    /// Applies the change, which stands so to a book that is true up to `last_id`.
+    fn advance(&mut self, last_id: u64, step: Step, mut received: Received, is_new_time: bool) {
         let ids = received.change.ids;
-        let reason = match (self.rules.follows)(last_id, &ids) {
+        let reason = match step {
             // One that begins in what is known and ends behind it is applied: sizes are absolute, so
             // doing so twice makes no difference. Applied before it is looked at, since only the
             // whole change says whether prices meet. What is wrong is built anew and was never
@@ -356,8 +428,7 @@ impl BookSync {
                 Err(reason) => reason,
             },
             Step::Old if self.is_restart(&received.change, is_new_time) => {
-                self.first_id = ids.first.or(ids.last);
-                InvalidReason::Restarted
+                return self.begin_anew(received);
             }
             Step::Old => return,
             Step::Missing => gap(last_id, &ids),
@@ -374,7 +445,7 @@ impl BookSync {
             forget(&mut change.asks, &asks, change.content);
         }
         if let Some((expected, checksum)) = change.checksum.zip(self.rules.checksum) {
-            let computed = checksum(&self.book);
+            let computed = (checksum.of)(&self.book);
             if computed != expected {
                 return Err(InvalidReason::Checksum { expected, computed });
             }
@@ -397,8 +468,8 @@ impl BookSync {
     }
 
     fn need_snapshot(&mut self) {
-        if !self.is_awaited {
-            self.is_awaited = true;
+        if self.request == SnapshotRequest::None {
+            self.request = SnapshotRequest::UnderWay;
             self.actions.push_back(BookAction::NeedSnapshot);
         }
     }
@@ -416,6 +487,10 @@ impl BookSync {
             symbol: change.symbol,
             epoch: self.epoch,
             covers,
+            verified_levels: change
+                .checksum
+                .and(self.rules.checksum)
+                .map(|checksum| checksum.levels),
             last_id: change.ids.last,
             bids: change.bids,
             asks: change.asks,

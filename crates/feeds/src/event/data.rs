@@ -73,6 +73,9 @@ pub struct L2Snapshot {
     pub epoch: u64,
     /// What of the book is known.
     pub covers: Covers,
+    /// How many levels of each side the exchange's checksum has verified, here and in every delta of
+    /// this epoch that carries one; `None` if the snapshot came without a checksum.
+    pub verified_levels: Option<usize>,
     /// The id of the last change that the snapshot holds; `None` where the exchange has no ids.
     #[serde(with = "id_text")]
     pub last_id: Option<u64>,

@@ -122,7 +122,8 @@ pub enum InvalidReason {
     Missed,
     /// Nothing has come for longer than the exchange promises.
     Silent,
-    /// The exchange has begun to number its changes anew.
+    /// The exchange has begun to number its changes anew, or its stream does not come to the id that its
+    /// snapshot had.
     Restarted,
     /// The connection ended.
     Disconnected,

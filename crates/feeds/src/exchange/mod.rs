@@ -41,7 +41,8 @@ pub use self::message::{
 pub use self::okx::Okx;
 pub use self::registry::{EXCHANGES, Registration};
 pub use self::rules::{
-    Acknowledgement, BookRules, Renewal, Rules, Step, TradeIds, by_previous, by_ranges, unnumbered,
+    Acknowledgement, BookChecksum, BookRules, Renewal, Rules, Step, TradeIds, by_previous,
+    by_ranges, unnumbered,
 };
 
 use crate::instruments::{Instrument, Instruments};

@@ -34,8 +34,9 @@ pub struct BookRules {
     pub follows: fn(last: u64, ids: &Ids) -> Step,
     /// What brings a new snapshot.
     pub renewal: Renewal,
-    /// The checksum of a book, where the exchange sends one.
-    pub checksum: Option<fn(&OrderBook) -> u32>,
+    /// The checksum of a book, where the exchange sends one. It is compared after every snapshot and
+    /// change that carries one.
+    pub checksum: Option<BookChecksum>,
     /// How many levels of a side are kept after each change, before the checksum is compared.
     pub cut: Option<usize>,
     /// How long a book may be silent that is alive, where the exchange promises that.
@@ -47,6 +48,15 @@ impl BookRules {
     pub(crate) fn is_unnumbered(&self) -> bool {
         (self.follows)(u64::MAX, &Ids::default()) == Step::Next
     }
+}
+
+/// The checksum of a book.
+#[derive(Debug, Clone, Copy)]
+pub struct BookChecksum {
+    /// How many levels of each side it covers.
+    pub levels: usize,
+    /// What it is.
+    pub of: fn(&OrderBook) -> u32,
 }
 
 /// What brings a new snapshot of a book.

@@ -29,6 +29,8 @@ pub(super) enum Due {
     Renewal(Symbol),
     /// The snapshot that was asked for in the stream, as the request of this number, should be there.
     Snapshot(Symbol, u64),
+    /// A book that has been subscribed to should have changed, if its market is not quiet.
+    FirstChange(Symbol),
     /// The book should have changed, or shown a sign of life.
     SignOfLife(Symbol),
 }
@@ -41,6 +43,11 @@ pub(super) enum Order {
     /// End.
     Reconnect,
 }
+
+/// How long after its subscription a book has its first snapshot requested, if no change has come that
+/// asked for it earlier.
+// Not at once: a snapshot from before the stream begins is too old for its first change.
+const FIRST_CHANGE: Duration = Duration::from_secs(1);
 
 /// Keeps the books of several symbols in step with their exchange.
 pub(super) struct Books {
@@ -135,16 +142,19 @@ impl Books {
         self.act(&symbol).await
     }
 
-    /// The book of `symbol` has been subscribed to: where snapshots come in the stream, one is awaited.
+    /// The book of `symbol` has been subscribed to: a change or a snapshot should come.
     pub(super) fn asked(&mut self, symbol: &Symbol) {
-        let Renewal::Resubscribe { within } = self.exchange.rules().books.renewal else {
+        let Some(book) = self.books.get_mut(symbol) else {
             return;
         };
-        if let Some(book) = self.books.get_mut(symbol) {
-            book.asked += 1;
-            let due = Due::Snapshot(symbol.clone(), book.asked);
-            self.dues.push(later(within, due));
-        }
+        book.asked += 1;
+        self.dues.push(match self.exchange.rules().books.renewal {
+            Renewal::Request { .. } => later(FIRST_CHANGE, Due::FirstChange(symbol.clone())),
+            Renewal::Resubscribe { within } => {
+                later(within, Due::Snapshot(symbol.clone(), book.asked))
+            }
+            Renewal::Reconnect => return,
+        });
     }
 
     /// A connection begins: where the exchange promises signs of life, they are awaited.
@@ -212,6 +222,13 @@ impl Books {
                     _ => Order::Resubscribe,
                 };
                 Ok(Some((symbol, order)))
+            }
+            Due::FirstChange(symbol) => {
+                if let Some(book) = self.books.get_mut(&symbol) {
+                    book.sync.note_quiet();
+                }
+                self.act(&symbol).await?;
+                Ok(None)
             }
             Due::SignOfLife(symbol) => {
                 self.check_life(symbol).await?;

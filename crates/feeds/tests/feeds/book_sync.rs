@@ -93,8 +93,8 @@ fn a_snapshot_joins_where_the_next_delta_starts_at_or_before_the_id_after_its_ow
         (19, vec!["snapshot 19", "11-20", "21-30"]),
         (20, vec!["snapshot 20", "21-30"]),
         (29, vec!["snapshot 29", "21-30"]),
-        (30, vec![]),
-        (99, vec![]),
+        (30, vec!["snapshot 30"]),
+        (99, vec!["snapshot 99"]),
     ] {
         assert_eq!(
             actions(&mut buffered(snapshot_id)),
@@ -105,13 +105,17 @@ fn a_snapshot_joins_where_the_next_delta_starts_at_or_before_the_id_after_its_ow
 }
 
 #[test]
-fn a_snapshot_ahead_of_the_stream_waits_for_it() {
+fn a_snapshot_ahead_of_the_stream_is_the_book_and_what_it_holds_does_not_come() {
     let mut sync = buffered(35);
+    assert_eq!(actions(&mut sync), ["snapshot 35"]);
+    assert_eq!(sync.book().unwrap().1, 35);
     sync.update(delta(31, 35), 0);
+    // Repeated, and from before the snapshot that was taken.
+    sync.update(delta(11, 20), 0);
+    sync.snapshot(snapshot(15), 0);
     assert!(actions(&mut sync).is_empty());
-    assert!(sync.book().is_none());
     sync.update(delta(36, 36), 0);
-    assert_eq!(actions(&mut sync), ["snapshot 35", "36-36"]);
+    assert_eq!(actions(&mut sync), ["36-36"]);
     assert_eq!(sync.book().unwrap().1, 36);
 }
 
@@ -119,19 +123,70 @@ fn a_snapshot_ahead_of_the_stream_waits_for_it() {
 fn a_snapshot_ahead_of_the_stream_is_void_if_the_stream_skips_its_id() {
     let mut sync = buffered(35);
     sync.update(delta(37, 40), 0);
-    assert_eq!(actions(&mut sync), ["need"]);
+    assert_eq!(actions(&mut sync), ["snapshot 35", "gap 36 37", "need"]);
     sync.snapshot(snapshot(36), 0);
     assert_eq!(actions(&mut sync), ["snapshot 36", "37-40"]);
 }
 
 #[test]
-fn an_older_snapshot_does_not_replace_one_that_waits_for_the_stream() {
+fn what_a_snapshot_holds_may_be_missing_in_the_stream() {
     let mut sync = buffered(35);
-    sync.snapshot(snapshot(15), 0);
-    sync.update(delta(11, 20), 0);
+    sync.update(delta(33, 36), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 35", "33-36"]);
+}
+
+#[test]
+fn a_quiet_market_has_a_book_without_any_change() {
+    let mut sync = sync();
+    sync.note_quiet();
+    sync.note_quiet();
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(7), 0);
+    sync.note_quiet();
+    assert_eq!(actions(&mut sync), ["snapshot 7"]);
+    sync.update(delta(5, 6), 0);
+    sync.update(delta(7, 8), 0);
+    assert_eq!(actions(&mut sync), ["7-8"]);
+}
+
+#[test]
+fn a_snapshot_that_the_stream_does_not_come_to_is_void() {
+    const SECOND: i64 = 1_000_000_000;
+    let mut sync = sync();
+    sync.update(delta(1, 1), 0);
+    sync.snapshot(snapshot(u64::MAX - 1), SECOND);
+    let told = format!("snapshot {}", u64::MAX - 1);
+    assert_eq!(actions(&mut sync), ["need", &told]);
+    sync.update(delta(2, 2), 11 * SECOND);
     assert!(actions(&mut sync).is_empty());
-    sync.update(delta(31, 36), 0);
-    assert_eq!(actions(&mut sync), ["snapshot 35", "31-36"]);
+    sync.update(delta(3, 3), 11 * SECOND + 1);
+    assert_eq!(actions(&mut sync), ["restarted", "need"]);
+    sync.snapshot(snapshot(2), 12 * SECOND);
+    assert_eq!(actions(&mut sync), ["snapshot 2", "3-3"]);
+}
+
+#[test]
+fn a_snapshot_from_before_numbering_began_anew_is_not_taken() {
+    let at = |change: BookChange, second: i64| BookChange {
+        time: Time::At(1_700_000_000_000_000_000 + second),
+        ..change
+    };
+    let mut sync = sync();
+    sync.update(at(delta(11, 20), 1), 0);
+    sync.update(at(delta(1, 2), 2), 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(20), 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(1), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 1", "1-2"]);
+    // A book that is ahead: behind the last id of the stream, and later.
+    sync.restart(0);
+    sync.update(at(delta(11, 20), 3), 0);
+    sync.snapshot(snapshot(25), 0);
+    sync.update(at(delta(11, 20), 3), 0);
+    assert_eq!(actions(&mut sync), ["disconnected", "need", "snapshot 25"]);
+    sync.update(at(delta(1, 2), 4), 0);
+    assert_eq!(actions(&mut sync), ["restarted", "need"]);
 }
 
 #[test]
@@ -280,20 +335,6 @@ fn an_id_that_is_not_new_of_a_later_time_is_a_restart_of_numbering() {
     // Below the first id of the connection, whatever the time.
     sync.update(at(delta(0, 0), 3), 0);
     assert_eq!(actions(&mut sync), ["restarted", "need"]);
-}
-
-#[test]
-fn a_restart_before_the_snapshot_is_in_time_forgets_what_was_before() {
-    let mut sync = sync();
-    let mut again = delta(1, 2);
-    again.time = Time::At(1_700_000_000_000_000_001);
-    let mut before = delta(11, 20);
-    before.time = Time::At(1_700_000_000_000_000_000);
-    sync.update(before, 0);
-    sync.update(again, 0);
-    assert_eq!(actions(&mut sync), ["need"]);
-    sync.snapshot(snapshot(1), 0);
-    assert_eq!(actions(&mut sync), ["snapshot 1", "1-2"]);
 }
 
 #[test]

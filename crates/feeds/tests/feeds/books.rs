@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use feeds::{Binance, Channel, FeedEventKind, InvalidReason};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, ok, snapshot, status};
 
@@ -57,6 +57,18 @@ async fn a_snapshot_comes_first_and_the_deltas_that_it_holds_do_not_come() {
         requests[1].1,
         "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=1000"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_market_has_a_book_within_seconds() {
+    let script = vec![Step::Wait(40), depth(7, 7, "8")];
+    let rig = Rig::new([ok(LISTED)], [Dial::Open(script)]).with_snapshots([snapshot(6).after(1)]);
+    let began_at = Instant::now();
+    let mut events = rig.start(Channel::L2Book);
+    assert_eq!(told(&mut events, 2).await, ["connected", "snapshot 6"]);
+    assert_eq!(began_at.elapsed(), Duration::from_secs(2));
+    assert_eq!(told(&mut events, 1).await, ["delta 7-7"]);
+    assert_eq!(rig.request_times().len(), 2, "one list, one snapshot");
 }
 
 #[tokio::test(start_paused = true)]

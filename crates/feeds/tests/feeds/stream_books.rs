@@ -9,7 +9,7 @@ use transport::Message;
 
 use crate::fake::{Dial, Events, Rig, Spoken, Step, ok, say};
 use crate::fixtures::level;
-use crate::tape::{Tape, count_levels, without_ids};
+use crate::tape::{COUNT, Tape, without_ids};
 
 fn start(exchange: Tape, dials: Vec<Dial>, names: &[&str]) -> (Rig, Events, Spoken) {
     let rig = Rig::new([ok("A-B C-D")], dials);
@@ -154,7 +154,7 @@ async fn a_first_snapshot_that_does_not_come_is_asked_for_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_book_with_another_checksum_is_not_true() {
-    let exchange = Tape::default().with_books(|books| books.checksum = Some(count_levels));
+    let exchange = Tape::default().with_books(|books| books.checksum = Some(COUNT));
     let lines = [
         "snapshot A-B 5 9x1 10x1 #2",
         "change A-B 5>6 8x1 #3",
@@ -180,9 +180,23 @@ async fn a_book_with_another_checksum_is_not_true() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_how_many_levels_a_checksum_verifies() {
+    let exchange = Tape::default().with_books(|books| books.checksum = Some(COUNT));
+    let lines = ["snapshot A-B 5 9x1 #1", "snapshot A-B 6 9x1"];
+    let (_rig, mut events, _spoken) = start(exchange, script(&lines), &["A-B"]);
+    for verified in [Some(COUNT.levels), None] {
+        let snapshot = events.find(|event| match event {
+            FeedEventKind::L2Snapshot(snapshot) => Some(snapshot.verified_levels),
+            _ => None,
+        });
+        assert_eq!(snapshot.await, verified);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_applies_the_changes_of_a_book_that_is_cut_has_the_same_book() {
     let exchange = Tape::default().with_books(|books| {
-        books.checksum = Some(count_levels);
+        books.checksum = Some(COUNT);
         books.cut = Some(2);
     });
     let lines = [

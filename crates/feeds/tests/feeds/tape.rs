@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use feeds::exchange::{
-    Acknowledgement, BookChange, BookContent, BookRules, Ids, Refusal, Renewal, Reply, Step, Time,
-    Trade, TradeIds, by_previous,
+    Acknowledgement, BookChange, BookChecksum, BookContent, BookRules, Ids, Refusal, Renewal,
+    Reply, Step, Time, Trade, TradeIds, by_previous,
 };
 use feeds::{
     AnswerError, Binance, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame, Instrument,
-    Instruments, InvalidUrl, Level, Limits, Malformed, OrderBook, RequestIds, Rules, Side, Stream,
+    Instruments, InvalidUrl, Level, Limits, Malformed, RequestIds, Rules, Side, Stream,
     StreamRequest, Symbol, TradeId,
 };
 use http::Request;
@@ -63,9 +63,10 @@ impl Tape {
 }
 
 /// A checksum that is easy to write down: how many levels there are.
-pub(crate) fn count_levels(book: &OrderBook) -> u32 {
-    u32::try_from(book.bids().len() + book.asks().len()).unwrap()
-}
+pub(crate) const COUNT: BookChecksum = BookChecksum {
+    levels: 100,
+    of: |book| u32::try_from(book.bids().len() + book.asks().len()).unwrap(),
+};
 
 /// How an exchange without ids is told apart.
 pub(crate) fn without_ids(_: u64, _: &Ids) -> Step {

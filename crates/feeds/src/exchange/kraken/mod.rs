@@ -22,7 +22,7 @@ use crate::exchange::{
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
-use self::checksum::checksum;
+use self::checksum::CHECKSUM;
 use self::decoder::KrakenDecoder;
 use self::requests::Method;
 
@@ -136,7 +136,7 @@ impl KrakenDepth {
                 renewal: Renewal::Resubscribe {
                     within: Duration::from_secs(5),
                 },
-                checksum: Some(checksum),
+                checksum: Some(CHECKSUM),
                 // Kraken never removes what falls out of the depth.
                 cut: Some(self.levels()),
                 quiet: None,

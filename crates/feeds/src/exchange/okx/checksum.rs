@@ -3,19 +3,23 @@
 use std::fmt::{self, Write};
 
 use crate::Level;
-
 use crate::OrderBook;
+use crate::exchange::rules::BookChecksum;
 use crate::exchange::wire::Crc32;
 
-/// How many levels of a side it covers.
 const LEVELS: usize = 25;
+
+/// The checksum that OKX sent with a book until June 2026: CRC-32 over its best prices.
+pub(super) const CHECKSUM: BookChecksum = BookChecksum {
+    levels: LEVELS,
+    of: checksum,
+};
 
 // The best bid, the best ask, the second bid, and so on, as price and size; the side that is longer
 // goes on alone:
 //
 //     3366.1:7:3366.8:9:3368:8:3372:8      one bid, three asks
-/// The checksum that OKX sent with a book until June 2026: CRC-32 over its best prices.
-pub(super) fn checksum(book: &OrderBook) -> u32 {
+fn checksum(book: &OrderBook) -> u32 {
     let mut text = Colons::default();
     let (mut bids, mut asks) = (book.bids().take(LEVELS), book.asks().take(LEVELS));
     loop {

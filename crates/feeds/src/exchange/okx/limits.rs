@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::checksum::checksum;
+use super::checksum::CHECKSUM;
 use crate::exchange::{
     Acknowledgement, BookRules, KeepAlive, KeepAliveMessage, Limits, Renewal, Rules, TradeIds,
     Window, by_previous,
@@ -51,7 +51,7 @@ pub(super) static RULES: Rules = Rules {
         renewal: Renewal::Resubscribe {
             within: Duration::from_secs(5),
         },
-        checksum: Some(checksum),
+        checksum: Some(CHECKSUM),
         // OKX removes what falls out of its 400 levels.
         cut: None,
         // An empty change comes after about 60 seconds; half as much again is for the network.

@@ -95,7 +95,7 @@ fn the_documented_checksums_hold() {
         );
         let mut book = OrderBook::new();
         book.apply(&changes(&[frame])[0]);
-        rules().checksum.unwrap()(&book).cast_signed()
+        (rules().checksum.unwrap().of)(&book).cast_signed()
     };
     let even = of(
         r#"[["3366.1","7","0","1"],["3366","6","0","1"]]"#,

@@ -27,7 +27,7 @@ pub struct Limits {
     pub dials: Option<Window>,
     /// Budgets of REST requests from one address.
     pub rest: &'static [Window],
-    /// The age at which a connection is replaced.
+    /// The age at which the exchange ends a connection.
     pub rollover: Option<Duration>,
     /// The longest silence, without even a ping, of a connection that is alive.
     pub silence: Duration,

@@ -11,6 +11,8 @@ mod books;
 #[cfg(test)]
 mod connect;
 #[cfg(test)]
+mod exchanges_page;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod fixtures;

@@ -29,7 +29,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 static LIMITS: Limits = Limits {
     streams: Some(1024),
     symbols: None,
-    url: None,
+    // Measured: a longer path is refused with 414.
+    url: Some(8004),
     // A longer one is cut off: the reply to it is that the JSON ends too early.
     request: Some(4096),
     streams_per_request: None,

@@ -36,5 +36,6 @@ mod seeds;
 mod sessions;
 mod skip;
 mod streaming;
+mod tidemark;
 mod versions;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feeds::{FeedEvent, UnknownSymbol};
+use feeds::{FeedEvent, Unavailable};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
 use tokio::sync::mpsc;
@@ -23,7 +23,7 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Streams {
     events: mpsc::Receiver<FeedEvent>,
-    feeds: JoinSet<Result<(), (ExchangeId, UnknownSymbol)>>,
+    feeds: JoinSet<Result<(), (ExchangeId, Unavailable)>>,
 }
 
 impl Streams {
@@ -58,10 +58,14 @@ impl Streams {
 }
 
 /// The failure of a feed that has ended. It must not end as long as its events are received.
-fn failure(ended: Result<Result<(), (ExchangeId, UnknownSymbol)>, JoinError>) -> Failure {
+fn failure(ended: Result<Result<(), (ExchangeId, Unavailable)>, JoinError>) -> Failure {
     match ended {
-        Ok(Err((id, unknown))) => {
-            Failure::Configuration(vec![format!("feeds.{id}.symbols: {unknown}")])
+        Ok(Err((id, unavailable))) => {
+            let key = match unavailable {
+                Unavailable::Channel { .. } => "channels",
+                _ => "symbols",
+            };
+            Failure::Configuration(vec![format!("feeds.{id}.{key}: {unavailable}")])
         }
         Ok(Ok(())) => Failure::runtime("keep the feeds running", "a feed ended unexpectedly"),
         Err(error) => Failure::runtime("keep the feeds running", error),

@@ -60,7 +60,7 @@ pub use exchange::{
     Frame, InvalidUrl, Kraken, KrakenDepth, Limits, Malformed, Okx, Registration, RequestIds,
     Rules, Stream, StreamRequest, TradeId,
 };
-pub use feed::Feed;
+pub use feed::{Feed, Unavailable};
 pub use instruments::{Instrument, Instruments, UnknownSymbol};
 pub use level::Level;
 pub use subscription::{EmptySubscription, Subscription};

@@ -200,7 +200,7 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
         Some(node) => items(&node, "expected trades, ticker or l2_book", |text| {
             text.parse().ok()
         }),
-        None => Some(Channel::ALL.to_vec()),
+        None => Some((registration.default)().channels().to_vec()),
     };
     let exchange = at_addresses(&fields, node, registration);
     let id = ExchangeId::new(registration.id)

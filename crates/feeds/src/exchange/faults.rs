@@ -21,7 +21,13 @@ const INSTRUMENTS: usize = 200;
 pub fn faults(exchange: &dyn Exchange) -> Vec<String> {
     let mut faults = limits_of_zero(exchange.limits());
     let instruments: Vec<_> = (0..INSTRUMENTS).filter_map(instrument).collect();
-    let streams: Vec<_> = instruments.iter().flat_map(streams).collect();
+    let streams: Vec<_> = instruments
+        .iter()
+        .flat_map(|it| streams(exchange.channels(), it))
+        .collect();
+    if streams.is_empty() {
+        faults.push("no channels".to_owned());
+    }
     if let Some(instrument) = instruments.first() {
         let Rules { books, .. } = exchange.rules();
         let is_requested = matches!(books.renewal, Renewal::Request { .. });
@@ -65,10 +71,10 @@ fn instrument(index: usize) -> Option<Instrument> {
     Some(Instrument::new(symbol, &format!("BASE{index}QUOTE")))
 }
 
-fn streams(instrument: &Instrument) -> [Stream; Channel::ALL.len()] {
-    Channel::ALL.map(|channel| Stream {
+fn streams(channels: &[Channel], instrument: &Instrument) -> impl Iterator<Item = Stream> {
+    channels.iter().map(|channel| Stream {
         instrument: instrument.clone(),
-        channel,
+        channel: *channel,
     })
 }
 

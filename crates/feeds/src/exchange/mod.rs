@@ -45,6 +45,7 @@ pub use self::rules::{
     by_ranges, unnumbered,
 };
 
+use crate::channel::Channel;
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -60,6 +61,11 @@ pub trait Exchange: fmt::Debug + Send + Sync {
 
     /// How the exchange behaves.
     fn rules(&self) -> &Rules;
+
+    /// The channels that the exchange has. Others are never asked for.
+    fn channels(&self) -> &[Channel] {
+        &Channel::ALL
+    }
 
     /// The request for the list of instruments.
     ///

@@ -89,9 +89,10 @@ impl Feed {
     /// event, as does the new beginning after it.
     ///
     /// # Errors
-    /// [`UnknownSymbol`] if something is subscribed to that the exchange does not list as trading when
-    /// the feed starts. Nothing has been streamed then.
-    pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), UnknownSymbol> {
+    /// [`Unavailable`] if something is subscribed to that the exchange does not have: a channel, or a
+    /// symbol that it does not list as trading when the feed starts. Nothing has been streamed then.
+    pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), Unavailable> {
+        self.check_channels()?;
         let sender = EventSender::new(self.exchange.id(), events.clone());
         tokio::select! {
             outcome = self.drive(sender) => outcome,
@@ -100,7 +101,19 @@ impl Feed {
         }
     }
 
-    async fn drive(self, events: EventSender) -> Result<(), UnknownSymbol> {
+    fn check_channels(&self) -> Result<(), Unavailable> {
+        let offered = self.exchange.channels();
+        let mut channels = self.subscription.channels().iter();
+        match channels.find(|channel| !offered.contains(channel)) {
+            Some(channel) => Err(Unavailable::Channel {
+                exchange: self.exchange.id(),
+                channel: *channel,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    async fn drive(self, events: EventSender) -> Result<(), Unavailable> {
         let Ok(listed) = self.load_instruments(&events).await else {
             return Ok(());
         };
@@ -225,6 +238,23 @@ impl Feed {
             backoff: Backoff::new(),
         }
     }
+}
+
+/// Something that is subscribed to, and that the exchange does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unavailable {
+    /// A symbol.
+    #[error(transparent)]
+    Symbol(#[from] UnknownSymbol),
+    /// A channel.
+    #[error("{exchange} has no channel {channel}")]
+    Channel {
+        /// The exchange.
+        exchange: &'static str,
+        /// The channel.
+        channel: Channel,
+    },
 }
 
 impl fmt::Debug for Feed {

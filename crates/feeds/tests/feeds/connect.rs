@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use feeds::{Backpack, Binance, Channel, FeedEventKind};
+use feeds::{Backpack, Binance, Channel, Exchange, FeedEventKind, Limits, Unavailable};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use crate::fake::{Dial, Events, LISTED, Rig, ok, status, trade};
 use crate::fixtures::{read, symbol};
+use crate::tape::Tape;
 
 #[tokio::test(start_paused = true)]
 async fn the_list_of_instruments_comes_before_the_first_dial() {
@@ -112,10 +113,27 @@ async fn a_symbol_that_is_not_listed_ends_the_feed_before_any_dial() {
     );
     let (sender, mut events) = mpsc::channel(1);
     let error = feed.run(sender).await.unwrap_err();
-    assert_eq!(error.symbol(), &symbol("ETH-USTD"));
-    assert_eq!(error.nearest(), Some(&symbol("ETH-USDT")));
+    let Unavailable::Symbol(unknown) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(unknown.symbol(), &symbol("ETH-USTD"));
+    assert_eq!(unknown.nearest(), Some(&symbol("ETH-USDT")));
     assert!(rig.dial_times().is_empty());
     assert!(events.recv().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_the_exchange_does_not_have_ends_the_feed_before_any_request() {
+    let rig = Rig::new([], []);
+    let exchange = Tape {
+        channels: &[Channel::Trades, Channel::L2Book],
+        ..Tape::default()
+    };
+    let feed = rig.feed(exchange, &["A-B"], &[Channel::Trades, Channel::Ticker]);
+    let (sender, _events) = mpsc::channel(1);
+    let error = feed.run(sender).await.unwrap_err();
+    assert_eq!(error.to_string(), "tape has no channel ticker");
+    assert!(rig.request_times().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +149,7 @@ async fn a_feed_ends_when_its_subscriber_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_connection_carries_more_streams_than_the_exchange_allows() {
+async fn no_connection_carries_more_than_the_exchange_allows() {
     let row = |index: u32| {
         format!(
             r#"{{"symbol":"A{index}U","status":"TRADING","baseAsset":"A{index}","quoteAsset":"U"}}"#
@@ -145,7 +163,12 @@ async fn no_connection_carries_more_streams_than_the_exchange_allows() {
     let feed = rig.feed(Binance::default(), &names, &Channel::ALL);
     assert!(Events::of(feed, 1).are_over_for(1).await);
 
+    let limits = *Binance::default().limits();
     let dials = rig.ws.dials.lock().unwrap();
+    for (_, request) in &*dials {
+        let path = request.uri().path_and_query().unwrap().as_str();
+        assert!(path.len() <= limits.url.unwrap());
+    }
     let streams: Vec<Vec<_>> = dials
         .iter()
         .map(|(_, request)| {
@@ -153,9 +176,36 @@ async fn no_connection_carries_more_streams_than_the_exchange_allows() {
             query.trim_start_matches("streams=").split('/').collect()
         })
         .collect();
-    assert_eq!(streams.len(), 3);
-    assert!(streams.iter().all(|streams| streams.len() <= 1024));
+    let most = limits.streams.unwrap() as usize;
+    assert!(streams.iter().all(|streams| streams.len() <= most));
     assert_eq!(streams.concat().iter().collect::<HashSet<_>>().len(), 2100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_channels_of_a_symbol_stay_on_one_connection() {
+    let rig = Rig::new([ok("A-B C-D E-F")], []);
+    let limits = Limits {
+        streams: Some(7),
+        ..*Tape::default().limits()
+    };
+    let exchange = Tape {
+        limits,
+        ..Tape::default()
+    };
+    let feed = rig.feed(exchange, &["A-B", "C-D", "E-F"], &Channel::ALL);
+    assert!(Events::of(feed, 1).are_over_for(1).await);
+    let dials = rig.ws.dials.lock().unwrap();
+    let said: Vec<_> = dials
+        .iter()
+        .map(|(_, request)| request.first_messages[0].as_text().unwrap())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "subscribe 1 A-B:trades,A-B:ticker,A-B:l2_book,C-D:trades,C-D:ticker,C-D:l2_book",
+            "subscribe 1 E-F:trades,E-F:ticker,E-F:l2_book"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

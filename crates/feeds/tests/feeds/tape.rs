@@ -9,8 +9,8 @@ use feeds::exchange::{
     Reply, Step, Time, Trade, TradeIds, by_previous,
 };
 use feeds::{
-    AnswerError, Binance, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame, Instrument,
-    Instruments, InvalidUrl, Level, Limits, Malformed, RequestIds, Rules, Side, Stream,
+    AnswerError, Binance, Channel, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame,
+    Instrument, Instruments, InvalidUrl, Level, Limits, Malformed, RequestIds, Rules, Side, Stream,
     StreamRequest, Symbol, TradeId,
 };
 use http::Request;
@@ -22,6 +22,7 @@ use crate::fixtures::{level, symbol};
 pub(crate) struct Tape {
     pub(crate) limits: Limits,
     pub(crate) rules: Rules,
+    pub(crate) channels: &'static [Channel],
     /// Whether streams stand in the URL, and not in messages.
     pub(crate) is_in_url: bool,
 }
@@ -49,6 +50,7 @@ impl Default for Tape {
                 },
                 trades: TradeIds::Contiguous,
             },
+            channels: &Channel::ALL,
             is_in_url: false,
         }
     }
@@ -106,6 +108,10 @@ impl Exchange for Tape {
 
     fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    fn channels(&self) -> &[Channel] {
+        self.channels
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {

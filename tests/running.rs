@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Feed, FeedEvent, FeedEventKind, Subscription, Symbol};
-use tokio::sync::mpsc;
+use feeds::{
+    Backpack, Binance, Channel, Events, Feed, FeedEventKind, QueueLimits, Subscription, Symbol,
+    event_queue,
+};
 use tokio::task::JoinSet;
 
 use crate::world::{BINANCE, Injected, World, soon};
 
 /// A running feed.
 pub(crate) struct Running {
-    events: mpsc::Receiver<FeedEvent>,
+    events: Events,
     _tasks: JoinSet<()>,
 }
 
@@ -41,9 +43,9 @@ impl Running {
     }
 
     pub(crate) fn of(feed: Feed) -> Self {
-        let (sender, events) = mpsc::channel(1024);
+        let (queue, events) = event_queue(QueueLimits::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { feed.run(sender).await.unwrap() });
+        tasks.spawn(async move { feed.run(queue).await.unwrap() });
         Self {
             events,
             _tasks: tasks,

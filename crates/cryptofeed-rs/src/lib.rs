@@ -6,8 +6,9 @@ pub use {
 };
 
 pub use feeds::{
-    Backpack, Binance, Channel, Exchange, Feed, FeedEvent, FeedEventKind, L2Delta, L2Snapshot,
-    Level, OrderBook, Side, Subscription, Symbol, Ticker, Trade,
+    Backpack, Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, L2Delta,
+    L2Snapshot, Level, OrderBook, QueueLimits, Side, Subscription, Symbol, Ticker, Trade,
+    event_queue,
 };
 pub use proxy_config::{
     ConfigErrors, ConnectionProxies, ExchangeId, PoolConfig, ProxyConfig, ProxyRule, ProxySettings,

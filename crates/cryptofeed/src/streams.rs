@@ -2,19 +2,13 @@
 
 use std::sync::Arc;
 
-use feeds::{FeedEvent, Unavailable};
+use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
-use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
-
-/// How many events may wait.
-// A feed that finds no room stops reading its socket. So a slow reader of the output slows the
-// exchange down, and does not fill the memory.
-const WAITING: usize = 4096;
 
 /// The most events of one batch.
 const BATCH: usize = 256;
@@ -22,19 +16,19 @@ const BATCH: usize = 256;
 /// Feeds, which run until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    events: mpsc::Receiver<FeedEvent>,
+    events: Events,
     feeds: JoinSet<Result<(), (ExchangeId, Unavailable)>>,
 }
 
 impl Streams {
     /// Starts `feeds` over the transports of `injector`.
     pub(crate) fn start(injector: &Arc<ProxyInjector>, feeds: Vec<ConfiguredFeed>) -> Self {
-        let (sender, events) = mpsc::channel(WAITING);
+        let (queue, events) = event_queue(QueueLimits::default());
         let mut running = JoinSet::new();
         for feed in feeds {
-            let (id, sender) = (feed.id.clone(), sender.clone());
+            let (id, queue) = (feed.id.clone(), queue.clone());
             let feed = feed.into_feed(injector);
-            running.spawn(async move { feed.run(sender).await.map_err(|error| (id, error)) });
+            running.spawn(async move { feed.run(queue).await.map_err(|error| (id, error)) });
         }
         Self {
             events,

@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use feeds::{Backpack, Binance, Channel, Feed, FeedEventKind, OrderBook, Subscription};
+use feeds::{
+    Backpack, Binance, Channel, Feed, FeedEventKind, OrderBook, QueueLimits, Subscription,
+    event_queue,
+};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
-use tokio::sync::mpsc;
 use transport_tls::TlsTrust;
 
 #[tokio::main(flavor = "current_thread")]
@@ -34,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
     let injector = Arc::new(ProxyInjector::new(settings).with_trust(trust));
 
-    let (sender, mut events) = mpsc::channel(1024);
+    let (queue, mut events) = event_queue(QueueLimits::default());
     let scope = injector.exchange(binance_id);
     let feed = Feed::new(
         Arc::new(Binance::new(&binance.rest_url(), &binance.ws_url())?),
@@ -42,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),
     );
-    tokio::spawn(feed.run(sender.clone()));
+    tokio::spawn(feed.run(queue.clone()));
     let scope = injector.exchange(backpack_id);
     let feed = Feed::new(
         Arc::new(Backpack::new(&backpack.rest_url(), &backpack.ws_url())?),
@@ -50,7 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),
     );
-    tokio::spawn(feed.run(sender));
+    tokio::spawn(feed.run(queue));
 
     let mut books: BTreeMap<_, OrderBook> = BTreeMap::new();
     let mut changes = 0;

@@ -45,6 +45,7 @@ pub mod exchange;
 mod feed;
 mod instruments;
 mod level;
+mod queue;
 mod subscription;
 mod symbol;
 mod sync;
@@ -63,6 +64,7 @@ pub use exchange::{
 pub use feed::{Feed, Unavailable};
 pub use instruments::{Instrument, Instruments, UnknownSymbol};
 pub use level::Level;
+pub use queue::{EventQueue, Events, QueueLimits, event_queue};
 pub use subscription::{EmptySubscription, Subscription};
 pub use symbol::{InvalidSymbol, Symbol};
 pub use sync::{BookAction, BookSync};

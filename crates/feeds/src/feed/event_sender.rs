@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::event::{FeedEvent, FeedEventKind};
+use crate::queue::EventQueue;
 
 /// The subscriber has gone.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Stopped;
 #[derive(Debug, Clone)]
 pub(super) struct EventSender {
     exchange: &'static str,
-    sender: mpsc::Sender<FeedEvent>,
+    queue: EventQueue,
     counts: Arc<Counts>,
     origin: Arc<Mutex<Origin>>,
 }
@@ -51,10 +51,10 @@ impl Origin {
 }
 
 impl EventSender {
-    pub(super) fn new(exchange: &'static str, sender: mpsc::Sender<FeedEvent>) -> Self {
+    pub(super) fn new(exchange: &'static str, queue: EventQueue) -> Self {
         Self {
             exchange,
-            sender,
+            queue,
             counts: Arc::default(),
             origin: Arc::new(Mutex::new(Origin::new(None))),
         }
@@ -85,15 +85,14 @@ impl EventSender {
     /// Sends what happened at `received_ns`.
     pub(super) async fn send(&self, kind: FeedEventKind, received_ns: i64) -> Result<(), Stopped> {
         // Numbered when there is room, so that numbers are in the order of the events.
-        let permit = self.sender.reserve().await.map_err(|_| Stopped)?;
-        permit.send(FeedEvent {
+        let event = |kind| FeedEvent {
             sequence: self.counts.events.fetch_add(1, Ordering::Relaxed) + 1,
             exchange: self.exchange.into(),
             connection: self.origin.lock().connection,
             received_ns,
             kind,
-        });
-        Ok(())
+        };
+        self.queue.put(kind, event).await.map_err(|_| Stopped)
     }
 
     /// Sends what happens now.
@@ -112,11 +111,12 @@ fn wall_clock_ns() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::{QueueLimits, event_queue};
 
     #[tokio::test(start_paused = true)]
     async fn events_are_counted_over_all_connections_and_connections_over_the_feed() {
-        let (sender, mut events) = mpsc::channel(8);
-        let first = EventSender::new("binance", sender);
+        let (queue, mut events) = event_queue(QueueLimits::default());
+        let first = EventSender::new("binance", queue);
         let second = first.for_other_connections();
         let notice = || FeedEventKind::ShutdownAnnounced;
         first.send_now(notice()).await.unwrap();
@@ -126,7 +126,8 @@ mod tests {
         first.clone().send_now(notice()).await.unwrap();
         second.send_now(notice()).await.unwrap();
         let mut told = Vec::new();
-        while let Ok(event) = events.try_recv() {
+        while told.len() < 4 {
+            let event = events.recv().await.unwrap();
             told.push((event.sequence, event.connection));
         }
         assert_eq!(told, [(1, None), (2, Some(1)), (3, Some(2)), (4, Some(1))]);
@@ -134,8 +135,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_of_a_connection_goes_on_by_a_clock_that_does_not_step_back() {
-        let (sender, _events) = mpsc::channel(1);
-        let sender = EventSender::new("binance", sender);
+        let (queue, _events) = event_queue(QueueLimits::default());
+        let sender = EventSender::new("binance", queue);
         sender.begin_connection();
         let opened_ns = sender.now_ns();
         tokio::time::advance(Duration::from_secs(3)).await;

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::mpsc;
 use transport::{HttpTransport, WsDialer};
 
 use self::backoff::Backoff;
@@ -30,9 +29,10 @@ use self::session::Session;
 use self::trades::Trades;
 use self::wait::wait;
 use crate::channel::Channel;
-use crate::event::{FeedEvent, FeedEventKind};
+use crate::event::FeedEventKind;
 use crate::exchange::{Exchange, Limits, RequestIds, Stream};
 use crate::instruments::{Instrument, Instruments, UnknownSymbol};
+use crate::queue::EventQueue;
 use crate::subscription::Subscription;
 
 /// How long a connection or a book must last for what failed before it to be forgotten.
@@ -78,20 +78,20 @@ impl Feed {
         self
     }
 
-    /// Streams into `events` until the receiver is dropped, or this future is.
+    /// Streams into `events` until their receiver is dropped, or this future is.
     ///
     /// Whatever fails is tried again, with a growing delay, and told as an event; exchanges that close
     /// connections from time to time are no reason to end. A subscription of more streams than one
     /// connection may carry is spread over several.
     ///
-    /// Memory is bounded: a subscriber that is behind holds up the reading of the socket, and so
-    /// the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
+    /// Memory is bounded by the [limits](crate::QueueLimits) of the queue: a subscriber that is behind holds
+    /// up the reading of the socket, and so the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
     /// event, as does the new beginning after it.
     ///
     /// # Errors
     /// [`Unavailable`] if something is subscribed to that the exchange does not have: a channel, or a
     /// symbol that it does not list as trading when the feed starts. Nothing has been streamed then.
-    pub async fn run(self, events: mpsc::Sender<FeedEvent>) -> Result<(), Unavailable> {
+    pub async fn run(self, events: EventQueue) -> Result<(), Unavailable> {
         self.check_channels()?;
         let sender = EventSender::new(self.exchange.id(), events.clone());
         tokio::select! {

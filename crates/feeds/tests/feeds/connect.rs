@@ -4,10 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use feeds::{Backpack, Binance, Channel, Exchange, FeedEventKind, Limits, Unavailable};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use crate::fake::{Dial, Events, LISTED, Rig, ok, status, trade};
+use crate::fake::{Dial, Events, LISTED, Rig, ok, queue_of, status, trade};
 use crate::fixtures::{read, symbol};
 use crate::tape::Tape;
 
@@ -111,7 +110,7 @@ async fn a_symbol_that_is_not_listed_ends_the_feed_before_any_dial() {
         &["BTC-USDT", "ETH-USTD"],
         &[Channel::Trades],
     );
-    let (sender, mut events) = mpsc::channel(1);
+    let (sender, mut events) = queue_of(1);
     let error = feed.run(sender).await.unwrap_err();
     let Unavailable::Symbol(unknown) = error else {
         panic!("{error}");
@@ -130,7 +129,7 @@ async fn a_channel_that_the_exchange_does_not_have_ends_the_feed_before_any_requ
         ..Tape::default()
     };
     let feed = rig.feed(exchange, &["A-B"], &[Channel::Trades, Channel::Ticker]);
-    let (sender, _events) = mpsc::channel(1);
+    let (sender, _events) = queue_of(1);
     let error = feed.run(sender).await.unwrap_err();
     assert_eq!(error.to_string(), "tape has no channel ticker");
     assert!(rig.request_times().is_empty());
@@ -140,7 +139,7 @@ async fn a_channel_that_the_exchange_does_not_have_ends_the_feed_before_any_requ
 async fn a_feed_ends_when_its_subscriber_is_gone() {
     let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![trade(1)])]);
     let feed = rig.feed(Binance::default(), &["BTC-USDT"], &[Channel::Trades]);
-    let (sender, mut events) = mpsc::channel(8);
+    let (sender, mut events) = queue_of(8);
     let running = tokio::spawn(feed.run(sender));
     events.recv().await.unwrap();
     drop(events);

@@ -9,11 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use feeds::{Channel, Exchange, Feed, FeedEvent, FeedEventKind, Subscription};
+use feeds::{
+    Channel, EventQueue, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Subscription,
+    event_queue,
+};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Sink, Stream, StreamExt};
 use http::{Request, Response};
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::broadcast;
 use tokio::time::{Instant, sleep, timeout};
 use transport::{
     ConnectionInfo, DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, HttpTransport,
@@ -340,19 +343,27 @@ impl Rig {
     }
 }
 
+/// A queue in which so many events may wait.
+pub(crate) fn queue_of(events: usize) -> (EventQueue, feeds::Events) {
+    event_queue(QueueLimits {
+        events,
+        ..QueueLimits::default()
+    })
+}
+
 /// The events of a running feed.
 pub(crate) struct Events {
-    events: mpsc::Receiver<FeedEvent>,
+    events: feeds::Events,
     /// The number of the last event.
     sequence: u64,
 }
 
 impl Events {
     pub(crate) fn of(feed: Feed, capacity: usize) -> Self {
-        let (sender, receiver) = mpsc::channel(capacity);
-        tokio::spawn(feed.run(sender));
+        let (queue, events) = queue_of(capacity);
+        tokio::spawn(feed.run(queue));
         Self {
-            events: receiver,
+            events,
             sequence: 0,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
@@ -19,6 +20,10 @@ pub struct QueueLimits {
     /// Bytes of memory, as far as they can be told: 64 MiB by default. An event of more than that waits
     /// until nothing else does.
     pub bytes: usize,
+    /// Bytes of memory of the book changes that wait for their snapshots, of all books together: 64 MiB by
+    /// default. With more, those of a connection are forgotten, which is told: their books need newer
+    /// snapshots.
+    pub joining_bytes: usize,
 }
 
 impl Default for QueueLimits {
@@ -26,6 +31,7 @@ impl Default for QueueLimits {
         Self {
             events: 4096,
             bytes: 64 << 20,
+            joining_bytes: 64 << 20,
         }
     }
 }
@@ -44,6 +50,10 @@ pub fn event_queue(limits: QueueLimits) -> (EventQueue, Events) {
     let queue = EventQueue {
         sender,
         room: Arc::clone(&room),
+        joining: Arc::new(Joining {
+            bytes: AtomicUsize::new(0),
+            most: limits.joining_bytes,
+        }),
     };
     (queue, Events { events, room })
 }
@@ -66,6 +76,42 @@ impl Room {
 pub struct EventQueue {
     sender: mpsc::Sender<FeedEvent>,
     room: Arc<Room>,
+    joining: Arc<Joining>,
+}
+
+/// What the changes that wait for snapshots take up.
+#[derive(Debug)]
+struct Joining {
+    bytes: AtomicUsize,
+    most: usize,
+}
+
+/// One book's part of it.
+#[derive(Debug)]
+pub(crate) struct JoiningShare {
+    all: Arc<Joining>,
+    bytes: usize,
+}
+
+impl JoiningShare {
+    /// Makes it so many bytes, and tells whether all shares together are too many.
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
+        if bytes == self.bytes {
+            return false;
+        }
+        let all = &self.all.bytes;
+        all.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+        all.fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes)
+            > self.all.most
+    }
+}
+
+impl Drop for JoiningShare {
+    fn drop(&mut self) {
+        self.resize(0);
+    }
 }
 
 /// The subscriber has gone.
@@ -86,6 +132,19 @@ impl EventQueue {
         bytes.forget();
         place.send(event(kind));
         Ok(())
+    }
+
+    /// The share of a book that waits for no snapshot.
+    pub(crate) fn joining_share(&self) -> JoiningShare {
+        JoiningShare {
+            all: Arc::clone(&self.joining),
+            bytes: 0,
+        }
+    }
+
+    /// How many bytes all shares may have together.
+    pub(crate) fn joining_bytes(&self) -> usize {
+        self.joining.most
     }
 
     /// Waits until the subscriber has gone.
@@ -204,6 +263,7 @@ mod tests {
         let (queue, mut events) = event_queue(QueueLimits {
             events: 100,
             bytes: 10_000,
+            ..QueueLimits::default()
         });
         let put = |length| queue.put(notice(length), event).now_or_never();
         assert!(put(6_000).is_some());
@@ -226,6 +286,7 @@ mod tests {
         let (queue, mut events) = event_queue(QueueLimits {
             events: 1,
             bytes: 10_000,
+            ..QueueLimits::default()
         });
         queue.put(notice(1), event).await.unwrap();
         // There are bytes, and no place.
@@ -239,6 +300,7 @@ mod tests {
         let (queue, events) = event_queue(QueueLimits {
             events: 10,
             bytes: 1,
+            ..QueueLimits::default()
         });
         queue.put(notice(1), event).await.unwrap();
         let waiting = queue.put(notice(1), event);

@@ -18,6 +18,7 @@ use super::wait::wait;
 use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, Exchange, Renewal};
 use crate::instruments::Instrument;
+use crate::queue::JoiningShare;
 use crate::symbol::Symbol;
 use crate::sync::{BookAction, BookSync};
 
@@ -70,6 +71,8 @@ pub(super) struct Books {
 struct Book {
     instrument: Instrument,
     sync: BookSync,
+    /// The memory of its changes that wait for a snapshot.
+    joining: JoiningShare,
     backoff: Backoff,
     asked_at: Option<Instant>,
     /// How often it has been asked for in the stream.
@@ -106,6 +109,7 @@ impl Books {
             let book = Book {
                 instrument: instrument.clone(),
                 sync: BookSync::new(symbol.clone(), &exchange.rules().books),
+                joining: events.queue().joining_share(),
                 backoff: Backoff::new(),
                 asked_at: None,
                 asked: 0,
@@ -140,6 +144,29 @@ impl Books {
             book.sync.update(change, received_ns);
         }
         self.act(&symbol).await
+    }
+
+    /// Forgets all changes that wait for snapshots.
+    async fn forget_waiting(&mut self) -> Result<(), Stopped> {
+        let most = self.events.queue().joining_bytes();
+        let mut told = Vec::new();
+        for (symbol, book) in &mut self.books {
+            let count = book.sync.forget_waiting();
+            book.joining.resize(0);
+            if count > 0 {
+                told.push(FeedEventKind::SnapshotFailed {
+                    symbol: symbol.clone(),
+                    reason: format!(
+                        "{count} changes that waited for it are forgotten: all that wait may take {most} bytes"
+                    ),
+                    retry_in: Duration::ZERO,
+                });
+            }
+        }
+        for event in told {
+            self.events.send_now(event).await?;
+        }
+        Ok(())
     }
 
     /// The book of `symbol` has been subscribed to: a change or a snapshot should come.
@@ -312,6 +339,9 @@ impl Books {
                 Some(BookAction::NeedSnapshot) => {
                     let delay = book.delay();
                     self.renew(symbol, delay, Duration::ZERO);
+                }
+                None if book.joining.resize(book.sync.waiting_bytes()) => {
+                    return self.forget_waiting().await;
                 }
                 None => break,
             }

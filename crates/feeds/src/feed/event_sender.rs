@@ -68,6 +68,11 @@ impl EventSender {
         }
     }
 
+    /// The queue to the subscriber.
+    pub(super) fn queue(&self) -> &EventQueue {
+        &self.queue
+    }
+
     /// A connection is open; what is sent from now on is about it.
     pub(super) fn begin_connection(&self) {
         let before = self.counts.connections.fetch_add(1, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use feeds::{Binance, Channel, FeedEventKind, InvalidReason};
+use feeds::{Binance, Channel, FeedEventKind, InvalidReason, QueueLimits, event_queue};
 use tokio::time::{Instant, sleep};
 
 use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, ok, snapshot, status};
@@ -265,6 +265,33 @@ async fn a_subscriber_that_is_slow_over_a_new_book_is_no_silence_of_the_exchange
     let told = told(&mut events, 23).await;
     assert_eq!(told[..3], ["connected", "snapshot 0", "delta 1-1"]);
     assert_eq!(told[22], "delta 21-21");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_that_wait_for_a_snapshot_take_bounded_memory_and_those_that_go_are_told() {
+    let script = (1..=1000).map(|id| depth(id, id, "8")).collect();
+    let rig = Rig::new([ok(LISTED)], [Dial::Open(script)])
+        .with_snapshots([snapshot(100).after(10), snapshot(900)]);
+    let feed = rig.feed(Binance::default(), &["BTC-USDT"], &[Channel::L2Book]);
+    let queue = event_queue(QueueLimits {
+        joining_bytes: 100_000,
+        ..QueueLimits::default()
+    });
+    let mut events = Events::through(feed, queue);
+    assert_eq!(told(&mut events, 1).await, ["connected"]);
+    let FeedEventKind::SnapshotFailed { reason, .. } = events.next().await else {
+        panic!("no failure");
+    };
+    let (count, why) = reason.split_once(' ').unwrap();
+    assert!(count.parse::<u32>().unwrap() > 200, "{count}");
+    assert_eq!(
+        why,
+        "changes that waited for it are forgotten: all that wait may take 100000 bytes"
+    );
+    assert_eq!(
+        told(&mut events, 2).await,
+        ["snapshot 900", "delta 901-901"]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -360,7 +360,10 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn of(feed: Feed, capacity: usize) -> Self {
-        let (queue, events) = queue_of(capacity);
+        Self::through(feed, queue_of(capacity))
+    }
+
+    pub(crate) fn through(feed: Feed, (queue, events): (EventQueue, feeds::Events)) -> Self {
         tokio::spawn(feed.run(queue));
         Self {
             events,

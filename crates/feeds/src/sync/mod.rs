@@ -1,19 +1,17 @@
 //! Joins the snapshots and the changes of an exchange into one book without a hole.
 
+mod buffer;
+
 use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
+use self::buffer::{Buffer, Received};
 use crate::book::OrderBook;
 use crate::event::{Covers, FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::level::Level;
 use crate::symbol::Symbol;
-
-/// The most changes that are kept while a snapshot is awaited. With more, the oldest go; a snapshot
-/// that would have needed them is then too old and fetched again.
-// Ten changes a second come from Binance, so this is more than three minutes of waiting.
-const MAX_BUFFERED: usize = 2048;
 
 /// How long the stream may be behind a snapshot. Backpack's was seen one change behind.
 // For ever would be silence: numbering may have begun anew, or the id was none.
@@ -96,17 +94,10 @@ pub enum BookAction {
     Emit(FeedEventKind, i64),
 }
 
-/// What an exchange said, and when that was received.
-#[derive(Debug)]
-struct Received {
-    change: BookChange,
-    at_ns: i64,
-}
-
 #[derive(Debug)]
 enum SyncState {
     /// A snapshot is awaited. The changes follow one another without a gap.
-    Joining { changes: VecDeque<Received> },
+    Joining { changes: Buffer },
     /// The book is the snapshot with the id `last_id`, which came at `since_ns`. The stream may be
     /// behind it: no change has come so far that it does not hold.
     Joined {
@@ -166,6 +157,24 @@ impl BookSync {
                 Some((&self.book, last_id))
             }
             SyncState::Joining { .. } => None,
+        }
+    }
+
+    /// The memory of the changes that wait for a snapshot, in bytes.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        match &self.state {
+            SyncState::Joining { changes } => changes.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// Forgets the changes that wait for a snapshot, and tells how many those are. A snapshot that would
+    /// have needed them is then too old, and asked for again.
+    pub fn forget_waiting(&mut self) -> usize {
+        match &mut self.state {
+            SyncState::Joining { changes } => std::mem::take(changes).len(),
+            _ => 0,
         }
     }
 
@@ -283,7 +292,7 @@ impl BookSync {
         let SyncState::Joining { changes } = &self.state else {
             return;
         };
-        let step = changes.back().map(|last| {
+        let step = changes.last().map(|last| {
             let last_id = last.change.ids.last.unwrap_or_default();
             (self.rules.follows)(last_id, &received.change.ids)
         });
@@ -298,33 +307,27 @@ impl BookSync {
             return;
         };
         match step {
-            Some(Step::Old) if is_restart => changes.clear(),
+            Some(Step::Old) if is_restart => *changes = Buffer::default(),
             Some(Step::Old) => return,
             // The subscriber has no book, so a gap is no news: a snapshot that joins what is behind
             // it closes the gap as well.
-            Some(Step::Missing) => changes.clear(),
-            Some(Step::Next) if changes.len() == MAX_BUFFERED => drop(changes.pop_front()),
+            Some(Step::Missing) => *changes = Buffer::default(),
             Some(Step::Next) | None => {}
         }
-        changes.push_back(received);
+        changes.push(received);
         self.need_snapshot();
     }
 
     /// Begins the book with the snapshot, unless that is older than the first of the changes.
-    fn join(
-        &mut self,
-        mut snapshot: Received,
-        mut changes: VecDeque<Received>,
-        joins: fn(u64, &Ids) -> Step,
-    ) {
+    fn join(&mut self, mut snapshot: Received, mut changes: Buffer, joins: fn(u64, &Ids) -> Step) {
         let last_id = snapshot.change.ids.last.unwrap_or_default();
-        let stream_id = changes.back().and_then(|last| last.change.ids.last);
-        let step = |changes: &VecDeque<Received>| {
-            let first = changes.front()?;
+        let stream_id = changes.last().and_then(|last| last.change.ids.last);
+        let step = |changes: &Buffer| {
+            let first = changes.first()?;
             Some(joins(last_id, &first.change.ids))
         };
         while step(&changes) == Some(Step::Old) {
-            changes.pop_front();
+            changes.pop();
         }
         if step(&changes) == Some(Step::Missing) {
             self.state = SyncState::Joining { changes };
@@ -332,7 +335,7 @@ impl BookSync {
             return;
         }
         // There is no clock here. The later of the two is what the book had to wait for.
-        let waited_for = changes.front().map_or(i64::MIN, |first| first.at_ns);
+        let waited_for = changes.first().map_or(i64::MIN, |first| first.at_ns);
         snapshot.at_ns = snapshot.at_ns.max(waited_for);
         let since_ns = snapshot.at_ns;
         if let Err(reason) = self.apply(&mut snapshot.change) {
@@ -349,7 +352,7 @@ impl BookSync {
         self.emit_snapshot(snapshot);
         // Each by the rules of a live book: one of them may still cross it. Their times have been
         // looked at.
-        for Received { change, at_ns } in changes {
+        for Received { change, at_ns } in changes.into_changes() {
             let at_ns = at_ns.max(since_ns);
             self.follow(Received { change, at_ns }, false);
         }

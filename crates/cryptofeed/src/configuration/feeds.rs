@@ -82,8 +82,9 @@ impl ConfiguredFeed {
     /// The feed over the transports that `injector` has for it.
     pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>) -> Feed {
         let scope = injector.exchange(self.id);
-        let (http, ws) = (Arc::new(scope.http()), Arc::new(scope.websocket()));
-        Feed::new(self.exchange.codec, self.subscription, http, ws)
+        let codec = self.exchange.codec;
+        let ws = scope.websocket().with_max_message(codec.limits().frame);
+        Feed::new(codec, self.subscription, Arc::new(scope.http()), Arc::new(ws))
     }
 }
 

@@ -17,6 +17,9 @@ use super::plain_number::plain_decimal;
 use super::wire::Exact;
 use crate::level::Level;
 
+/// The fewest bytes of a level, with what separates it from the next: `["1","2"],`.
+const SHORTEST: usize = 10;
+
 /// Reads a list of levels.
 ///
 /// # Errors
@@ -53,7 +56,7 @@ pub fn compact_levels<const MORE: usize>(json: &str) -> Option<Vec<Level>> {
     let [b'[', inner @ .., b']'] = json.as_bytes() else {
         return None;
     };
-    let mut levels = Vec::with_capacity(brackets(inner));
+    let mut levels = Vec::with_capacity(most_levels(inner));
     let mut rest = inner;
     while !rest.is_empty() {
         if !levels.is_empty() {
@@ -75,6 +78,12 @@ pub fn compact_levels<const MORE: usize>(json: &str) -> Option<Vec<Level>> {
 fn behind_digits(text: &[u8]) -> Option<&[u8]> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
     text.get(end..)
+}
+
+/// How many levels there can be.
+fn most_levels(text: &[u8]) -> usize {
+    // What has more brackets than would fit is no list of levels, and shall not reserve memory for it.
+    brackets(text).min(text.len() / SHORTEST + 1)
 }
 
 /// How many opening brackets there are: one per level, so that one allocation is enough.
@@ -220,6 +229,13 @@ mod tests {
         assert_eq!((levels.len(), levels.capacity()), (2, 2));
         assert_eq!(compact_levels::<0>(four), None);
         assert_eq!(compact_levels::<2>(pairs), None);
+    }
+
+    #[test]
+    fn brackets_alone_reserve_no_memory_for_levels() {
+        assert_eq!(most_levels(&[b'['; 1000]), 101);
+        let shortest = r#"["1","2"],["1","2"],["1","2"]"#;
+        assert_eq!(most_levels(shortest.as_bytes()), 3);
     }
 
     proptest! {

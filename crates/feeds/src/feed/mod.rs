@@ -11,6 +11,7 @@ mod rest;
 mod session;
 mod trades;
 mod wait;
+mod words;
 
 use std::collections::HashSet;
 use std::fmt;

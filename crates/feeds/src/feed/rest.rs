@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
 
 use super::failure::Failure;
+use super::words::words;
 use crate::exchange::{AnswerError, Malformed};
 
 /// How many requests may be under way at once.
@@ -83,16 +84,16 @@ impl Rest {
         let response = self.http.send(request).await?;
         match require_success(response) {
             Ok(response) => read(response.body()).map_err(|error| {
-                let seal = |text: &str| Secrets::of_way(&response).seal_text(text.to_owned());
+                let secrets = Secrets::of_way(&response);
                 Failure::from(match error {
                     AnswerError::Malformed(malformed) => {
-                        Malformed::new(seal(malformed.reason())).into()
+                        Malformed::new(words(malformed.reason().to_owned(), &secrets)).into()
                     }
                     AnswerError::Refused {
                         message,
                         is_too_many,
                     } => AnswerError::Refused {
-                        message: seal(&message),
+                        message: words(message, &secrets),
                         is_too_many,
                     },
                 })

@@ -20,6 +20,7 @@ use super::request_queue::RequestQueue;
 use super::requests::Requests;
 use super::trades::{Novelty, Trades};
 use super::wait::wait;
+use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{
@@ -375,14 +376,14 @@ impl Session {
             }
             ExchangeMessage::Refused(refusal) => FeedEventKind::Rejected {
                 symbols: connection.requests.answered(&refusal.reply),
-                code: refusal.code.map(|code| secrets.seal_text(code)),
-                message: secrets.seal_text(refusal.message),
+                code: refusal.code.map(|code| words(code, secrets)),
+                message: words(refusal.message, secrets),
             },
             ExchangeMessage::Notice { text } => FeedEventKind::Notice {
-                text: secrets.seal_text(text),
+                text: words(text, secrets),
             },
             ExchangeMessage::Unknown { kind } => FeedEventKind::Unknown {
-                kind: secrets.seal_text(kind),
+                kind: words(kind, secrets),
                 excerpt: excerpt(frame, secrets),
             },
         };

@@ -21,9 +21,13 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Starts `feeds` over the transports of `injector`.
-    pub(crate) fn start(injector: &Arc<ProxyInjector>, feeds: Vec<ConfiguredFeed>) -> Self {
-        let (queue, events) = event_queue(QueueLimits::default());
+    /// Starts `feeds` over the transports of `injector`. What waits to be taken has the limits `memory`.
+    pub(crate) fn start(
+        injector: &Arc<ProxyInjector>,
+        feeds: Vec<ConfiguredFeed>,
+        memory: QueueLimits,
+    ) -> Self {
+        let (queue, events) = event_queue(memory);
         let mut running = JoinSet::new();
         for feed in feeds {
             let (id, queue) = (feed.id.clone(), queue.clone());

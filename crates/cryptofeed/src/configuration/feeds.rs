@@ -84,7 +84,12 @@ impl ConfiguredFeed {
         let scope = injector.exchange(self.id);
         let codec = self.exchange.codec;
         let ws = scope.websocket().with_max_message(codec.limits().frame);
-        Feed::new(codec, self.subscription, Arc::new(scope.http()), Arc::new(ws))
+        Feed::new(
+            codec,
+            self.subscription,
+            Arc::new(scope.http()),
+            Arc::new(ws),
+        )
     }
 }
 

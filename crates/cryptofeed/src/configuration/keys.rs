@@ -44,7 +44,7 @@ mod tests {
     use testkit::documented;
 
     use super::*;
-    use crate::configuration::{feeds, tls};
+    use crate::configuration::{feeds, memory, tls};
 
     const PAGE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -74,6 +74,7 @@ mod tests {
             rows("feeds.", &feeds::keys()),
             rows("feed: ", &feeds::FEED),
             rows("tls.", &tls::KEYS),
+            rows("memory.", &memory::KEYS),
         ];
         let table = rows.concat().join("\n");
         assert_eq!(documented(PAGE, "keys of the command", &table), Ok(()));

@@ -1,9 +1,10 @@
-//! The configuration: proxies, feeds and certificate authorities.
+//! The configuration: proxies, feeds, certificate authorities and limits of memory.
 
 mod address;
 mod complete;
 mod feeds;
 mod keys;
+mod memory;
 mod tls;
 
 use std::fs;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::feeds::QueueLimits;
 use clap::Args;
 use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
@@ -143,6 +145,7 @@ impl ConfigurationArgs {
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
             .with_section(tls::SECTION)
+            .with_section(memory::SECTION)
             // The command line reads these two. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
             .with_variable(logging::VARIABLE);
@@ -210,6 +213,7 @@ pub(crate) fn schema() -> Value {
     proxy_config::json_schema([
         (feeds::SECTION, feeds::schema()),
         (tls::SECTION, tls::schema()),
+        (memory::SECTION, memory::schema()),
     ])
 }
 
@@ -219,6 +223,7 @@ pub(crate) struct Configuration {
     loaded: Loaded,
     feeds: Vec<ConfiguredFeed>,
     authorities: Option<Authorities>,
+    memory: QueueLimits,
 }
 
 impl Configuration {
@@ -226,12 +231,14 @@ impl Configuration {
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
         let authorities = document.read(tls::SECTION, tls::read);
+        let memory = document.read(memory::SECTION, memory::read);
         let _ = document.read("proxy", feeds::check_rules);
         let _ = document.read("proxy", tls::check_proxies);
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
             authorities: authorities.flatten(),
+            memory: memory.flatten().unwrap_or_default(),
         })
     }
 
@@ -243,6 +250,11 @@ impl Configuration {
     /// The feeds; there may be none.
     pub(crate) fn feeds(&self) -> &[ConfiguredFeed] {
         &self.feeds
+    }
+
+    /// How much may wait for the output.
+    pub(crate) fn memory(&self) -> QueueLimits {
+        self.memory
     }
 
     /// The exchanges that have rules and no feed to use them, if there is any feed.
@@ -268,6 +280,7 @@ impl Configuration {
         [
             (feeds::SECTION, self.feeds != start.feeds),
             (tls::SECTION, self.authorities != start.authorities),
+            (memory::SECTION, self.memory != start.memory),
         ]
         .into_iter()
         .filter_map(|(section, is_changed)| is_changed.then_some(section))

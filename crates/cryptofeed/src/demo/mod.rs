@@ -7,6 +7,7 @@ mod set;
 use std::time::Duration;
 
 use clap::Args;
+use feeds::QueueLimits;
 use indicatif::MultiProgress;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -52,7 +53,7 @@ impl Demo {
     pub(crate) async fn execute(self, bars: &MultiProgress) -> Result<(), Failure> {
         let mut interrupt = Interrupt::listen()?;
         let set = Set::start().await?;
-        let mut streams = Streams::start(&set.injector()?, set.feeds()?);
+        let mut streams = Streams::start(&set.injector()?, set.feeds()?, QueueLimits::default());
         let mut tallies = Tallies::new();
         let progress = Progress::new(bars, self.duration);
         tokio::select! {

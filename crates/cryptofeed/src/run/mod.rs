@@ -82,7 +82,11 @@ impl Run {
             .map(|feed| (feed.exchange.name().into(), Tally::default()));
         let mut writer = Writer {
             tallies: tallies.collect(),
-            streams: Streams::start(&start.injector, feeds.to_vec()),
+            streams: Streams::start(
+                &start.injector,
+                feeds.to_vec(),
+                start.configuration.memory(),
+            ),
             stdout: Stdout::new(),
             format: self.format.unwrap_or_else(Format::for_stdout),
             left: self.count.map(NonZeroU64::get),

@@ -58,6 +58,7 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         symbols(json!(["BTC-USDT", "ETH-USDT"])),
         symbols(json!("BTC-USDT,ETH-USDT")),
         feed(json!({"channels": ["trades", "ticker", "l2_book"]})),
+        json!({"memory": {"events_mib": 1, "books_mib": 4095}}),
         urls("http://localhost:1", "ws://localhost:2"),
         // From here on, what is wrong.
         json!(null),
@@ -85,6 +86,9 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         json!({"tls": {"ca_file": ""}}),
         json!({"tls": {"ca_path": "certs"}}),
         json!({"tsl": {}}),
+        json!({"memory": {}}),
+        json!({"memory": {"events_mib": 0}}),
+        json!({"memory": {"books_mib": 4096}}),
     ];
     let workspace = Workspace::new();
     for (document, is_accepted) in documents.iter().zip(accepted(&documents)) {
@@ -97,5 +101,5 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
             check.stderr
         );
     }
-    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 5);
+    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 6);
 }

@@ -65,6 +65,12 @@ impl OrderBook {
         [bids, asks.map(|(price, _)| price).collect()]
     }
 
+    /// How many prices the longer side has.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.bids.len().max(self.asks.len())
+    }
+
     /// The highest bid.
     #[must_use]
     pub fn best_bid(&self) -> Option<Level> {

@@ -125,6 +125,8 @@ pub enum InvalidReason {
     /// The exchange has begun to number its changes anew, or its stream does not come to the id that its
     /// snapshot had.
     Restarted,
+    /// A side has more prices than a book of any exchange: 100,000.
+    TooLarge,
     /// The connection ended.
     Disconnected,
 }

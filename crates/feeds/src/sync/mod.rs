@@ -47,7 +47,7 @@ const MAX_AHEAD_NS: i64 = 10_000_000_000;
 //     Joining   the end of the stream                      Joining
 //     Live      the end of the stream                      Joining   Emit BookInvalid
 //
-// A book is wrong if it is crossed, or if its checksum is not the exchange's.
+// A book is wrong if it is crossed or too large, or if its checksum is not the exchange's.
 //
 // What Binance sent for BTCUSDT in the recording of the tests, ids without their first 50093239:
 //
@@ -83,6 +83,10 @@ pub struct BookSync {
     request: SnapshotRequest,
     actions: VecDeque<BookAction>,
 }
+
+/// The most prices of a side. The largest books have some ten thousand, and outside of their snapshot's
+/// range they grow over months.
+const MOST_LEVELS: usize = 100_000;
 
 /// What the owner of a [`BookSync`] has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -446,6 +450,9 @@ impl BookSync {
             let [bids, asks] = self.book.cut(depth);
             forget(&mut change.bids, &bids, change.content);
             forget(&mut change.asks, &asks, change.content);
+        }
+        if self.book.depth() > MOST_LEVELS {
+            return Err(InvalidReason::TooLarge);
         }
         if let Some((expected, checksum)) = change.checksum.zip(self.rules.checksum) {
             let computed = (checksum.of)(&self.book);

@@ -57,6 +57,7 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
                 InvalidReason::Crossed { .. } => "crossed".to_owned(),
                 InvalidReason::Disconnected => "disconnected".to_owned(),
                 InvalidReason::Restarted => "restarted".to_owned(),
+                InvalidReason::TooLarge => "too large".to_owned(),
                 InvalidReason::Missed => "missed".to_owned(),
                 _ => panic!("a new reason"),
             },
@@ -250,6 +251,20 @@ fn a_delta_that_crosses_the_book_makes_it_invalid() {
     sync.snapshot(snapshot(31), 0);
     sync.update(delta(32, 32), 0);
     assert_eq!(actions(&mut sync), ["snapshot 31", "32-32"]);
+}
+
+#[test]
+fn a_book_does_not_grow_for_ever() {
+    let mut sync = buffered(20);
+    let mut many = delta(31, 31);
+    many.bids = (1..=100_000)
+        .map(|price| level(&format!("0.{price:06}"), "1"))
+        .collect();
+    sync.update(many, 0);
+    assert_eq!(
+        actions(&mut sync),
+        ["snapshot 20", "21-30", "too large", "need"]
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::{Result, chain};
 use crate::report::{Measurement, Report, Style};
 use crate::settings::Settings;
-use crate::{build, decode, dial, page, plot, receive, resolve, rest, scale};
+use crate::{build, decode, dial, flood, page, plot, receive, resolve, rest, scale};
 
 /// Benchmarks, side by side with what a user would pick instead.
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ enum Command {
     Rest,
     /// Memory and cost of many connections.
     Scale,
+    /// Memory, log and time to stop under what a hostile exchange sends.
+    Flood,
     /// Draws the figures and writes the tables, for `performance.md` and its folder.
     Publish {
         /// The folder that has `performance.md`. Drawings and tables go to `performance` in it.
@@ -91,13 +93,14 @@ type Benchmark = fn(&Settings) -> Result<Vec<Measurement>>;
 
 impl Cli {
     pub(crate) fn execute(self) -> Result<()> {
-        let all: [(&str, Benchmark); 7] = [
+        let all: [(&str, Benchmark); 8] = [
             ("resolve", resolve::run),
             ("decode", decode::run),
             ("receive", receive::run),
             ("dial", dial::run),
             ("rest", rest::run),
             ("scale", scale::run),
+            ("flood", flood::run),
             ("build", build::run),
         ];
         let options = self.options;
@@ -110,6 +113,7 @@ impl Cli {
             Command::Dial => options.run(&[("dial", dial::run)]),
             Command::Rest => options.run(&[("rest", rest::run)]),
             Command::Scale => options.run(&[("scale", scale::run)]),
+            Command::Flood => options.run(&[("flood", flood::run)]),
             Command::Publish { docs } => {
                 let report = Report::load(&options.output)?;
                 plot::draw(&report, &docs.join("performance"))?;

@@ -10,6 +10,7 @@ mod cli;
 mod decode;
 mod dial;
 mod error;
+mod flood;
 mod measure;
 mod messages;
 mod page;

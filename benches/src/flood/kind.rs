@@ -1,0 +1,123 @@
+//! What a hostile exchange sends.
+
+use std::iter::repeat_n;
+
+/// A flood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Pings,
+    EmptyContinuations,
+    Junk,
+    Refusals,
+    Digits,
+    Brackets,
+    UnreadChanges,
+    WaitingChanges,
+    Chunks,
+    Interim,
+}
+
+/// As large as a message may be.
+const LARGE: usize = 4_000_000;
+
+impl Kind {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Pings,
+        Self::EmptyContinuations,
+        Self::Junk,
+        Self::Refusals,
+        Self::Digits,
+        Self::Brackets,
+        Self::UnreadChanges,
+        Self::WaitingChanges,
+        Self::Chunks,
+        Self::Interim,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pings => "pings of 125 bytes, whose pongs nobody reads",
+            Self::EmptyContinuations => "empty continuation frames",
+            Self::Junk => "text that is no message",
+            Self::Refusals => "refusals of 4 MB",
+            Self::Digits => "prices of 4 MB",
+            Self::Brackets => "lists of 4 million brackets",
+            Self::UnreadChanges => "book changes of 4 MB, and nobody reads the output",
+            Self::WaitingChanges => "book changes of 40 kB without a snapshot",
+            Self::Chunks => "a body in chunks of one byte",
+            Self::Interim => "interim answers without an end",
+        }
+    }
+
+    pub(crate) fn is_output_read(self) -> bool {
+        self != Self::UnreadChanges
+    }
+
+    /// What the WebSocket sends, again and again; `number` counts.
+    pub(crate) fn frames(self, number: u64) -> Vec<u8> {
+        match self {
+            Self::Pings => repeat_n(frame(0x89, &[b'x'; 125]), 100).flatten().collect(),
+            Self::EmptyContinuations => {
+                let first = if number == 0 {
+                    frame(0x01, b"")
+                } else {
+                    Vec::new()
+                };
+                first
+                    .into_iter()
+                    .chain(repeat_n(frame(0x00, b""), 1000).flatten())
+                    .collect()
+            }
+            Self::Junk => repeat_n(frame(0x81, b"junk"), 1000).flatten().collect(),
+            Self::Refusals => {
+                let words = "x".repeat(LARGE);
+                frame(
+                    0x81,
+                    format!(r#"{{"error":{{"code":1,"msg":"{words}"}},"id":1}}"#).as_bytes(),
+                )
+            }
+            Self::Digits => {
+                let price = "1".repeat(LARGE);
+                frame(
+                    0x81,
+                    change(number, &format!(r#"["{price}","1"]"#)).as_bytes(),
+                )
+            }
+            Self::Brackets => frame(0x81, change(number, &"[".repeat(LARGE)).as_bytes()),
+            Self::UnreadChanges => frame(0x81, levels(number, LARGE).as_bytes()),
+            Self::WaitingChanges => frame(0x81, levels(number, 40_000).as_bytes()),
+            Self::Chunks | Self::Interim => Vec::new(),
+        }
+    }
+}
+
+fn levels(number: u64, bytes: usize) -> String {
+    let level = r#"["1","1"]"#;
+    let levels: Vec<_> = repeat_n(level, bytes / (level.len() + 1)).collect();
+    change(number, &levels.join(","))
+}
+
+fn change(number: u64, bids: &str) -> String {
+    let id = number + 1;
+    format!(
+        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1790000000000,"s":"BTCUSDT","U":{id},"u":{id},"b":[{bids}],"a":[]}}}}"#
+    )
+}
+
+/// A frame from a server (RFC 6455, section 5.2).
+fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![head];
+    match payload.len() {
+        short @ 0..=125 => frame.push(short as u8),
+        medium @ 126..=0xffff => {
+            frame.push(126);
+            frame.extend((medium as u16).to_be_bytes());
+        }
+        long => {
+            frame.push(127);
+            frame.extend((long as u64).to_be_bytes());
+        }
+    }
+    frame.extend(payload);
+    frame
+}

@@ -33,11 +33,7 @@ static LIMITS: Limits = Limits {
     request: Some(1024),
     streams_per_request: Some(1),
     frame: 1 << 20,
-    messages: Some(Window {
-        name: "messages",
-        units: 20,
-        per: Duration::from_secs(1),
-    }),
+    messages: Some(Window::new("messages", 20, Duration::from_secs(1))),
     operations: None,
     dials: None,
     rest: &[],

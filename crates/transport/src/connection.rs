@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::egress::Egress;
 use crate::error::{Hop, Phase};
 use crate::secrets::Secrets;
 use crate::target::Endpoint;
@@ -153,6 +154,15 @@ impl ConnectionInfo {
     #[must_use]
     pub fn hops(&self) -> &[Endpoint] {
         &self.0.hops
+    }
+
+    /// By which address the connection leaves: that of the last proxy, or of this machine.
+    #[must_use]
+    pub fn egress(&self) -> Egress {
+        match self.0.hops.last() {
+            Some(proxy) => Egress::Proxy(proxy.clone()),
+            None => Egress::Direct,
+        }
     }
 
     /// How long each phase took, in their order.

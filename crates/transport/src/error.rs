@@ -133,6 +133,8 @@ pub enum DialErrorKind {
     /// New settings lead the connection another way. It was in order; the next dial takes the new
     /// way.
     RouteChanged,
+    /// The request uses more of a budget than the exchange ever allows; nothing was sent.
+    OverBudget,
     /// Another input or output error.
     Io,
 }
@@ -154,6 +156,7 @@ impl fmt::Display for DialErrorKind {
             Self::Unsupported => "not possible in this protocol",
             Self::NoRoute => "no route is allowed",
             Self::RouteChanged => "its route has changed",
+            Self::OverBudget => "it uses more than its budget has",
             Self::Io => "i/o error",
         })
     }
@@ -333,7 +336,8 @@ impl DialError {
             | DialErrorKind::Certificate
             | DialErrorKind::Tls
             | DialErrorKind::Unsupported
-            | DialErrorKind::NoRoute => false,
+            | DialErrorKind::NoRoute
+            | DialErrorKind::OverBudget => false,
         }
     }
 }

@@ -12,6 +12,9 @@
 //! [`DialErrorKind`], and what the proxy or the exchange answered: without any of the [`Secrets`] of
 //! the way, which a [`Target`] and a [`ConnectionInfo`] carry.
 //!
+//! A request may say what it uses of an exchange's budgets ([`Draws`]), and every answer and
+//! WebSocket says by which [`Egress`] it went ([`ConnectionInfo::egress`]).
+//!
 //! ```
 //! use transport::{Connection, DialError, Dialer, Target};
 //!
@@ -37,6 +40,8 @@
 mod budget;
 mod connection;
 mod dialer;
+mod draws;
+mod egress;
 mod error;
 mod http_transport;
 mod reload;
@@ -50,6 +55,8 @@ mod ws;
 pub use budget::Elapsed;
 pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
+pub use draws::{Draw, Draws};
+pub use egress::Egress;
 pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
 pub use reload::{Reload, Reloads};

@@ -13,6 +13,7 @@ use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 
 use crate::connection::ConnectionInfo;
+use crate::draws::Draws;
 use crate::error::{BoxError, DialError};
 use crate::reload::Reloads;
 use crate::target::{InvalidTarget, Target};
@@ -64,6 +65,8 @@ pub struct WsRequest {
     pub headers: HeaderMap,
     /// What to send as soon as the connection is open, such as a login.
     pub first_messages: Vec<Message>,
+    /// What the dial uses of the exchange's budgets.
+    pub draws: Draws,
 }
 
 impl WsRequest {
@@ -77,6 +80,7 @@ impl WsRequest {
             uri,
             headers: HeaderMap::new(),
             first_messages: Vec::new(),
+            draws: Draws::default(),
         })
     }
 

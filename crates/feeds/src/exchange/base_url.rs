@@ -6,7 +6,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::{Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use transport::{Target, WsRequest};
+use transport::{Draw, Draws, Target, WsRequest};
 
 /// Everything but the unreserved characters of a URI (RFC 3986, section 2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -101,6 +101,16 @@ impl BaseUrl {
     pub fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
         let mut request = Request::new(Bytes::new());
         *request.uri_mut() = self.join(path)?;
+        Ok(request)
+    }
+
+    /// As [`get`](Self::get), with what the request uses of a budget.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    pub fn get_by(&self, path: &str, draw: Draw) -> Result<Request<Bytes>, InvalidUrl> {
+        let mut request = self.get(path)?;
+        request.extensions_mut().insert(Draws::from(draw));
         Ok(request)
     }
 

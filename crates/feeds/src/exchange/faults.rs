@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use transport::Window;
+use transport::{Draw, Draws, Window};
 
 use super::limits::Limits;
 use super::message::Stream;
 use super::rules::{Renewal, Rules};
-use super::{Exchange, RequestIds, StreamRequest};
+use super::{Exchange, RequestIds, StreamRequest, TradeHole};
 use crate::channel::Channel;
 use crate::instruments::Instrument;
 use crate::symbol::Symbol;
@@ -38,6 +38,7 @@ pub fn faults(exchange: &dyn Exchange) -> Vec<String> {
             Err(error) => Some(format!("snapshot request: {error}")),
         };
         faults.extend(snapshots);
+        faults.extend(draws_beyond(exchange, instrument));
     }
 
     let mut ids = RequestIds::default();
@@ -103,6 +104,45 @@ fn limits_of_zero(limits: &Limits) -> Vec<String> {
     zeros
         .map(|(name, _)| format!("limit of 0: {name}"))
         .collect()
+}
+
+/// Requests over REST that use a budget which is not listed, or more than there is of it.
+fn draws_beyond(exchange: &dyn Exchange, instrument: &Instrument) -> Vec<String> {
+    let hole = TradeHole {
+        after_id: 1,
+        after_ns: None,
+        before_id: 3,
+    };
+    let requests = [
+        ("metadata", exchange.metadata_request().ok()),
+        ("ping", exchange.ping_request().ok()),
+        (
+            "snapshot",
+            exchange.snapshot_request(instrument).ok().flatten(),
+        ),
+        (
+            "trades",
+            exchange
+                .trades_request(instrument, &hole, None)
+                .ok()
+                .flatten(),
+        ),
+    ];
+    let mut faults = Vec::new();
+    for (what, request) in requests {
+        let Some(request) = request else { continue };
+        for Draw { window, units } in Draws::of(request.extensions()).iter() {
+            let name = window.name;
+            if !exchange.limits().rest.contains(window) {
+                faults.push(format!("{what} request: {name} is not in the limits"));
+            }
+            if *units == 0 || *units > window.units {
+                let of = window.units;
+                faults.push(format!("{what} request: {units} of {of} units of {name}"));
+            }
+        }
+    }
+    faults
 }
 
 fn requests_beyond(limits: &Limits, requests: &[StreamRequest]) -> Vec<String> {

@@ -23,9 +23,10 @@ pub struct Limits {
     pub messages: Option<Window>,
     /// Streams subscribed to and unsubscribed from on one connection.
     pub operations: Option<Window>,
-    /// Connections opened from one address.
+    /// Connections opened from one address. Every dial of a feed draws one unit.
     pub dials: Option<Window>,
-    /// Budgets of REST requests from one address.
+    /// Budgets of REST requests from one address: all that the requests of the codec
+    /// [draw from](transport::Draws).
     pub rest: &'static [Window],
     /// The age at which the exchange ends a connection.
     pub rollover: Option<Duration>,

@@ -23,10 +23,10 @@ pub(crate) mod wire;
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::Request;
 use transport::{Excerpt, Message, WsRequest};
 
-pub use transport::Window;
+pub use transport::{Draw, Draws, Window};
 
 pub use self::backpack::Backpack;
 pub use self::base_url::InvalidUrl;
@@ -52,6 +52,8 @@ use crate::symbol::Symbol;
 /// The codec of an exchange: what to ask, and what the answers mean.
 ///
 /// It does no input or output and looks at no clock; a [`Feed`](crate::Feed) does that for it.
+///
+/// A request has in its extensions the [`Draws`] on the budgets that [`Limits::rest`] lists.
 pub trait Exchange: fmt::Debug + Send + Sync {
     /// The exchange's name in lower case: `binance`.
     fn id(&self) -> &'static str;
@@ -137,11 +139,6 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// [`AnswerError`] if it is a refusal or has another form.
     fn parse_trades(&self, _: &Symbol, _: &[u8]) -> Result<TradePage, AnswerError> {
         Err(Malformed::new("trades that were not asked for").into())
-    }
-
-    /// How much of a budget an answer says is used.
-    fn used(&self, _answer: &HeaderMap) -> Option<(Window, u32)> {
-        None
     }
 }
 

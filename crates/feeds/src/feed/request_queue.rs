@@ -164,11 +164,7 @@ mod tests {
     use crate::instruments::Instrument;
 
     const fn window(units: u32, seconds: u64) -> Window {
-        Window {
-            name: "test",
-            units,
-            per: Duration::from_secs(seconds),
-        }
+        Window::new("test", units, Duration::from_secs(seconds))
     }
 
     fn request(streams: usize) -> StreamRequest {

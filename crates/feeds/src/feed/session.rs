@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
-use transport::{Message, Secrets, WebSocket, WsDialer, WsError};
+use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
@@ -125,6 +125,11 @@ impl Session {
         let first = queue.take_ready();
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
+        let dials = self.exchange.limits().dials;
+        dial.draws = dials
+            .map(|window| Draw { window, units: 1 })
+            .into_iter()
+            .collect();
         let socket = self.ws.dial(dial).await?;
         queue.note_sent_now();
         self.events.begin_connection();

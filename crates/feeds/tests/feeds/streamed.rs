@@ -30,11 +30,7 @@ fn trades(rig: &Rig, exchange: Tape) -> Events {
 async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
     let mut exchange = Tape::default();
     exchange.limits.streams_per_request = Some(1);
-    exchange.limits.messages = Some(Window {
-        name: "messages",
-        units: 2,
-        per: seconds(10),
-    });
+    exchange.limits.messages = Some(Window::new("messages", 2, seconds(10)));
     let rig = rig(vec![Dial::Open(vec![])]);
     let spoken = rig.listen();
     let mut events = trades(&rig, exchange);

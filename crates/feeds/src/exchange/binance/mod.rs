@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use transport::Window;
+use transport::{Draw, Window};
 
 use crate::channel::Channel;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
@@ -21,10 +21,18 @@ use crate::symbol::Symbol;
 
 /// How deep a snapshot of a book is; of the four prices that Binance asks for a snapshot, the third.
 //     limit     up to 100    500    1000    5000
-//     weight    5            25     50      250     of 6000 a minute for an address
+//     weight    5            25     50      250
 const SNAPSHOT_LEVELS: u16 = 1000;
 
+// https://developers.binance.com/docs/binance-spot-api-docs/rest-api: the weight of each request, of
+// 6000 a minute for an address.
+const SNAPSHOT: Draw = weight(50);
+const METADATA: Draw = weight(20);
+const PING: Draw = weight(1);
+
 const MINUTE: Duration = Duration::from_secs(60);
+
+const WEIGHT: Window = Window::new("weight", 6000, MINUTE).with_used_header("x-mbx-used-weight-1m");
 
 static LIMITS: Limits = Limits {
     streams: Some(1024),
@@ -37,22 +45,10 @@ static LIMITS: Limits = Limits {
     // Not documented; the largest that was recorded has 40 KB.
     frame: 4 << 20,
     // Pings and pongs count.
-    messages: Some(Window {
-        name: "messages",
-        units: 5,
-        per: Duration::from_secs(1),
-    }),
+    messages: Some(Window::new("messages", 5, Duration::from_secs(1))),
     operations: None,
-    dials: Some(Window {
-        name: "dials",
-        units: 300,
-        per: MINUTE.saturating_mul(5),
-    }),
-    rest: &[Window {
-        name: "weight",
-        units: 6000,
-        per: MINUTE,
-    }],
+    dials: Some(Window::new("dials", 300, MINUTE.saturating_mul(5))),
+    rest: &[WEIGHT],
     rollover: Some(MINUTE.saturating_mul(24 * 60)),
     // Binance pings every 20 seconds; four pings in a row are missed by then.
     silence: Duration::from_secs(90),
@@ -116,9 +112,8 @@ impl Exchange for Binance {
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.addresses
-            .rest
-            .get("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false")
+        let path = "/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false";
+        self.addresses.rest.get_by(path, METADATA)
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
@@ -127,7 +122,7 @@ impl Exchange for Binance {
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.addresses.rest.get("/api/v3/ping")
+        self.addresses.rest.get_by("/api/v3/ping", PING)
     }
 
     fn plan(&self, streams: &[Stream], _: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
@@ -167,7 +162,7 @@ impl Exchange for Binance {
     fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
         let symbol = escaped(of.exchange_symbol());
         let path = format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.addresses.rest.get(&path).map(Some)
+        self.addresses.rest.get_by(&path, SNAPSHOT).map(Some)
     }
 
     fn parse_snapshot(&self, of: &Symbol, body: &[u8]) -> Result<BookChange, AnswerError> {
@@ -177,6 +172,11 @@ impl Exchange for Binance {
         // No time and no symbol.
         Ok(dialect::parse_snapshot::<MILLIS>(of, body)?)
     }
+}
+
+const fn weight(units: u32) -> Draw {
+    let window = WEIGHT;
+    Draw { window, units }
 }
 
 fn requests(method: &str, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {

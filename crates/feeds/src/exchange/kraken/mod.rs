@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use transport::Window;
+use transport::{Draw, Window};
 
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
 use crate::exchange::limits::Limits;
@@ -26,6 +26,13 @@ use self::checksum::CHECKSUM;
 use self::decoder::KrakenDecoder;
 use self::requests::Method;
 
+// About one a second for an address. More pass in a burst, which is not documented. Those for trades
+// are counted for each pair as well, which is never less.
+const REQUEST: Draw = Draw {
+    window: Window::new("requests", 1, Duration::from_secs(1)),
+    units: 1,
+};
+
 /// What Kraken allows.
 static LIMITS: Limits = Limits {
     streams: None,
@@ -39,16 +46,8 @@ static LIMITS: Limits = Limits {
     messages: None,
     operations: None,
     // More than that in any ten minutes is a ban of ten minutes, of REST as well.
-    dials: Some(Window {
-        name: "dials",
-        units: 150,
-        per: Duration::from_secs(600),
-    }),
-    rest: &[Window {
-        name: "requests",
-        units: 1,
-        per: Duration::from_secs(1),
-    }],
+    dials: Some(Window::new("dials", 150, Duration::from_secs(600))),
+    rest: &[REQUEST.window],
     rollover: None,
     // A heartbeat comes every second, once anything is subscribed to.
     silence: Duration::from_secs(10),
@@ -166,7 +165,7 @@ impl Exchange for Kraken {
     }
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.addresses.rest.get("/0/public/AssetPairs")
+        self.addresses.rest.get_by("/0/public/AssetPairs", REQUEST)
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
@@ -174,7 +173,7 @@ impl Exchange for Kraken {
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.addresses.rest.get("/0/public/Time")
+        self.addresses.rest.get_by("/0/public/Time", REQUEST)
     }
 
     fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
@@ -208,7 +207,7 @@ impl Exchange for Kraken {
         let since = since.map_or_else(String::new, |since| format!("&since={}", escaped(&since)));
         let count = rest::TRADES;
         let path = format!("/0/public/Trades?pair={pair}&count={count}{since}");
-        self.addresses.rest.get(&path).map(Some)
+        self.addresses.rest.get_by(&path, REQUEST).map(Some)
     }
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {

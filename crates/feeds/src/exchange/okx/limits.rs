@@ -24,16 +24,8 @@ pub(super) static LIMITS: Limits = Limits {
     // Not documented; the largest that was recorded has 40 KB.
     frame: 4 << 20,
     messages: None,
-    operations: Some(Window {
-        name: "operations",
-        units: 480,
-        per: Duration::from_secs(3600),
-    }),
-    dials: Some(Window {
-        name: "dials",
-        units: 3,
-        per: Duration::from_secs(1),
-    }),
+    operations: Some(Window::new("operations", 480, Duration::from_secs(3600))),
+    dials: Some(Window::new("dials", 3, Duration::from_secs(1))),
     rest: &[INSTRUMENTS, TIME, HISTORY_TRADES],
     rollover: None,
     // OKX closes what has been silent for 30 seconds, and sends no ping of its own.
@@ -63,9 +55,5 @@ pub(super) static RULES: Rules = Rules {
 
 /// Of one address; that of the instruments also of one kind of them.
 const fn of_two_seconds(name: &'static str, units: u32) -> Window {
-    Window {
-        name,
-        units,
-        per: Duration::from_secs(2),
-    }
+    Window::new(name, units, Duration::from_secs(2))
 }

@@ -9,7 +9,7 @@ mod rows;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use serde_json::json;
-use transport::Message;
+use transport::{Draw, Message, Window};
 
 use crate::{Instrument, Instruments, Symbol};
 
@@ -21,7 +21,7 @@ use crate::exchange::{
 };
 
 use self::decoder::OkxDecoder;
-use self::limits::{LIMITS, RULES};
+use self::limits::{HISTORY_TRADES, INSTRUMENTS, LIMITS, RULES, TIME};
 
 /// The most trades of the past in one answer.
 const TRADES_PER_PAGE: u16 = 100;
@@ -64,9 +64,10 @@ impl Okx {
         }
     }
 
-    fn get(&self, path: &str) -> Result<Request<Bytes>, InvalidUrl> {
+    /// A request, which is one of those that `window` counts.
+    fn get(&self, path: &str, window: Window) -> Result<Request<Bytes>, InvalidUrl> {
         const SIMULATED: HeaderName = HeaderName::from_static("x-simulated-trading");
-        let mut request = self.rest.get(path)?;
+        let mut request = self.rest.get_by(path, Draw { window, units: 1 })?;
         if self.is_demo {
             let yes = HeaderValue::from_static("1");
             request.headers_mut().insert(SIMULATED, yes);
@@ -102,7 +103,7 @@ impl Exchange for Okx {
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
         let path = "/api/v5/public/instruments?instType=SPOT";
-        self.get(path)
+        self.get(path, INSTRUMENTS)
     }
 
     fn parse_metadata(&self, body: &[u8]) -> Result<Instruments, AnswerError> {
@@ -110,7 +111,7 @@ impl Exchange for Okx {
     }
 
     fn ping_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
-        self.get("/api/v5/public/time")
+        self.get("/api/v5/public/time", TIME)
     }
 
     fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl> {
@@ -144,7 +145,7 @@ impl Exchange for Okx {
             escaped(of.exchange_symbol()),
             cursor.map_or_else(|| hole.before_id.to_string(), str::to_owned),
         );
-        self.get(&path).map(Some)
+        self.get(&path, HISTORY_TRADES).map(Some)
     }
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {

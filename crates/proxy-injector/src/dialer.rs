@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use proxy_config::{ProxySettings, Transport};
-use transport::{Connection, DialError, Dialer, Target};
+use transport::{Connection, DialError, Dialer, Draws, Target};
 
 use crate::failover::connect;
 use crate::live::Revocation;
@@ -23,8 +23,9 @@ impl ScopeDialer {
         let query = self.scope.query(self.transport);
         let resolution = query.resolve(settings);
         let source = resolution.source();
+        let uses_nothing = Draws::default();
         let ((connection, dialer), lease) = connect(
-            self.scope.factory(),
+            self.scope.applicant(&query, &uses_nothing),
             resolution.route(),
             target.endpoint(),
             target.deadline(),

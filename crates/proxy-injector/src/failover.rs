@@ -8,20 +8,22 @@ use proxy_resolve::Route;
 use tokio::time::Instant;
 use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, chain};
 
-use crate::dialer_factory::{DialerFactory, endpoint};
+use crate::admission::{Applicant, Permit};
+use crate::dialer_factory::endpoint;
 use crate::pool::Lease;
 
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
 /// that it goes through, if it does.
 ///
-/// `attempt` gets the proxy to pass, none for a direct connection, and, if there may be several
-/// attempts, the time that is left for them: that of the pool, and not beyond `deadline`.
+/// Each attempt begins when `applicant` is admitted to its way. `attempt` gets the proxy to pass, none
+/// for a direct connection, and, if there may be several attempts, the time that is left for them:
+/// that of the pool without the waits, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's
 /// fault: the next one is tried as well, and nobody is marked.
 pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
-    factory: &DialerFactory,
+    applicant: Applicant<'_>,
     route: &Route,
     target: &Endpoint,
     deadline: Option<Instant>,
@@ -31,19 +33,29 @@ where
     E: Error + From<DialError> + 'static,
 {
     let config = match route {
-        Route::Direct => return Ok((attempt(None, None).await?, None)),
-        Route::Proxy(proxy) => return Ok((attempt(Some(proxy.clone()), None).await?, None)),
+        Route::Direct => {
+            let _permit = applicant.admit(None, route, target).await?;
+            return Ok((attempt(None, None).await?, None));
+        }
+        Route::Proxy(proxy) => {
+            let _permit = applicant.admit(Some(proxy), route, target).await?;
+            return Ok((attempt(Some(proxy.clone()), None).await?, None));
+        }
         Route::Pool(config) => config,
         Route::Refused => return Err(no_rule(target).into()),
     };
-    let whole = Instant::now() + config.timeout();
-    let deadline = deadline.map_or(whole, |deadline| deadline.min(whole));
+    let pool = applicant.injector.factory().pool(config);
+    let mut attempts = pool.attempts();
+    let mut whole = Instant::now() + config.timeout();
     let mut last_failure = None;
-    for lease in factory.pool(config).attempts() {
-        let left = deadline.saturating_duration_since(Instant::now());
+    while let Some(lease) = attempts.next_with(|proxy| applicant.has_room(proxy)) {
+        let end = deadline.map_or(whole, |deadline| deadline.min(whole));
+        let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
+        let permit = applicant.admit(Some(lease.proxy()), route, target).await?;
+        whole += permit.as_ref().map_or(Duration::ZERO, Permit::waited);
         match attempt(Some(lease.proxy().clone()), Some(left)).await {
             Ok(made) => {
                 lease.mark_healthy();

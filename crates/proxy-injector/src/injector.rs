@@ -12,6 +12,7 @@ use transport::{BoxError, Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
+use crate::admission::Admission;
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::live::{LiveConnection, LiveConnections, Revocation};
@@ -32,6 +33,7 @@ pub struct ProxyInjector {
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
+    admission: Admission,
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -62,6 +64,7 @@ impl ProxyInjector {
             exchanges: Mutex::default(),
             live: Mutex::default(),
             sessions: Mutex::default(),
+            admission: Admission::default(),
         }
     }
 
@@ -259,6 +262,10 @@ impl ProxyInjector {
 
     pub(crate) fn factory(&self) -> &DialerFactory {
         &self.factory
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
     }
 }
 

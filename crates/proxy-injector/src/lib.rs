@@ -27,10 +27,12 @@
 //! Every connection that is opened is logged as one `INFO` line with `transport`, `exchange`,
 //! `scheme`, `endpoint` and `source`, and never a user name or a password.
 
+mod admission;
 mod clients;
 mod close_on_reroute;
 mod dialer;
 mod dialer_factory;
+mod egress_budgets;
 mod exits;
 mod failover;
 #[cfg(feature = "ring")]

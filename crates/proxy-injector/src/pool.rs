@@ -84,6 +84,13 @@ impl Iterator for Attempts<'_> {
     type Item = Lease;
 
     fn next(&mut self) -> Option<Lease> {
+        self.next_with(|_| true)
+    }
+}
+
+impl Attempts<'_> {
+    /// The next member, of those for which `has_room` is true if there is one.
+    pub(crate) fn next_with(&mut self, has_room: impl Fn(&ProxyConfig) -> bool) -> Option<Lease> {
         let members = &self.pool.members;
         let mut members = members.lock();
         // Each is looked at once: whoever holds a lease may mark or return it at any time.
@@ -96,6 +103,14 @@ impl Iterator for Attempts<'_> {
         let candidates = match healthy.is_empty() {
             true => marked,
             false => healthy,
+        };
+        // A member that is marked is worse than one that has to wait.
+        let (free, full): (Vec<_>, Vec<_>) = candidates
+            .into_iter()
+            .partition(|(_, member)| has_room(&member.proxy));
+        let candidates = match free.is_empty() {
+            true => full,
+            false => free,
         };
         let (place, member) = match self.pool.strategy {
             PoolStrategy::RoundRobin => next_in_turn(candidates),

@@ -5,10 +5,11 @@ use std::sync::{Arc, OnceLock};
 use futures_util::stream;
 use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Resolution, RouteSource, resolve};
-use transport::{DialError, DialErrorKind, Dialer, Reload, Reloads, Target};
+use transport::{DialError, DialErrorKind, Dialer, Draws, Reload, Reloads, Target};
 
+use crate::admission::Applicant;
 use crate::dialer::ScopeDialer;
-use crate::dialer_factory::{DialerFactory, RouteStack};
+use crate::dialer_factory::RouteStack;
 use crate::exits::Exits;
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
@@ -117,7 +118,8 @@ impl Scope {
         source: RouteSource,
     ) -> RouteStack {
         let exchange = self.exchange.as_ref();
-        let stack = self.factory().stack(exchange, transport, proxy);
+        let factory = self.injector.factory();
+        let stack = factory.stack(exchange, transport, proxy);
         let opened = LoggedDialer {
             inner: stack.dialer,
             transport,
@@ -169,8 +171,17 @@ impl Scope {
         Box::pin(news)
     }
 
-    pub(crate) fn factory(&self) -> &DialerFactory {
-        self.injector.factory()
+    /// What is admitted to the ways that answer `query`, and uses `draws` there.
+    pub(crate) fn applicant<'a>(
+        &'a self,
+        query: &'a RouteQuery,
+        draws: &'a Draws,
+    ) -> Applicant<'a> {
+        Applicant {
+            injector: &self.injector,
+            query,
+            draws,
+        }
     }
 
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
-    DialError, DialErrorKind, Dialer, HttpError, HttpTransport, Phase, Reloads, Target, WebSocket,
-    WsDialer, WsRequest,
+    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads, Target,
+    WebSocket, WsDialer, WsRequest,
 };
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
@@ -28,6 +28,10 @@ use crate::query::RouteQuery;
 use crate::scope::Scope;
 
 /// A REST session: requests reuse its connections, which are kept apart by the proxy that they pass.
+///
+/// A request that says what it [uses](Draws) of the exchange's budgets waits until its exit has as
+/// much: after whoever came first, for as long as the caller does, and not in the time for the
+/// answer. All sessions of an injector share the budgets, and reloads keep them.
 ///
 /// A clone shares the connections of the session that it is of.
 #[derive(Debug, Clone)]
@@ -126,14 +130,17 @@ impl HttpSession {
         let is_tls = request.uri().scheme() == Some(&Scheme::HTTPS);
         let query = self.scope.query_for(Transport::Http, &target, is_tls);
         let resolution = query.resolve(settings);
+        let draws = Draws::of(request.extensions());
+        let applicant = self.scope.applicant(&query, draws);
         let is_only_way = !matches!(resolution.route(), Route::Pool(_));
         let (response, _lease) = connect(
-            self.scope.factory(),
+            applicant,
             resolution.route(),
             target.endpoint(),
             None,
             |proxy, left| {
-                let (client, is_kept) = self.client(settings, &query, proxy, resolution.source());
+                let source = resolution.source();
+                let (client, is_kept) = self.client(settings, &query, proxy.clone(), source);
                 if is_only_way && is_kept {
                     self.keep(settings, |clients| {
                         clients.remember(request.uri(), settings, &client);
@@ -141,9 +148,10 @@ impl HttpSession {
                 }
                 let request = request.clone();
                 async move {
-                    client
-                        .send_within(request, left.unwrap_or(Duration::MAX))
-                        .await
+                    let left = left.unwrap_or(Duration::MAX);
+                    let response = client.send_within(request, left).await?;
+                    applicant.correct(proxy.as_ref(), response.headers());
+                    Ok::<_, HttpError>(response)
                 }
             },
         )
@@ -165,7 +173,11 @@ impl HttpTransport for HttpSession {
         Box::pin(async move {
             loop {
                 let settings = self.scope.settings();
-                let known = self.clients.lock().recall(request.uri(), &settings);
+                let known = match Draws::of(request.extensions()).is_empty() {
+                    true => self.clients.lock().recall(request.uri(), &settings),
+                    // It is admitted to an exit, which only the route knows.
+                    false => None,
+                };
                 let outcome = match known {
                     Some(client) => client.send_within(request.clone(), Duration::MAX).await,
                     None => Box::pin(self.send_once(&settings, &request)).await,
@@ -202,6 +214,10 @@ fn is_unsent(error: &HttpError, method: &Method) -> bool {
 }
 
 /// Opens the WebSocket connections of a scope, each along the route that applies at that time.
+///
+/// Every attempt of a dial that says what it [uses](WsRequest::draws) of the exchange's budgets, also
+/// one that fails, waits as the requests of an [`HttpSession`] do. The time for the dial begins after
+/// that.
 #[derive(Debug, Clone)]
 pub struct WsSession {
     scope: Scope,
@@ -244,7 +260,7 @@ impl WsSession {
         let resolution = query.resolve(settings);
         let source = resolution.source();
         let ((socket, dialer), lease) = connect(
-            self.scope.factory(),
+            self.scope.applicant(&query, &request.draws),
             resolution.route(),
             target.endpoint(),
             None,

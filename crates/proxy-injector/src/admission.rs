@@ -1,0 +1,234 @@
+//! Waiting until the budgets of an exchange have room.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use parking_lot::Mutex;
+use proxy_config::{ExchangeId, ProxyConfig};
+use proxy_resolve::Route;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase};
+
+use crate::dialer_factory::endpoint;
+use crate::egress_budgets::{EgressBudgets, Ticket, Turn};
+use crate::exits::Exits;
+use crate::injector::ProxyInjector;
+use crate::query::RouteQuery;
+use crate::revocable::route_changed;
+
+/// A wait of this length is worth a line in the log.
+const LONG: Duration = Duration::from_secs(1);
+
+/// The budgets of all exchanges at all egresses. A reload does not touch them: what was sent was sent.
+#[derive(Debug, Default)]
+pub(crate) struct Admission(Mutex<HashMap<Account, Arc<Shared>>>);
+
+/// Whose budgets they are, and where.
+type Account = (Option<ExchangeId>, Egress);
+
+#[derive(Debug, Default)]
+struct Shared {
+    budgets: Mutex<EgressBudgets>,
+    /// Something may have changed for those that wait.
+    changed: Notify,
+}
+
+impl Admission {
+    fn of(&self, account: Account) -> Arc<Shared> {
+        let mut accounts = self.0.lock();
+        if let Some(shared) = accounts.get(&account) {
+            return Arc::clone(shared);
+        }
+        // Proxies come and go. Those that nothing is known of any longer are not kept.
+        let now = Instant::now();
+        accounts.retain(|_, shared| {
+            Arc::strong_count(shared) > 1 || !shared.budgets.lock().is_unused(now)
+        });
+        Arc::clone(accounts.entry(account).or_default())
+    }
+}
+
+/// By which address connections through `proxy` leave, or direct ones.
+fn egress(proxy: Option<&ProxyConfig>) -> Egress {
+    proxy.map_or(Egress::Direct, |proxy| Egress::Proxy(endpoint(proxy.url())))
+}
+
+/// Who wants to be admitted: a request, or a dial.
+#[derive(Clone, Copy)]
+pub(crate) struct Applicant<'a> {
+    pub(crate) injector: &'a ProxyInjector,
+    pub(crate) query: &'a RouteQuery,
+    pub(crate) draws: &'a Draws,
+}
+
+impl<'a> Applicant<'a> {
+    /// Whether there would be no wait now on the way through `proxy`.
+    pub(crate) fn has_room(&self, proxy: &ProxyConfig) -> bool {
+        if self.draws.is_empty() {
+            return true;
+        }
+        let shared = self.shared(egress(Some(proxy)));
+        let mut budgets = shared.budgets.lock();
+        budgets.has_room(self.draws, Instant::now())
+    }
+
+    /// Waits for what it uses on the way through `proxy`, one of those of `route`, or on the direct
+    /// one. There is no permit for what uses nothing.
+    ///
+    /// # Errors
+    /// [`OverBudget`](DialErrorKind::OverBudget) if a budget never has as much;
+    /// [`RouteChanged`](DialErrorKind::RouteChanged) if a reload changes the exits of the route first.
+    pub(crate) async fn admit(
+        &self,
+        proxy: Option<&ProxyConfig>,
+        route: &Route,
+        target: &Endpoint,
+    ) -> Result<Option<Permit<'a>>, DialError> {
+        if self.draws.is_empty() {
+            return Ok(None);
+        }
+        // In a box, so that what uses nothing does not carry the room for it.
+        Box::pin(self.wait(proxy, route, target)).await.map(Some)
+    }
+
+    async fn wait(
+        &self,
+        proxy: Option<&ProxyConfig>,
+        route: &Route,
+        target: &Endpoint,
+    ) -> Result<Permit<'a>, DialError> {
+        if let Some(draw) = self.draws.iter().find(|it| it.units > it.window.units) {
+            let hop = Hop::Target(target.clone());
+            let error = DialError::new(hop, Phase::Route, DialErrorKind::OverBudget);
+            return Err(error.with_source(OverBudget(*draw)));
+        }
+        let egress = egress(proxy);
+        let shared = self.shared(egress.clone());
+        let ticket = shared.budgets.lock().enter(self.draws);
+        let mut permit = Permit {
+            shared,
+            draws: self.draws,
+            place: Place::Waiting(ticket),
+            waited: Duration::ZERO,
+        };
+        let start = Instant::now();
+        let mut tell_at = Some(start + LONG);
+        let mut rerouted = pin!(self.rerouted(route));
+        loop {
+            // From before the look on, so that no change is missed.
+            let shared = Arc::clone(&permit.shared);
+            let changed = shared.changed.notified();
+            let now = Instant::now();
+            let at = match shared.budgets.lock().poll(ticket, now) {
+                Turn::Now => {
+                    permit.place = Place::Admitted;
+                    permit.waited = now - start;
+                    return Ok(permit);
+                }
+                Turn::At(at) => Some(at),
+                Turn::Later => None,
+            };
+            if tell_at.take_if(|at| *at <= now).is_some() {
+                self.tell_of_wait(&egress);
+            }
+            tokio::select! {
+                () = changed => {}
+                () = sleep_to(at.into_iter().chain(tell_at).min()) => {}
+                () = &mut rerouted => return Err(route_changed(target, Phase::Route)),
+            }
+        }
+    }
+
+    /// Takes from an answer what is used of the budgets on the way through `proxy`, or on the direct
+    /// one.
+    pub(crate) fn correct(&self, proxy: Option<&ProxyConfig>, answer: &HeaderMap) {
+        for draw in self.draws.iter() {
+            if let Some(used) = draw.window.used(answer) {
+                let shared = self.shared(egress(proxy));
+                let mut budgets = shared.budgets.lock();
+                budgets.correct(draw, used, Instant::now());
+                drop(budgets);
+                shared.changed.notify_waiters();
+            }
+        }
+    }
+
+    /// Ends when other exits apply than those of `route`.
+    async fn rerouted(&self, route: &Route) {
+        let before = Exits::of(route);
+        let mut watched = self.injector.watch();
+        while Exits::of(self.query.resolve(&watched.borrow_and_update()).route()) == before {
+            // It fails only without a sender, which the injector has.
+            let _ = watched.changed().await;
+        }
+    }
+
+    fn shared(&self, egress: Egress) -> Arc<Shared> {
+        let account = (self.query.exchange.clone(), egress);
+        self.injector.admission().of(account)
+    }
+
+    fn tell_of_wait(&self, egress: &Egress) {
+        let names: Vec<_> = self.draws.iter().map(|draw| draw.window.name).collect();
+        tracing::info!(
+            target: "proxy_injector",
+            transport = %self.query.transport,
+            exchange = self.query.exchange.as_ref().map_or("-", ExchangeId::as_str),
+            %egress,
+            budget = names.join(", "),
+            "waiting for the exchange's budget"
+        );
+    }
+}
+
+/// Sleeps to `at`, or for ever.
+async fn sleep_to(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}
+
+/// A place among those that wait, and later the right to send one request. When it is dropped, the
+/// request has its answer, or will have none.
+pub(crate) struct Permit<'a> {
+    shared: Arc<Shared>,
+    draws: &'a Draws,
+    place: Place,
+    waited: Duration,
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Waiting(Ticket),
+    Admitted,
+}
+
+impl Permit<'_> {
+    /// How long the wait was.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        let mut budgets = self.shared.budgets.lock();
+        match self.place {
+            Place::Waiting(ticket) => budgets.give_up(ticket),
+            Place::Admitted => budgets.finish(self.draws, Instant::now()),
+        }
+        drop(budgets);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+/// More than a budget ever has.
+#[derive(Debug, thiserror::Error)]
+#[error("it uses {} of {:?}, of which there are {} in {:?}", .0.units, .0.window.name, .0.window.units, .0.window.per)]
+struct OverBudget(Draw);

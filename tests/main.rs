@@ -11,6 +11,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod budgets;
 mod capture;
 mod chains;
 mod documentation;

@@ -9,6 +9,8 @@ mod book_sync;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod connect;
 #[cfg(test)]
 mod exchanges_page;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use feeds::exchange::{
-    Acknowledgement, BookChange, BookChecksum, BookContent, BookRules, Ids, Refusal, Renewal,
-    Reply, Step, Time, Trade, TradeIds, by_previous,
+    Acknowledgement, BookChange, BookChecksum, BookContent, BookRules, Draws, Ids, Refusal,
+    Renewal, Reply, Step, Time, Trade, TradeIds, by_previous,
 };
 use feeds::{
     AnswerError, Binance, Channel, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame,
@@ -25,6 +25,8 @@ pub(crate) struct Tape {
     pub(crate) channels: &'static [Channel],
     /// Whether streams stand in the URL, and not in messages.
     pub(crate) is_in_url: bool,
+    /// What a REST request uses.
+    pub(crate) draws: Draws,
 }
 
 /// Changes name the one before; a new snapshot comes with a new subscription, within five seconds.
@@ -52,6 +54,7 @@ impl Default for Tape {
             },
             channels: &Channel::ALL,
             is_in_url: false,
+            draws: Draws::default(),
         }
     }
 }
@@ -116,6 +119,7 @@ impl Exchange for Tape {
 
     fn metadata_request(&self) -> Result<Request<Bytes>, InvalidUrl> {
         Ok(Request::get("https://tape.example/list")
+            .extension(self.draws.clone())
             .body(Bytes::new())
             .unwrap())
     }

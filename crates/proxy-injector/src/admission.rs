@@ -1,6 +1,7 @@
 //! Waiting until the budgets of an exchange have room.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::future::pending;
 use std::pin::pin;
 use std::sync::Arc;
@@ -207,9 +208,18 @@ pub(crate) struct Permit<'a> {
 enum Place {
     Waiting(Ticket),
     Admitted,
+    GivenBack,
 }
 
 impl Permit<'_> {
+    /// Ends it with what came of the request. What has not reached the exchange used nothing.
+    pub(crate) fn end(mut self, failure: Option<&(dyn Error + 'static)>) {
+        if failure.is_some_and(is_unreached) {
+            self.shared.budgets.lock().give_back(self.draws);
+            self.place = Place::GivenBack;
+        }
+    }
+
     /// How long the wait was.
     pub(crate) fn waited(&self) -> Duration {
         self.waited
@@ -222,10 +232,22 @@ impl Drop for Permit<'_> {
         match self.place {
             Place::Waiting(ticket) => budgets.give_up(ticket),
             Place::Admitted => budgets.finish(self.draws, Instant::now()),
+            Place::GivenBack => {}
         }
         drop(budgets);
         self.shared.changed.notify_waiters();
     }
+}
+
+/// Whether a failed attempt ended before the exchange could see anything of it: without a route, a name
+/// or a proxy. A proxy that does not answer may have connected, and so may a dial that a reload ended.
+fn is_unreached(failure: &(dyn Error + 'static)) -> bool {
+    DialError::find(failure).is_some_and(|error| match error.phase() {
+        Phase::Route => error.kind() != DialErrorKind::RouteChanged,
+        Phase::Dns => true,
+        Phase::Tcp | Phase::ProxyTls => error.hop().is_proxy(),
+        _ => false,
+    })
 }
 
 /// More than a budget ever has.

@@ -8,8 +8,8 @@ use transport::{Draw, Draws};
 /// The budgets of one exchange at one egress. It looks at no clock and waits for nothing.
 //
 //     enter --> waiting --poll: there is room--> admitted --finish--> counted until `per` has passed
-//                  |
-//                  +-----give up-----> nothing was used
+//                  |                                |
+//                  +---give up---> nothing used <---+---give back: the exchange was not reached
 //
 // An exchange counts a request somewhere between its admission and its answer, and nobody here knows
 // when. So its units are in use from the admission until `per` after the answer. Then no window of
@@ -82,6 +82,13 @@ impl EgressBudgets {
     pub(crate) fn finish(&mut self, draws: &[Draw], now: Instant) {
         for draw in draws {
             self.budget(draw).finish(draw, now);
+        }
+    }
+
+    /// An admitted request has not reached the exchange, and will not.
+    pub(crate) fn give_back(&mut self, draws: &[Draw]) {
+        for draw in draws {
+            self.budget(draw).give_back(draw);
         }
     }
 
@@ -201,6 +208,14 @@ impl Budget {
         let units = u64::from(draw.units);
         self.under_way = self.under_way.saturating_sub(units);
         self.finished.push_back((now + draw.window.per, units));
+    }
+
+    fn give_back(&mut self, draw: &Draw) {
+        let units = u64::from(draw.units);
+        self.under_way = self.under_way.saturating_sub(units);
+        if let Some(told) = &mut self.told {
+            told.used = told.used.saturating_sub(units);
+        }
     }
 
     fn correct(&mut self, draw: &Draw, used: u32, now: Instant) {
@@ -332,26 +347,42 @@ mod tests {
         assert!(!rig.budgets.has_room(&[weight(8)], rig.at(20)));
     }
 
+    #[test]
+    fn what_did_not_reach_the_exchange_is_free_at_once() {
+        let mut rig = Rig::new();
+        let [lost, sent] = [4, 1].map(|units| rig.enter(&[weight(units)]));
+        assert_eq!(rig.poll(lost, 0), Turn::Now);
+        assert_eq!(rig.poll(sent, 0), Turn::Now);
+        rig.budgets.correct(&weight(1), 5, rig.at(10));
+        assert!(rig.budgets.has_room(&[weight(1)], rig.at(10)));
+        assert!(!rig.budgets.has_room(&[weight(2)], rig.at(10)));
+        rig.budgets.give_back(&[weight(4)]);
+        assert!(rig.budgets.has_room(&[weight(5)], rig.at(10)));
+        assert!(!rig.budgets.has_room(&[weight(6)], rig.at(10)));
+    }
+
     /// One request of a run, in milliseconds.
     #[derive(Debug, Clone)]
     struct Plan {
         comes_after: u64,
         units: u32,
         gives_up_after: Option<u64>,
-        /// How long the answer takes, and after which part of that the exchange counts the request.
+        /// How long the answer takes, and when in that time the exchange counts the request, if it
+        /// is reached.
         answered_after: u64,
-        counted_after: u64,
+        counted_after: Option<u64>,
     }
 
     fn plan() -> impl Strategy<Value = Plan> {
         let gives_up = proptest::option::weighted(0.2, 0..2 * PER);
-        (0..PER / 2, 1..=10_u32, gives_up, 0..PER, 0..=100_u64).prop_map(
+        let counted = proptest::option::weighted(0.8, 0..=100_u64);
+        (0..PER / 2, 1..=10_u32, gives_up, 0..PER, counted).prop_map(
             |(comes_after, units, gives_up_after, answered_after, percent)| Plan {
                 comes_after,
                 units,
                 gives_up_after,
                 answered_after,
-                counted_after: answered_after * percent / 100,
+                counted_after: percent.map(|percent| answered_after * percent / 100),
             },
         )
     }
@@ -426,7 +457,8 @@ mod tests {
                             Turn::Now => {
                                 outcome.admitted.push(index);
                                 let plan = &request.plan;
-                                outcome.counted.push((now + plan.counted_after, plan.units));
+                                let counted = plan.counted_after.map(|after| now + after);
+                                outcome.counted.extend(counted.map(|at| (at, plan.units)));
                                 request.stage = Stage::Sent;
                                 now + plan.answered_after
                             }
@@ -438,7 +470,10 @@ mod tests {
                         };
                     }
                     Stage::Sent if request.due <= now => {
-                        rig.budgets.finish(&draws, at);
+                        match request.plan.counted_after {
+                            Some(_) => rig.budgets.finish(&draws, at),
+                            None => rig.budgets.give_back(&draws),
+                        }
                         (request.stage, request.due) = (Stage::Over, u64::MAX);
                         has_changed = true;
                     }

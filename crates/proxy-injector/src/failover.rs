@@ -34,12 +34,14 @@ where
 {
     let config = match route {
         Route::Direct => {
-            let _permit = applicant.admit(None, route, target).await?;
-            return Ok((attempt(None, None).await?, None));
+            let permit = applicant.admit(None, route, target).await?;
+            let made = ended(permit, attempt(None, None).await)?;
+            return Ok((made, None));
         }
         Route::Proxy(proxy) => {
-            let _permit = applicant.admit(Some(proxy), route, target).await?;
-            return Ok((attempt(Some(proxy.clone()), None).await?, None));
+            let permit = applicant.admit(Some(proxy), route, target).await?;
+            let made = ended(permit, attempt(Some(proxy.clone()), None).await)?;
+            return Ok((made, None));
         }
         Route::Pool(config) => config,
         Route::Refused => return Err(no_rule(target).into()),
@@ -56,7 +58,8 @@ where
         }
         let permit = applicant.admit(Some(lease.proxy()), route, target).await?;
         whole += permit.as_ref().map_or(Duration::ZERO, Permit::waited);
-        match attempt(Some(lease.proxy().clone()), Some(left)).await {
+        let outcome = attempt(Some(lease.proxy().clone()), Some(left)).await;
+        match ended(permit, outcome) {
             Ok(made) => {
                 lease.mark_healthy();
                 return Ok((made, Some(lease)));
@@ -78,6 +81,14 @@ where
         let elapsed = Elapsed::Whole(config.timeout());
         DialError::timeout(Hop::Target(target.clone()), Phase::Route, elapsed).into()
     }))
+}
+
+/// Ends the permit of an attempt with its outcome.
+fn ended<T, E: Error + 'static>(permit: Option<Permit<'_>>, outcome: Result<T, E>) -> Result<T, E> {
+    if let Some(permit) = permit {
+        permit.end(outcome.as_ref().err().map(|error| error as _));
+    }
+    outcome
 }
 
 /// No route leads to `target`.

@@ -215,9 +215,9 @@ fn is_unsent(error: &HttpError, method: &Method) -> bool {
 
 /// Opens the WebSocket connections of a scope, each along the route that applies at that time.
 ///
-/// Every attempt of a dial that says what it [uses](WsRequest::draws) of the exchange's budgets, also
-/// one that fails, waits as the requests of an [`HttpSession`] do. The time for the dial begins after
-/// that.
+/// Every attempt of a dial that says what it [uses](WsRequest::draws) of the exchange's budgets waits as
+/// the requests of an [`HttpSession`] do, and its time begins after that. Also an attempt that fails
+/// uses it, unless it ended before the exchange could see it.
 #[derive(Debug, Clone)]
 pub struct WsSession {
     scope: Scope,

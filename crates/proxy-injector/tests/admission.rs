@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,15 +11,14 @@ use bytes::Bytes;
 use http::{Request, Response};
 use proxy_config::{
     ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
-    Transport,
 };
 use proxy_injector::{HttpSession, ProxyInjector, Scope, StackRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use transport::{
-    Connection, DialError, DialErrorKind, Dialer, Draw, Draws, HttpError, HttpTransport, Phase,
-    Target, Window, WsDialer, WsRequest, chain,
+    Connection, DialError, DialErrorKind, Dialer, Draw, Draws, Hop, HttpError, HttpTransport,
+    Phase, Target, Window, WsDialer, WsRequest, chain,
 };
 
 /// Three units in ten seconds.
@@ -32,8 +30,8 @@ struct World {
     seen: Mutex<Vec<(u64, String)>>,
     /// What its answers say is used.
     used: Mutex<Option<u32>>,
-    /// Whether it refuses connections.
-    is_closed: AtomicBool,
+    /// In which phase dials fail, if they do.
+    fails_in: Mutex<Option<Phase>>,
 }
 
 impl World {
@@ -42,7 +40,7 @@ impl World {
             start: Instant::now(),
             seen: Mutex::default(),
             used: Mutex::default(),
-            is_closed: AtomicBool::new(false),
+            fails_in: Mutex::default(),
         })
     }
 
@@ -86,13 +84,14 @@ struct Way {
 impl Dialer for Way {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         let (exit, world) = (self.exit.clone(), Arc::clone(&self.world));
-        if world.is_closed.load(Ordering::Relaxed) {
+        let fails_in = *world.fails_in.lock().unwrap();
+        if let Some(phase) = fails_in {
             world.note(&exit);
             let hop = match exit.as_str() {
-                "direct" => transport::Hop::Target(target.endpoint().clone()),
-                proxy => transport::Hop::Proxy(format!("{proxy}:1").parse().unwrap()),
+                "direct" => Hop::Target(target.endpoint().clone()),
+                proxy => Hop::Proxy(format!("{proxy}:1").parse().unwrap()),
             };
-            return Err(DialError::new(hop, Phase::Tcp, DialErrorKind::Refused));
+            return Err(DialError::new(hop, phase, DialErrorKind::Refused));
         }
         let (ours, mut theirs) = duplex(4096);
         tokio::spawn(async move {
@@ -363,27 +362,31 @@ fn dial(scope: &Scope) -> impl Future<Output = DialError> + use<> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_attempt_of_a_dial_counts_at_its_exit_also_one_that_fails() {
+async fn every_attempt_of_a_dial_counts_at_its_exit_unless_the_exchange_cannot_have_seen_it() {
     let world = World::start();
-    world.is_closed.store(true, Ordering::Relaxed);
     let injector = world.injector(through(pool(["a", "b"])));
     let scope = scope(&injector, "binance");
+    // Neither proxy is reached, and each dial tries both.
+    *world.fails_in.lock().unwrap() = Some(Phase::Tcp);
     for _ in 0..4 {
         assert_eq!(dial(&scope).await.kind(), DialErrorKind::Refused);
     }
     let seen = world.take_seen();
-    assert_eq!(
-        seen.matches("0 a").count() - seen.matches("10 a").count(),
-        3,
-        "{seen}"
-    );
-    assert_eq!(seen.matches("10 ").count(), 2, "{seen}");
-    // Of the direct way, no attempt was made before.
+    assert_eq!(seen.matches("0 a").count(), 4, "{seen}");
+    assert_eq!(seen.matches("0 b").count(), 4, "{seen}");
+    // They are, and fail to open a tunnel.
+    *world.fails_in.lock().unwrap() = Some(Phase::ProxyHandshake);
+    for _ in 0..4 {
+        assert_eq!(dial(&scope).await.kind(), DialErrorKind::Refused);
+    }
+    let seen = world.take_seen();
+    for exit in ["0 a", "0 b"] {
+        assert_eq!(seen.matches(exit).count(), 4, "{seen}");
+        assert_eq!(seen.matches(&format!("1{exit}")).count(), 1, "{seen}");
+    }
+    // On the direct way, the exchange itself refuses.
     injector.reload(through(ProxyRule::Direct)).unwrap();
-    assert_eq!(
-        scope.resolve(Transport::WebSocket).route().to_string(),
-        "direct"
-    );
+    *world.fails_in.lock().unwrap() = Some(Phase::Tcp);
     for _ in 0..4 {
         assert_eq!(dial(&scope).await.kind(), DialErrorKind::Refused);
     }

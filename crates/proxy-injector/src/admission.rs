@@ -125,7 +125,8 @@ impl<'a> Applicant<'a> {
             let shared = Arc::clone(&permit.shared);
             let changed = shared.changed.notified();
             let now = Instant::now();
-            let at = match shared.budgets.lock().poll(ticket, now) {
+            let turn = shared.budgets.lock().poll(ticket, now);
+            let at = match turn {
                 Turn::Now => {
                     permit.place = Place::Admitted;
                     permit.waited = now - start;

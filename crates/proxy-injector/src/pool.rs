@@ -100,18 +100,16 @@ impl Attempts<'_> {
             .filter(|(place, _)| !self.tried.contains(place))
             .partition(|(_, member)| member.health.is_healthy());
         // If all are marked, the marks say nothing: a marked proxy is better than no attempt.
-        let candidates = match healthy.is_empty() {
+        let mut candidates = match healthy.is_empty() {
             true => marked,
             false => healthy,
         };
         // A member that is marked is worse than one that has to wait.
-        let (free, full): (Vec<_>, Vec<_>) = candidates
-            .into_iter()
-            .partition(|(_, member)| has_room(&member.proxy));
-        let candidates = match free.is_empty() {
-            true => full,
-            false => free,
-        };
+        let full = candidates.extract_if(.., |(_, member)| !has_room(&member.proxy));
+        let full: Vec<_> = full.collect();
+        if candidates.is_empty() {
+            candidates = full;
+        }
         let (place, member) = match self.pool.strategy {
             PoolStrategy::RoundRobin => next_in_turn(candidates),
             PoolStrategy::Random => draw(candidates),

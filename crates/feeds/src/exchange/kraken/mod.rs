@@ -26,8 +26,8 @@ use self::checksum::CHECKSUM;
 use self::decoder::KrakenDecoder;
 use self::requests::Method;
 
-// About one a second for an address. More pass in a burst, which is not documented. Those for trades
-// are counted for each pair as well, which is never less.
+// About one a second for an address. Bursts pass, but how large they may be is not documented. Requests
+// for trades are counted for each pair; together with all others they are never more than that.
 const REQUEST: Draw = Draw {
     window: Window::new("requests", 1, Duration::from_secs(1)),
     units: 1,

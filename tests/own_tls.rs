@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use feeds::Binance;
 use http::Method;
 use proxy_config::{ConnectionProxies, ExchangeId, ProxySettings, Transport};
 use proxy_injector::ProxyInjector;
 use rustls::crypto::{CryptoProvider, ring};
-use testkit::{ExchangeTransport, MockExchange, ProxyKind, TestCa};
+use testkit::{ExchangeTransport, ProxyKind, TestCa};
 use transport::{DialError, DialErrorKind, HttpTransport, Phase, chain};
 use transport_tls::TlsTrust;
 
@@ -19,7 +20,7 @@ fn only(ca: &TestCa) -> TlsTrust {
 #[tokio::test]
 async fn a_client_certificate_is_shown_to_the_exchange_and_to_no_proxy() {
     let world = World::start().await;
-    let strict = MockExchange::binance()
+    let strict = Binance::mock()
         .tls(world.ca.mutual_config(&[BINANCE]).unwrap())
         .start()
         .await

@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proxy_config::{
     ConnectionProxies, HandshakeMode, ProxyConfig, ProxyServer, ProxySettings, ProxyUrl,
 };
-use testkit::{MockExchange, MockProxy, ProxyKind};
+use testkit::{MockProxy, ProxyKind};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use transport::{HttpTransport, WsDialer, require_success};
@@ -178,7 +178,7 @@ async fn a_certificate_is_not_quoted_with_a_login() {
     let gate = gate.start().await.unwrap();
     let exit = world.proxy(ProxyKind::Https, 3).tls(tls());
     let exit = exit.start().await.unwrap();
-    let exchange = MockExchange::binance().tls(tls()).start().await.unwrap();
+    let exchange = Binance::mock().tls(tls()).start().await.unwrap();
     let gate_url = ProxyUrl::parse(&gate.url()).unwrap();
 
     let exit_url = format!("https://exit.test:{}", exit.address().port());
@@ -224,7 +224,7 @@ async fn proxy_with_login(world: &World) -> (MockProxy, Injected) {
 #[tokio::test]
 async fn no_event_of_a_feed_quotes_a_login() {
     let world = World::start().await;
-    let rest = MockExchange::binance().start().await.unwrap();
+    let rest = Binance::mock().start().await.unwrap();
     let (_proxy, injected) = proxy_with_login(&world).await;
     let (capture, _guard) = Capture::begin();
     for said in repeated() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use feeds::{Backpack, Binance};
 use futures_util::StreamExt;
 use http::{Method, Request, Response};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl};
@@ -49,12 +50,8 @@ impl World {
         let ca = TestCa::new().unwrap();
         let tls = ca.server_config(&[BINANCE, BACKPACK]).unwrap();
         Self {
-            binance: MockExchange::binance()
-                .tls(tls.clone())
-                .start()
-                .await
-                .unwrap(),
-            backpack: MockExchange::backpack().tls(tls).start().await.unwrap(),
+            binance: Binance::mock().tls(tls.clone()).start().await.unwrap(),
+            backpack: Backpack::mock().tls(tls).start().await.unwrap(),
             ca,
         }
     }

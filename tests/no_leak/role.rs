@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use feeds::Binance;
 use futures_util::StreamExt;
 use http::Method;
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::{ProxyInjector, Scope};
-use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use testkit::{MockProxy, ProxyKind, TestCa};
 use tokio::io::{copy, sink, stdin};
 use transport::{DialError, HttpTransport, Message, WsDialer};
 use transport_tls::TlsTrust;
@@ -70,7 +71,7 @@ async fn plays() {
 async fn exchange(files: &Path) {
     let ca = TestCa::new().unwrap();
     let names = [NAME, &EXCHANGE.to_string()];
-    let _exchange = MockExchange::binance()
+    let _exchange = Binance::mock()
         .tls(ca.server_config(&names).unwrap())
         .rest_address((EXCHANGE, REST_PORT).into())
         .ws_address((EXCHANGE, STREAM_PORT).into())

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use feeds::{Backpack, Binance};
 use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, SetupError, TestCa};
 
 use crate::failure::Failure;
@@ -47,10 +48,10 @@ impl Exchanges {
     /// Starts both: Binance's REST and WebSocket, then Backpack's.
     pub(crate) async fn start(ca: &TestCa, ports: &mut Ports) -> Result<Self, Failure> {
         Ok(Self {
-            binance: exchange(MockExchange::binance(), ca, ports)
+            binance: exchange(Binance::mock(), ca, ports)
                 .await
                 .map_err(failure)?,
-            backpack: exchange(MockExchange::backpack(), ca, ports)
+            backpack: exchange(Backpack::mock(), ca, ports)
                 .await
                 .map_err(failure)?,
         })

@@ -14,15 +14,15 @@ use feeds::{
 };
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::ProxyInjector;
-use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use testkit::{MockProxy, ProxyKind, TestCa};
 use transport_tls::TlsTrust;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new()?;
     let tls = ca.server_config(&[])?;
-    let binance = MockExchange::binance().tls(tls.clone()).start().await?;
-    let backpack = MockExchange::backpack().tls(tls).start().await?;
+    let binance = Binance::mock().tls(tls.clone()).start().await?;
+    let backpack = Backpack::mock().tls(tls).start().await?;
     let one = MockProxy::builder(ProxyKind::Http).start().await?;
     let two = MockProxy::builder(ProxyKind::Socks5h).start().await?;
 

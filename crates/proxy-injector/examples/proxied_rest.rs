@@ -18,7 +18,7 @@ use transport_tls::TlsTrust;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new()?;
-    let exchange = MockExchange::binance()
+    let exchange = MockExchange::echo()
         .tls(ca.server_config(&[])?)
         .start()
         .await?;
@@ -35,8 +35,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rest = injector.exchange(ExchangeId::new("binance")?).http();
 
     // The second request goes over the connection of the first.
-    for path in ["time", "depth?symbol=BTCUSDT&limit=5"] {
-        let uri = format!("{}/api/v3/{path}", exchange.rest_url());
+    for path in ["ping", "echo?symbol=BTCUSDT"] {
+        let uri = format!("{}/{path}", exchange.rest_url());
         let request = Request::get(uri).body(Bytes::new())?;
         let response = require_success(rest.send(request).await?)?;
         println!("{}", String::from_utf8_lossy(response.body()));

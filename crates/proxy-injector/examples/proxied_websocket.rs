@@ -7,17 +7,17 @@
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, ProxyUrlError};
 use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
-use transport::{WsDialer, WsErrorKind, WsRequest};
+use transport::{Message, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest};
 use transport_tls::TlsTrust;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new()?;
-    let exchange = MockExchange::binance()
+    let exchange = MockExchange::echo()
         .tls(ca.server_config(&[])?)
         .start()
         .await?;
@@ -33,21 +33,22 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
     let injector = Arc::new(ProxyInjector::new(through(&old)?).with_trust(trust));
     let streams = injector.exchange(ExchangeId::new("binance")?).websocket();
-    let uri = format!("{}/ws/btcusdt@trade", exchange.ws_url());
+    let uri = format!("{}/", exchange.ws_url());
 
-    let mut trades = 0;
+    let mut heard = 0;
     for _connection in 0..2 {
         let mut socket = streams.dial(WsRequest::new(uri.parse()?)?).await?;
-        while let Some(message) = socket.next().await {
-            match message {
-                Ok(message) => println!("{}", message.as_text().unwrap_or_default()),
+        loop {
+            match ask(&mut socket, heard).await {
+                Ok(Some(message)) => println!("{}", message.as_text().unwrap_or_default()),
                 Err(error) if error.kind() == WsErrorKind::RouteChanged => break,
+                Ok(None) => break,
                 Err(error) => return Err(error.into()),
             }
-            trades += 1;
-            if trades == 3 {
+            heard += 1;
+            if heard == 3 {
                 injector.reload(through(&new)?)?;
-            } else if trades >= 6 {
+            } else if heard >= 6 {
                 break;
             }
         }
@@ -56,6 +57,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("the exchange saw {}", connection.peer.ip());
     }
     Ok(())
+}
+
+/// Says something, which the exchange says back.
+async fn ask(socket: &mut WebSocket, number: u32) -> Result<Option<Message>, WsError> {
+    socket
+        .send(Message::text(format!("message {number}")))
+        .await?;
+    socket.next().await.transpose()
 }
 
 fn through(proxy: &MockProxy) -> Result<ProxySettings, ProxyUrlError> {

@@ -5,8 +5,8 @@
 //! handle it belongs to.
 //!
 //! - [`TestCa`] issues certificates, good and bad ones.
-//! - [`MockExchange`] is Binance spot, Backpack, Kraken spot or OKX spot: REST and WebSocket over a
-//!   generated market or a recording, with [`Fault`]s on demand.
+//! - [`MockExchange`] is an exchange: REST and WebSocket over a generated market or a recording, with
+//!   [`Fault`]s on demand. It speaks whatever protocol it is given; [`mock`] is what one is made of.
 //! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.
@@ -20,7 +20,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! let exchange = MockExchange::binance().start().await?;
+//! let exchange = MockExchange::echo().start().await?;
 //! let proxy = MockProxy::builder(ProxyKind::Http)
 //!     .egress([127, 0, 0, 2].into())
 //!     .start()
@@ -29,17 +29,17 @@
 //! let target = exchange.rest_addr();
 //! let mut stream = tokio::net::TcpStream::connect(proxy.address()).await?;
 //! let connect = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n");
-//! let request = "GET /api/v3/ping HTTP/1.1\r\nHost: mock\r\nConnection: close\r\n\r\n";
+//! let request = "GET /ping HTTP/1.1\r\nHost: mock\r\nConnection: close\r\n\r\n";
 //! stream.write_all(connect.as_bytes()).await?;
 //! stream.write_all(request.as_bytes()).await?;
 //! let mut answer = String::new();
 //! stream.read_to_string(&mut answer).await?;
-//! assert!(answer.ends_with("{}"));
+//! assert!(answer.ends_with("pong"));
 //!
 //! let seen = &exchange.ledger().connections()[0];
 //! assert_eq!(seen.transport, ExchangeTransport::Rest);
 //! assert_eq!(seen.peer.ip().to_string(), "127.0.0.2");
-//! assert_eq!(seen.requests[0].path, "/api/v3/ping");
+//! assert_eq!(seen.requests[0].path, "/ping");
 //! # Ok(())
 //! # })
 //! # }
@@ -52,6 +52,7 @@ mod documented;
 mod error;
 mod exchange;
 mod ledger;
+pub mod mock;
 mod proxy;
 mod server;
 

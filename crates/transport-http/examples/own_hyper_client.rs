@@ -20,7 +20,7 @@ use transport_tunnel::{ConnectTunnel, TcpDialer};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new()?;
-    let exchange = MockExchange::binance()
+    let exchange = MockExchange::echo()
         .tls(ca.server_config(&[])?)
         .start()
         .await?;
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connector = DialerConnector::new(tunnel, tls, Duration::from_secs(10));
     let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(connector);
 
-    let uri = format!("{}/api/v3/time", exchange.rest_url()).parse()?;
+    let uri = format!("{}/ping", exchange.rest_url()).parse()?;
     let body = client.get(uri).await?.into_body().collect().await?;
     println!("{}", String::from_utf8_lossy(&body.to_bytes()));
     for connection in exchange.ledger().connections() {

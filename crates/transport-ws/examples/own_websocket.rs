@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use proxy_config::ProxyUrl;
 use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use tokio_tungstenite::tungstenite::Message;
 use transport::{Dialer, Target};
 use transport_tls::{TlsDialer, TlsTrust};
 use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer};
@@ -17,7 +18,7 @@ use transport_tunnel::{Socks5Tunnel, SystemResolver, TcpDialer};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let ca = TestCa::new()?;
-    let exchange = MockExchange::binance()
+    let exchange = MockExchange::echo()
         .tls(ca.server_config(&[])?)
         .start()
         .await?;
@@ -32,11 +33,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes())?;
     let dialer = TlsDialer::new(tunnel, trust.client_config(&[b"http/1.1"]));
 
-    let uri: http::Uri = format!("{}/ws/btcusdt@trade", exchange.ws_url()).parse()?;
+    let uri: http::Uri = format!("{}/", exchange.ws_url()).parse()?;
     let target = Target::from_uri(&uri)?.within(Duration::from_secs(10));
     let connection = dialer.dial(&target).await?;
     let (mut socket, _response) = tokio_tungstenite::client_async(uri, connection).await?;
-    for _ in 0..3 {
+    for text in ["one", "two", "three"] {
+        socket.send(Message::text(text)).await?;
         if let Some(message) = socket.next().await {
             println!("{}", message?.to_text()?);
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use feeds::{Backpack, Binance};
 use testkit::{ExchangeTransport, MockExchange, MockProxy, ProxyKind, TestCa};
 
 use crate::workspace::Workspace;
@@ -22,12 +23,8 @@ impl World {
         let ca_file = workspace.file("ca.pem", &ca.pem());
         let tls = ca.server_config(&[]).unwrap();
         Self {
-            binance: MockExchange::binance()
-                .tls(tls.clone())
-                .start()
-                .await
-                .unwrap(),
-            backpack: MockExchange::backpack().tls(tls).start().await.unwrap(),
+            binance: Binance::mock().tls(tls.clone()).start().await.unwrap(),
+            backpack: Backpack::mock().tls(tls).start().await.unwrap(),
             ca,
             ca_file,
         }

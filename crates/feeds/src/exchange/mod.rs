@@ -14,6 +14,8 @@ mod kraken;
 pub(crate) mod levels;
 mod limits;
 mod message;
+#[cfg(feature = "mock")]
+mod mock;
 mod okx;
 mod plain_number;
 mod registry;

@@ -25,6 +25,8 @@ mod kraken;
 #[cfg(test)]
 mod messages;
 #[cfg(test)]
+mod mocks;
+#[cfg(test)]
 mod okx;
 #[cfg(test)]
 mod properties;

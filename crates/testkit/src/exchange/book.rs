@@ -4,34 +4,44 @@ use std::collections::BTreeMap;
 
 /// A side of the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub enum Side {
+    /// Who buys.
     Bid,
+    /// Who sells.
     Ask,
 }
 
 /// A price in ticks and the quantity there, in lots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Level {
-    pub(super) price: u64,
-    pub(super) quantity: u64,
+pub struct Level {
+    /// In ticks.
+    pub price: u64,
+    /// In lots.
+    pub quantity: u64,
 }
 
 /// The new quantity of one level; 0 removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Change {
-    pub(super) side: Side,
-    pub(super) level: Level,
+pub struct Change {
+    /// Whose level.
+    pub side: Side,
+    /// The level as it is now.
+    pub level: Level,
 }
 
 /// The best level of both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Quote {
-    pub(super) bid: Level,
-    pub(super) ask: Level,
+pub struct Quote {
+    /// The highest bid.
+    pub bid: Level,
+    /// The lowest ask.
+    pub ask: Level,
 }
 
 impl Quote {
-    pub(super) fn side(&self, side: Side) -> Level {
+    /// The best level of a side.
+    #[must_use]
+    pub fn side(&self, side: Side) -> Level {
         match side {
             Side::Bid => self.bid,
             Side::Ask => self.ask,
@@ -41,13 +51,14 @@ impl Quote {
 
 /// Quantities by price.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Book {
+pub struct Book {
     bids: BTreeMap<u64, u64>,
     asks: BTreeMap<u64, u64>,
 }
 
 impl Book {
-    pub(super) fn apply(&mut self, change: Change) {
+    /// Takes over a change.
+    pub fn apply(&mut self, change: Change) {
         let Level { price, quantity } = change.level;
         let levels = match change.side {
             Side::Bid => &mut self.bids,
@@ -60,28 +71,36 @@ impl Book {
         }
     }
 
-    pub(super) fn depth(&self, side: Side) -> usize {
+    /// How many levels a side has.
+    #[must_use]
+    pub fn depth(&self, side: Side) -> usize {
         self.levels(side).len()
     }
 
-    pub(super) fn holds(&self, side: Side, price: u64) -> bool {
+    /// Whether a level is there.
+    #[must_use]
+    pub fn holds(&self, side: Side, price: u64) -> bool {
         self.levels(side).contains_key(&price)
     }
 
     /// The quantity at a price; 0 if nothing is there.
-    pub(super) fn quantity(&self, side: Side, price: u64) -> u64 {
+    #[must_use]
+    pub fn quantity(&self, side: Side, price: u64) -> u64 {
         self.levels(side).get(&price).copied().unwrap_or_default()
     }
 
     /// The levels of a side, the best first.
-    pub(super) fn best_first(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
+    #[must_use]
+    pub fn best_first(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
         match side {
             Side::Bid => Box::new(levels_of(&self.bids).rev()),
             Side::Ask => Box::new(levels_of(&self.asks)),
         }
     }
 
-    pub(super) fn worst(&self, side: Side) -> Option<Level> {
+    /// The level farthest from the other side.
+    #[must_use]
+    pub fn worst(&self, side: Side) -> Option<Level> {
         match side {
             Side::Bid => levels_of(&self.bids).next(),
             Side::Ask => levels_of(&self.asks).next_back(),
@@ -89,7 +108,8 @@ impl Book {
     }
 
     /// The best levels, unless a side is empty.
-    pub(super) fn quote(&self) -> Option<Quote> {
+    #[must_use]
+    pub fn quote(&self) -> Option<Quote> {
         Some(Quote {
             bid: self.best_first(Side::Bid).next()?,
             ask: self.best_first(Side::Ask).next()?,

@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use super::fault::Faults;
-use super::instrument::Instrument;
 use super::market::Market;
+use super::meter::Meter;
+use super::protocol::{Conduct, ExchangeProtocol};
 use super::replay::Replay;
-use super::rules::{Conduct, ExchangeRules};
 use super::{MockExchange, Setup, rest, ws};
 use crate::error::SetupError;
 use crate::ledger::Ledger;
@@ -24,8 +24,7 @@ const ORDERS: usize = 64;
 /// A [`MockExchange`] to be.
 #[derive(Debug)]
 pub struct MockExchangeBuilder {
-    rules: Box<dyn ExchangeRules>,
-    instruments: Vec<Instrument>,
+    protocol: Box<dyn ExchangeProtocol>,
     conduct: Conduct,
     rest: SocketAddr,
     ws: SocketAddr,
@@ -37,11 +36,10 @@ pub struct MockExchangeBuilder {
 }
 
 impl MockExchangeBuilder {
-    pub(super) fn new(rules: Box<dyn ExchangeRules>, instruments: Vec<Instrument>) -> Self {
+    pub(super) fn new(protocol: Box<dyn ExchangeProtocol>) -> Self {
         Self {
-            conduct: rules.conduct(),
-            rules,
-            instruments,
+            conduct: protocol.conduct(),
+            protocol,
             rest: ANY_PORT,
             ws: ANY_PORT,
             tls: None,
@@ -95,8 +93,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// How often a ping is sent. The default is the exchange's: 20 s at Binance, 60 s at Backpack,
-    /// 1 s for the heartbeat of Kraken, which is no ping, and never at OKX. 0 counts as 1 ms.
+    /// How often a ping, or what the exchange sends in its place, is sent. The default is the
+    /// exchange's. 0 counts as 1 ms.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
         self.conduct.ping_every = Some(interval.max(Duration::from_millis(1)));
@@ -104,7 +102,7 @@ impl MockExchangeBuilder {
     }
 
     /// How long a ping may stay unanswered before the connection is closed. The default is the
-    /// exchange's: 60 s at Binance, 120 s at Backpack.
+    /// exchange's.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
         self.conduct.pong_within = timeout;
@@ -112,7 +110,7 @@ impl MockExchangeBuilder {
     }
 
     /// After how long without a message from it a connection is closed. The default is the
-    /// exchange's: 30 s at OKX, never at the others.
+    /// exchange's, if it has such a limit.
     #[must_use]
     pub fn idle_limit(mut self, limit: Duration) -> Self {
         self.conduct.idle = Some(limit);
@@ -132,15 +130,18 @@ impl MockExchangeBuilder {
     /// # Errors
     /// [`SetupError::Listen`] if an address is taken.
     pub async fn start(self) -> Result<MockExchange, SetupError> {
+        let protocol = self.protocol;
+        let replay = self.replay.map(|replay| replay.read_by(&*protocol));
         let setup = Arc::new(Setup {
-            rules: self.rules,
             conduct: self.conduct,
-            market: Market::new(self.instruments, self.seed, self.snapshot_age),
-            replay: self.replay.map(Arc::new),
+            market: Market::new(protocol.instruments(), self.seed, self.snapshot_age),
+            replay: replay.map(Arc::new),
+            protocol,
             tls: self.tls,
             faults: Faults::default(),
             orders: broadcast::Sender::new(ORDERS),
             ledger: Ledger::default(),
+            dials: Meter::default(),
         });
         let rest = Server::start(self.rest, {
             let setup = Arc::clone(&setup);

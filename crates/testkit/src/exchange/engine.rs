@@ -37,7 +37,7 @@ const RECENT_TRADES: usize = 1000;
 /// snapshot and the changes after it has, at each id, exactly the best levels that the ticker
 /// tells for that id. It is never crossed, never empty, and the same for the same seed.
 #[derive(Debug)]
-pub(super) struct Engine {
+pub struct Engine {
     instrument: Arc<Instrument>,
     random: Random,
     book: Book,
@@ -51,13 +51,10 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// `snapshot_age` is how many ticks REST is behind.
-    pub(super) fn new(
-        instrument: Arc<Instrument>,
-        seed: u64,
-        snapshot_age: usize,
-        time: u64,
-    ) -> Self {
+    /// A market that begins at `time`, in microseconds since 1970. `snapshot_age` is how many ticks
+    /// [`snapshot`](Self::snapshot) is behind.
+    #[must_use]
+    pub fn new(instrument: Arc<Instrument>, seed: u64, snapshot_age: usize, time: u64) -> Self {
         let mut random = Random::new(seed);
         let mut book = Book::default();
         for side in [Side::Bid, Side::Ask] {
@@ -90,27 +87,31 @@ impl Engine {
         engine
     }
 
-    pub(super) fn symbol(&self) -> &str {
+    /// The exchange's symbol.
+    #[must_use]
+    pub fn symbol(&self) -> &str {
         &self.instrument.symbol
     }
 
     /// The book as it was some ticks ago.
-    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+    #[must_use]
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.snapshots.front().cloned()
     }
 
     /// The book as it is.
-    pub(super) fn latest(&self) -> Option<Arc<Snapshot>> {
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Snapshot>> {
         self.snapshots.back().cloned()
     }
 
     /// The latest trades, oldest first.
-    pub(super) fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> + ExactSizeIterator {
+    pub fn trades(&self) -> impl DoubleEndedIterator<Item = &Trade> + ExactSizeIterator {
         self.trades.iter()
     }
 
-    /// Makes something happen.
-    pub(super) fn tick(&mut self, time: u64) -> Update {
+    /// Makes something happen at `time`, in microseconds since 1970.
+    pub fn tick(&mut self, time: u64) -> Update {
         let count = self.random.up_to(MOST_STEPS);
         let steps = (0..count).filter_map(|_| self.step(time)).collect();
         self.remember(time);
@@ -179,7 +180,7 @@ impl Engine {
             return (self.place(side, quote), None);
         };
         self.last_trade += 1;
-        // One order of each side. Backpack tells both.
+        // One order of each side, for exchanges that tell both.
         self.last_order += 2;
         let trade = Trade {
             id: self.last_trade,

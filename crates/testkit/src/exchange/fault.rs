@@ -3,6 +3,8 @@
 use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 
+use super::rest_message::Answer;
+
 /// What a [`MockExchange`](crate::MockExchange) does wrong.
 ///
 /// Faults add up; one that is given again replaces what is left of the one before.
@@ -14,8 +16,8 @@ pub enum Fault {
     DropDepth(u32),
     /// The next so many book changes are sent twice.
     DuplicateDepth(u32),
-    /// The next so many REST requests, whatever their path, are answered with this. At Binance a
-    /// 418 or 429 says `Retry-After: 1`.
+    /// The next so many REST requests, whatever their path, are answered with this. A 418 or 429
+    /// has the `Retry-After` of the exchange, if it has one.
     RestStatus {
         /// The status; one that HTTP cannot express is sent as 500.
         status: u16,
@@ -47,7 +49,7 @@ pub enum Fault {
 #[derive(Debug, Clone)]
 pub(super) struct Substitute {
     pub(super) status: StatusCode,
-    pub(super) body: String,
+    body: String,
     left: u32,
 }
 
@@ -151,12 +153,12 @@ impl Substitute {
         Some(substitute.clone())
     }
 
-    /// What the body looks like.
-    pub(super) fn content_type(&self) -> &'static str {
-        match self.body.trim_start().chars().next() {
+    pub(super) fn into_answer(self) -> Answer {
+        let content_type = match self.body.trim_start().chars().next() {
             Some('{' | '[') => "application/json",
             Some('<') => "text/html",
             _ => "text/plain",
-        }
+        };
+        Answer::new(self.status, content_type, self.body)
     }
 }

@@ -6,8 +6,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::replay::{Frame, Replay};
-use super::rules::Protocol;
+use super::frame::Frame;
+use super::protocol::StreamProtocol;
+use super::replay::Replay;
 use super::update::Update;
 
 /// How many recorded messages are sent in one go.
@@ -53,7 +54,7 @@ impl Feed {
     /// What to send next. Nothing is lost when the future is dropped before its end.
     pub(super) async fn next(
         &mut self,
-        protocol: &mut dyn Protocol,
+        protocol: &mut dyn StreamProtocol,
     ) -> Result<Vec<Frame>, TooSlow> {
         match self {
             Self::Live(updates) => match updates.recv().await {

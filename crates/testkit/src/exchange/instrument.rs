@@ -2,10 +2,14 @@
 
 use rust_decimal::Decimal;
 
+use super::book::Level;
+
 /// What kind of market it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MarketKind {
+pub enum MarketKind {
+    /// Spot.
     Spot,
+    /// A future without an end.
     Perpetual,
 }
 
@@ -13,33 +17,54 @@ pub(super) enum MarketKind {
 ///
 /// Inside the mock, prices are counted in ticks and quantities in lots, so the book needs no
 /// decimals; this says what a tick and a lot are.
-#[derive(Debug)]
-pub(super) struct Instrument {
+#[derive(Debug, Clone)]
+pub struct Instrument {
     /// The exchange's symbol.
-    pub(super) symbol: String,
-    pub(super) base: &'static str,
-    pub(super) quote: &'static str,
-    pub(super) kind: MarketKind,
+    pub symbol: String,
+    /// What is traded: `BTC`.
+    pub base: &'static str,
+    /// What it is paid with: `USDT`.
+    pub quote: &'static str,
+    /// The kind of market.
+    pub kind: MarketKind,
     /// Whether it is traded: closed markets are listed and silent.
-    pub(super) open: bool,
+    pub open: bool,
     /// How many decimals a price has.
-    pub(super) price_scale: u32,
+    pub price_scale: u32,
     /// How many decimals a quantity has.
-    pub(super) quantity_scale: u32,
+    pub quantity_scale: u32,
     /// The first bid, in ticks.
-    pub(super) start: u64,
+    pub start: u64,
     /// The largest quantity of a level, in lots.
-    pub(super) largest: u64,
+    pub largest: u64,
 }
 
 impl Instrument {
     /// A price in the instrument's own number of decimals.
-    pub(super) fn price(&self, ticks: u64) -> Decimal {
+    #[must_use]
+    pub fn price(&self, ticks: u64) -> Decimal {
         Decimal::from_i128_with_scale(ticks.into(), self.price_scale)
     }
 
     /// A quantity in the instrument's own number of decimals.
-    pub(super) fn quantity(&self, lots: u64) -> Decimal {
+    #[must_use]
+    pub fn quantity(&self, lots: u64) -> Decimal {
         Decimal::from_i128_with_scale(lots.into(), self.quantity_scale)
     }
+}
+
+/// Levels as JSON, `[["price","quantity"],…]`, with the number of decimals that `form` gives.
+pub fn json_levels(
+    levels: impl Iterator<Item = Level>,
+    instrument: &Instrument,
+    form: fn(Decimal) -> Decimal,
+) -> String {
+    let levels: Vec<_> = levels
+        .map(|level| {
+            let price = form(instrument.price(level.price));
+            let quantity = form(instrument.quantity(level.quantity));
+            format!(r#"["{price}","{quantity}"]"#)
+        })
+        .collect();
+    format!("[{}]", levels.join(","))
 }

@@ -18,7 +18,7 @@ const BACKLOG: usize = 4096;
 
 /// The instruments of an exchange, and an engine for each that is open.
 #[derive(Debug)]
-pub(super) struct Market {
+pub struct Market {
     instruments: Vec<Arc<Instrument>>,
     engines: Mutex<Vec<Engine>>,
     updates: broadcast::Sender<Arc<Update>>,
@@ -42,17 +42,21 @@ impl Market {
         }
     }
 
-    pub(super) fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+    /// What is traded or listed.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
         self.instruments.iter().map(AsRef::as_ref)
     }
 
-    pub(super) fn find(&self, symbol: &str) -> Option<&Instrument> {
+    /// What has this symbol of the exchange.
+    #[must_use]
+    pub fn find(&self, symbol: &str) -> Option<&Instrument> {
         self.instruments()
             .find(|instrument| instrument.symbol == symbol)
     }
 
-    /// The book of an open instrument.
-    pub(super) fn snapshot(&self, symbol: &str) -> Option<Arc<Snapshot>> {
+    /// The book of an open instrument, as old as REST tells it.
+    #[must_use]
+    pub fn snapshot(&self, symbol: &str) -> Option<Arc<Snapshot>> {
         self.engines()
             .iter()
             .find(|engine| engine.symbol() == symbol)?
@@ -60,7 +64,8 @@ impl Market {
     }
 
     /// The book of an open instrument as it is now, whatever REST tells.
-    pub(super) fn latest(&self, symbol: &str) -> Option<Arc<Snapshot>> {
+    #[must_use]
+    pub fn latest(&self, symbol: &str) -> Option<Arc<Snapshot>> {
         self.engines()
             .iter()
             .find(|engine| engine.symbol() == symbol)?
@@ -68,7 +73,8 @@ impl Market {
     }
 
     /// The latest `count` trades of an open instrument, oldest first.
-    pub(super) fn trades(&self, symbol: &str, count: usize) -> Option<Vec<Trade>> {
+    #[must_use]
+    pub fn trades(&self, symbol: &str, count: usize) -> Option<Vec<Trade>> {
         let engines = self.engines();
         let engine = engines.iter().find(|engine| engine.symbol() == symbol)?;
         let trades = engine.trades();
@@ -101,7 +107,8 @@ impl Market {
 }
 
 /// Microseconds since 1970.
-pub(super) fn now() -> u64 {
+#[must_use]
+pub fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()

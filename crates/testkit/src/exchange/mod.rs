@@ -1,21 +1,21 @@
 //! Exchanges that make their data up.
 
-mod backpack;
-mod binance;
 mod book;
 mod builder;
+mod echo;
 mod engine;
 mod fault;
 mod feed;
+mod frame;
 mod instrument;
-mod kraken;
 mod market;
-mod okx;
+mod meter;
+mod protocol;
 mod random;
 mod record;
 mod replay;
 mod rest;
-mod rules;
+mod rest_message;
 mod session;
 mod subscription;
 mod update;
@@ -28,14 +28,23 @@ use rustls::ServerConfig;
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
+pub use self::book::{Book, Change, Level, Quote, Side};
 pub use self::builder::MockExchangeBuilder;
+pub use self::engine::Engine;
 pub use self::fault::Fault;
+pub use self::frame::Frame;
+pub use self::instrument::{Instrument, MarketKind, json_levels};
+pub use self::market::{Market, now};
+pub use self::meter::Meter;
+pub use self::protocol::{Breach, Conduct, ExchangeProtocol, Source, StreamProtocol};
 pub use self::record::{ExchangeConnection, ExchangeRequest, ExchangeTransport};
 pub use self::replay::Replay;
+pub use self::rest_message::{Answer, RestRequest, parse_query};
+pub use self::subscription::{StreamKind, Subscription, Subscriptions};
+pub use self::update::{Delta, Snapshot, Step, Trade, Update};
 
+use self::echo::Echo;
 use self::fault::Faults;
-use self::market::Market;
-use self::rules::{Conduct, ExchangeRules, Source};
 use self::session::Order;
 use crate::ledger::Ledger;
 use crate::server::{Server, url_authority};
@@ -55,7 +64,7 @@ pub struct MockExchange {
 /// What all connections of an exchange share.
 #[derive(Debug)]
 struct Setup {
-    rules: Box<dyn ExchangeRules>,
+    protocol: Box<dyn ExchangeProtocol>,
     conduct: Conduct,
     market: Market,
     replay: Option<Arc<Replay>>,
@@ -64,6 +73,8 @@ struct Setup {
     // To every open WebSocket at once, and kept for none that comes later.
     orders: broadcast::Sender<Order>,
     ledger: Ledger<ExchangeConnection>,
+    /// The handshakes of each address.
+    dials: Meter,
 }
 
 impl Setup {
@@ -76,54 +87,16 @@ impl Setup {
 }
 
 impl MockExchange {
-    /// Binance spot, with BTCUSDT, ETHUSDT and SOLUSDT, and LUNABTC in status BREAK.
-    ///
-    /// REST: `/api/v3/` with `ping`, `time`, `exchangeInfo`, `depth`, `trades`. WebSocket:
-    /// `@trade`, `@bookTicker`, `@depth`, `@depth@100ms`; book changes come once per tick at
-    /// either speed.
-    #[must_use]
-    pub fn binance() -> MockExchangeBuilder {
-        MockExchangeBuilder::new(
-            Box::new(binance::Binance::default()),
-            binance::Binance::instruments(),
-        )
+    /// An exchange that speaks this protocol.
+    pub fn builder(protocol: impl ExchangeProtocol + 'static) -> MockExchangeBuilder {
+        MockExchangeBuilder::new(Box::new(protocol))
     }
 
-    /// Backpack, with SOL_USDC, BTC_USDC, ETH_USDC and SOL_USDC_PERP, and HNT_USDC closed.
-    ///
-    /// REST: `/api/v1/` with `status`, `ping`, `time`, `markets`, `market`, `depth`, `trades`.
-    /// WebSocket: `trade`, `bookTicker`, `depth`, and `depth` of 200, 600 and 1000 ms, which come
-    /// once per tick.
+    /// An exchange without a market: its WebSocket, at any path, says back each text message, and its
+    /// REST answers `/ping`, beside the `/echo` that every mock has.
     #[must_use]
-    pub fn backpack() -> MockExchangeBuilder {
-        MockExchangeBuilder::new(
-            Box::new(backpack::Backpack),
-            backpack::Backpack::instruments(),
-        )
-    }
-
-    /// Kraken spot, with BTC/USD, ETH/USD, SOL/USD and DOGE/USD, and ACA/EUR in status cancel_only.
-    ///
-    /// REST: `/0/public/` with `Time`, `SystemStatus`, `AssetPairs`, `Trades`. WebSocket: version 2
-    /// at `/v2` and at `/`, with `trade`, `ticker` and `book`; book changes come once per tick.
-    /// Snapshots come in the stream and have no age.
-    #[must_use]
-    pub fn kraken() -> MockExchangeBuilder {
-        MockExchangeBuilder::new(
-            Box::new(kraken::Kraken::default()),
-            kraken::Kraken::instruments(),
-        )
-    }
-
-    /// OKX spot, with BTC-USDT, ETH-USDT and SOL-USDT, OLD-USDT suspended and one instrument before
-    /// its first trade.
-    ///
-    /// REST: `/api/v5/` with `public/time`, `public/instruments`, `market/history-trades`. WebSocket:
-    /// `trades`, `tickers`, `bbo-tbt` and `books`, at `/ws/v5/public`, and no ping: what has not been
-    /// sent anything for 30 seconds, not even a `pong`, is closed.
-    #[must_use]
-    pub fn okx() -> MockExchangeBuilder {
-        MockExchangeBuilder::new(Box::new(okx::Okx), okx::Okx::instruments())
+    pub fn echo() -> MockExchangeBuilder {
+        Self::builder(Echo)
     }
 
     /// Where REST is: `https://127.0.0.1:<port>`, or `http` without TLS. Beside the exchange's own
@@ -160,6 +133,11 @@ impl MockExchange {
     #[must_use]
     pub fn ws_addr(&self) -> SocketAddr {
         self.ws.address()
+    }
+
+    /// What is traded or listed there.
+    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.setup.market.instruments()
     }
 
     /// What it remembers of its connections, of both listeners.
@@ -200,9 +178,8 @@ impl MockExchange {
         self.ws.cut().await;
     }
 
-    /// Announces the end of every WebSocket connection: Binance sends `serverShutdown`, Kraken a
-    /// `status` and OKX a notice, and all three leave the connection open; Backpack, which has no
-    /// such event, sends a close frame.
+    /// Announces the end of every WebSocket connection, and leaves it open. An exchange that has no
+    /// such notice sends a close frame.
     pub fn shutdown_notice(&self) {
         self.order(Order::Shutdown);
     }

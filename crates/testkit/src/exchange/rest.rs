@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -19,7 +19,7 @@ use transport::BoxError;
 use super::Setup;
 use super::fault::Substitute;
 use super::record::{ExchangeConnection, ExchangeTransport};
-use super::rules::{Answer, RestRequest};
+use super::rest_message::{Answer, RestRequest};
 use crate::ledger::Entry;
 use crate::server::secure;
 
@@ -43,7 +43,8 @@ async fn talk(
     let stream = secure(stream, setup.tls.as_ref()).await?;
     let service = service_fn(|request: Request<Incoming>| async move {
         entry.update(|record| record.add_request(&request));
-        Ok::<_, Infallible>(answer(setup, request, peer).await.into_response())
+        let answer = answer(setup, request, peer).await;
+        Ok::<_, Infallible>(answer.into_response().map(Full::new))
     });
     http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -60,16 +61,14 @@ async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> 
         return echo(request, peer).await;
     }
     let request = RestRequest::new(&request, peer);
-    setup.rules.answer(&request, setup.source())
+    setup.protocol.answer(&request, setup.source())
 }
 
 fn substituted(setup: &Setup, substitute: Substitute) -> Answer {
-    let content_type = substitute.content_type();
-    let answer = Answer::new(substitute.status, content_type, substitute.body);
+    let is_too_much = matches!(substitute.status.as_u16(), 418 | 429);
+    let answer = substitute.into_answer();
     match setup.conduct.retry_after {
-        Some(seconds) if matches!(substitute.status.as_u16(), 418 | 429) => {
-            answer.with_header("retry-after", seconds)
-        }
+        Some(seconds) if is_too_much => answer.with_header("retry-after", seconds),
         _ => answer,
     }
 }

@@ -16,20 +16,17 @@ use transport::{BoxError, Io};
 use super::Setup;
 use super::fault::Copies;
 use super::feed::Feed;
+use super::frame::Frame;
 use super::market::now;
+use super::meter::Count;
+use super::protocol::{Breach, StreamProtocol};
 use super::record::ExchangeConnection;
-use super::replay::Frame;
-use super::rules::Protocol;
 use crate::ledger::{Entry, push_bounded};
 
 /// How long a client has to answer a close frame.
 // An answer on one machine takes no time; this is for a client that never gives one.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// "Policy violation" (RFC 6455, section 7.4.1).
-const POLICY: u16 = 1008;
-/// OKX's code for a connection on which it had nothing to say.
-const IDLE: u16 = 4004;
 /// "Going away" (RFC 6455, section 7.4.1).
 const AWAY: u16 = 1001;
 
@@ -46,18 +43,17 @@ pub(super) enum Order {
 //     the start                                    the exchange's greeting, if it has one
 //     a message                                    the protocol's answers, if it has any
 //     a pong that repeats a ping's payload         the deadline is over
-//     too many other messages in a second          close 1008 "Too many requests"
+//     too many other messages, or one too long     close as the protocol does
 //     a tick of the market                         its frames, unless the exchange is muted
 //     time for a ping                              ping, and a deadline if there is none;
 //                                                  or the exchange's own heartbeat
-//     a ping was not answered in time              close 1008 "Pong timeout"
-//     nothing was sent for the time that is idle   close 4004 "No data received in 30s"
+//     a ping was not answered in time              close as the protocol does
+//     nothing was sent for the time that is idle   the same
+//     the connection is as old as it may be        the same
 //     the order to close                           close with the code that was ordered
-//     the order to shut down                       serverShutdown, or close 1001 without one
+//     the order to shut down                       the protocol's notice, or close 1001 without one
 //     the client is too slow, or gone              end
 //
-// The texts of 1008 are Binance's, from reports of its users: the documentation has none. That of
-// 4004 is OKX's.
 /// What a connection does next.
 enum Action {
     Nothing,
@@ -71,7 +67,7 @@ enum Action {
 pub(super) struct Session<'a> {
     setup: &'a Setup,
     socket: WebSocketStream<Box<dyn Io>>,
-    protocol: Box<dyn Protocol>,
+    protocol: Box<dyn StreamProtocol>,
     entry: Entry<ExchangeConnection>,
     /// The pings since the last pong that answered one.
     unanswered: Vec<Bytes>,
@@ -79,17 +75,20 @@ pub(super) struct Session<'a> {
     deadline: Option<Instant>,
     /// When the last message was sent, or the connection opened.
     last_sent: Instant,
-    /// The second in which messages are counted, by its start, and their number.
-    inbound: (Instant, u32),
+    /// When the connection is as old as it may be.
+    end: Option<Instant>,
+    /// The messages that came in.
+    inbound: Count,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(
         setup: &'a Setup,
         socket: WebSocketStream<Box<dyn Io>>,
-        protocol: Box<dyn Protocol>,
+        protocol: Box<dyn StreamProtocol>,
         entry: Entry<ExchangeConnection>,
     ) -> Self {
+        let opened = Instant::now();
         Self {
             setup,
             socket,
@@ -97,8 +96,9 @@ impl<'a> Session<'a> {
             entry,
             unanswered: Vec::new(),
             deadline: None,
-            last_sent: Instant::now(),
-            inbound: (Instant::now(), 0),
+            last_sent: opened,
+            end: setup.conduct.rollover.map(|age| opened + age),
+            inbound: Count::default(),
         }
     }
 
@@ -123,7 +123,7 @@ impl<'a> Session<'a> {
         }
         loop {
             // Copied: the branches below borrow the session.
-            let elapsed = self.deadline;
+            let (elapsed, end) = (self.deadline, self.end);
             let idle = self.setup.conduct.idle.map(|idle| self.last_sent + idle);
             let action = tokio::select! {
                 message = self.socket.next() => match message {
@@ -141,8 +141,9 @@ impl<'a> Session<'a> {
                     Err(_) => Action::End,
                 },
                 () = next_tick(pings.as_mut()) => self.beat(),
-                () = reached(elapsed) => Action::Close(POLICY, "Pong timeout"),
-                () = reached(idle) => Action::Close(IDLE, "No data received in 30s"),
+                () = reached(elapsed) => self.part(Breach::Pong),
+                () = reached(idle) => self.part(Breach::Idle),
+                () = reached(end) => self.part(Breach::Age),
             };
             match action {
                 Action::Nothing => {}
@@ -164,8 +165,8 @@ impl<'a> Session<'a> {
         if answers_ping {
             self.unanswered.clear();
             self.deadline = None;
-        } else if self.is_too_much() {
-            return Action::Close(POLICY, "Too many requests");
+        } else if let Some(breach) = self.breach(&message) {
+            return self.part(breach);
         }
         match message {
             Message::Text(text) => {
@@ -183,18 +184,23 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Counts a message from the client. A pong that answers a ping is not counted, so that a
-    /// mock that pings often can be used.
-    fn is_too_much(&mut self) -> bool {
-        let (start, count) = &mut self.inbound;
-        // Seconds that begin with a message. How the exchange cuts time is not documented.
-        if start.elapsed() >= Duration::from_secs(1) {
-            *start = Instant::now();
-            *count = 0;
+    /// Counts a message from the client, and says what is wrong with it.
+    fn breach(&mut self, message: &Message) -> Option<Breach> {
+        let conduct = &self.setup.conduct;
+        if let Some(window) = conduct.messages
+            && self.inbound.add(1, window.per) > window.units
+        {
+            return Some(Breach::Messages);
         }
-        *count += 1;
-        let most = self.setup.conduct.messages_per_second;
-        most.is_some_and(|most| *count > most)
+        let is_too_long = conduct
+            .message_size
+            .is_some_and(|limit| message.len() > limit);
+        is_too_long.then_some(Breach::MessageSize)
+    }
+
+    fn part(&self, breach: Breach) -> Action {
+        let (code, reason) = self.protocol.farewell(breach);
+        Action::Close(code, reason)
     }
 
     fn beat(&self) -> Action {

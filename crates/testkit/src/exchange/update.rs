@@ -8,59 +8,69 @@ use super::instrument::Instrument;
 
 /// The steps of one instrument in one tick, at least one.
 #[derive(Debug)]
-pub(super) struct Update {
-    pub(super) instrument: Arc<Instrument>,
+pub struct Update {
+    /// What it happened to.
+    pub instrument: Arc<Instrument>,
     /// Microseconds since 1970.
-    pub(super) time: u64,
-    pub(super) steps: Vec<Step>,
+    pub time: u64,
+    /// In the order of their ids.
+    pub steps: Vec<Step>,
 }
 
 /// One change of the book, and what it means to the other streams.
 #[derive(Debug)]
-pub(super) struct Step {
+pub struct Step {
     /// One more than that of the step before.
-    pub(super) id: u64,
-    pub(super) change: Change,
+    pub id: u64,
+    /// What changed.
+    pub change: Change,
     /// The best levels after the change, if it changed them.
-    pub(super) quote: Option<Quote>,
+    pub quote: Option<Quote>,
     /// The trade that caused the change.
-    pub(super) trade: Option<Trade>,
+    pub trade: Option<Trade>,
 }
 
 /// A trade.
 #[derive(Debug, Clone)]
-pub(super) struct Trade {
+pub struct Trade {
     /// One more than that of the trade before.
-    pub(super) id: u64,
+    pub id: u64,
     /// Microseconds since 1970.
-    pub(super) time: u64,
+    pub time: u64,
     /// The price in ticks and the quantity in lots.
-    pub(super) level: Level,
+    pub level: Level,
     /// Whether the taker sold.
-    pub(super) buyer_is_maker: bool,
-    pub(super) buyer_order: u64,
-    pub(super) seller_order: u64,
+    pub buyer_is_maker: bool,
+    /// The id of the buyer's order.
+    pub buyer_order: u64,
+    /// The id of the seller's order.
+    pub seller_order: u64,
 }
 
 /// A book as it was after the change with the id.
 #[derive(Debug)]
-pub(super) struct Snapshot {
-    pub(super) instrument: Arc<Instrument>,
-    pub(super) id: u64,
+pub struct Snapshot {
+    /// Whose book it is.
+    pub instrument: Arc<Instrument>,
+    /// The id of the last change.
+    pub id: u64,
     /// Microseconds since 1970.
-    pub(super) time: u64,
-    pub(super) book: Book,
+    pub time: u64,
+    /// The book.
+    pub book: Book,
 }
 
 /// One or more changes in a row, each price named once with its last quantity.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Delta {
-    pub(super) first_id: u64,
-    pub(super) last_id: u64,
+pub struct Delta {
+    /// The id of the first change.
+    pub first_id: u64,
+    /// The id of the last change.
+    pub last_id: u64,
     /// By price, ascending.
-    pub(super) bids: Vec<Level>,
+    pub bids: Vec<Level>,
     /// By price, ascending.
-    pub(super) asks: Vec<Level>,
+    pub asks: Vec<Level>,
 }
 
 // Of the steps 7 (bid 100: 5), 8 (bid 100: 3) and 9 (ask 102: 0):
@@ -68,26 +78,28 @@ pub(super) struct Delta {
 //     single_deltas    U 7 u 7 b [[100, 5]]    U 8 u 8 b [[100, 3]]    U 9 u 9 a [[102, 0]]
 //     delta            U 7 u 9 b [[100, 3]] a [[102, 0]]
 impl Update {
-    pub(super) fn trades(&self) -> impl Iterator<Item = &Trade> {
+    /// The trades, oldest first.
+    pub fn trades(&self) -> impl Iterator<Item = &Trade> {
         self.steps.iter().filter_map(|step| step.trade.as_ref())
     }
 
     /// The best levels after each change of them, with the id of that change.
-    pub(super) fn quotes(&self) -> impl Iterator<Item = (u64, Quote)> + '_ {
+    pub fn quotes(&self) -> impl Iterator<Item = (u64, Quote)> + '_ {
         self.steps
             .iter()
             .filter_map(|step| Some((step.id, step.quote?)))
     }
 
     /// Each step by itself.
-    pub(super) fn single_deltas(&self) -> impl Iterator<Item = Delta> + '_ {
+    pub fn single_deltas(&self) -> impl Iterator<Item = Delta> + '_ {
         self.steps
             .iter()
             .map(|step| Delta::of(std::slice::from_ref(step)))
     }
 
     /// All steps in one.
-    pub(super) fn delta(&self) -> Delta {
+    #[must_use]
+    pub fn delta(&self) -> Delta {
         Delta::of(&self.steps)
     }
 }

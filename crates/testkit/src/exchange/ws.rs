@@ -11,8 +11,9 @@ use transport::BoxError;
 
 use super::Setup;
 use super::feed::Feed;
+use super::protocol::{Conduct, StreamProtocol};
 use super::record::{ExchangeConnection, ExchangeTransport};
-use super::rules::Protocol;
+use super::rest_message::Answer;
 use super::session::Session;
 use crate::ledger::Entry;
 use crate::server::secure;
@@ -20,7 +21,7 @@ use crate::server::secure;
 pub(super) async fn serve(setup: Arc<Setup>, stream: TcpStream, peer: SocketAddr) {
     let record = ExchangeConnection::new(ExchangeTransport::WebSocket, peer);
     let entry = setup.ledger.open(record);
-    if let Err(error) = talk(&setup, stream, entry).await {
+    if let Err(error) = talk(&setup, stream, peer, entry).await {
         tracing::debug!(%peer, error, "websocket client lost");
     }
 }
@@ -28,6 +29,7 @@ pub(super) async fn serve(setup: Arc<Setup>, stream: TcpStream, peer: SocketAddr
 async fn talk(
     setup: &Setup,
     stream: TcpStream,
+    peer: SocketAddr,
     entry: Entry<ExchangeConnection>,
 ) -> Result<(), BoxError> {
     // Before the handshake, so that no order is missed that a test gives after it.
@@ -37,12 +39,12 @@ async fn talk(
     #[expect(clippy::result_large_err, reason = "tungstenite's signature")]
     let accept = |request: &Request, response: Response| {
         entry.update(|record| record.add_request(request));
-        match admit(setup, request) {
+        match admit(setup, request, peer) {
             Ok(admitted) => {
                 protocol = Some(admitted);
                 Ok(response)
             }
-            Err(refusal) => Err(refusal),
+            Err(answer) => Err(refusal(answer)),
         }
     };
     let socket = accept_hdr_async(stream, accept).await?;
@@ -60,31 +62,39 @@ async fn talk(
         .await
 }
 
-#[expect(clippy::result_large_err, reason = "tungstenite's signature")]
-fn admit(setup: &Setup, request: &Request) -> Result<Box<dyn Protocol>, ErrorResponse> {
-    if let Some(substitute) = setup.faults.take_upgrade() {
-        let content_type = substitute.content_type();
-        return Err(refusal(substitute.status, content_type, substitute.body));
+/// Opens the connection, unless it is refused.
+fn admit(
+    setup: &Setup,
+    request: &Request,
+    peer: SocketAddr,
+) -> Result<Box<dyn StreamProtocol>, Answer> {
+    let plain = |status, text| Answer::new(status, "text/plain", text);
+    let Conduct { dials, url, .. } = setup.conduct;
+    if let Some(window) = dials
+        && setup.dials.add(peer.ip(), window, 1) > window.units
+    {
+        return Err(plain(StatusCode::TOO_MANY_REQUESTS, "too many connections"));
     }
-    setup
-        .rules
-        .open(request.uri())
-        .ok_or_else(|| refusal(StatusCode::NOT_FOUND, "text/plain", "not found".to_owned()))
+    if let Some(substitute) = setup.faults.take_upgrade() {
+        return Err(substitute.into_answer());
+    }
+    let uri = request.uri();
+    let length = uri.path_and_query().map_or(0, |it| it.as_str().len());
+    if url.is_some_and(|limit| length > limit) {
+        return Err(plain(StatusCode::URI_TOO_LONG, "URL too long"));
+    }
+    setup.protocol.open(uri)
 }
 
-fn refusal(status: StatusCode, content_type: &'static str, body: String) -> ErrorResponse {
+fn refusal(answer: Answer) -> ErrorResponse {
+    let response = answer.into_response();
     // tungstenite writes the head as it is given; without a length, only the end of the connection
     // would end the body.
-    let length = header::HeaderValue::from(body.len());
-    let mut response = ErrorResponse::new(Some(body));
-    *response.status_mut() = status;
+    let length = header::HeaderValue::from(response.body().len());
+    let mut response = response.map(|body| Some(String::from_utf8_lossy(&body).into_owned()));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, length);
-    for (name, value) in [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONNECTION, "close"),
-    ] {
-        headers.insert(name, header::HeaderValue::from_static(value));
-    }
+    let close = header::HeaderValue::from_static("close");
+    headers.insert(header::CONNECTION, close);
     response
 }

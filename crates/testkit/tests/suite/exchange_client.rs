@@ -8,7 +8,6 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use serde_json::Value;
 use testkit::{MockExchange, TestCa};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -35,13 +34,6 @@ impl Rest {
         self.send(Method::GET, path, "").await
     }
 
-    /// The body of a 200 as JSON.
-    pub(crate) async fn json(&mut self, path: &str) -> Value {
-        let (status, _, body) = self.get(path).await;
-        assert_eq!(status, StatusCode::OK, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
-    }
-
     pub(crate) async fn send(
         &mut self,
         method: Method,
@@ -52,7 +44,6 @@ impl Rest {
             .method(method)
             .uri(path)
             .header("host", "exchange.test")
-            .header("x-mbx-time-unit", "MICROSECOND")
             .body(Full::new(Bytes::from(body)))
             .unwrap();
         self.0.ready().await.unwrap();
@@ -110,11 +101,6 @@ impl Ws {
                 return text.as_str().to_owned();
             }
         }
-    }
-
-    pub(crate) async fn json(&mut self) -> Value {
-        let text = self.text().await;
-        serde_json::from_str(&text).unwrap()
     }
 
     /// Reads up to the close frame.

@@ -1,28 +1,31 @@
 //! Exchanges that misbehave on demand.
 
+use http::StatusCode;
+use testkit::mock::Conduct;
 use testkit::{Fault, MockExchange};
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::exchange_client::Ws;
+use crate::exchange_client::{Rest, Ws};
+use crate::ticks;
 
-async fn backpack() -> (MockExchange, Ws) {
-    let exchange = MockExchange::backpack().start().await.unwrap();
-    let mut ws = Ws::open(&exchange, "").await;
-    ws.say(r#"{"method":"SUBSCRIBE","params":["depth.200ms.SOL_USDC"]}"#)
-        .await;
+async fn subscribed() -> (MockExchange, Ws) {
+    let exchange = ticks::exchange().start().await.unwrap();
+    let mut ws = Ws::open(&exchange, "/ticks").await;
+    ws.say("hello").await;
+    assert_eq!(ws.text().await, "heard hello");
     (exchange, ws)
 }
 
 /// First and last id of the next book change.
 async fn ids(ws: &mut Ws) -> (u64, u64) {
-    let event = ws.json().await;
-    let id = |key: &str| event["data"][key].as_u64().unwrap();
-    (id("U"), id("u"))
+    let text = ws.text().await;
+    let (first, last) = text.split_once('-').unwrap();
+    (first.parse().unwrap(), last.parse().unwrap())
 }
 
 #[tokio::test]
 async fn a_dropped_book_change_leaves_a_gap() {
-    let (exchange, mut ws) = backpack().await;
+    let (exchange, mut ws) = subscribed().await;
     let (_, mut last) = ids(&mut ws).await;
     exchange.inject(Fault::DropDepth(2));
     let mut gaps = 0;
@@ -37,7 +40,7 @@ async fn a_dropped_book_change_leaves_a_gap() {
 
 #[tokio::test]
 async fn a_doubled_book_change_comes_twice() {
-    let (exchange, mut ws) = backpack().await;
+    let (exchange, mut ws) = subscribed().await;
     let mut last = ids(&mut ws).await;
     exchange.inject(Fault::DuplicateDepth(1));
     let mut doubles = 0;
@@ -51,34 +54,34 @@ async fn a_doubled_book_change_comes_twice() {
 
 #[tokio::test]
 async fn a_mute_exchange_still_answers_and_speaks_again_after_resume() {
-    let (exchange, mut ws) = backpack().await;
+    let (exchange, mut ws) = subscribed().await;
     ids(&mut ws).await;
     exchange.inject(Fault::Mute);
     while !ws.is_silent().await {}
     ws.say("nonsense").await;
-    assert!(ws.text().await.contains("Parse error"));
+    assert_eq!(ws.text().await, "heard nonsense");
     exchange.resume();
     ids(&mut ws).await;
 }
 
 #[tokio::test]
 async fn every_stream_is_closed_with_the_code_it_was_told() {
-    let (exchange, mut ws) = backpack().await;
+    let (exchange, mut ws) = subscribed().await;
     exchange.inject(Fault::CloseFrame { code: 1012 });
     assert_eq!(ws.close_frame().await.0, 1012);
-    Ws::open(&exchange, "").await;
+    Ws::open(&exchange, "/ticks").await;
 }
 
 #[tokio::test]
 async fn handshakes_are_answered_with_the_substitute_as_often_as_told() {
-    let (exchange, _) = backpack().await;
+    let (exchange, _) = subscribed().await;
     for (told, seen) in [(451, 451), (403, 403), (200, 500), (5, 500)] {
         exchange.inject(Fault::UpgradeStatus {
             status: told,
             body: "{\"code\": 0}".to_owned(),
             count: 1,
         });
-        let error = Ws::try_open(&exchange, None, "").await.err().unwrap();
+        let error = Ws::try_open(&exchange, None, "/ticks").await.err().unwrap();
         let Error::Http(response) = error else {
             panic!("{error}");
         };
@@ -88,6 +91,42 @@ async fn handshakes_are_answered_with_the_substitute_as_often_as_told() {
             response.body().as_deref(),
             Some(b"{\"code\": 0}".as_slice())
         );
-        Ws::open(&exchange, "").await;
+        Ws::open(&exchange, "/ticks").await;
+    }
+}
+
+#[tokio::test]
+async fn a_substitute_takes_the_place_of_as_many_answers_as_it_shall() {
+    let restricted = r#"{"code":0,"msg":"Service unavailable from a restricted location"}"#;
+    for retry_after in [None, Some(3)] {
+        let exchange = ticks::exchange_with(Conduct {
+            retry_after,
+            ..Conduct::default()
+        });
+        let exchange = exchange.start().await.unwrap();
+        let mut rest = Rest::connect(&exchange, None).await;
+        exchange.inject(Fault::RestStatus {
+            status: 451,
+            body: restricted.to_owned(),
+            count: 2,
+        });
+        for _ in 0..2 {
+            let (status, headers, body) = rest.get("/AB").await;
+            assert_eq!((status.as_u16(), body.as_str()), (451, restricted));
+            assert_eq!(headers["content-type"], "application/json");
+        }
+        assert_eq!(rest.get("/AB").await.0, StatusCode::OK);
+        exchange.inject(Fault::RestStatus {
+            status: 429,
+            body: "<html>".to_owned(),
+            count: u32::MAX,
+        });
+        let (status, headers, _) = rest.get("/AB").await;
+        assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(headers["content-type"], "text/html");
+        let told = headers.get("retry-after").map(|it| it.to_str().unwrap());
+        assert_eq!(told, retry_after.map(|_| "3"));
+        exchange.resume();
+        assert_eq!(rest.get("/AB").await.0, StatusCode::OK);
     }
 }

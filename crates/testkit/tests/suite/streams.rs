@@ -1,181 +1,78 @@
-//! WebSocket of both exchanges.
+//! WebSocket of every exchange.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use testkit::mock::Conduct;
 use testkit::{ExchangeTransport, MockExchange, Replay, TestCa};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use transport::Window;
 
 use crate::exchange_client::Ws;
 use crate::raw_client::in_time;
-
-async fn binance() -> MockExchange {
-    MockExchange::binance().start().await.unwrap()
-}
-
-async fn backpack() -> MockExchange {
-    MockExchange::backpack().start().await.unwrap()
-}
+use crate::ticks;
 
 #[tokio::test]
-async fn binance_sends_each_stream_in_its_recorded_form() {
-    let exchange = binance().await;
-    let path = "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms";
-    let mut ws = Ws::open(&exchange, path).await;
-    for (stream, start) in [
-        ("btcusdt@trade", r#"{"e":"trade","E":1"#),
-        ("btcusdt@bookTicker", r#"{"u":"#),
-        ("btcusdt@depth@100ms", r#"{"e":"depthUpdate","E":1"#),
-    ] {
-        let start = format!(r#"{{"stream":"{stream}","data":{start}"#);
-        let mut text = ws.text().await;
-        while !text.starts_with(&start) {
-            text = ws.text().await;
-        }
-        assert!(text.contains(r#""s":"BTCUSDT""#), "{text}");
-        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
-        if let Some(time) = event["data"]["E"].as_u64() {
-            assert!(time < 10_000_000_000_000, "milliseconds: {time}");
-        }
+async fn the_echo_says_back_what_it_hears() {
+    let exchange = MockExchange::echo().start().await.unwrap();
+    let mut ws = Ws::open(&exchange, "/any?path").await;
+    for text in ["one", "two"] {
+        ws.say(text).await;
+        assert_eq!(ws.text().await, text);
     }
-    let path = "/ws/btcusdt@depth?timeUnit=MICROSECOND";
-    let event = Ws::open(&exchange, path).await.json().await;
-    assert!(event["data"].is_null(), "not wrapped");
-    assert!(event["E"].as_u64().unwrap() > 1_000_000_000_000_000);
-}
-
-#[tokio::test]
-async fn binance_trades_have_contiguous_ids_and_the_exchanges_keys() {
-    let exchange = MockExchange::binance()
-        .tick_interval(Duration::from_millis(1))
-        .start()
-        .await
-        .unwrap();
-    let mut ws = Ws::open(&exchange, "/ws/ethusdt@trade").await;
-    let mut last = None;
-    for _ in 0..20 {
-        let trade = ws.json().await;
-        let keys: Vec<_> = trade.as_object().unwrap().keys().collect();
-        assert_eq!(keys.len(), 9, "{keys:?}");
-        let id = trade["t"].as_u64().unwrap();
-        assert!(last.is_none_or(|last| id == last + 1));
-        last = Some(id);
-    }
-}
-
-#[tokio::test]
-async fn backpack_sends_data_first_with_sorted_keys_and_microseconds() {
-    let exchange = backpack().await;
-    let mut ws = Ws::open(&exchange, "").await;
-    ws.say(
-        r#"{"method":"SUBSCRIBE","params":["trade.SOL_USDC_PERP","bookTicker.SOL_USDC_PERP","depth.SOL_USDC_PERP","depth.200ms.SOL_USDC"],"id":1}"#,
-    )
-    .await;
-    for stream in [
-        "trade.SOL_USDC_PERP",
-        "bookTicker.SOL_USDC_PERP",
-        "depth.SOL_USDC_PERP",
-        "depth.200ms.SOL_USDC",
-    ] {
-        let end = format!(r#","stream":"{stream}"}}"#);
-        let mut text = ws.text().await;
-        while !text.ends_with(&end) {
-            assert!(
-                text.starts_with(r#"{"data":{""#),
-                "no acknowledgement: {text}"
-            );
-            text = ws.text().await;
-        }
-        let event: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let data = &event["data"];
-        let mut places: Vec<_> = data
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(|key| (key.clone(), text.find(&format!(r#""{key}":"#)).unwrap()))
-            .collect();
-        places.sort();
-        assert!(places.is_sorted_by_key(|(_, place)| *place), "{text}");
-        assert!(data["E"].as_u64().unwrap() > 1_000_000_000_000_000);
-        if stream == "depth.SOL_USDC_PERP" {
-            assert_eq!(data["U"], data["u"]);
-        }
-    }
-}
-
-#[tokio::test]
-async fn subscriptions_come_and_go_on_an_open_connection() {
-    let exchange = binance().await;
-    let mut ws = Ws::open(&exchange, "/ws").await;
-    assert!(ws.is_silent().await);
-    ws.say(r#"{"method":"SUBSCRIBE","params":["solusdt@depth"],"id":1}"#)
-        .await;
-    assert_eq!(ws.text().await, r#"{"result":null,"id":1}"#);
-    assert!(ws.text().await.contains("SOLUSDT"));
-    ws.say(r#"{"method":"UNSUBSCRIBE","params":["solusdt@depth"],"id":2}"#)
-        .await;
-    while ws.text().await != r#"{"result":null,"id":2}"# {}
-    assert!(ws.is_silent().await);
-    ws.say("{").await;
-    assert!(ws.text().await.starts_with(r#"{"error":{"code":3,"#));
-
     let records = exchange.ledger().connections();
     assert_eq!(records[0].transport, ExchangeTransport::WebSocket);
-    assert_eq!(records[0].requests[0].path, "/ws");
-    assert_eq!(records[0].messages_received.len(), 3);
-    assert!(records[0].messages_sent >= 4);
+    assert_eq!(records[0].requests[0].path, "/any?path");
+    assert_eq!(records[0].messages_received, ["one", "two"]);
+    assert_eq!(records[0].messages_sent, 2);
+}
+
+/// The status and the body of a handshake that is refused.
+async fn refused(exchange: &MockExchange, path: &str) -> (u16, String) {
+    let error = Ws::try_open(exchange, None, path).await.err().unwrap();
+    let Error::Http(response) = error else {
+        panic!("{error}");
+    };
+    let body = response.body().as_deref().unwrap_or_default();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    (response.status().as_u16(), body)
 }
 
 #[tokio::test]
-async fn unknown_and_closed_symbols_are_silent() {
-    let exchange = backpack().await;
-    let mut ws = Ws::open(&exchange, "").await;
-    ws.say(r#"{"method":"SUBSCRIBE","params":["depth.HNT_USDC","trade.NOPE"]}"#)
-        .await;
-    assert!(ws.is_silent().await);
-    let exchange = binance().await;
-    let mut ws = Ws::open(&exchange, "/stream?streams=nopeusdt@depth/lunabtc@depth").await;
-    assert!(ws.is_silent().await);
-}
-
-#[tokio::test]
-async fn an_unknown_path_is_refused_in_the_handshake() {
-    for (exchange, path) in [(binance().await, "/nope"), (backpack().await, "/ws")] {
-        let error = Ws::try_open(&exchange, None, path).await.err().unwrap();
-        let Error::Http(response) = error else {
-            panic!("{error}");
-        };
-        assert_eq!(response.status(), 404);
-        assert_eq!(response.body().as_deref(), Some(b"not found".as_slice()));
-    }
+async fn the_protocol_refuses_in_the_handshake() {
+    let exchange = ticks::exchange().start().await.unwrap();
+    assert_eq!(
+        refused(&exchange, "/nope").await,
+        (404, "not found".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn pings_are_sent_and_a_missing_pong_ends_the_connection() {
-    let exchange = MockExchange::binance()
+    let exchange = ticks::exchange()
         .ping_interval(Duration::from_millis(20))
         .pong_timeout(Duration::from_millis(500))
         .start()
         .await
         .unwrap();
-    let mut ws = Ws::open(&exchange, "/ws").await;
+    let mut ws = Ws::open(&exchange, "/ticks").await;
     // Reading answers the pings, which keeps the connection open beyond the limit.
     for _ in 0..30 {
         let message = ws.next().await.unwrap().unwrap();
         assert!(matches!(message, Message::Ping(payload) if !payload.is_empty()));
     }
-    let mut deaf = Ws::open(&exchange, "/ws").await.into_stream();
+    let mut deaf = Ws::open(&exchange, "/ticks").await.into_stream();
     let mut bytes = Vec::new();
     in_time(deaf.read_to_end(&mut bytes)).await.unwrap();
     // Code 1008 in network order, and the reason.
-    assert!(bytes.ends_with(b"\x03\xf0Pong timeout"), "{bytes:?}");
+    assert!(bytes.ends_with(b"\x03\xf0no pong"), "{bytes:?}");
 }
 
 #[tokio::test]
 async fn a_pong_that_answers_no_ping_keeps_nothing_alive() {
-    let exchange = MockExchange::backpack()
+    let exchange = MockExchange::echo()
         .ping_interval(Duration::from_millis(10))
         .pong_timeout(Duration::from_millis(400))
         .start()
@@ -190,31 +87,62 @@ async fn a_pong_that_answers_no_ping_keeps_nothing_alive() {
 }
 
 #[tokio::test]
-async fn binance_closes_a_connection_that_talks_too_much() {
-    let exchange = binance().await;
-    let mut ws = Ws::open(&exchange, "/ws").await;
-    for id in 0..6 {
-        ws.say(&format!(r#"{{"method":"LIST_SUBSCRIPTIONS","id":{id}}}"#))
-            .await;
+async fn a_connection_is_closed_for_what_is_not_allowed() {
+    let conduct = Conduct {
+        messages: Some(Window::new("messages", 2, Duration::from_secs(3600))),
+        message_size: Some(10),
+        ..Conduct::default()
+    };
+    let exchange = ticks::exchange_with(conduct).start().await.unwrap();
+    for (texts, code, reason) in [
+        (&["1", "2", "3"][..], 1008, "too many messages"),
+        (&["0123456789", "0123456789a"], 1009, "message too big"),
+    ] {
+        let mut ws = Ws::open(&exchange, "/ticks").await;
+        for text in texts {
+            ws.say(text).await;
+        }
+        assert_eq!(ws.close_frame().await, (code, reason.to_owned()));
     }
-    assert_eq!(
-        ws.close_frame().await,
-        (1008, "Too many requests".to_owned())
-    );
 }
 
 #[tokio::test]
-async fn a_shutdown_is_announced_as_each_exchange_does() {
-    let exchange = binance().await;
-    let mut combined = Ws::open(&exchange, "/stream").await;
-    let mut raw = Ws::open(&exchange, "/ws").await;
-    exchange.shutdown_notice();
-    let notice = combined.json().await;
-    assert_eq!(notice["stream"], "!serverShutdown");
-    assert_eq!(notice["data"]["e"], "serverShutdown");
-    assert_eq!(raw.json().await["e"], "serverShutdown");
+async fn a_connection_is_closed_when_it_is_idle_or_old() {
+    let limit = Some(Duration::from_millis(100));
+    let (idle, old) = (
+        Conduct {
+            idle: limit,
+            ..Conduct::default()
+        },
+        Conduct {
+            rollover: limit,
+            ..Conduct::default()
+        },
+    );
+    for (conduct, code, reason) in [(idle, 1008, "idle"), (old, 1001, "too old")] {
+        let exchange = ticks::exchange_with(conduct).start().await.unwrap();
+        let mut ws = Ws::open(&exchange, "/ticks").await;
+        assert_eq!(ws.close_frame().await, (code, reason.to_owned()));
+    }
+}
 
-    let exchange = backpack().await;
+#[tokio::test]
+async fn dials_are_counted_and_urls_measured() {
+    let conduct = Conduct {
+        url: Some("/ticks?12".len()),
+        dials: Some(Window::new("dials", 3, Duration::from_secs(3600))),
+        ..Conduct::default()
+    };
+    let exchange = ticks::exchange_with(conduct).start().await.unwrap();
+    Ws::open(&exchange, "/ticks?12").await;
+    assert_eq!(refused(&exchange, "/ticks?123").await.0, 414);
+    assert_eq!(refused(&exchange, "/nope").await.0, 404);
+    assert_eq!(refused(&exchange, "/ticks").await.0, 429);
+}
+
+#[tokio::test]
+async fn a_shutdown_without_a_notice_is_a_close_frame() {
+    let exchange = MockExchange::echo().start().await.unwrap();
     let mut ws = Ws::open(&exchange, "").await;
     exchange.shutdown_notice();
     assert_eq!(ws.close_frame().await.0, 1001);
@@ -223,12 +151,12 @@ async fn a_shutdown_is_announced_as_each_exchange_does() {
 #[tokio::test]
 async fn a_cut_ends_all_streams_without_a_close_frame_and_new_ones_are_accepted() {
     let ca = TestCa::new().unwrap();
-    let exchange = MockExchange::binance()
+    let exchange = ticks::exchange()
         .tls(ca.server_config(&[]).unwrap())
         .start()
         .await
         .unwrap();
-    let open = || Ws::try_open(&exchange, Some(&ca), "/ws/btcusdt@depth");
+    let open = || Ws::try_open(&exchange, Some(&ca), "/ticks");
     let mut streams = [open().await.unwrap(), open().await.unwrap()];
     exchange.cut_streams().await;
     assert!(exchange.ledger().connections().iter().all(|one| one.closed));
@@ -242,12 +170,14 @@ async fn a_cut_ends_all_streams_without_a_close_frame_and_new_ones_are_accepted(
         };
         assert!(end.is_none_or(|end| end.is_err()));
     }
-    open().await.unwrap().text().await;
+    let mut new = open().await.unwrap();
+    new.say("hello").await;
+    assert_eq!(new.text().await, "heard hello");
 }
 
 #[tokio::test]
 async fn dropping_the_exchange_ends_connections_and_frees_both_ports() {
-    let exchange = binance().await;
+    let exchange = MockExchange::echo().start().await.unwrap();
     let (ledger, addresses) = (
         exchange.ledger(),
         [exchange.rest_addr(), exchange.ws_addr()],
@@ -262,27 +192,22 @@ async fn dropping_the_exchange_ends_connections_and_frees_both_ports() {
 
 #[tokio::test]
 async fn a_replay_is_played_in_order_to_each_client_from_the_beginning() {
-    let frame = |stream, number| format!(r#"{{"stream":"{stream}","data":{{"u":{number}}}}}"#);
-    let mut frames: Vec<_> = (0..200).map(|n| frame("a@bookTicker", n)).collect();
-    frames.insert(100, frame("b@bookTicker", 100));
+    let frame = |stream, number| format!("{stream} {number}");
+    let mut frames: Vec<_> = (0..200).map(|n| frame("ticks", n)).collect();
+    frames.insert(100, frame("other", 100));
     for pace in [None, Some(Duration::from_millis(1))] {
         let mut replay = Replay::new(frames.clone());
         if let Some(pace) = pace {
             replay = replay.pace(pace);
         }
-        let exchange = MockExchange::binance()
-            .replay(replay)
-            .start()
-            .await
-            .unwrap();
+        let exchange = ticks::exchange().replay(replay).start().await.unwrap();
         for _ in 0..2 {
-            let mut ws = Ws::open(&exchange, "/stream").await;
+            let mut ws = Ws::open(&exchange, "/ticks").await;
             assert!(ws.is_silent().await, "nothing before a subscription");
-            ws.say(r#"{"method":"SUBSCRIBE","params":["a@bookTicker"],"id":1}"#)
-                .await;
-            assert_eq!(ws.text().await, r#"{"result":null,"id":1}"#);
+            ws.say("hello").await;
+            assert_eq!(ws.text().await, "heard hello");
             for number in 0..200 {
-                assert_eq!(ws.text().await, frame("a@bookTicker", number));
+                assert_eq!(ws.text().await, frame("ticks", number));
             }
             assert!(ws.is_silent().await, "nothing after the last");
         }

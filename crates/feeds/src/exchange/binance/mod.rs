@@ -1,5 +1,8 @@
 //! Binance spot.
 
+#[cfg(feature = "mock")]
+mod mock;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -3,6 +3,8 @@
 mod checksum;
 mod control;
 mod decoder;
+#[cfg(feature = "mock")]
+mod mock;
 mod requests;
 mod rest;
 

@@ -3,6 +3,8 @@
 mod checksum;
 mod decoder;
 mod limits;
+#[cfg(feature = "mock")]
+mod mock;
 mod rest;
 mod rows;
 

@@ -26,7 +26,7 @@ fn follow(exchange: &MockExchange) -> Events {
 
 #[tokio::test]
 async fn books_have_the_best_prices_of_their_id_and_mend_themselves() {
-    let exchange = MockExchange::okx().tick_interval(Duration::from_millis(2));
+    let exchange = Okx::mock().tick_interval(Duration::from_millis(2));
     let exchange = exchange.start().await.unwrap();
     let mut events = follow(&exchange);
     let mut book = OrderBook::new();

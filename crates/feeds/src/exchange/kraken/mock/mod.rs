@@ -1,0 +1,88 @@
+//! A mock of Kraken spot.
+
+mod budget;
+mod checksum;
+mod depth;
+mod form;
+mod reply;
+mod rest;
+mod stream;
+mod view;
+
+use std::time::Duration;
+
+use http::Uri;
+use testkit::mock::{
+    Answer, Conduct, ExchangeProtocol, Instrument, MarketKind, RestRequest, Source, StreamProtocol,
+};
+use testkit::{MockExchange, MockExchangeBuilder};
+
+use self::budget::Budgets;
+use self::stream::Stream;
+use super::{Kraken, LIMITS};
+use crate::exchange::mock::conduct;
+
+impl Kraken {
+    /// A mock, with BTC/USD, ETH/USD, SOL/USD and DOGE/USD, and ACA/EUR in status cancel_only.
+    ///
+    /// REST: `/0/public/` with `Time`, `SystemStatus`, `AssetPairs`, `Trades`. WebSocket: version 2
+    /// at `/v2` and at `/`, with `trade`, `ticker` and `book`; book changes come once per tick.
+    /// Snapshots come in the stream and have no age.
+    #[must_use]
+    pub fn mock() -> MockExchangeBuilder {
+        MockExchange::builder(KrakenMock::default())
+    }
+}
+
+/// The exchange, with the requests that each address has left.
+#[derive(Debug, Default)]
+struct KrakenMock {
+    budgets: Budgets,
+}
+
+impl ExchangeProtocol for KrakenMock {
+    fn instruments(&self) -> Vec<Instrument> {
+        let pair = |base, quote, price_scale, start, largest| Instrument {
+            symbol: format!("{base}/{quote}"),
+            base,
+            quote,
+            kind: MarketKind::Spot,
+            open: true,
+            price_scale,
+            quantity_scale: 8,
+            start,
+            largest,
+        };
+        // Scales and prices as in 2026.
+        vec![
+            pair("BTC", "USD", 1, 837_442, 300_000_000),
+            pair("ETH", "USD", 2, 266_926, 5_000_000_000),
+            pair("SOL", "USD", 2, 11_906, 90_000_000_000),
+            pair("DOGE", "USD", 7, 2_298_310, 90_000_000_000_000),
+            Instrument {
+                open: false,
+                ..pair("ACA", "EUR", 5, 5_000, 1_000_000_000)
+            },
+        ]
+    }
+
+    fn conduct(&self) -> Conduct {
+        Conduct {
+            // Of its heartbeat; it sends no pings. No limit of the symbols in a request is documented.
+            ping_every: Some(Duration::from_secs(1)),
+            ..conduct(&LIMITS)
+        }
+    }
+
+    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+        match uri.path() {
+            // At the exchange `/` is version 1; here the address of the mock is enough.
+            "/" | "/v2" => Ok(Box::<Stream>::default()),
+            _ => Err(Answer::not_found()),
+        }
+    }
+
+    fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
+        rest::answer(&self.budgets, request, source)
+    }
+}

@@ -1,0 +1,33 @@
+//! What the mocks of the exchanges share.
+
+use serde_json::Value;
+use testkit::mock::{Conduct, Frame};
+
+use super::limits::Limits;
+
+/// How a mock enforces what its exchange allows. The mock takes away what is not documented but a
+/// choice of the codec.
+pub(super) fn conduct(limits: &Limits) -> Conduct {
+    Conduct {
+        rollover: limits.rollover,
+        messages: limits.messages,
+        message_size: limits.request,
+        url: limits.url,
+        dials: limits.dials,
+        ..Conduct::default()
+    }
+}
+
+//     {"stream":"btcusdt@depth@100ms","data":{"e":"depthUpdate",...}}
+//     {"data":{...,"e":"depth",...},"stream":"depth.SOL_USDC"}
+/// A recorded message in the envelope that Binance and Backpack have in common; `changes` is the type
+/// of those that change a book.
+pub(super) fn enveloped(text: String, changes: &str) -> Frame {
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    let text_at = |pointer| json.pointer(pointer).and_then(Value::as_str);
+    Frame {
+        stream: text_at("/stream").map(str::to_owned),
+        is_depth: text_at("/data/e") == Some(changes),
+        text,
+    }
+}

@@ -1,0 +1,281 @@
+//! OKX's WebSocket streams.
+
+use serde_json::Value;
+use testkit::mock::{
+    Breach, Frame, Instrument, Level, Quote, Side, Snapshot, Source, StreamProtocol, Trade, Update,
+    now,
+};
+
+use super::requests::{Channel, Failure, Op, Request, no_such_stream, of_request, parse_arg};
+use super::{LIMITS, levels, unpadded};
+
+/// One connection.
+///
+/// Each argument of a request is acknowledged or refused by itself, and what is new begins with the
+/// state as it is: the last trade, the best prices, the whole book.
+pub(super) struct Stream {
+    /// What the exchange calls the connection.
+    connection: String,
+    /// How many arguments it has subscribed to and unsubscribed from.
+    // Counted from its beginning: no test lasts an hour. Whether OKX counts requests or their
+    // arguments is not clear; this is the stricter reading.
+    operations: usize,
+    subscriptions: Vec<Subscription>,
+}
+
+struct Subscription {
+    channel: Channel,
+    symbol: String,
+    /// Up to which trade, or which change of the book, everything has been sent.
+    last: u64,
+}
+
+impl Stream {
+    pub(super) fn new() -> Self {
+        Self {
+            connection: format!("{:08x}", now() & 0xffff_ffff),
+            operations: 0,
+            subscriptions: Vec::new(),
+        }
+    }
+
+    fn request(&mut self, text: &str, source: Source<'_>) -> Result<Vec<Frame>, Failure> {
+        let Request { id, op, args } = Request::parse(text)?;
+        self.operations += args.len();
+        let most = LIMITS.operations.map_or(usize::MAX, |it| it.units as usize);
+        if self.operations > most {
+            let message = "Requests too frequent".to_owned();
+            return Err(Failure::new(60014, message, id));
+        }
+        // In one with good and bad arguments, the good ones are taken: assumed.
+        let id = id.as_deref();
+        let answers = args.iter().flat_map(|arg| {
+            self.take(arg, op, id, source)
+                .unwrap_or_else(|failure| vec![Frame::control(failure.text(&self.connection))])
+        });
+        Ok(answers.collect())
+    }
+
+    fn take(
+        &mut self,
+        arg: &Value,
+        op: Op,
+        id: Option<&str>,
+        source: Source<'_>,
+    ) -> Result<Vec<Frame>, Failure> {
+        let (channel, symbol) = parse_arg(arg, op, id)?;
+        if source.market.find(symbol).is_none() {
+            return Err(no_such_stream(op, channel.name(), symbol, id));
+        }
+        //     {"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"a4d3ae55"}
+        let (event, connection, id) = (op.name(), &self.connection, of_request(id));
+        let arg = json_arg(channel, symbol);
+        let mut frames = vec![Frame::control(format!(
+            r#"{{"event":"{event}","arg":{arg},"connId":"{connection}"{id}}}"#
+        ))];
+        let is_this = |it: &Subscription| it.channel == channel && it.symbol == symbol;
+        match op {
+            Op::Unsubscribe => self.subscriptions.retain(|it| !is_this(it)),
+            // What is there already is acknowledged again, and does not begin again.
+            Op::Subscribe if self.subscriptions.iter().any(is_this) => {}
+            Op::Subscribe => {
+                let mut subscription = Subscription {
+                    channel,
+                    symbol: symbol.to_owned(),
+                    last: 0,
+                };
+                if !source.is_recorded() {
+                    frames.extend(subscription.first(source));
+                }
+                self.subscriptions.push(subscription);
+                self.subscriptions.sort_by_key(|it| it.channel);
+            }
+        }
+        Ok(frames)
+    }
+}
+
+impl StreamProtocol for Stream {
+    fn receive(&mut self, text: &str, source: Source<'_>) -> Vec<Frame> {
+        if text == "ping" {
+            return vec![Frame::control("pong".to_owned())];
+        }
+        self.request(text, source)
+            .unwrap_or_else(|failure| vec![Frame::control(failure.text(&self.connection))])
+    }
+
+    fn frames(&mut self, update: &Update) -> Vec<Frame> {
+        let symbol = &update.instrument.symbol;
+        let subscriptions = self.subscriptions.iter_mut();
+        subscriptions
+            .filter(|it| it.symbol == *symbol)
+            .flat_map(|it| it.next(update))
+            .collect()
+    }
+
+    fn is_subscribed(&self, stream: Option<&str>) -> bool {
+        match stream {
+            Some(stream) => self.subscriptions.iter().any(|it| it.stream() == stream),
+            None => !self.subscriptions.is_empty(),
+        }
+    }
+
+    fn farewell(&self, breach: Breach) -> (u16, &'static str) {
+        match breach {
+            Breach::Idle => (4004, "No data received in 30s"),
+            other => other.farewell(),
+        }
+    }
+
+    fn shutdown_notice(&self) -> Option<String> {
+        let connection = &self.connection;
+        Some(format!(
+            r#"{{"event":"notice","msg":"The connection will soon be closed for a service upgrade. Please reconnect.","code":"64008","connId":"{connection}"}}"#
+        ))
+    }
+}
+
+impl Subscription {
+    fn stream(&self) -> String {
+        format!("{}:{}", self.channel.name(), self.symbol)
+    }
+
+    /// What a subscription begins with.
+    fn first(&mut self, source: Source<'_>) -> Option<Frame> {
+        let latest = source.market.latest(&self.symbol)?;
+        let Snapshot {
+            instrument,
+            id,
+            time,
+            book,
+        } = &*latest;
+        let quote = book.quote()?;
+        let mut last = *id;
+        let (action, entry) = match self.channel {
+            Channel::Trades => {
+                let trades = source.market.trades(&self.symbol, 1)?;
+                let trade = trades.first()?;
+                last = trade.id;
+                ("", trade_entry(&[trade], *id, instrument))
+            }
+            Channel::Best => ("", best_entry(quote, *time, *id, instrument)),
+            Channel::Ticker => ("", ticker_entry(quote, *time, instrument)),
+            Channel::Book => {
+                let sides = [book.best_first(Side::Bid), book.best_first(Side::Ask)];
+                let [bids, asks] = sides.map(|side| levels::json(side, instrument));
+                let entry = book_entry((&bids, &asks), *time, *id, "-1");
+                (r#""action":"snapshot","#, entry)
+            }
+        };
+        self.last = last;
+        Some(self.frame(action, &entry, false))
+    }
+
+    /// What has happened since the last.
+    fn next(&mut self, update: &Update) -> Vec<Frame> {
+        let instrument = &update.instrument;
+        let delta = update.delta();
+        let before = self.last;
+        let quotes = update.quotes().filter(|(id, _)| *id > before);
+        match self.channel {
+            Channel::Trades => {
+                let trades: Vec<_> = update.trades().filter(|it| it.id > before).collect();
+                self.last = trades.last().map_or(before, |trade| trade.id);
+                // One taker's trades at one price are told as one.
+                let is_same = |one: &&Trade, next: &&Trade| {
+                    (one.level.price, one.buyer_is_maker) == (next.level.price, next.buyer_is_maker)
+                };
+                let entries = trades
+                    .chunk_by(is_same)
+                    .map(|trades| trade_entry(trades, delta.last_id, instrument));
+                entries.map(|entry| self.frame("", &entry, false)).collect()
+            }
+            Channel::Best => quotes
+                .map(|(id, quote)| {
+                    let entry = best_entry(quote, update.time, id, instrument);
+                    self.frame("", &entry, false)
+                })
+                .collect(),
+            Channel::Ticker => quotes
+                .last()
+                .map(|(_, quote)| {
+                    let entry = ticker_entry(quote, update.time, instrument);
+                    self.frame("", &entry, false)
+                })
+                .into_iter()
+                .collect(),
+            // What was in the snapshot already.
+            Channel::Book if delta.last_id <= before => Vec::new(),
+            Channel::Book => {
+                self.last = delta.last_id;
+                let bids = levels::json(delta.bids.iter().rev().copied(), instrument);
+                let asks = levels::json(delta.asks.iter().copied(), instrument);
+                let previous = before.to_string();
+                let entry = book_entry((&bids, &asks), update.time, delta.last_id, &previous);
+                vec![self.frame(r#""action":"update","#, &entry, true)]
+            }
+        }
+    }
+
+    //     {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[{...}]}
+    fn frame(&self, action: &str, entry: &str, is_depth: bool) -> Frame {
+        let arg = json_arg(self.channel, &self.symbol);
+        Frame {
+            text: format!(r#"{{"arg":{arg},{action}"data":[{entry}]}}"#),
+            stream: Some(self.stream()),
+            is_depth,
+        }
+    }
+}
+
+fn json_arg(channel: Channel, symbol: &str) -> String {
+    let channel = channel.name();
+    format!(r#"{{"channel":"{channel}","instId":"{symbol}"}}"#)
+}
+
+/// The checksum is 0, as since June 2026.
+fn book_entry((bids, asks): (&str, &str), time: u64, id: u64, previous: &str) -> String {
+    let millis = time / 1000;
+    format!(
+        r#"{{"asks":{asks},"bids":{bids},"ts":"{millis}","checksum":0,"seqId":{id},"prevSeqId":{previous}}}"#
+    )
+}
+
+fn best_entry(Quote { bid, ask }: Quote, time: u64, id: u64, instrument: &Instrument) -> String {
+    let [bids, asks] = [bid, ask].map(|level| levels::json([level], instrument));
+    let millis = time / 1000;
+    format!(r#"{{"asks":{asks},"bids":{bids},"ts":"{millis}","seqId":{id}}}"#)
+}
+
+/// Prices of the day are left out: the mock has no yesterday.
+fn ticker_entry(Quote { bid, ask }: Quote, time: u64, instrument: &Instrument) -> String {
+    let symbol = &instrument.symbol;
+    let price = |level: Level| unpadded(instrument.price(level.price));
+    let size = |level: Level| unpadded(instrument.quantity(level.quantity));
+    let (ask_price, ask_size, bid_price, bid_size) = (price(ask), size(ask), price(bid), size(bid));
+    let millis = time / 1000;
+    format!(
+        r#"{{"instType":"SPOT","instId":"{symbol}","last":"{bid_price}","lastSz":"{bid_size}","askPx":"{ask_price}","askSz":"{ask_size}","bidPx":"{bid_price}","bidSz":"{bid_size}","ts":"{millis}"}}"#
+    )
+}
+
+/// The id is that of the last of `trades`, and their number is told beside it.
+fn trade_entry(trades: &[&Trade], id_of_book: u64, instrument: &Instrument) -> String {
+    let Some(last) = trades.last() else {
+        return String::new();
+    };
+    let lots = trades.iter().map(|trade| trade.level.quantity).sum();
+    let (symbol, id, count) = (&instrument.symbol, last.id, trades.len());
+    let price = unpadded(instrument.price(last.level.price));
+    let size = unpadded(instrument.quantity(lots));
+    let side = side(last);
+    let millis = last.time / 1000;
+    format!(
+        r#"{{"instId":"{symbol}","tradeId":"{id}","px":"{price}","sz":"{size}","side":"{side}","ts":"{millis}","count":"{count}","source":"0","seqId":{id_of_book}}}"#
+    )
+}
+
+/// The taker's side.
+pub(super) fn side(trade: &Trade) -> &'static str {
+    if trade.buyer_is_maker { "sell" } else { "buy" }
+}

@@ -56,10 +56,10 @@ pub use event::{
     Covers, EVENT_SCHEMA, ExchangeName, FeedEvent, FeedEventKind, InvalidReason, L2Delta,
     L2Snapshot, Side, Ticker, Trade,
 };
+pub use exchange::registry::*;
 pub use exchange::{
-    AnswerError, Backpack, Binance, ConnectionPlan, Decoder, EXCHANGES, Exchange, ExchangeMessage,
-    Frame, InvalidUrl, Kraken, KrakenDepth, Limits, Malformed, Okx, Registration, RequestIds,
-    Rules, Stream, StreamRequest, TradeId,
+    AnswerError, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame, InvalidUrl, Limits,
+    Malformed, RequestIds, Rules, Stream, StreamRequest, TradeId,
 };
 pub use feed::{Feed, Unavailable};
 pub use instruments::{Instrument, Instruments, UnknownSymbol};

@@ -1,24 +1,20 @@
 //! What an exchange speaks, without any input, output or clock.
 //!
 //! An exchange is a folder of this module: its codec, an [`Exchange`], and what it allows and how it
-//! behaves, [`Limits`] and [`Rules`]. A line in [`EXCHANGES`] makes it known to the command.
+//! behaves, [`Limits`] and [`Rules`]. An entry in [`EXCHANGES`] makes it known to the command.
 
-mod backpack;
 pub(crate) mod base_url;
 pub(crate) mod batch;
-mod binance;
 pub(crate) mod clock;
 mod dialect;
 mod faults;
-mod kraken;
 pub(crate) mod levels;
 mod limits;
 mod message;
 #[cfg(feature = "mock")]
 mod mock;
-mod okx;
 mod plain_number;
-mod registry;
+pub(crate) mod registry;
 mod rules;
 pub(crate) mod wire;
 
@@ -30,18 +26,14 @@ use transport::{Excerpt, Message, WsRequest};
 
 pub use transport::{Draw, Draws, Window};
 
-pub use self::backpack::Backpack;
 pub use self::base_url::InvalidUrl;
-pub use self::binance::Binance;
 pub use self::faults::faults;
-pub use self::kraken::{Kraken, KrakenDepth};
 pub use self::limits::{KeepAlive, KeepAliveMessage, Limits};
 pub use self::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
     TradeId,
 };
-pub use self::okx::Okx;
-pub use self::registry::{EXCHANGES, Registration};
+pub use self::registry::*;
 pub use self::rules::{
     Acknowledgement, BookChecksum, BookRules, Renewal, Rules, Step, TradeIds, by_previous,
     by_ranges, unnumbered,

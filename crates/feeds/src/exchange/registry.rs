@@ -1,8 +1,44 @@
-//! The exchanges that there is a codec for.
+//! The exchanges that there is a codec for. An exchange is its folder, beside this file, and two lines
+//! here: its module, and its entry in [`EXCHANGES`].
 
 use std::sync::Arc;
 
-use super::{Backpack, Binance, Exchange, InvalidUrl, Kraken, Okx};
+use super::{Exchange, InvalidUrl};
+
+// The paths keep the folders beside this file; rustfmt finds no module that a macro declares.
+#[path = "backpack/mod.rs"]
+mod backpack;
+#[path = "binance/mod.rs"]
+mod binance;
+#[path = "kraken/mod.rs"]
+mod kraken;
+#[path = "okx/mod.rs"]
+mod okx;
+
+/// Exports what the modules export, and lists the exchanges. A module has the name of its exchange, and
+/// a type with `new`, `Default` and, behind the feature `mock`, `mock`.
+macro_rules! exchanges {
+    ($($module:ident :: $exchange:ident, $about:literal;)*) => {
+        $(pub use self::$module::*;)*
+
+        /// Every exchange that there is a codec for.
+        pub static EXCHANGES: &[Registration] = &[$(Registration {
+            id: stringify!($module),
+            about: $about,
+            at: |rest_url, ws_url| Ok(Arc::new($exchange::new(rest_url, ws_url)?)),
+            default: || Arc::new($exchange::default()),
+            #[cfg(feature = "mock")]
+            mock: $exchange::mock,
+        },)*];
+    };
+}
+
+exchanges! {
+    binance::Binance, "Binance, spot";
+    backpack::Backpack, "Backpack, spot and perpetuals";
+    kraken::Kraken, "Kraken, spot";
+    okx::Okx, "OKX, spot";
+}
 
 /// Makes an exchange of the addresses of its REST and its WebSocket.
 type At = fn(rest_url: &str, ws_url: &str) -> Result<Arc<dyn Exchange>, InvalidUrl>;
@@ -18,35 +54,10 @@ pub struct Registration {
     pub at: At,
     /// The exchange at its own addresses.
     pub default: fn() -> Arc<dyn Exchange>,
+    /// A mock of the exchange, to be started.
+    #[cfg(feature = "mock")]
+    pub mock: fn() -> testkit::MockExchangeBuilder,
 }
-
-/// Every exchange that there is a codec for.
-pub static EXCHANGES: &[Registration] = &[
-    Registration {
-        id: "binance",
-        about: "Binance, spot",
-        at: |rest_url, ws_url| Ok(Arc::new(Binance::new(rest_url, ws_url)?)),
-        default: || Arc::new(Binance::default()),
-    },
-    Registration {
-        id: "backpack",
-        about: "Backpack, spot and perpetuals",
-        at: |rest_url, ws_url| Ok(Arc::new(Backpack::new(rest_url, ws_url)?)),
-        default: || Arc::new(Backpack::default()),
-    },
-    Registration {
-        id: "kraken",
-        about: "Kraken, spot",
-        at: |rest_url, ws_url| Ok(Arc::new(Kraken::new(rest_url, ws_url)?)),
-        default: || Arc::new(Kraken::default()),
-    },
-    Registration {
-        id: "okx",
-        about: "OKX, spot",
-        at: |rest_url, ws_url| Ok(Arc::new(Okx::new(rest_url, ws_url)?)),
-        default: || Arc::new(Okx::default()),
-    },
-];
 
 #[cfg(test)]
 mod tests {

@@ -4,9 +4,9 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::mock::{Answer, Instrument, Meter, RestRequest, Source, Trade, now};
 
+use super::super::limits::{HISTORY_TRADES, INSTRUMENTS, TIME};
 use super::stream::side;
 use super::unpadded;
-use crate::exchange::okx::limits::{HISTORY_TRADES, INSTRUMENTS, TIME};
 
 const JSON: &str = "application/json";
 /// The most trades in one answer.

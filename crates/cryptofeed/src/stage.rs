@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use feeds::{Backpack, Binance};
-use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, SetupError, TestCa};
+use feeds::{EXCHANGES, Registration};
+use testkit::{MockExchange, MockProxy, ProxyKind, SetupError, TestCa};
 
 use crate::failure::Failure;
 
@@ -37,38 +37,36 @@ pub(crate) struct Login<'a> {
     pub(crate) password: &'a str,
 }
 
-/// The mock of each exchange.
+/// A mock of an exchange.
 #[derive(Debug)]
-pub(crate) struct Exchanges {
-    pub(crate) binance: MockExchange,
-    pub(crate) backpack: MockExchange,
+pub(crate) struct Exchange {
+    pub(crate) registration: &'static Registration,
+    pub(crate) mock: MockExchange,
 }
 
-impl Exchanges {
-    /// Starts both: Binance's REST and WebSocket, then Backpack's.
-    pub(crate) async fn start(ca: &TestCa, ports: &mut Ports) -> Result<Self, Failure> {
-        Ok(Self {
-            binance: exchange(Binance::mock(), ca, ports)
+impl Exchange {
+    /// Starts a mock of every exchange: REST and WebSocket of the first, then those of the next.
+    pub(crate) async fn start_all(ca: &TestCa, ports: &mut Ports) -> Result<Vec<Self>, Failure> {
+        let mut exchanges = Vec::new();
+        for registration in EXCHANGES {
+            let mock = (registration.mock)()
+                .tls(ca.server_config(&[]).map_err(failure)?)
+                .rest_address(ports.next())
+                .ws_address(ports.next())
+                .start()
                 .await
-                .map_err(failure)?,
-            backpack: exchange(Backpack::mock(), ca, ports)
-                .await
-                .map_err(failure)?,
-        })
+                .map_err(failure)?;
+            exchanges.push(Self { registration, mock });
+        }
+        Ok(exchanges)
     }
-}
 
-async fn exchange(
-    builder: MockExchangeBuilder,
-    ca: &TestCa,
-    ports: &mut Ports,
-) -> Result<MockExchange, SetupError> {
-    builder
-        .tls(ca.server_config(&[])?)
-        .rest_address(ports.next())
-        .ws_address(ports.next())
-        .start()
-        .await
+    /// Two symbols to stream.
+    pub(crate) fn symbols(&self) -> Vec<String> {
+        let mut pairs = self.mock.pairs();
+        pairs.truncate(2);
+        pairs
+    }
 }
 
 /// A proxy, and the source address of its connections to exchanges.

@@ -31,12 +31,12 @@ Columns of the table:
   egress     the source addresses that the exchange saw; each proxy has its own
   direct     connections that bypassed the proxies; must be 0";
 
-/// Stream two mock exchanges through four real proxies, all of them on this machine
+/// Stream mock exchanges through real proxies, all of them on this machine
 ///
-/// No network and no setup are needed. The mocks of Binance and Backpack serve REST and WebSocket
-/// over TLS. Each is reached through two proxies with a password: Binance through CONNECT and
-/// SOCKS5h, Backpack through SOCKS5 and CONNECT over TLS. The table at the end shows what the
-/// exchanges recorded. The exit code is 1 if a connection bypassed its proxy, a feed delivered
+/// No network and no setup are needed. A mock of each exchange serves REST and WebSocket over TLS.
+/// REST and WebSocket of each are reached through a proxy of their own with a login: CONNECT,
+/// SOCKS5h, SOCKS5, CONNECT over TLS, SOCKS4a and SOCKS4, in turn. The table at the end shows what
+/// the exchanges recorded. The exit code is 1 if a connection bypassed its proxy, a feed delivered
 /// nothing, or an order book was invalid.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use feeds::{Channel, EXCHANGES, Registration, Subscription, Symbol};
+use feeds::{Channel, Subscription, Symbol};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
 use proxy_injector::ProxyInjector;
-use testkit::{ExchangeConnection, Ledger, MockExchange, ProxyKind, TestCa};
+use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
 use transport::BoxError;
 use transport_tls::TlsTrust;
 
 use crate::configuration::{ConfiguredExchange, ConfiguredFeed};
 use crate::failure::Failure;
-use crate::stage::{self, Exchanges, Login, Ports, Proxy};
+use crate::stage::{self, Exchange, Login, Ports, Proxy};
 
 /// With characters that must be percent-encoded in a URL.
 const LOGIN: Login<'static> = Login {
@@ -19,11 +19,21 @@ const LOGIN: Login<'static> = Login {
     password: "s3cret: with/all?sorts#of@signs",
 };
 
+/// The kinds of proxies, which the routes take in turn.
+const PROXIES: [ProxyKind; 6] = [
+    ProxyKind::Http,
+    ProxyKind::Socks5h,
+    ProxyKind::Socks5,
+    ProxyKind::Https,
+    ProxyKind::Socks4a,
+    ProxyKind::Socks4,
+];
+
 /// Everything that the demo needs, up and running.
 #[derive(Debug)]
 pub(super) struct Set {
     ca: TestCa,
-    exchanges: Exchanges,
+    exchanges: Vec<Exchange>,
     routes: Vec<DemoRoute>,
 }
 
@@ -41,23 +51,21 @@ pub(super) struct DemoRoute {
 impl Set {
     pub(super) async fn start() -> Result<Self, Failure> {
         let ca = TestCa::new().map_err(stage::failure)?;
-        let exchanges = Exchanges::start(&ca, &mut Ports::Any).await?;
-        let Exchanges { binance, backpack } = &exchanges;
-        let plan = [
-            ("binance", binance, Transport::Http, ProxyKind::Http),
-            ("binance", binance, Transport::WebSocket, ProxyKind::Socks5h),
-            ("backpack", backpack, Transport::Http, ProxyKind::Socks5),
-            ("backpack", backpack, Transport::WebSocket, ProxyKind::Https),
-        ];
+        let exchanges = Exchange::start_all(&ca, &mut Ports::Any).await?;
+        let lanes = exchanges
+            .iter()
+            .flat_map(|exchange| Transport::ALL.map(|transport| (exchange, transport)));
         let mut routes = Vec::new();
-        for ((exchange, mock, transport, kind), number) in plan.into_iter().zip(2..) {
+        for (((exchange, transport), kind), number) in
+            lanes.zip(PROXIES.into_iter().cycle()).zip(2..)
+        {
             let proxy = Proxy::start(kind, number, LOGIN, &ca, &mut Ports::Any).await?;
             routes.push(DemoRoute {
-                exchange,
+                exchange: exchange.registration.id,
                 transport,
                 url: ProxyUrl::parse(&proxy.mock.url()).map_err(configure)?,
                 proxy,
-                ledger: mock.ledger(),
+                ledger: exchange.mock.ledger(),
             });
         }
         Ok(Self {
@@ -98,26 +106,17 @@ impl Set {
 
     /// All channels of two symbols of each exchange.
     pub(super) fn feeds(&self) -> Result<Vec<ConfiguredFeed>, Failure> {
-        self.try_feeds().map_err(configure)
-    }
-
-    fn try_feeds(&self) -> Result<Vec<ConfiguredFeed>, BoxError> {
-        let Exchanges { binance, backpack } = &self.exchanges;
-        Ok(vec![
-            feed("binance", binance, ["BTC-USDT", "ETH-USDT"])?,
-            feed("backpack", backpack, ["SOL-USDC", "BTC-USDC"])?,
-        ])
+        let feeds = self.exchanges.iter().map(feed);
+        feeds.collect::<Result<_, _>>().map_err(configure)
     }
 }
 
-fn feed(name: &str, mock: &MockExchange, symbols: [&str; 2]) -> Result<ConfiguredFeed, BoxError> {
-    let is_named = |registration: &&Registration| registration.id == name;
-    let registration = EXCHANGES.iter().find(is_named);
-    let registration = registration.ok_or_else(|| format!("no exchange is called {name}"))?;
-    let [first, second] = symbols.map(Symbol::parse);
+fn feed(exchange: &Exchange) -> Result<ConfiguredFeed, BoxError> {
+    let Exchange { registration, mock } = exchange;
+    let symbols: Result<Vec<Symbol>, _> = exchange.symbols().iter().map(|it| it.parse()).collect();
     Ok(ConfiguredFeed {
-        id: ExchangeId::new(name)?,
-        subscription: Subscription::new([first?, second?], Channel::ALL)?,
+        id: ExchangeId::new(registration.id)?,
+        subscription: Subscription::new(symbols?, Channel::ALL)?,
         exchange: ConfiguredExchange::at(registration, &mock.rest_url(), &mock.ws_url())?,
     })
 }

@@ -2,15 +2,25 @@
 
 use std::path::Path;
 
+use feeds::{EXCHANGES, Registration};
 use serde_json::{Map, Value, json};
-use testkit::{MockExchange, ProxyKind};
+use testkit::ProxyKind;
 
-use crate::stage::{Exchanges, Proxy};
+use crate::stage::{Exchange, Proxy};
+
+/// The proxies of the printed configuration, which the routes take in turn. None of these needs the
+/// certificate authority, which may be that of another process.
+const ROUTES: [ProxyKind; 4] = [
+    ProxyKind::Http,
+    ProxyKind::Socks5h,
+    ProxyKind::Socks5,
+    ProxyKind::Socks4a,
+];
 
 /// Everything that a user of the mocks needs to know.
 pub(super) struct Listing<'a> {
     pub(super) ca_file: &'a Path,
-    pub(super) exchanges: Option<&'a Exchanges>,
+    pub(super) exchanges: Option<&'a [Exchange]>,
     pub(super) proxies: Option<&'a [Proxy]>,
 }
 
@@ -19,11 +29,12 @@ impl Listing<'_> {
     pub(super) fn json(&self) -> Value {
         let mut listing =
             Map::from_iter([("ca_file".to_owned(), json!(self.ca_file.to_string_lossy()))]);
-        if let Some(Exchanges { binance, backpack }) = self.exchanges {
-            let urls =
-                |mock: &MockExchange| json!({"rest_url": mock.rest_url(), "ws_url": mock.ws_url()});
-            let exchanges = json!({"binance": urls(binance), "backpack": urls(backpack)});
-            listing.insert("exchanges".to_owned(), exchanges);
+        if let Some(exchanges) = self.exchanges {
+            let exchanges = exchanges.iter().map(|Exchange { registration, mock }| {
+                let urls = json!({"rest_url": mock.rest_url(), "ws_url": mock.ws_url()});
+                (registration.id.to_owned(), urls)
+            });
+            listing.insert("exchanges".to_owned(), exchanges.collect());
         }
         if let Some(proxies) = self.proxies {
             let proxies = proxies.iter().map(|proxy| {
@@ -39,37 +50,32 @@ impl Listing<'_> {
     /// files of two processes can be combined.
     pub(super) fn yaml(&self) -> String {
         let mut yaml = String::new();
-        if let Some(Exchanges { binance, backpack }) = self.exchanges {
+        if let Some(exchanges) = self.exchanges {
             // A JSON string is a YAML string.
             yaml += &format!(
                 "tls: {{ca_file: {}}}\nfeeds:\n",
                 json!(self.ca_file.to_string_lossy())
             );
-            for (name, symbols, mock) in [
-                ("binance", "BTC-USDT, ETH-USDT", binance),
-                ("backpack", "SOL-USDC, BTC-USDC", backpack),
-            ] {
-                let (rest_url, ws_url) = (mock.rest_url(), mock.ws_url());
+            for exchange in exchanges {
+                let (name, symbols) = (exchange.registration.id, exchange.symbols().join(", "));
+                let (rest_url, ws_url) = (exchange.mock.rest_url(), exchange.mock.ws_url());
                 yaml += &format!(
                     "  {name}:\n    symbols: [{symbols}]\n    rest_url: {rest_url}\n    ws_url: {ws_url}\n"
                 );
             }
         }
         if let Some(proxies) = self.proxies {
-            let url = |kind| {
-                let proxy = proxies.iter().find(|proxy| proxy.mock.kind() == kind);
-                json!(proxy.map(|proxy| proxy.mock.url()))
+            yaml += "proxy:\n  enabled: true\n  strict: true\n  exchanges:\n";
+            let mut kinds = ROUTES.into_iter().cycle();
+            let mut next_url = || {
+                let kind = kinds.next();
+                let is_next = |proxy: &&Proxy| Some(proxy.mock.kind()) == kind;
+                json!(proxies.iter().find(is_next).map(|proxy| proxy.mock.url()))
             };
-            // None of these needs the certificate authority, which may be that of another process.
-            yaml += &format!(
-                "proxy:\n  enabled: true\n  strict: true\n  exchanges:\n    \
-                 binance: {{http: {}, websocket: {}}}\n    \
-                 backpack: {{http: {}, websocket: {}}}\n",
-                url(ProxyKind::Http),
-                url(ProxyKind::Socks5h),
-                url(ProxyKind::Socks5),
-                url(ProxyKind::Socks4a),
-            );
+            for Registration { id, .. } in EXCHANGES {
+                let (http, websocket) = (next_url(), next_url());
+                yaml += &format!("    {id}: {{http: {http}, websocket: {websocket}}}\n");
+            }
         }
         yaml
     }

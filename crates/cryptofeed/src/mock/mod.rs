@@ -6,21 +6,17 @@ mod listing;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use feeds::{EXCHANGES, Registration};
 use testkit::{ProxyKind, TestCa};
 
 use self::authority::Authority;
 use self::listing::Listing;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::stage::{Exchanges, Login, Ports, Proxy};
+use crate::stage::{Exchange, Login, Ports, Proxy};
 use crate::stdout;
 
 const DETAILS: &str = "\
-Ports, with --port N:
-  Binance REST N, Binance WebSocket N+1, Backpack REST N+2, Backpack WebSocket N+3, then the
-  proxies: http N+4, https N+5, socks4 N+6, socks4a N+7, socks5 N+8, socks5h N+9.
-  With --only proxies the proxies begin at N.
-
 Certificate authority:
   It signs the certificates of the exchanges and of the https proxy. Without --ca-dir, each process
   has its own authority, which is lost when the process ends. With --ca-dir, processes share one,
@@ -35,21 +31,43 @@ Exchanges and proxies in two processes, to restart the proxies under a running f
   cryptofeed mock --ca-dir ca --only proxies --port 9100 --print-config > proxies.yaml
   cat exchanges.yaml proxies.yaml > both.yaml; cryptofeed run --config both.yaml";
 
+/// Which ports the servers take, and the rest of the help.
+fn details() -> String {
+    let mut ports = (0..).map(|offset: usize| match offset {
+        0 => "N".to_owned(),
+        _ => format!("N+{offset}"),
+    });
+    let mut next = || ports.next().unwrap_or_default();
+    let mut details = "Ports, with --port N:\n".to_owned();
+    for Registration { id, .. } in EXCHANGES {
+        details += &format!("  {id}: REST {}, WebSocket {}\n", next(), next());
+    }
+    let proxies = ProxyKind::ALL.map(|kind| format!("{kind} {}", next()));
+    details += &format!("  proxies: {}\n", proxies.join(", "));
+    details + "  With --only proxies the proxies begin at N.\n\n" + DETAILS
+}
+
+/// The highest port at which there is one for every server.
+fn last_port() -> i64 {
+    let servers = 2 * EXCHANGES.len() + ProxyKind::ALL.len();
+    i64::from(u16::MAX) + 1 - i64::try_from(servers).unwrap_or(i64::MAX)
+}
+
 /// Serve mock exchanges and real proxies on this machine, for tests
 ///
-/// The exchanges are Binance and Backpack, with REST and WebSocket over TLS, and with invented but
-/// consistent data. There is one proxy of each of the six schemes; each connects to the exchanges
-/// from its own loopback address (its egress). The command prints one line of JSON with all
-/// addresses and the test credentials, and serves until SIGINT or SIGTERM. The proxies only relay
-/// to this machine.
+/// There is a mock of each exchange that has a feed, with REST and WebSocket over TLS, and with
+/// invented but consistent data; it enforces the limits of the exchange. There is one proxy of each
+/// of the six schemes; each connects to the exchanges from its own loopback address (its egress).
+/// The command prints one line of JSON with all addresses and the test credentials, and serves until
+/// SIGINT or SIGTERM. The proxies only relay to this machine.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, after_help = DETAILS)]
+#[command(verbatim_doc_comment, after_help = details())]
 pub(crate) struct Mock {
     /// Serve only the exchanges, or only the proxies
     #[arg(long, value_enum, value_name = "HALF")]
     only: Option<Half>,
     /// Listen on this port and the ports after it [default: any free ports]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=65_526))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=last_port()))]
     port: Option<u16>,
     /// Folder of the authority [default: a new authority, with its certificate in a temporary file]
     ///
@@ -85,7 +103,7 @@ impl Mock {
         let mut ports = self.port.map_or(Ports::Any, Ports::From);
         let exchanges = match self.only {
             Some(Half::Proxies) => None,
-            _ => Some(Exchanges::start(ca, &mut ports).await?),
+            _ => Some(Exchange::start_all(ca, &mut ports).await?),
         };
         let proxies = match self.only {
             Some(Half::Exchanges) => None,
@@ -93,7 +111,7 @@ impl Mock {
         };
         let listing = Listing {
             ca_file: authority.certificate_file(),
-            exchanges: exchanges.as_ref(),
+            exchanges: exchanges.as_deref(),
             proxies: proxies.as_deref(),
         };
         // After everything listens: whoever reads this may connect at once.

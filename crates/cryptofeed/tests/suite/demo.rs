@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::workspace::Workspace;
 
 #[test]
-fn every_connection_of_both_exchanges_comes_from_its_proxy() {
+fn every_connection_of_every_exchange_comes_from_its_proxy() {
     let demo = Workspace::new().output(&["demo", "--duration", "2s", "--json"], &[]);
     assert_eq!(demo.code, Some(0), "{}", demo.stderr);
     let report: Value = serde_json::from_str(&demo.stdout).unwrap();
@@ -16,6 +16,10 @@ fn every_connection_of_both_exchanges_comes_from_its_proxy() {
         ("binance", "websocket", "socks5h://***@", "127.0.0.3"),
         ("backpack", "http", "socks5://***@", "127.0.0.4"),
         ("backpack", "websocket", "https://***@", "127.0.0.5"),
+        ("kraken", "http", "socks4a://***@", "127.0.0.6"),
+        ("kraken", "websocket", "socks4://***@", "127.0.0.7"),
+        ("okx", "http", "http://***@", "127.0.0.8"),
+        ("okx", "websocket", "socks5h://***@", "127.0.0.9"),
     ];
     let routes = report["routes"].as_array().unwrap();
     assert_eq!(routes.len(), lanes.len());

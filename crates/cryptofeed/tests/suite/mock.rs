@@ -5,6 +5,7 @@ use std::net::{IpAddr, TcpListener};
 use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use feeds::{EXCHANGES, Registration};
 use serde_json::Value;
 use testkit::ExchangeTransport;
 
@@ -17,7 +18,7 @@ fn the_first_line_is_json_with_everything_there_is() {
     let workspace = Workspace::new();
     let mock = workspace.start(&["mock", "--user", "u@x", "--password", "p:/"], &[]);
     let listing: Value = serde_json::from_str(&mock.line()).unwrap();
-    for exchange in ["binance", "backpack"] {
+    for Registration { id: exchange, .. } in EXCHANGES {
         let urls = &listing["exchanges"][exchange];
         assert!(
             urls["rest_url"]
@@ -61,6 +62,41 @@ fn the_first_line_is_json_with_everything_there_is() {
 }
 
 #[test]
+fn the_ports_are_those_of_the_help() {
+    let workspace = Workspace::new();
+    let help = workspace.output(&["mock", "--help"], &[]).stdout;
+    let first = free_ports(14);
+    let mock = workspace.start(&["mock", "--port", &first.to_string()], &[]);
+    let listing: Value = serde_json::from_str(&mock.line()).unwrap();
+    let offset = |url: &Value| {
+        let port: u16 = url
+            .as_str()
+            .unwrap()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        match port - first {
+            0 => "N".to_owned(),
+            offset => format!("N+{offset}"),
+        }
+    };
+    for (exchange, urls) in listing["exchanges"].as_object().unwrap() {
+        let (rest, ws) = (offset(&urls["rest_url"]), offset(&urls["ws_url"]));
+        let line = format!("  {exchange}: REST {rest}, WebSocket {ws}\n");
+        assert!(help.contains(&line), "{line}{help}");
+    }
+    for (kind, proxy) in listing["proxies"].as_object().unwrap() {
+        let part = format!(" {kind} {}", offset(&proxy["url"]));
+        assert!(help.contains(&part), "{part}\n{help}");
+    }
+    let beyond = workspace.output(&["mock", "--port", "65523"], &[]);
+    assert_eq!(beyond.code, Some(2), "{}", beyond.stderr);
+    assert!(beyond.stderr.contains("1..=65522"), "{}", beyond.stderr);
+}
+
+#[test]
 fn the_printed_configuration_is_ready_for_run() {
     let workspace = Workspace::new();
     let mock = workspace.start(&["mock", "--print-config"], &[]);
@@ -70,26 +106,26 @@ fn the_printed_configuration_is_ready_for_run() {
         "--config",
         "mock.yaml",
         "--count",
-        "1000",
+        "5000",
         "--duration",
         "30s",
     ];
     let run = workspace.output(&arguments, &[]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_eq!(run.stdout.lines().count(), 1000, "{}", run.stderr);
+    assert_eq!(run.stdout.lines().count(), 5000, "{}", run.stderr);
     let exchanges: BTreeSet<_> = run
         .stdout
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["exchange"].to_string())
         .collect();
-    assert_eq!(exchanges.len(), 2);
+    assert_eq!(exchanges.len(), EXCHANGES.len());
     assert!(!run.stderr.contains("direct"), "{}", run.stderr);
 }
 
 #[test]
 fn two_mocks_of_one_folder_are_one_authority_also_after_a_restart() {
     let workspace = Workspace::new();
-    let port = free_ports().to_string();
+    let port = free_ports(6).to_string();
     let half = |half, more: &[&str]| {
         let arguments = [&["mock", "--only", half, "--ca-dir", "ca"], more].concat();
         workspace.start(&arguments, &[])
@@ -147,23 +183,24 @@ fn a_key_that_is_none_is_told_and_not_shown() {
     assert!(!mock.stderr.contains("s3cret"), "{}", mock.stderr);
 }
 
-/// What `mock --print-config` prints; the last line is a rule for Backpack.
+/// What `mock --print-config` prints; the last line is a rule for the last exchange.
 fn printed_configuration(mock: &Running) -> String {
     let mut yaml = String::new();
-    while !yaml.contains("backpack: {http") {
+    let last = format!("{}: {{http", EXCHANGES.last().unwrap().id);
+    while !yaml.contains(&last) {
         yaml += &mock.line();
         yaml.push('\n');
     }
     yaml
 }
 
-/// The first of six free ports in a row, and other ones at every call.
-fn free_ports() -> u16 {
+/// The first of some free ports in a row, and other ones at every call.
+fn free_ports(count: u16) -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 10_000).unwrap();
     loop {
-        let first = 20_000 + offset + TAKEN.fetch_add(6, Ordering::Relaxed);
-        let listeners = (first..first + 6).map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let first = 20_000 + offset + TAKEN.fetch_add(count, Ordering::Relaxed);
+        let listeners = (first..first + count).map(|port| TcpListener::bind(("127.0.0.1", port)));
         if listeners.collect::<Result<Vec<_>, _>>().is_ok() {
             return first;
         }
@@ -174,7 +211,7 @@ fn free_ports() -> u16 {
 async fn proxies_that_are_restarted_are_used_again_and_never_passed_by() {
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;
-    let port = free_ports().to_string();
+    let port = free_ports(6).to_string();
     let arguments = [
         "mock",
         "--only",

@@ -135,9 +135,15 @@ impl MockExchange {
         self.ws.address()
     }
 
-    /// What is traded or listed there.
-    pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
-        self.setup.market.instruments()
+    /// The open spot markets as base and quote, whatever the exchange calls them: `BTC-USDT`.
+    #[must_use]
+    pub fn pairs(&self) -> Vec<String> {
+        let instruments = self.setup.market.instruments();
+        let is_open_spot = |it: &&Instrument| it.open && it.kind == MarketKind::Spot;
+        instruments
+            .filter(is_open_spot)
+            .map(|it| format!("{}-{}", it.base, it.quote))
+            .collect()
     }
 
     /// What it remembers of its connections, of both listeners.

@@ -16,8 +16,7 @@ async fn a_request_is_answered_by_the_protocol_from_the_market() {
     assert_eq!(status, StatusCode::OK);
     assert!(body.parse::<u64>().unwrap() >= 1_000_000_000, "{body}");
     assert_eq!(rest.get("/CD").await.0, StatusCode::NOT_FOUND);
-    let symbols: Vec<_> = exchange.instruments().map(|it| &*it.symbol).collect();
-    assert_eq!(symbols, ["AB"]);
+    assert_eq!(exchange.pairs(), ["A-B"]);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub(super) async fn in_time<T>(future: impl Future<Output = T>) -> T {
 }
 
 /// Straight to the mock.
-fn direct() -> Scope {
+pub(super) fn direct() -> Scope {
     Arc::new(ProxyInjector::new(ProxySettings::disabled())).anonymous()
 }
 

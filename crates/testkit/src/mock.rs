@@ -9,8 +9,8 @@
 //! use http::{StatusCode, Uri};
 //! use testkit::MockExchange;
 //! use testkit::mock::{
-//!     Answer, Conduct, ExchangeProtocol, Frame, Instrument, MarketKind, RestRequest, Source,
-//!     StreamProtocol, Update,
+//!     Answer, Conduct, ExchangeProtocol, Frame, Instrument, RestRequest, Source, StreamProtocol,
+//!     Update,
 //! };
 //!
 //! /// An exchange that tells its best bids to everybody.
@@ -19,17 +19,9 @@
 //!
 //! impl ExchangeProtocol for Bids {
 //!     fn instruments(&self) -> Vec<Instrument> {
-//!         vec![Instrument {
-//!             symbol: "BTCUSDT".to_owned(),
-//!             base: "BTC",
-//!             quote: "USDT",
-//!             kind: MarketKind::Spot,
-//!             open: true,
-//!             price_scale: 2,
-//!             quantity_scale: 5,
-//!             start: 6_000_000, // 60000.00
-//!             largest: 500_000, // 5.00000
-//!         }]
+//!         // 60000.00, and at most 5.00000 at a price.
+//!         let symbol = "BTCUSDT".to_owned();
+//!         vec![Instrument::spot(symbol, ["BTC", "USDT"], [2, 5], 6_000_000, 500_000)]
 //!     }
 //!
 //!     fn conduct(&self) -> Conduct {

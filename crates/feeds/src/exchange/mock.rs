@@ -5,16 +5,19 @@ use testkit::mock::{Conduct, Frame};
 
 use super::limits::Limits;
 
-/// How a mock enforces what its exchange allows. The mock takes away what is not documented but a
-/// choice of the codec.
-pub(super) fn conduct(limits: &Limits) -> Conduct {
-    Conduct {
-        rollover: limits.rollover,
-        messages: limits.messages,
-        message_size: limits.request,
-        url: limits.url,
-        dials: limits.dials,
-        ..Conduct::default()
+impl Limits {
+    /// How a mock of the exchange enforces them, as far as `testkit` does. A mock takes away what is
+    /// not documented but a choice of the codec.
+    #[must_use]
+    pub fn conduct(&self) -> Conduct {
+        Conduct {
+            rollover: self.rollover,
+            messages: self.messages,
+            message_size: self.request,
+            url: self.url,
+            dials: self.dials,
+            ..Conduct::default()
+        }
     }
 }
 

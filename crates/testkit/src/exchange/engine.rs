@@ -269,20 +269,9 @@ fn removal(side: Side, price: u64) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::instrument::MarketKind;
 
     fn engine(seed: u64, snapshot_age: usize) -> Engine {
-        let instrument = Instrument {
-            symbol: "AB".to_owned(),
-            base: "A",
-            quote: "B",
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale: 2,
-            quantity_scale: 3,
-            start: 10_000,
-            largest: 50,
-        };
+        let instrument = Instrument::spot("AB".to_owned(), ["A", "B"], [2, 3], 10_000, 50);
         Engine::new(Arc::new(instrument), seed, snapshot_age, 0)
     }
 

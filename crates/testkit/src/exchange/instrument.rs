@@ -40,6 +40,29 @@ pub struct Instrument {
 }
 
 impl Instrument {
+    /// An open spot market of base and quote, with so many decimals of a price and of a
+    /// quantity; see the fields.
+    #[must_use]
+    pub fn spot(
+        symbol: String,
+        [base, quote]: [&'static str; 2],
+        [price_scale, quantity_scale]: [u32; 2],
+        start: u64,
+        largest: u64,
+    ) -> Self {
+        Self {
+            symbol,
+            base,
+            quote,
+            kind: MarketKind::Spot,
+            open: true,
+            price_scale,
+            quantity_scale,
+            start,
+            largest,
+        }
+    }
+
     /// A price in the instrument's own number of decimals.
     #[must_use]
     pub fn price(&self, ticks: u64) -> Decimal {

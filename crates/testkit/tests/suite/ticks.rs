@@ -2,8 +2,8 @@
 
 use http::{StatusCode, Uri};
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Frame, Instrument, MarketKind, RestRequest, Source,
-    StreamProtocol, Update,
+    Answer, Conduct, ExchangeProtocol, Frame, Instrument, RestRequest, Source, StreamProtocol,
+    Update,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
 
@@ -27,17 +27,13 @@ struct Connection {
 
 impl ExchangeProtocol for Ticks {
     fn instruments(&self) -> Vec<Instrument> {
-        vec![Instrument {
-            symbol: "AB".to_owned(),
-            base: "A",
-            quote: "B",
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale: 2,
-            quantity_scale: 3,
-            start: 10_000,
-            largest: 50,
-        }]
+        vec![Instrument::spot(
+            "AB".to_owned(),
+            ["A", "B"],
+            [2, 3],
+            10_000,
+            50,
+        )]
     }
 
     fn conduct(&self) -> Conduct {

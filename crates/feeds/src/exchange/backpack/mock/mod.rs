@@ -14,7 +14,7 @@ use testkit::{MockExchange, MockExchangeBuilder};
 
 use self::stream::Stream;
 use super::{Backpack, LIMITS};
-use crate::exchange::mock::{conduct, enveloped};
+use crate::exchange::mock::enveloped;
 
 impl Backpack {
     /// A mock, with SOL_USDC, BTC_USDC, ETH_USDC and SOL_USDC_PERP, and HNT_USDC closed.
@@ -34,29 +34,22 @@ struct BackpackMock;
 
 impl ExchangeProtocol for BackpackMock {
     fn instruments(&self) -> Vec<Instrument> {
-        let pair = |base, price_scale, quantity_scale, start, largest| Instrument {
-            symbol: format!("{base}_USDC"),
-            base,
-            quote: "USDC",
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale,
-            quantity_scale,
-            start,
-            largest,
+        let pair = |base, scales, start, largest| {
+            let symbol = format!("{base}_USDC");
+            Instrument::spot(symbol, [base, "USDC"], scales, start, largest)
         };
         vec![
-            pair("SOL", 2, 2, 10_064, 50_000),
-            pair("BTC", 1, 5, 866_452, 300_000),
-            pair("ETH", 2, 4, 242_207, 500_000),
+            pair("SOL", [2, 2], 10_064, 50_000),
+            pair("BTC", [1, 5], 866_452, 300_000),
+            pair("ETH", [2, 4], 242_207, 500_000),
             Instrument {
                 open: false,
-                ..pair("HNT", 3, 1, 5_000, 1_000)
+                ..pair("HNT", [3, 1], 5_000, 1_000)
             },
             Instrument {
                 symbol: "SOL_USDC_PERP".to_owned(),
                 kind: MarketKind::Perpetual,
-                ..pair("SOL", 2, 2, 10_061, 90_000)
+                ..pair("SOL", [2, 2], 10_061, 90_000)
             },
         ]
     }
@@ -67,7 +60,7 @@ impl ExchangeProtocol for BackpackMock {
             // `Retry-After`.
             ping_every: Some(Duration::from_secs(60)),
             pong_within: Duration::from_secs(120),
-            ..conduct(&LIMITS)
+            ..LIMITS.conduct()
         }
     }
 

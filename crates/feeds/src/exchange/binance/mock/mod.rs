@@ -8,14 +8,14 @@ use std::time::Duration;
 use http::Uri;
 use rust_decimal::Decimal;
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Frame, Instrument, MarketKind, Meter, RestRequest, Source,
+    Answer, Conduct, ExchangeProtocol, Frame, Instrument, Meter, RestRequest, Source,
     StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
 
 use self::stream::Stream;
 use super::{Binance, LIMITS};
-use crate::exchange::mock::{conduct, enveloped};
+use crate::exchange::mock::enveloped;
 
 /// Seconds.
 const RETRY_AFTER: u64 = 1;
@@ -40,26 +40,19 @@ struct BinanceMock {
 
 impl ExchangeProtocol for BinanceMock {
     fn instruments(&self) -> Vec<Instrument> {
-        let pair = |base, quote, price_scale, quantity_scale, start, largest| Instrument {
-            symbol: format!("{base}{quote}"),
-            base,
-            quote,
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale,
-            quantity_scale,
-            start,
-            largest,
+        let pair = |base, quote, scales, start, largest| {
+            let symbol = format!("{base}{quote}");
+            Instrument::spot(symbol, [base, quote], scales, start, largest)
         };
         // Scales and first prices as in 2024, so that a book of the mock looks like a recorded one.
         // The last one does not trade, and is listed all the same.
         vec![
-            pair("BTC", "USDT", 2, 5, 6_183_763, 500_000),
-            pair("ETH", "USDT", 2, 4, 268_380, 400_000),
-            pair("SOL", "USDT", 2, 3, 15_512, 900_000),
+            pair("BTC", "USDT", [2, 5], 6_183_763, 500_000),
+            pair("ETH", "USDT", [2, 4], 268_380, 400_000),
+            pair("SOL", "USDT", [2, 3], 15_512, 900_000),
             Instrument {
                 open: false,
-                ..pair("LUNA", "BTC", 8, 2, 100_000, 1_000)
+                ..pair("LUNA", "BTC", [8, 2], 100_000, 1_000)
             },
         ]
     }
@@ -72,7 +65,7 @@ impl ExchangeProtocol for BinanceMock {
             pong_within: Duration::from_secs(60),
             message_size: None,
             retry_after: Some(RETRY_AFTER),
-            ..conduct(&LIMITS)
+            ..LIMITS.conduct()
         }
     }
 

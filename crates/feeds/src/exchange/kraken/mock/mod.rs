@@ -13,14 +13,13 @@ use std::time::Duration;
 
 use http::Uri;
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Instrument, MarketKind, RestRequest, Source, StreamProtocol,
+    Answer, Conduct, ExchangeProtocol, Instrument, RestRequest, Source, StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
 
 use self::budget::Budgets;
 use self::stream::Stream;
 use super::{Kraken, LIMITS};
-use crate::exchange::mock::conduct;
 
 impl Kraken {
     /// A mock, with BTC/USD, ETH/USD, SOL/USD and DOGE/USD, and ACA/EUR in status cancel_only.
@@ -42,16 +41,9 @@ struct KrakenMock {
 
 impl ExchangeProtocol for KrakenMock {
     fn instruments(&self) -> Vec<Instrument> {
-        let pair = |base, quote, price_scale, start, largest| Instrument {
-            symbol: format!("{base}/{quote}"),
-            base,
-            quote,
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale,
-            quantity_scale: 8,
-            start,
-            largest,
+        let pair = |base, quote, price_scale, start, largest| {
+            let symbol = format!("{base}/{quote}");
+            Instrument::spot(symbol, [base, quote], [price_scale, 8], start, largest)
         };
         // Scales and prices as in 2026.
         vec![
@@ -70,7 +62,7 @@ impl ExchangeProtocol for KrakenMock {
         Conduct {
             // Of its heartbeat; it sends no pings. No limit of the symbols in a request is documented.
             ping_every: Some(Duration::from_secs(1)),
-            ..conduct(&LIMITS)
+            ..LIMITS.conduct()
         }
     }
 

@@ -9,7 +9,7 @@ use http::Uri;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Frame, Instrument, MarketKind, Meter, RestRequest, Source,
+    Answer, Conduct, ExchangeProtocol, Frame, Instrument, Meter, RestRequest, Source,
     StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
@@ -17,7 +17,6 @@ use testkit::{MockExchange, MockExchangeBuilder};
 use self::stream::Stream;
 use super::Okx;
 use super::limits::LIMITS;
-use crate::exchange::mock::conduct;
 
 impl Okx {
     /// A mock, with BTC-USDT, ETH-USDT and SOL-USDT, OLD-USDT suspended and one instrument before
@@ -40,25 +39,18 @@ struct OkxMock {
 
 impl ExchangeProtocol for OkxMock {
     fn instruments(&self) -> Vec<Instrument> {
-        let pair = |base, price_scale, quantity_scale, start, largest| Instrument {
-            symbol: format!("{base}-USDT"),
-            base,
-            quote: "USDT",
-            kind: MarketKind::Spot,
-            open: true,
-            price_scale,
-            quantity_scale,
-            start,
-            largest,
+        let pair = |base, scales, start, largest| {
+            let symbol = format!("{base}-USDT");
+            Instrument::spot(symbol, [base, "USDT"], scales, start, largest)
         };
         // Scales and first prices as in 2026.
         vec![
-            pair("BTC", 1, 8, 640_731, 300_000_000),
-            pair("ETH", 2, 6, 242_207, 50_000_000),
-            pair("SOL", 2, 6, 12_066, 90_000_000),
+            pair("BTC", [1, 8], 640_731, 300_000_000),
+            pair("ETH", [2, 6], 242_207, 50_000_000),
+            pair("SOL", [2, 6], 12_066, 90_000_000),
             Instrument {
                 open: false,
-                ..pair("OLD", 3, 6, 5_000, 1_000)
+                ..pair("OLD", [3, 6], 5_000, 1_000)
             },
         ]
     }
@@ -68,7 +60,7 @@ impl ExchangeProtocol for OkxMock {
             // The client pings, in text. No number of streams is documented, and no answer has a
             // `Retry-After`.
             idle: Some(LIMITS.silence),
-            ..conduct(&LIMITS)
+            ..LIMITS.conduct()
         }
     }
 

@@ -8,6 +8,7 @@
 //! `docs/adding-an-exchange.md` leads through it.
 
 mod decoder;
+mod mock;
 
 use std::time::Duration;
 

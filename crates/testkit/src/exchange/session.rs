@@ -53,7 +53,6 @@ pub(super) enum Order {
 //     the order to close                           close with the code that was ordered
 //     the order to shut down                       the protocol's notice, or close 1001 without one
 //     the client is too slow, or gone              end
-//
 /// What a connection does next.
 enum Action {
     Nothing,

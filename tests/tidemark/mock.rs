@@ -1,10 +1,9 @@
-//! A mock of Tidemark, and a feed of it.
+//! A mock of Tidemark.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feeds::{Channel, Feed, FeedEventKind, QueueLimits, Subscription, event_queue};
 use futures_util::{SinkExt, StreamExt};
 use http::{StatusCode, Uri};
 use proxy_config::ProxySettings;
@@ -14,7 +13,7 @@ use testkit::mock::{
     Answer, Conduct, ExchangeProtocol, Frame, Instrument, Level, RestRequest, Side, Source,
     StreamProtocol, Update, json_levels, now,
 };
-use testkit::{Fault, MockExchange, MockExchangeBuilder};
+use testkit::{MockExchange, MockExchangeBuilder};
 use transport::{Message, WsDialer};
 
 use super::{LIMITS, Tidemark};
@@ -22,7 +21,7 @@ use crate::world::{soon, ws_request};
 
 impl Tidemark {
     /// A mock, with btcusd and ethusd.
-    fn mock() -> MockExchangeBuilder {
+    pub(super) fn mock() -> MockExchangeBuilder {
         MockExchange::builder(TidemarkMock)
     }
 }
@@ -215,41 +214,4 @@ async fn it_refuses_in_its_own_words_and_allows_no_more_than_the_codec_knows() {
         matches!(farewell, Message::Close(Some((1009, _)))),
         "{farewell:?}"
     );
-}
-
-#[tokio::test]
-async fn a_feed_of_it_streams_and_begins_anew_after_a_loss() {
-    let exchange = Tidemark::mock().tick_interval(Duration::from_millis(2));
-    let exchange = exchange.start().await.unwrap();
-    let scope = Arc::new(ProxyInjector::new(ProxySettings::disabled())).anonymous();
-    let symbols = exchange.pairs();
-    let symbols = symbols.iter().map(|pair| pair.parse().unwrap());
-    let feed = Feed::new(
-        Arc::new(Tidemark::new(&exchange.rest_url(), &exchange.ws_url()).unwrap()),
-        Subscription::new(symbols, [Channel::Trades, Channel::L2Book]).unwrap(),
-        Arc::new(scope.http()),
-        Arc::new(scope.websocket()),
-    );
-    let (queue, mut events) = event_queue(QueueLimits::default());
-    let running = tokio::spawn(feed.run(queue));
-    let (mut trades, mut snapshots, mut changes, mut invalid, mut connected) = (0, 0, 0, 0, 0);
-    while trades < 10 || snapshots < 4 || changes < 100 {
-        match soon(events.recv()).await.unwrap().kind {
-            FeedEventKind::Connected { .. } => connected += 1,
-            FeedEventKind::Trade(_) => trades += 1,
-            FeedEventKind::L2Snapshot(_) => snapshots += 1,
-            FeedEventKind::L2Delta(_) => {
-                changes += 1;
-                if changes == 50 {
-                    exchange.inject(Fault::DropDepth(1));
-                }
-            }
-            FeedEventKind::BookInvalid { .. } => invalid += 1,
-            FeedEventKind::Disconnected { .. } => {}
-            other => panic!("{other:?}"),
-        }
-    }
-    // One counter for both books: neither is true after the loss of one change.
-    assert_eq!((connected, snapshots, invalid), (2, 4, 2));
-    running.abort();
 }

@@ -9,6 +9,7 @@
 
 mod decoder;
 mod mock;
+mod streaming;
 
 use std::time::Duration;
 

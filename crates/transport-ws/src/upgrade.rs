@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use transport::{
-    Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Secrets, Target, WsRequest,
+    Connection, DialError, DialErrorKind, Hop, HttpReply, Phase, Secrets, Target, WsRequest,
     retry_after,
 };
 
@@ -60,7 +60,7 @@ fn upgrade_error(target: &Target, error: Error, body: &[u8], secrets: &Secrets) 
     let hop = Hop::Target(target.endpoint().clone());
     let kind = match error {
         Error::Io(error) => return DialError::io(hop, Phase::Upgrade, error),
-        Error::Http(response) => return rejected(hop, &response, &secrets.quote(body)),
+        Error::Http(response) => return rejected(hop, &response, body, secrets),
         Error::ConnectionClosed
         | Error::AlreadyClosed
         | Error::Protocol(ProtocolError::HandshakeIncomplete) => DialErrorKind::Closed,
@@ -73,15 +73,15 @@ fn upgrade_error(target: &Target, error: Error, body: &[u8], secrets: &Secrets) 
 
 /// The exchange answered, but not with an upgrade: 451 and 403 for a blocked region or address,
 /// 429 and 418 for too many connections.
-fn rejected<T>(hop: Hop, response: &http::Response<T>, body: &Excerpt) -> DialError {
-    let status = response.status();
-    let reason = status.canonical_reason().unwrap_or_default();
+fn rejected<T>(
+    hop: Hop,
+    response: &http::Response<T>,
+    body: &[u8],
+    secrets: &Secrets,
+) -> DialError {
+    let reply = HttpReply::of_parts(response.status(), response.headers(), body, secrets);
     let error =
-        DialError::new(hop, Phase::Upgrade, DialErrorKind::Rejected).with_reply(Reply::Http {
-            status: status.as_u16(),
-            reason: Excerpt::of(reason.as_bytes()),
-            body: body.clone(),
-        });
+        DialError::new(hop, Phase::Upgrade, DialErrorKind::Rejected).with_reply(reply.into());
     match retry_after(response.headers()) {
         Some(wait) => error.with_retry_after(wait),
         None => error,

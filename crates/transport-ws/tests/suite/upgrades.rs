@@ -42,13 +42,11 @@ async fn every_other_status_is_a_refusal_with_its_status_and_body() {
         .await;
         assert_eq!(error.kind(), DialErrorKind::Rejected, "{status}");
         assert_eq!(error.is_retryable(), retryable, "{status}");
-        let Some(Reply::Http {
-            status: seen, body, ..
-        }) = error.reply()
-        else {
+        let Some(Reply::Http(reply)) = error.reply() else {
             panic!("no reply for {status}");
         };
-        assert_eq!((*seen, body.as_str()), (status, "<html>"));
+        assert_eq!((reply.status, reply.body.as_str()), (status, "<html>"));
+        assert_eq!(reply.location.as_str(), "ws://elsewhere/");
     }
 }
 

@@ -9,12 +9,11 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use transport::{
-    BoxError, ConnectionInfo, DialError, DialErrorKind, Elapsed, Hop, HttpError, HttpErrorKind,
-    Phase, Target, chain, unreadable,
+    BadHead, BoxError, ConnectionInfo, DialError, DialErrorKind, Elapsed, Hop, HttpError,
+    HttpErrorKind, Phase, Target, chain, unreadable,
 };
 
 use crate::pool::Line;
-use crate::watch::BadHead;
 
 /// Why a request has no answer.
 pub(crate) enum Failure {
@@ -158,12 +157,7 @@ impl Failed {
 
     fn explained(&self, error: &hyper::Error) -> (DialErrorKind, String) {
         match bad_head(error) {
-            Some(BadHead::Line(line)) => {
-                let line = self.info.secrets().quote(line);
-                let cause = format!("malformed header \"{line}\"");
-                (DialErrorKind::Protocol, cause)
-            }
-            Some(too_long) => (DialErrorKind::Protocol, too_long.to_string()),
+            Some(bad) => (DialErrorKind::Protocol, bad.quoted(self.info.secrets())),
             None => (kind(error), chain(error).to_string()),
         }
     }

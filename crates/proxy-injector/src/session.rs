@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
-    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads, ResponseLimits,
-    Target, WebSocket, WsDialer, WsRequest,
+    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
+    ResponseLimits, Target, WebSocket, WsDialer, WsRequest,
 };
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;

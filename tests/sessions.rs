@@ -13,7 +13,8 @@ use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use tokio::net::TcpListener;
 use tower_service::Service;
 use transport::{
-    BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, WsDialer, WsRequest,
+    BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, ResponseLimits, WsDialer,
+    WsRequest,
 };
 use transport_http::HttpService;
 use transport_ws::{Authenticator, FrameObserver, Hooks};

@@ -88,8 +88,13 @@ impl<D: Dialer + 'static> HttpClient<D> {
         connect: Duration,
     ) -> Result<Response<Bytes>, Failed> {
         let place = place(uri).ok_or(Failure::NoPlace)?;
+        // An authority may hold a login.
+        let host = uri.host().unwrap_or_default();
         let mut line = match self.pool.take(&place) {
-            Some(line) => line,
+            Some(line) => {
+                tracing::trace!(host, "a kept connection takes the request");
+                line
+            }
             None => self.connect(uri, connect).await?,
         };
         let clock = Clock::start(self.limits);
@@ -116,6 +121,10 @@ impl<D: Dialer + 'static> HttpClient<D> {
             let Some(next) = next else {
                 return Err(failure.on(&line));
             };
+            tracing::debug!(
+                host,
+                "a kept connection has died; the request takes a new one"
+            );
             request = next;
             self.pool.forget(&place);
             // Whatever else it waits for would hold up the exchange as well.
@@ -125,6 +134,8 @@ impl<D: Dialer + 'static> HttpClient<D> {
     }
 
     async fn connect(&self, uri: &Uri, limit: Duration) -> Result<Line, Failure> {
+        let host = uri.host().unwrap_or_default();
+        tracing::trace!(host, "the request waits for a connection");
         let connect = async {
             let connection = self.connector.clone().call(uri.clone()).await;
             Line::over(connection.map_err(Failure::NoConnection)?)

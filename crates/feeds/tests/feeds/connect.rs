@@ -112,14 +112,14 @@ async fn a_refusal_with_a_status_of_success_is_one_and_a_ban_lasts_until_its_end
     let in_two_hours = (now + Duration::from_secs(7200)).as_millis();
     for (answer, cause, at_least, at_most) in [
         (
-            ok(&ban(in_two_hours)),
+            ok(ban(in_two_hours)),
             "refused: -1003: Way too much",
             7190,
             7200,
         ),
         // The ban is over, or a clock is wrong: Binance counts by the minute.
         (
-            ok(&ban(1_728_708_414_116)),
+            ok(ban(1_728_708_414_116)),
             "refused: -1003: Way too much",
             60,
             60,
@@ -131,7 +131,7 @@ async fn a_refusal_with_a_status_of_success_is_one_and_a_ban_lasts_until_its_end
             2,
         ),
         (ok(""), "status 200 OK: its body is empty", 1, 2),
-        (status(418, &ban(in_two_hours)), "status 418", 7190, 7200),
+        (status(418, ban(in_two_hours)), "status 418", 7190, 7200),
         (status(418, "banned"), "status 418", 60, 60),
         (
             status(418, "banned").with_retry_after("5"),

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use proxy_config::{Credentials, ProxyUrl, Sources};
-use transport::{Excerpt, Secrets, Target};
+use transport::{BadHead, Excerpt, HeadReader, Secrets, Target};
 use transport_tunnel::codec::{
     Connect, Handshake, HandshakeError, Socks4, Socks4Address, Socks5, Step,
 };
@@ -40,6 +40,51 @@ pub fn proxy_url(data: &[u8]) {
 pub fn connect_reply(data: &[u8]) {
     let target = target();
     assert_cut_makes_no_difference(|| Connect::new(target.endpoint(), None), data);
+}
+
+/// Any bytes as the head of an answer: how they are cut makes no difference, and of a head that is taken,
+/// no parser that puts up with malformed headers finds another length of the body.
+pub fn response_head(data: &[u8]) {
+    let read = |size: usize| {
+        let mut reader = HeadReader::default();
+        for piece in data.chunks(size) {
+            match reader.add(piece) {
+                Ok(true) => return Ok(Some(reader.parts().0.to_vec())),
+                Ok(false) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    };
+    let whole = read(data.len().max(1));
+    // The limit of the length may be passed before or after the end.
+    if !matches!(whole, Err(BadHead::TooLong)) {
+        assert_eq!(read(1), whole);
+    }
+    let Ok(Some(head)) = whole else {
+        return;
+    };
+    let mut headers = [httparse::EMPTY_HEADER; 128];
+    let mut answer = httparse::Response::new(&mut headers);
+    let parsed = httparse::ParserConfig::default()
+        .ignore_invalid_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .parse_response(&mut answer, &head);
+    if parsed != Ok(httparse::Status::Complete(head.len())) {
+        return;
+    }
+    for name in ["content-length", "transfer-encoding"] {
+        let is_of = |line: &&[u8]| {
+            let begun = line.get(..name.len()).unwrap_or_default();
+            let next = line.get(name.len()).copied().unwrap_or(b':');
+            begun.eq_ignore_ascii_case(name.as_bytes()) && matches!(next, b':' | b' ' | b'\t')
+        };
+        let lines = head.split(|byte| *byte == b'\n').skip(1).filter(is_of);
+        let fields = answer.headers.iter();
+        let fields = fields.filter(|field| field.name.eq_ignore_ascii_case(name));
+        assert_eq!(lines.count(), fields.count(), "{name}");
+    }
 }
 
 /// Any bytes as the answer of a SOCKS4a proxy.

@@ -105,7 +105,7 @@ async fn no_path_through_any_proxy_shows_a_secret() {
         assert_sealed("rejected credentials", &visit(&world, &other).await);
     }
     let logged = capture.text();
-    for target in ["rustls", "tungstenite", "hyper_util", "proxy_injector"] {
+    for target in ["rustls", "tungstenite", "transport_http", "proxy_injector"] {
         assert!(logged.contains(target), "nothing was captured of {target}");
     }
     assert_sealed("the log", &logged);

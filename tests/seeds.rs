@@ -36,6 +36,7 @@ seeds_of![
     okx_message,
     proxy_url,
     quote,
+    response_head,
     socks4_reply,
     socks5_reply,
     yaml_loader,

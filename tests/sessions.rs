@@ -13,7 +13,8 @@ use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use tokio::net::TcpListener;
 use tower_service::Service;
 use transport::{
-    BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, WsDialer, WsRequest,
+    BoxError, ConnectionInfo, HttpErrorKind, HttpTransport, Message, ResponseLimits, WsDialer,
+    WsRequest,
 };
 use transport_http::HttpService;
 use transport_ws::{Authenticator, FrameObserver, Hooks};
@@ -53,14 +54,22 @@ async fn a_session_can_be_limited_and_shared() {
     let proxy = world.proxy(ProxyKind::Http, 2).start().await.unwrap();
     let injected = through(&world, &proxy);
     let session = injected.exchange("binance").http();
-    let limited = session.clone().with_max_response(10);
+    let small = ResponseLimits {
+        size: 10,
+        ..ResponseLimits::default()
+    };
+    let limited = session.clone().with_limits(small);
     let error = world.echo(&limited, BINANCE).await.unwrap_err();
     assert_eq!(error.kind(), HttpErrorKind::TooLarge);
     // Connections are queued there, and nobody answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/", silent.local_addr().unwrap());
     let anonymous = injected.injector.anonymous().http();
-    let hurried = anonymous.with_response_timeout(Duration::from_millis(50));
+    let short = ResponseLimits {
+        head: Duration::from_millis(50),
+        ..ResponseLimits::default()
+    };
+    let hurried = anonymous.with_limits(short);
     let error = soon(hurried.send(request(Method::GET, &uri, ""))).await;
     assert_eq!(error.unwrap_err().kind(), HttpErrorKind::Timeout);
 

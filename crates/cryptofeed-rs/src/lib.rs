@@ -17,8 +17,8 @@ pub use proxy_config::{
 pub use proxy_injector::{HttpSession, ProxyInjector, Scope, StackRequest, WsSession};
 pub use proxy_resolve::{Resolution, Route, RouteSource};
 pub use transport::{
-    Connection, DialError, Dialer, HttpError, HttpTransport, Message, Target, WebSocket, WsDialer,
-    WsError, WsRequest,
+    Connection, DialError, Dialer, HttpError, HttpTransport, Message, ResponseLimits, Target,
+    WebSocket, WsDialer, WsError, WsRequest,
 };
 pub use transport_tls::TlsTrust;
 

@@ -6,6 +6,7 @@ use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
 use tokio::task::{JoinError, JoinSet};
+use transport::ResponseLimits;
 
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
@@ -21,17 +22,19 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Starts `feeds` over the transports of `injector`. What waits to be taken has the limits `memory`.
+    /// Starts `feeds` over the transports of `injector`. What waits to be taken has the limits `memory`, and
+    /// answers to REST requests have the limits `answers`.
     pub(crate) fn start(
         injector: &Arc<ProxyInjector>,
         feeds: Vec<ConfiguredFeed>,
         memory: QueueLimits,
+        answers: ResponseLimits,
     ) -> Self {
         let (queue, events) = event_queue(memory);
         let mut running = JoinSet::new();
         for feed in feeds {
             let (id, queue) = (feed.id.clone(), queue.clone());
-            let feed = feed.into_feed(injector);
+            let feed = feed.into_feed(injector, answers);
             running.spawn(async move { feed.run(queue).await.map_err(|error| (id, error)) });
         }
         Self {

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
-    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads, Target,
-    WebSocket, WsDialer, WsRequest,
+    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
+    ResponseLimits, Target, WebSocket, WsDialer, WsRequest,
 };
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
@@ -38,8 +38,7 @@ use crate::scope::Scope;
 pub struct HttpSession {
     scope: Scope,
     clients: Arc<Mutex<Clients>>,
-    response_timeout: Option<Duration>,
-    max_response: Option<usize>,
+    limits: ResponseLimits,
 }
 
 impl HttpSession {
@@ -47,23 +46,14 @@ impl HttpSession {
         Self {
             clients: new_clients(&scope),
             scope,
-            response_timeout: None,
-            max_response: None,
+            limits: ResponseLimits::default(),
         }
     }
 
-    /// As [`HttpClient::with_response_timeout`]. The session begins with no connections.
+    /// As [`HttpClient::with_limits`]. The session begins with no connections.
     #[must_use]
-    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = Some(timeout);
-        self.clients = new_clients(&self.scope);
-        self
-    }
-
-    /// As [`HttpClient::with_max_response`]. The session begins with no connections.
-    #[must_use]
-    pub fn with_max_response(mut self, bytes: usize) -> Self {
-        self.max_response = Some(bytes);
+    pub fn with_limits(mut self, limits: ResponseLimits) -> Self {
+        self.limits = limits;
         self.clients = new_clients(&self.scope);
         self
     }
@@ -101,14 +91,7 @@ impl HttpSession {
         let revocation = Revocation::StopSending;
         let dialer = self.scope.routed(query, proxy.clone(), inner, revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
-        let mut client = HttpClient::over(connector);
-        if let Some(timeout) = self.response_timeout {
-            client = client.with_response_timeout(timeout);
-        }
-        if let Some(bytes) = self.max_response {
-            client = client.with_max_response(bytes);
-        }
-        let client = Arc::new(client);
+        let client = Arc::new(HttpClient::over(connector).with_limits(self.limits));
         if !stack.is_kept {
             return (client, false);
         }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use transport::{
     Connection, DialError, DialErrorKind, Dialer, Draw, Draws, Hop, HttpError, HttpTransport,
-    Phase, Target, Window, WsDialer, WsRequest, chain,
+    Phase, ResponseLimits, Target, Window, WsDialer, WsRequest, chain,
 };
 
 /// Three units in ten seconds.
@@ -231,16 +231,19 @@ async fn who_uses_nothing_waits_for_nobody() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_is_no_part_of_the_time_for_an_answer_or_of_that_of_a_pool() {
     let world = World::start();
-    let second = Duration::from_secs(1);
+    let soon = ResponseLimits {
+        total: Some(Duration::from_secs(1)),
+        ..ResponseLimits::default()
+    };
     let one = |name: &str| proxy(name).with_timeout_seconds(1).unwrap();
     let injector = world.injector(through(one("a")));
     let session = scope(&injector, "binance").http();
-    burst(&session.with_response_timeout(second), [3, 3]).await;
+    burst(&session.with_limits(soon), [3, 3]).await;
     assert_eq!(world.take_seen(), "0 a, 10 a");
     let short = pool(["b", "c"]).with_timeout_seconds(1).unwrap();
     injector.reload(through(short)).unwrap();
     let session = scope(&injector, "binance").http();
-    burst(&session.with_response_timeout(second), [3, 3, 3]).await;
+    burst(&session.with_limits(soon), [3, 3, 3]).await;
     assert_eq!(world.take_seen(), "10 b, 10 c, 20 c");
 }
 

@@ -1,95 +1,154 @@
-//! What is sent and what arrives, behind the heads.
+//! The body of an answer.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::io::{self, Write};
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::Instant;
+use flate2::write::MultiGzDecoder;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
-use crate::failure::Failure;
-
-/// What a request carries behind its head, and when a connection took it, if one has.
-pub(crate) struct Outgoing {
-    body: Bytes,
-    taken_at: OnceLock<Instant>,
+/// A body of which so many bytes are allowed, as sent and as decoded.
+pub(crate) enum Body {
+    Plain(Plain),
+    Gzip {
+        decoder: Box<MultiGzDecoder<Bounded>>,
+        left: usize,
+        is_empty: bool,
+    },
 }
 
-impl Outgoing {
-    pub(crate) fn new(body: Bytes) -> Self {
-        Self {
-            body,
-            taken_at: OnceLock::new(),
+/// Why a body cannot be taken.
+#[derive(Debug)]
+pub(crate) enum BadBody {
+    TooLarge,
+    Encoding(io::Error),
+}
+
+impl Body {
+    /// The body of an answer with `headers`. One in another encoding than gzip is left as it is.
+    pub(crate) fn of(headers: &HeaderMap, limit: usize) -> Self {
+        match is_gzip(headers) {
+            true => Self::Gzip {
+                decoder: Box::new(MultiGzDecoder::new(Bounded {
+                    bytes: BytesMut::new(),
+                    left: limit,
+                    is_full: false,
+                })),
+                left: limit,
+                is_empty: true,
+            },
+            false => Self::Plain(Plain {
+                first: Bytes::new(),
+                joined: BytesMut::new(),
+                left: limit,
+            }),
         }
     }
 
-    pub(crate) fn taken_at(&self) -> Option<Instant> {
-        self.taken_at.get().copied()
+    /// Adds what has arrived.
+    pub(crate) fn add(&mut self, data: Bytes) -> Result<(), BadBody> {
+        match self {
+            Self::Plain(plain) => plain.add(data),
+            Self::Gzip {
+                decoder,
+                left,
+                is_empty,
+            } => {
+                *left = left.checked_sub(data.len()).ok_or(BadBody::TooLarge)?;
+                *is_empty &= data.is_empty();
+                let written = decoder.write_all(&data);
+                written.map_err(|error| why(decoder, error))
+            }
+        }
+    }
+
+    /// All of it. If it was decoded, `headers` become those of the decoded body.
+    pub(crate) fn finish(self, headers: &mut HeaderMap) -> Result<Bytes, BadBody> {
+        match self {
+            Self::Plain(plain) => Ok(plain.finish()),
+            // The answer to HEAD, for example, has the headers of a body and none itself.
+            Self::Gzip { is_empty: true, .. } => Ok(Bytes::new()),
+            Self::Gzip { mut decoder, .. } => {
+                decoder.try_finish().map_err(|error| why(&decoder, error))?;
+                headers.remove(CONTENT_ENCODING);
+                headers.remove(CONTENT_LENGTH);
+                Ok(std::mem::take(&mut decoder.get_mut().bytes).freeze())
+            }
+        }
     }
 }
 
-/// The body of a request, until it is sent. As small as can be: hyper moves it about.
-///
-/// hyper asks a body whether it has ended when it writes the head, and not before there is a
-/// connection to write to: that is how one learns of the connection.
-pub(crate) struct RequestBody(Option<Arc<Outgoing>>);
+/// Whether gzip is the one encoding of a body (RFC 9110, section 8.4).
+fn is_gzip(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    let (Some(encoding), None) = (encodings.next(), encodings.next()) else {
+        return false;
+    };
+    // Section 8.4.1.3: `x-gzip` is the same.
+    let names: [&[u8]; 2] = [b"gzip", b"x-gzip"];
+    names
+        .iter()
+        .any(|name| encoding.as_bytes().eq_ignore_ascii_case(name))
+}
 
-impl RequestBody {
-    pub(crate) fn of(outgoing: &Arc<Outgoing>) -> Self {
-        Self(Some(Arc::clone(outgoing)))
+fn why(decoder: &MultiGzDecoder<Bounded>, error: io::Error) -> BadBody {
+    match decoder.get_ref().is_full {
+        true => BadBody::TooLarge,
+        false => BadBody::Encoding(error),
     }
 }
 
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let body = self.0.take().map(|outgoing| outgoing.body.clone());
-        let frame = body.filter(|body| !body.is_empty()).map(Frame::data);
-        Poll::Ready(frame.map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        let Some(outgoing) = &self.0 else {
-            return true;
-        };
-        outgoing.taken_at.get_or_init(Instant::now);
-        outgoing.body.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let left = self.0.as_ref().map_or(0, |outgoing| outgoing.body.len());
-        SizeHint::with_exact(left as u64)
-    }
+/// A body as it is sent. One that arrives in one piece is not copied; of one in many pieces, no piece is
+/// kept beside its copy.
+pub(crate) struct Plain {
+    first: Bytes,
+    joined: BytesMut,
+    left: usize,
 }
 
-/// The whole of `body`, of no more than `limit` bytes. One that arrives in one piece is not copied; of
-/// one in many pieces, no piece is kept beside its copy.
-pub(crate) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Failure> {
-    let mut left = limit;
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Failure::NoBody)?.into_data() else {
-            continue;
-        };
-        left = left.checked_sub(data.len()).ok_or(Failure::TooLarge)?;
-        if first.is_empty() && joined.is_empty() {
-            first = data;
+impl Plain {
+    fn add(&mut self, data: Bytes) -> Result<(), BadBody> {
+        self.left = self.left.checked_sub(data.len()).ok_or(BadBody::TooLarge)?;
+        if self.first.is_empty() && self.joined.is_empty() {
+            self.first = data;
         } else {
-            joined.extend_from_slice(&std::mem::take(&mut first));
-            joined.extend_from_slice(&data);
+            let first = std::mem::take(&mut self.first);
+            self.joined.extend_from_slice(&first);
+            self.joined.extend_from_slice(&data);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Bytes {
+        match self.joined.is_empty() {
+            true => self.first,
+            false => self.joined.freeze(),
         }
     }
-    Ok(match joined.is_empty() {
-        true => first,
-        false => joined.freeze(),
-    })
+}
+
+/// What a decoder writes into: it takes no more bytes than are left.
+#[derive(Debug)]
+pub(crate) struct Bounded {
+    bytes: BytesMut,
+    left: usize,
+    is_full: bool,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, decoded: &[u8]) -> io::Result<usize> {
+        match self.left.checked_sub(decoded.len()) {
+            Some(left) => self.left = left,
+            None => {
+                self.is_full = true;
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+        }
+        self.bytes.extend_from_slice(decoded);
+        Ok(decoded.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,75 +1,69 @@
 //! A REST client for one route.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, USER_AGENT};
-use http::uri::Scheme;
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+};
+use http::uri::{PathAndQuery, Scheme};
 use http::{Method, Request, Response, Uri};
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http_body_util::Full;
 use rustls::ClientConfig;
-use tokio::time::sleep;
-use transport::{Dialer, Elapsed, HttpError, HttpTransport, Phase};
+use tokio::time::timeout;
+use tower_service::Service;
+use transport::{Dialer, HttpError, HttpTransport, ResponseLimits};
 
-use crate::body::{Outgoing, RequestBody, collect};
+use crate::clock::Clock;
 use crate::connector::DialerConnector;
-use crate::failure::Failure;
+use crate::failure::{Failed, Failure, Late};
+use crate::pool::{Line, Pool, place};
+use crate::request::answer;
 
-/// The resolution of timers of tokio. The timer is never set to less, so that a limit of zero does
-/// not make a loop.
-const TICK: Duration = Duration::from_millis(1);
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Binance's list of all symbols is about 16 MB.
-const MAX_RESPONSE: usize = 64 * 1024 * 1024;
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("cryptofeed/", env!("CARGO_PKG_VERSION")));
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
-/// A REST client over a [`Dialer`]: HTTP/1.1 with keep-alive, no redirects.
+/// How long a connection that was open before may yield nothing. A path that has died while it was idle
+/// does so for ever, and the exchange is not to blame.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A REST client over a [`Dialer`]: HTTP/1.1 with keep-alive, no redirects. It offers gzip, unless a
+/// request has its own `Accept-Encoding`, and decodes it.
 ///
 /// Connections are kept per scheme and authority, and never leave the client: two routes need two
-/// clients, and then never share a connection.
+/// clients, and then never share a connection. One that was open before and yields nothing within 5
+/// seconds has died: it is dropped, and an idempotent request (RFC 9110, section 9.2.2) is made again
+/// on a new one, within the same limits.
 pub struct HttpClient<D> {
-    client: Client<DialerConnector<D>, RequestBody>,
-    response_timeout: Duration,
-    max_response: usize,
+    connector: DialerConnector<D>,
+    pool: Arc<Pool>,
+    limits: ResponseLimits,
 }
 
 impl<D: Dialer + 'static> HttpClient<D> {
     /// A client that connects by `dialer`, with TLS by `tls`, within `connect_timeout`; from then
-    /// on, an answer may take 30 s and have 64 MiB. In ALPN, it offers HTTP/1.1 alone.
+    /// on, the default of [`ResponseLimits`] applies. In ALPN, it offers HTTP/1.1 alone.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, connect_timeout: Duration) -> Self {
         Self::over(DialerConnector::new(dialer, tls, connect_timeout))
     }
 
     /// A client that connects by `connector`, with the same limits.
     pub fn over(connector: DialerConnector<D>) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .set_host(false)
-            .build(connector);
         Self {
-            client,
-            response_timeout: RESPONSE_TIMEOUT,
-            max_response: MAX_RESPONSE,
+            connector,
+            pool: Arc::default(),
+            limits: ResponseLimits::default(),
         }
     }
 
-    /// Bounds the time from the connection, new or kept, to the end of the answer.
+    /// Bounds answers by `limits`.
     #[must_use]
-    pub fn with_response_timeout(mut self, timeout: Duration) -> Self {
-        self.response_timeout = timeout;
-        self
-    }
-
-    /// Bounds the body of an answer, in bytes.
-    #[must_use]
-    pub fn with_max_response(mut self, bytes: usize) -> Self {
-        self.max_response = bytes;
+    pub fn with_limits(mut self, limits: ResponseLimits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -77,86 +71,105 @@ impl<D: Dialer + 'static> HttpClient<D> {
     ///
     /// # Errors
     /// As `send`; [`Timeout`](transport::HttpErrorKind::Timeout) if there is no connection in time.
-    pub fn send_within(
+    pub async fn send_within(
         &self,
-        mut request: Request<Bytes>,
+        request: Request<Bytes>,
         connect: Duration,
-    ) -> impl Future<Output = Result<Response<Bytes>, HttpError>> + Send + use<'_, D> {
+    ) -> Result<Response<Bytes>, HttpError> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        if let Some(host) = host(&uri) {
-            request.headers_mut().entry(HOST).or_insert(host);
-        }
-        request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
-        name_empty_body(&mut request);
-        let (head, body) = request.into_parts();
-        let outgoing = Arc::new(Outgoing::new(body));
-        let request = Request::from_parts(head, RequestBody::of(&outgoing));
-        // The future is moved about, so it gets no more than it needs.
-        let head = self.client.request(request);
-        async move {
-            let answer = self.answer(head, &outgoing, connect).await;
-            answer.map_err(|failure| {
-                let error = failure.into_error(&uri, self.max_response);
-                error.with_request(&method, &uri)
-            })
+        let answer = self.answer(&uri, prepared(request), connect).await;
+        answer.map_err(|failed| failed.into_error(&uri).with_request(&method, &uri))
+    }
+
+    async fn answer(
+        &self,
+        uri: &Uri,
+        mut request: Request<Full<Bytes>>,
+        connect: Duration,
+    ) -> Result<Response<Bytes>, Failed> {
+        let place = place(uri).ok_or(Failure::NoPlace)?;
+        // An authority may hold a login.
+        let host = uri.host().unwrap_or_default();
+        let mut line = match self.pool.take(&place) {
+            Some(line) => {
+                tracing::trace!(host, "a kept connection takes the request");
+                line
+            }
+            None => self.connect(uri, connect).await?,
+        };
+        let clock = Clock::start(self.limits);
+        let is_repeatable = line.is_reused && request.method().is_idempotent();
+        let mut again = is_repeatable.then(|| request.clone());
+        loop {
+            let patience = again.is_some().then_some(PATIENCE);
+            let failure = match answer(&mut line, request, &clock, patience).await {
+                Ok(response) => {
+                    self.pool.keep(place, line);
+                    return Ok(response);
+                }
+                Err(failure) => failure,
+            };
+            //     what became of the request     is made again on a new connection
+            //     none of it was sent            whatever it is
+            //     sent, and nothing came back    if it is idempotent
+            //     an answer has begun            never
+            let next = match failure {
+                Failure::Unsent(ref unsent, _) if line.is_reused => Some((**unsent).clone()),
+                _ if line.watch.is_silent() && failure.is_of_the_connection() => again.take(),
+                _ => None,
+            };
+            let Some(next) = next else {
+                return Err(failure.on(&line));
+            };
+            tracing::debug!(
+                host,
+                "a kept connection has died; the request takes a new one"
+            );
+            request = next;
+            self.pool.forget(&place);
+            // Whatever else it waits for would hold up the exchange as well.
+            drop(line);
+            line = self.connect(uri, connect.min(clock.left_to_head())).await?;
         }
     }
 
-    /// The answer with this head, to a request that says when a connection takes it.
-    async fn answer(
-        &self,
-        head: ResponseFuture,
-        outgoing: &Outgoing,
-        connect: Duration,
-    ) -> Result<Response<Bytes>, Failure> {
-        let mut answer = pin!(async {
-            let (head, body) = head.await?.into_parts();
-            let body = collect(body, self.max_response).await?;
-            Ok(Response::from_parts(head, body))
-        });
-        // One timer for both limits: it goes off when the first of them may be over, and is set
-        // again for the one that applies then.
-        let mut waited = Duration::ZERO;
-        let mut period = connect.min(self.response_timeout.max(TICK));
-        let mut alarm = pin!(sleep(period));
-        loop {
-            tokio::select! {
-                biased;
-                answer = &mut answer => return answer,
-                () = &mut alarm => waited += period,
-            }
-            let (left, phase, limit) = match outgoing.taken_at() {
-                Some(taken_at) => {
-                    let limit = self.response_timeout;
-                    let left = limit.saturating_sub(taken_at.elapsed());
-                    (left, Phase::Response, Elapsed::Phase(limit))
-                }
-                None => (
-                    connect.saturating_sub(waited),
-                    Phase::Tcp,
-                    Elapsed::Whole(connect),
-                ),
-            };
-            if left.is_zero() {
-                return Err(Failure::Elapsed(phase, limit));
-            }
-            period = left.min(self.response_timeout.max(TICK));
-            alarm.set(sleep(period));
+    async fn connect(&self, uri: &Uri, limit: Duration) -> Result<Line, Failure> {
+        let host = uri.host().unwrap_or_default();
+        tracing::trace!(host, "the request waits for a connection");
+        let connect = async {
+            let connection = self.connector.clone().call(uri.clone()).await;
+            Line::over(connection.map_err(Failure::NoConnection)?)
+                .await
+                .map_err(Failure::Broken)
+        };
+        match timeout(limit, connect).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::Late(Late::Connection(limit))),
         }
     }
 }
 
-/// Adds `Content-Length: 0` to a request without a body whose method usually has one (RFC 9110,
-/// section 8.6). hyper leaves it out, and some servers then answer 411 Length Required.
-fn name_empty_body(request: &mut Request<Bytes>) {
-    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
-    let headers = request.headers();
-    if has_body && request.body().is_empty() && !headers.contains_key(TRANSFER_ENCODING) {
-        let headers = request.headers_mut();
-        headers
-            .entry(CONTENT_LENGTH)
-            .or_insert(HeaderValue::from_static("0"));
+/// The request as it is sent.
+fn prepared(request: Request<Bytes>) -> Request<Full<Bytes>> {
+    let (mut head, body) = request.into_parts();
+    if let Some(host) = host(&head.uri) {
+        head.headers.entry(HOST).or_insert(host);
     }
+    head.headers.entry(USER_AGENT).or_insert(AGENT);
+    head.headers.entry(ACCEPT_ENCODING).or_insert(GZIP);
+    // RFC 9110, section 8.6: a method that usually has a body says if there is none. hyper leaves that
+    // out, and some servers then answer 411 Length Required.
+    let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(&head.method);
+    if has_body && body.is_empty() && !head.headers.contains_key(TRANSFER_ENCODING) {
+        let length = head.headers.entry(CONTENT_LENGTH);
+        length.or_insert(HeaderValue::from_static("0"));
+    }
+    // The origin-form (RFC 9112, section 3.2.1).
+    let path = head.uri.path_and_query().cloned();
+    head.uri = path
+        .unwrap_or_else(|| PathAndQuery::from_static("/"))
+        .into();
+    Request::from_parts(head, Full::new(body))
 }
 
 /// The header `Host`: the authority without login and without a default port (RFC 9110, section
@@ -180,13 +193,13 @@ fn host(uri: &Uri) -> Option<HeaderValue> {
     HeaderValue::from_str(host).ok()
 }
 
-impl<D: Dialer + 'static> Clone for HttpClient<D> {
+impl<D> Clone for HttpClient<D> {
     /// The same client: it shares its connections with this one.
     fn clone(&self) -> Self {
         Self {
-            client: self.client.clone(),
-            response_timeout: self.response_timeout,
-            max_response: self.max_response,
+            connector: self.connector.clone(),
+            pool: Arc::clone(&self.pool),
+            limits: self.limits,
         }
     }
 }
@@ -194,8 +207,7 @@ impl<D: Dialer + 'static> Clone for HttpClient<D> {
 impl<D> fmt::Debug for HttpClient<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient")
-            .field("response_timeout", &self.response_timeout)
-            .field("max_response", &self.max_response)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,76 +1,183 @@
-//! What hyper reports, in the terms of the seam.
+//! Why there is no answer, in the terms of the seam.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
+use std::time::Duration;
 
-use http::Uri;
-use hyper_util::client::legacy;
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body_util::Full;
 use transport::{
-    DialError, DialErrorKind, Elapsed, Hop, HttpError, HttpErrorKind, Phase, Target, chain,
+    BadHead, BoxError, ConnectionInfo, DialError, DialErrorKind, Elapsed, Hop, HttpError,
+    HttpErrorKind, Phase, Target, chain, unreadable,
 };
 
-/// Why there is no answer.
+use crate::pool::Line;
+
+/// Why a request has no answer.
 pub(crate) enum Failure {
-    /// There is no head.
-    NoHead(legacy::Error),
-    /// The body did not end well.
-    NoBody(hyper::Error),
-    /// The body has more bytes than allowed.
-    TooLarge,
-    /// A limit was over in that phase.
-    Elapsed(Phase, Elapsed),
+    /// Its URI leads nowhere.
+    NoPlace,
+    NoConnection(BoxError),
+    /// The connection broke before any of the request was sent.
+    Unsent(Box<Request<Full<Bytes>>>, hyper::Error),
+    /// It broke later, or what arrived is no answer.
+    Broken(hyper::Error),
+    /// The body has more bytes than these.
+    TooLarge(usize),
+    /// The body is not what its encoding says.
+    Encoding(Box<Response<Bytes>>, io::Error),
+    /// A limit was over.
+    Late(Late),
+}
+
+/// The limit that was over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Late {
+    Connection(Duration),
+    /// Not a byte has arrived.
+    Nothing(Duration),
+    Head(Duration),
+    Silence {
+        silence: Duration,
+        received: usize,
+    },
+    Total(Duration),
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(limit) => Elapsed::Whole(*limit).fmt(f),
+            Self::Nothing(limit) => write!(f, "nothing within {limit:?}"),
+            Self::Head(limit) => write!(f, "no head within {limit:?}"),
+            Self::Silence { silence, received } => {
+                write!(
+                    f,
+                    "nothing for {silence:?}, after {received} bytes of the body"
+                )
+            }
+            Self::Total(limit) => write!(f, "not complete within {limit:?}"),
+        }
+    }
 }
 
 impl Failure {
-    /// Of a request for `uri`, if a body may have `limit` bytes.
-    pub(crate) fn into_error(self, uri: &Uri, limit: usize) -> HttpError {
+    /// Whether it is the connection that has failed, and neither its answer nor its route.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        match self {
+            Self::Unsent(_, error) | Self::Broken(error) => DialError::find(error).is_none(),
+            Self::Late(late) => matches!(late, Late::Nothing(_)),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn on(self, line: &Line) -> Failed {
+        Failed {
+            failure: self,
+            is_reused: line.is_reused,
+            info: line.info.clone(),
+        }
+    }
+}
+
+/// A failure, and the connection that it happened on.
+pub(crate) struct Failed {
+    failure: Failure,
+    is_reused: bool,
+    info: ConnectionInfo,
+}
+
+impl From<Failure> for Failed {
+    /// There was no connection.
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            is_reused: false,
+            info: ConnectionInfo::default(),
+        }
+    }
+}
+
+impl Failed {
+    /// Of a request for `uri`.
+    pub(crate) fn into_error(self, uri: &Uri) -> HttpError {
         let exchange = match Target::from_http_uri(uri) {
             Ok(target) => Hop::Target(target.endpoint().clone()),
             // The request could not be sent anywhere.
             Err(invalid) => return invalid.into(),
         };
-        match self {
-            Self::NoHead(error) => match DialError::find(&error) {
+        match self.failure {
+            Failure::NoPlace => HttpError::new(HttpErrorKind::Request, "it is not absolute"),
+            Failure::NoConnection(ref error) => match DialError::find(&**error) {
                 Some(dial) => dial.clone().into(),
-                // The pool's own words, "client error", say nothing.
-                None => broken(exchange, error.source().unwrap_or(&error)),
+                None => self.broken(exchange, DialErrorKind::Io, error.to_string()),
             },
-            Self::NoBody(error) => broken(exchange, &error),
-            Self::TooLarge => {
+            Failure::Unsent(_, ref error) | Failure::Broken(ref error) => {
+                match DialError::find(error) {
+                    Some(dial) => dial.clone().into(),
+                    None => {
+                        let (kind, cause) = self.explained(error);
+                        self.broken(exchange, kind, cause)
+                    }
+                }
+            }
+            Failure::TooLarge(limit) => {
                 let cause = format!("it has more than {limit} bytes");
                 HttpError::new(HttpErrorKind::TooLarge, cause)
             }
-            Self::Elapsed(phase, elapsed) => {
-                let cause = DialError::timeout(exchange, phase, elapsed);
+            Failure::Encoding(response, error) => {
+                unreadable(&response, format!("it cannot be decoded: {error}"))
+            }
+            Failure::Late(late) => {
+                let phase = match late {
+                    Late::Connection(_) => Phase::Tcp,
+                    _ => Phase::Response,
+                };
+                let cause = self.noted(late.to_string());
+                let cause = DialError::timeout(exchange, phase, cause);
                 HttpError::new(HttpErrorKind::Timeout, cause)
             }
         }
     }
-}
 
-impl From<legacy::Error> for Failure {
-    fn from(error: legacy::Error) -> Self {
-        Self::NoHead(error)
+    fn broken(&self, exchange: Hop, kind: DialErrorKind, cause: String) -> HttpError {
+        let cause = DialError::new(exchange, Phase::Response, kind).with_source(self.noted(cause));
+        HttpError::new(HttpErrorKind::Broken, cause)
+    }
+
+    /// `cause`, and that the connection may have died while it was idle.
+    fn noted(&self, cause: String) -> String {
+        match self.is_reused {
+            true => format!("{cause}, on a reused connection"),
+            false => cause,
+        }
+    }
+
+    fn explained(&self, error: &hyper::Error) -> (DialErrorKind, String) {
+        match bad_head(error) {
+            Some(bad) => (DialErrorKind::Protocol, bad.quoted(self.info.secrets())),
+            None => (kind(error), chain(error).to_string()),
+        }
     }
 }
 
-fn broken(exchange: Hop, error: &(dyn Error + 'static)) -> HttpError {
-    let cause = DialError::new(exchange, Phase::Response, kind(error))
-        .with_source(chain(error).to_string());
-    HttpError::new(HttpErrorKind::Broken, cause)
+fn bad_head(error: &hyper::Error) -> Option<&BadHead> {
+    io_error(error)?.get_ref()?.downcast_ref()
 }
 
-fn kind(error: &(dyn Error + 'static)) -> DialErrorKind {
-    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
-    match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+    std::iter::successors(error.source(), |error| (*error).source())
+        .find_map(|cause| cause.downcast_ref())
+}
+
+fn kind(error: &hyper::Error) -> DialErrorKind {
+    match io_error(error) {
         Some(error) => error.into(),
-        None => match error.downcast_ref::<hyper::Error>() {
-            Some(error) if error.is_parse_too_large() => DialErrorKind::Protocol,
-            Some(error) if error.is_parse() => DialErrorKind::WrongProtocol,
-            Some(error) if error.is_incomplete_message() || error.is_canceled() => {
-                DialErrorKind::Closed
-            }
-            _ => DialErrorKind::Io,
-        },
+        None if error.is_parse_too_large() => DialErrorKind::Protocol,
+        None if error.is_parse() => DialErrorKind::WrongProtocol,
+        None if error.is_incomplete_message() || error.is_canceled() => DialErrorKind::Closed,
+        None => DialErrorKind::Io,
     }
 }

@@ -2,30 +2,40 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection as Describe};
 use hyper_util::rt::TokioIo;
-use transport::Connection;
+use transport::{Connection, ConnectionInfo};
+
+use crate::watch::{Watch, Watched};
 
 /// A [`Connection`] that hyper can use. Its [`ConnectionInfo`](transport::ConnectionInfo) stands in the extensions of every
 /// response that arrives over it.
 #[derive(Debug)]
-pub struct HyperConnection(TokioIo<Connection>);
+pub struct HyperConnection(TokioIo<Watched>);
 
 impl HyperConnection {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self(TokioIo::new(connection))
+        Self(TokioIo::new(Watched::new(connection)))
+    }
+
+    pub(crate) fn info(&self) -> &ConnectionInfo {
+        self.0.inner().connection().info()
+    }
+
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        self.0.inner().watch()
     }
 }
 
 impl Describe for HyperConnection {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.0.inner().info().clone())
+        Connected::new().extra(self.info().clone())
     }
 }
-
 impl Read for HyperConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,

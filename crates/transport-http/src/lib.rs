@@ -2,7 +2,8 @@
 //!
 //! Layer 3: knows no proxies. [`HttpClient`] keeps connections alive and reuses them, so one client
 //! stands for one route: whatever its dialer does, every request of the client does. It speaks
-//! HTTP/1.1, follows no redirects and bounds both the time and the size of an answer.
+//! HTTP/1.1, offers and decodes gzip, follows no redirects, and bounds an answer by its progress and
+//! its size.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -26,10 +27,14 @@
 
 mod body;
 mod client;
+mod clock;
 mod connector;
 mod failure;
 mod io;
+mod pool;
+mod request;
 mod service;
+mod watch;
 
 pub use client::HttpClient;
 pub use connector::DialerConnector;

@@ -236,7 +236,7 @@ fn may_be_haste(failure: &Failure) -> bool {
         Failure::Handshake(error) => match error.reply() {
             None => true,
             // It takes what follows the head for a body or for another request.
-            Some(Reply::Http { status, .. }) => *status == 400,
+            Some(Reply::Http(reply)) => reply.status == 400,
             // It was offered less than usual: not the way without a login.
             Some(Reply::Socks5NoMethod { offered }) => offered.len() == 1 && !offered.contains(&0),
             Some(_) => false,

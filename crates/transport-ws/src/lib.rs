@@ -28,7 +28,6 @@
 
 mod client;
 mod frame_reader;
-mod head;
 mod hooks;
 mod polled;
 mod stream;

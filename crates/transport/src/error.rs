@@ -323,16 +323,18 @@ impl DialError {
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {
                 // 4xx is about the request, 5xx about the moment, and 429 asks to come again.
-                Some(Reply::Http { status, .. }) => status == 429 || status >= 500,
+                Some(Reply::Http(ref reply)) => reply.status == 429 || reply.status >= 500,
                 Some(Reply::Socks4(code)) => code == 0x5B,
                 // General failure, network or host unreachable, refused, TTL expired. Not a ruleset
                 // (2), an unknown command (7) or type of address (8), which stay as they are.
                 Some(Reply::Socks5(code)) => matches!(code, 1 | 3..=6),
                 _ => false,
             },
+            // What stands in front of an exchange has bad moments; a proxy of another scheme has not.
+            DialErrorKind::Protocol | DialErrorKind::WrongProtocol => {
+                matches!(self.0.phase, Phase::Upgrade | Phase::Response)
+            }
             DialErrorKind::Authentication
-            | DialErrorKind::Protocol
-            | DialErrorKind::WrongProtocol
             | DialErrorKind::Certificate
             | DialErrorKind::Tls
             | DialErrorKind::Unsupported

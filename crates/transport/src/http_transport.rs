@@ -13,9 +13,8 @@ use http::{Method, Request, Response, StatusCode, Uri};
 
 use crate::error::{BoxError, DialError};
 use crate::reload::Reloads;
-use crate::reply::{Excerpt, Reply};
+use crate::reply::{HttpReply, Reply};
 use crate::retry_after::retry_after;
-use crate::secrets::Secrets;
 use crate::target::InvalidTarget;
 
 /// Sends REST requests.
@@ -64,29 +63,54 @@ impl<T: HttpTransport + ?Sized> HttpTransport for Box<T> {
     }
 }
 
-/// Turns every status but 2xx into an error that carries the status, the beginning of the body,
-/// without the [secrets of its way](Secrets::of_way), and the wait that the answer asks for.
+/// Turns every status but 2xx into an error that carries [what explains it](HttpReply::of) and the wait
+/// that the answer asks for.
 ///
 /// # Errors
 /// [`HttpErrorKind::Status`] for every other status.
 pub fn require_success(response: Response<Bytes>) -> Result<Response<Bytes>, HttpError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
+    match HttpError::of_status(&response) {
+        Some(error) => Err(error),
+        None => Ok(response),
     }
-    let reply = Reply::Http {
-        status: status.as_u16(),
-        // The registered phrase: what was sent in its place is not a part of `Response`.
-        reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
-        body: Secrets::of_way(&response).quote(response.body()),
-    };
-    Err(HttpError {
-        kind: HttpErrorKind::Status(status),
-        request: None,
-        reply: Some(reply),
-        retry_after: retry_after(response.headers()),
-        source: None,
+}
+
+/// The error for a `response` of which no use can be made, because of `cause`: it is a page instead of
+/// JSON, for example. It carries [what explains it](HttpReply::of) and the wait that the answer asks for.
+/// For every status but 2xx, this is the error of [`require_success`].
+#[must_use]
+pub fn unreadable(response: &Response<Bytes>, cause: impl Into<BoxError>) -> HttpError {
+    HttpError::of_status(response).unwrap_or_else(|| {
+        let reply = HttpReply::of(response);
+        let source = UnreadableReply {
+            reply: reply.clone(),
+            cause: cause.into(),
+        };
+        HttpError {
+            reply: Some(reply.into()),
+            retry_after: retry_after(response.headers()),
+            ..HttpError::new(HttpErrorKind::Unreadable, source)
+        }
     })
+}
+
+/// An answer, and why it is of no use.
+#[derive(Debug)]
+struct UnreadableReply {
+    reply: HttpReply,
+    cause: BoxError,
+}
+
+impl fmt::Display for UnreadableReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reply.fmt(f)
+    }
+}
+
+impl Error for UnreadableReply {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
 }
 
 /// What kind of failure a REST request met.
@@ -105,6 +129,8 @@ pub enum HttpErrorKind {
     TooLarge,
     /// The answer has another status than 2xx.
     Status(StatusCode),
+    /// The answer is not what was asked for: a page, nothing, or in an encoding that is not understood.
+    Unreadable,
 }
 
 impl fmt::Display for HttpErrorKind {
@@ -116,6 +142,7 @@ impl fmt::Display for HttpErrorKind {
             Self::Broken => f.write_str("connection broken"),
             Self::TooLarge => f.write_str("answer too large"),
             Self::Status(status) => write!(f, "status {}", status.as_u16()),
+            Self::Unreadable => f.write_str("answer not understood"),
         }
     }
 }
@@ -142,6 +169,18 @@ impl HttpError {
             retry_after: None,
             source: Some(source.into()),
         }
+    }
+
+    /// The error for a response with another status than 2xx.
+    fn of_status(response: &Response<Bytes>) -> Option<Self> {
+        let status = response.status();
+        (!status.is_success()).then(|| Self {
+            kind: HttpErrorKind::Status(status),
+            request: None,
+            reply: Some(HttpReply::of(response).into()),
+            retry_after: retry_after(response.headers()),
+            source: None,
+        })
     }
 
     /// Adds which request it was: method, host, port and path. A query may hold a key and is left
@@ -204,6 +243,8 @@ impl HttpError {
             HttpErrorKind::Status(status) => {
                 status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
             }
+            // The next answer may come from whom it was asked for.
+            HttpErrorKind::Unreadable => true,
             HttpErrorKind::Request | HttpErrorKind::TooLarge => false,
         }
     }
@@ -228,6 +269,7 @@ impl fmt::Display for HttpError {
             HttpErrorKind::Dial | HttpErrorKind::Timeout | HttpErrorKind::Broken => "complete",
             HttpErrorKind::TooLarge => "accept the answer to",
             HttpErrorKind::Status(_) => "succeed with",
+            HttpErrorKind::Unreadable => "understand the answer to",
         };
         let request = self.request.as_deref().unwrap_or("the request");
         write!(f, "{verb} {request}")
@@ -246,7 +288,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ConnectionInfo;
+    use crate::{ConnectionInfo, Secrets};
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {
@@ -279,6 +321,44 @@ mod tests {
         assert_eq!(
             error.reply().unwrap().to_string(),
             "status 403 Forbidden, body \"***\""
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_described() {
+        let page = Response::builder()
+            .header("content-type", "text/html; charset=utf-8")
+            .header("retry-after", "7")
+            .body(Bytes::from_static(b"<!DOCTYPE html>\n<title>Login</title>"))
+            .unwrap();
+        let error = unreadable(&page, "expected value at line 1 column 1").with_request(
+            &Method::GET,
+            &Uri::from_static("https://h/api/v3/depth?symbol=X"),
+        );
+        assert_eq!(
+            crate::chain(&error).to_string(),
+            "understand the answer to GET h/api/v3/depth: status 200 OK, content type text/html; \
+             charset=utf-8, body \"<!DOCTYPE html>\\n<title>Login</title>\": expected value at \
+             line 1 column 1"
+        );
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        assert!(error.is_retryable());
+    }
+
+    #[test]
+    fn a_redirect_says_where_it_leads_and_an_encoded_body_is_not_shown() {
+        let redirect = Response::builder()
+            .status(302)
+            .header("location", "https://login.example/?from=h")
+            .header("content-encoding", "br")
+            .body(Bytes::from_static(b"\x0b\x02\x80"))
+            .unwrap();
+        let error = unreadable(&redirect, "it is no JSON");
+        assert_eq!(error.status(), Some(StatusCode::FOUND));
+        assert_eq!(
+            crate::chain(&error).to_string(),
+            "succeed with the request: status 302 Found, content encoding br, \
+             location https://login.example/?from=h"
         );
     }
 

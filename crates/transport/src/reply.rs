@@ -3,19 +3,18 @@
 use std::error::Error;
 use std::fmt;
 
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
+
+use crate::secrets::Secrets;
+
 /// The answer that made a dial fail. As the cause of an error, it is the last of its chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
     /// An HTTP answer: of a proxy to `CONNECT`, or of an exchange to a request or an upgrade.
-    Http {
-        /// The status code.
-        status: u16,
-        /// The reason phrase as sent.
-        reason: Excerpt,
-        /// The beginning of the body.
-        body: Excerpt,
-    },
+    Http(Box<HttpReply>),
     /// The reply code of a SOCKS4 or SOCKS4a proxy (`CD`).
     Socks4(u8),
     /// The reply code of a SOCKS5 proxy (RFC 1928, section 6).
@@ -35,7 +34,7 @@ impl Reply {
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
-            Self::Http { status, .. } => Some(*status),
+            Self::Http(reply) => Some(reply.status),
             _ => None,
         }
     }
@@ -44,20 +43,7 @@ impl Reply {
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http {
-                status,
-                reason,
-                body,
-            } => {
-                write!(f, "status {status}")?;
-                if !reason.is_empty() {
-                    write!(f, " {reason}")?;
-                }
-                if !body.is_empty() {
-                    write!(f, ", body \"{body}\"")?;
-                }
-                Ok(())
-            }
+            Self::Http(reply) => reply.fmt(f),
             Self::Socks4(code) => write!(f, "socks4 reply {code:#04x}: {}", socks4_meaning(*code)),
             Self::Socks5(code) => write!(f, "socks5 reply {code:#04x}: {}", socks5_meaning(*code)),
             Self::Socks5NoMethod { offered } => {
@@ -74,6 +60,102 @@ impl fmt::Display for Reply {
 }
 
 impl Error for Reply {}
+
+impl From<HttpReply> for Reply {
+    fn from(reply: HttpReply) -> Self {
+        Self::Http(Box::new(reply))
+    }
+}
+
+/// What of an HTTP answer explains a failure.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpReply {
+    /// The status code.
+    pub status: u16,
+    /// The reason phrase.
+    pub reason: Excerpt,
+    /// `Content-Type`: a page where JSON was asked for is somebody else's answer.
+    pub content_type: Excerpt,
+    /// `Content-Encoding`, if the body could not be decoded. Then there is no body to show.
+    pub content_encoding: Excerpt,
+    /// `Location`: where a redirect leads, such as to the login of a network.
+    pub location: Excerpt,
+    /// The beginning of the body.
+    pub body: Excerpt,
+}
+
+impl HttpReply {
+    /// A status with its reason phrase and the beginning of its body.
+    #[must_use]
+    pub fn new(status: u16, reason: Excerpt, body: Excerpt) -> Self {
+        Self {
+            status,
+            reason,
+            body,
+            ..Self::default()
+        }
+    }
+
+    /// Of `response`, without the [secrets of its way](Secrets::of_way).
+    #[must_use]
+    pub fn of(response: &Response<Bytes>) -> Self {
+        let secrets = Secrets::of_way(response);
+        Self::of_parts(
+            response.status(),
+            response.headers(),
+            response.body(),
+            &secrets,
+        )
+    }
+
+    /// Of a status, headers and as much of the body as there is, without any of `secrets`.
+    #[must_use]
+    pub fn of_parts(
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        secrets: &Secrets,
+    ) -> Self {
+        let quoted = |name: HeaderName| {
+            let value = headers.get(name);
+            value.map_or_else(Excerpt::default, |value| secrets.quote(value.as_bytes()))
+        };
+        let content_encoding = quoted(CONTENT_ENCODING);
+        let is_readable = matches!(content_encoding.as_str(), "" | "identity");
+        Self {
+            status: status.as_u16(),
+            // The registered phrase: what was sent in its place is not a part of a response.
+            reason: Excerpt::of(status.canonical_reason().unwrap_or_default().as_bytes()),
+            content_type: quoted(CONTENT_TYPE),
+            content_encoding,
+            location: quoted(LOCATION),
+            body: secrets.quote(if is_readable { body } else { &[] }),
+        }
+    }
+}
+
+impl fmt::Display for HttpReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status {}", self.status)?;
+        if !self.reason.is_empty() {
+            write!(f, " {}", self.reason)?;
+        }
+        for (name, value) in [
+            ("content type", &self.content_type),
+            ("content encoding", &self.content_encoding),
+            ("location", &self.location),
+        ] {
+            if !value.is_empty() {
+                write!(f, ", {name} {value}")?;
+            }
+        }
+        if !self.body.is_empty() {
+            write!(f, ", body \"{}\"", self.body)?;
+        }
+        Ok(())
+    }
+}
 
 fn socks4_meaning(code: u8) -> &'static str {
     // "SOCKS: A protocol for TCP proxy across firewalls" (Ying-Da Lee), as decimal 91 to 93.
@@ -172,11 +254,11 @@ mod tests {
 
     #[test]
     fn every_reply_reads_well() {
-        let http = Reply::Http {
-            status: 407,
-            reason: Excerpt::of(b"Proxy Authentication Required"),
-            body: Excerpt::of(b"denied"),
-        };
+        let http = Reply::from(HttpReply::new(
+            407,
+            Excerpt::of(b"Proxy Authentication Required"),
+            Excerpt::of(b"denied"),
+        ));
         assert_eq!(
             http.to_string(),
             "status 407 Proxy Authentication Required, body \"denied\""

@@ -17,10 +17,16 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return value.parse().ok().map(Duration::from_secs);
     }
     let until = httpdate::parse_http_date(value).ok()?;
+    Some(wait_until(until, headers))
+}
+
+/// How long it is from an answer with `headers` until then, by the `Date` of the answer, or else by this
+/// machine's clock. What is over is no wait.
+#[must_use]
+pub fn wait_until(until: SystemTime, headers: &HeaderMap) -> Duration {
     let now = text(headers, DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let wait = until.duration_since(now.unwrap_or_else(SystemTime::now));
-    // `duration_since` fails for a date that is over.
-    Some(wait.unwrap_or_default())
+    wait.unwrap_or_default()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

@@ -1,21 +1,23 @@
-//! The routes of connections, as a report.
+//! The routes of connections and the limits of answers, as a report.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use proxy_config::{ExchangeId, ProxySettings, Transport};
 use serde::Serialize;
 
 use super::row::Row;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, RestLimit};
 use crate::table;
 
-/// The routes of every exchange that is configured in some way, and of all others.
+/// The routes of every exchange that is configured in some way, and of all others; the limits of
+/// answers to REST requests.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     enabled: bool,
     strict: bool,
     routes: Vec<Row>,
+    rest: BTreeMap<&'static str, RestLimit>,
 }
 
 impl Report {
@@ -36,6 +38,7 @@ impl Report {
             enabled: settings.is_enabled(),
             strict: settings.is_strict(),
             routes: known.chain(others).collect(),
+            rest: configuration.rest().rows().collect(),
         }
     }
 
@@ -55,9 +58,15 @@ impl Report {
             enabled, strict, ..
         } = self;
         let mut text = format!("proxy.enabled: {enabled}, proxy.strict: {strict}\n{table}\n");
+        for (key, RestLimit { value, set_by }) in &self.rest {
+            let value = value.map_or_else(|| "none".to_owned(), |value| value.to_string());
+            let set_by = set_by.as_ref().map(ToString::to_string);
+            let set_by = set_by.as_deref().unwrap_or("default");
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "rest.{key}: {value} ({set_by})");
+        }
         let variable = self.routes.iter().find_map(Row::exempting_variable);
         if let Some(variable) = variable {
-            // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "* directly to the destinations that {variable} exempts"

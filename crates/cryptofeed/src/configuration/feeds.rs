@@ -7,6 +7,7 @@ use feeds::{Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscr
 use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
 use serde_json::{Value, json};
+use transport::ResponseLimits;
 
 use super::address::Address;
 use super::keys::{Key, names, table};
@@ -79,17 +80,14 @@ impl ConfiguredExchange {
 }
 
 impl ConfiguredFeed {
-    /// The feed over the transports that `injector` has for it.
-    pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>) -> Feed {
+    /// The feed over the transports that `injector` has for it, with `limits` for answers to REST
+    /// requests.
+    pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>, limits: ResponseLimits) -> Feed {
         let scope = injector.exchange(self.id);
         let codec = self.exchange.codec;
+        let http = scope.http().with_limits(limits);
         let ws = scope.websocket().with_max_message(codec.limits().frame);
-        Feed::new(
-            codec,
-            self.subscription,
-            Arc::new(scope.http()),
-            Arc::new(ws),
-        )
+        Feed::new(codec, self.subscription, Arc::new(http), Arc::new(ws))
     }
 }
 

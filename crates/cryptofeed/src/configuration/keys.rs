@@ -44,7 +44,7 @@ mod tests {
     use testkit::documented;
 
     use super::*;
-    use crate::configuration::{feeds, memory, tls};
+    use crate::configuration::{feeds, memory, rest, tls};
 
     const PAGE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -73,6 +73,7 @@ mod tests {
             head.map(str::to_owned).to_vec(),
             rows("feeds.", &feeds::keys()),
             rows("feed: ", &feeds::FEED),
+            rows("rest.", &rest::KEYS),
             rows("tls.", &tls::KEYS),
             rows("memory.", &memory::KEYS),
         ];

@@ -1,10 +1,11 @@
-//! The configuration: proxies, feeds, certificate authorities and limits of memory.
+//! The configuration: proxies, feeds, limits of answers and of memory, and certificate authorities.
 
 mod address;
 mod complete;
 mod feeds;
 mod keys;
 mod memory;
+mod rest;
 mod tls;
 
 use std::fs;
@@ -28,6 +29,7 @@ pub(crate) use self::address::Address;
 #[cfg(feature = "demo")]
 pub(crate) use self::feeds::ConfiguredExchange;
 pub(crate) use self::feeds::ConfiguredFeed;
+pub(crate) use self::rest::{RestLimit, RestLimits};
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;
@@ -144,6 +146,7 @@ impl ConfigurationArgs {
         let file = self.file()?;
         let mut sources = Sources::new()
             .with_section(feeds::SECTION)
+            .with_section(rest::SECTION)
             .with_section(tls::SECTION)
             .with_section(memory::SECTION)
             // The command line reads these two. Otherwise they would be unknown.
@@ -212,6 +215,7 @@ fn default_file() -> Result<Option<PathBuf>, Failure> {
 pub(crate) fn schema() -> Value {
     proxy_config::json_schema([
         (feeds::SECTION, feeds::schema()),
+        (rest::SECTION, rest::schema()),
         (tls::SECTION, tls::schema()),
         (memory::SECTION, memory::schema()),
     ])
@@ -222,6 +226,7 @@ pub(crate) fn schema() -> Value {
 pub(crate) struct Configuration {
     loaded: Loaded,
     feeds: Vec<ConfiguredFeed>,
+    rest: RestLimits,
     authorities: Option<Authorities>,
     memory: QueueLimits,
 }
@@ -230,6 +235,7 @@ impl Configuration {
     /// Reads all sections before any error is reported.
     fn of(document: Document) -> Result<Self, ConfigErrors> {
         let feeds = document.read(feeds::SECTION, feeds::read);
+        let rest = document.read(rest::SECTION, rest::read);
         let authorities = document.read(tls::SECTION, tls::read);
         let memory = document.read(memory::SECTION, memory::read);
         let _ = document.read("proxy", feeds::check_rules);
@@ -237,6 +243,7 @@ impl Configuration {
         Ok(Self {
             loaded: document.into_loaded()?,
             feeds: feeds.flatten().unwrap_or_default(),
+            rest: rest.flatten().unwrap_or_default(),
             authorities: authorities.flatten(),
             memory: memory.flatten().unwrap_or_default(),
         })
@@ -255,6 +262,11 @@ impl Configuration {
     /// How much may wait for the output.
     pub(crate) fn memory(&self) -> QueueLimits {
         self.memory
+    }
+
+    /// The limits of answers to REST requests.
+    pub(crate) fn rest(&self) -> &RestLimits {
+        &self.rest
     }
 
     /// The exchanges that have rules and no feed to use them, if there is any feed.
@@ -279,6 +291,7 @@ impl Configuration {
     pub(crate) fn changed_since_start(&self, start: &Self) -> impl Iterator<Item = &'static str> {
         [
             (feeds::SECTION, self.feeds != start.feeds),
+            (rest::SECTION, self.rest != start.rest),
             (tls::SECTION, self.authorities != start.authorities),
             (memory::SECTION, self.memory != start.memory),
         ]

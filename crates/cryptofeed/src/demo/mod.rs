@@ -10,6 +10,7 @@ use clap::Args;
 use feeds::QueueLimits;
 use indicatif::MultiProgress;
 use tokio::time::{MissedTickBehavior, interval};
+use transport::ResponseLimits;
 
 use self::progress::Progress;
 use self::report::Report;
@@ -53,7 +54,12 @@ impl Demo {
     pub(crate) async fn execute(self, bars: &MultiProgress) -> Result<(), Failure> {
         let mut interrupt = Interrupt::listen()?;
         let set = Set::start().await?;
-        let mut streams = Streams::start(&set.injector()?, set.feeds()?, QueueLimits::default());
+        let mut streams = Streams::start(
+            &set.injector()?,
+            set.feeds()?,
+            QueueLimits::default(),
+            ResponseLimits::default(),
+        );
         let mut tallies = Tallies::new();
         let progress = Progress::new(bars, self.duration);
         tokio::select! {

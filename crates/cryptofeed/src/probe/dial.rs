@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use http::Request;
-use proxy_injector::{ProxyInjector, Scope};
+use http::{Request, Response};
+use proxy_injector::{HttpSession, ProxyInjector, Scope};
 use tokio::time::{Instant, timeout};
 use transport::{
-    ConnectionInfo, HttpTransport, Phase, Timing, WsDialer, WsRequest, require_success,
+    ConnectionInfo, HttpError, HttpTransport, Phase, ResponseLimits, Timing, WsDialer, WsRequest,
+    require_success, unreadable,
 };
 use transport_tls::TlsTrust;
 
@@ -36,22 +37,34 @@ impl Outcome {
     }
 }
 
+/// A login page of a network, or one about maintenance, has a status of success as well. No exchange
+/// answers a ping with a page or with nothing.
+fn require_answer(response: Response<Bytes>) -> Result<Response<Bytes>, HttpError> {
+    let response = require_success(response)?;
+    let body = response.body().trim_ascii_start();
+    match body.first() {
+        Some(b'<') => Err(unreadable(&response, "it is a page")),
+        Some(_) => Ok(response),
+        None => Err(unreadable(&response, "its body is empty")),
+    }
+}
+
 impl Line {
-    /// Makes the connection, sends the request, and waits for the answer. `trust` verifies
-    /// certificates.
-    pub(super) async fn dial(&self, trust: &TlsTrust) -> Outcome {
+    /// Makes the connection, sends the request, and waits for the answer, within `limits`. `trust`
+    /// verifies certificates.
+    pub(super) async fn dial(&self, trust: &TlsTrust, limits: ResponseLimits) -> Outcome {
         // An injector per line: a TLS session or a mark from another line would change the result.
         let injector = ProxyInjector::new(self.candidate.settings()).with_trust(trust.clone());
         let scope = Arc::new(injector).exchange(self.exchange.clone());
         match &self.question {
-            Question::Rest(request) => self.ask(&scope, request).await,
+            Question::Rest(request) => self.ask(&scope.http().with_limits(limits), request).await,
             Question::Stream(request) => self.open(&scope, request).await,
         }
     }
 
-    async fn ask(&self, scope: &Scope, request: &Request<Bytes>) -> Outcome {
+    async fn ask(&self, session: &HttpSession, request: &Request<Bytes>) -> Outcome {
         let start = Instant::now();
-        let response = scope.http().send(request.clone()).await;
+        let response = session.send(request.clone()).await;
         let total = start.elapsed();
         let mut info = ConnectionInfo::default();
         let success = response.and_then(|response| {
@@ -62,7 +75,7 @@ impl Line {
                 let answer = total.saturating_sub(before);
                 info.record(self.address.hop(), Phase::Response, answer);
             }
-            require_success(response)
+            require_answer(response)
                 .map_err(|error| error.with_request(request.method(), request.uri()))
         });
         Outcome {

@@ -78,12 +78,13 @@ impl Probe {
             lines.extend(Line::of_feed(feed, &injector)?);
         }
 
+        let limits = configuration.rest().limits();
         let mut interrupt = Interrupt::listen()?;
         // Beside the dials, so that an interrupt keeps the outcomes so far.
         let mut outcomes: Vec<_> = lines.iter().map(|_| None).collect();
         let dials = lines.iter().zip(&mut outcomes).map(|(line, outcome)| {
             let trust = &trust;
-            async move { (line, &*outcome.insert(line.dial(trust).await)) }
+            async move { (line, &*outcome.insert(line.dial(trust, limits).await)) }
         });
         let mut dials = stream::iter(dials).buffer_unordered(AT_ONCE);
         let progress = Progress::new(bars, lines.len());

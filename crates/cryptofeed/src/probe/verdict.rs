@@ -1,6 +1,6 @@
 //! The verdict on a connection, and advice.
 
-use transport::{DialError, DialErrorKind, Hop, HttpError, Phase, Reply, chain};
+use transport::{DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, Phase, Reply, chain};
 
 /// The outcome of a connection, as one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,9 +111,14 @@ impl Trouble {
                 ..Self::of_dial(dial)
             },
             None => {
-                let status = error.status().map(|status| status.as_u16());
+                let status = error.reply().and_then(Reply::status);
+                let verdict = match error.kind() {
+                    HttpErrorKind::Status(status) => Verdict::of_status(status.as_u16()),
+                    HttpErrorKind::Unreadable => Verdict::Protocol,
+                    _ => Verdict::Failed,
+                };
                 Self {
-                    verdict: status.map_or(Verdict::Failed, Verdict::of_status),
+                    verdict,
                     hop: exchange,
                     phase: Phase::Response,
                     status,
@@ -158,6 +163,9 @@ impl Trouble {
                 "the rules of the proxy forbid this exchange or its port, or the proxy cannot reach it"
             }
             (Verdict::Protocol, _) if is_proxy => "check the scheme and the port of the proxy",
+            (Verdict::Protocol, _) => {
+                "something else answers in place of the exchange: a login page, a firewall, maintenance"
+            }
             (Verdict::Closed, _) if is_proxy => {
                 "check the scheme of the proxy, and whether it serves the address of this machine"
             }

@@ -86,6 +86,7 @@ impl Run {
                 &start.injector,
                 feeds.to_vec(),
                 start.configuration.memory(),
+                start.configuration.rest().limits(),
             ),
             stdout: Stdout::new(),
             format: self.format.unwrap_or_else(Format::for_stdout),

@@ -315,8 +315,48 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             },
             default(Value::Null, Value::Null),
             without_proxy(Value::Null, "websocket", "refused", "none", Value::Null, Value::Null),
-        ]})
+        ], "rest": {
+            "head_timeout_seconds": {"value": 30, "set_by": null},
+            "silence_timeout_seconds": {"value": 30, "set_by": null},
+            "total_timeout_seconds": {"value": null, "set_by": null},
+            "max_response_mib": {"value": 64, "set_by": null},
+        }})
     );
+}
+
+#[test]
+fn the_limits_of_answers_are_told_with_what_set_them() {
+    let workspace = Workspace::new();
+    let limits = "rest: {head_timeout_seconds: 60, silence_timeout_seconds: 45}\n";
+    workspace.file("cryptofeed.yaml", &format!("{CONFIGURATION}{limits}"));
+    let variables = [
+        ("CRYPTOFEED_REST_SILENCE_TIMEOUT_SECONDS", "90"),
+        ("CRYPTOFEED_REST_TOTAL_TIMEOUT_SECONDS", "600"),
+    ];
+    let check = workspace.output(&["check"], &variables);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    for line in [
+        "rest.head_timeout_seconds: 60 (cryptofeed.yaml:10:30)\n",
+        "rest.silence_timeout_seconds: 90 (CRYPTOFEED_REST_SILENCE_TIMEOUT_SECONDS)\n",
+        "rest.total_timeout_seconds: 600 (CRYPTOFEED_REST_TOTAL_TIMEOUT_SECONDS)\n",
+        "rest.max_response_mib: 64 (default)\n",
+    ] {
+        assert!(check.stdout.contains(line), "{}", check.stdout);
+    }
+    let variables = [
+        ("CRYPTOFEED_REST_HEAD_TIMEOUT_SECONDS", "0"),
+        ("CRYPTOFEED_REST_MAX_RESPONSE_MIB", "1025"),
+    ];
+    let check = workspace.output(&["check"], &variables);
+    assert_eq!(check.code, Some(2));
+    for part in [
+        "rest.head_timeout_seconds (from CRYPTOFEED_REST_HEAD_TIMEOUT_SECONDS): \
+         expected a whole number from 1 to 300",
+        "rest.max_response_mib (from CRYPTOFEED_REST_MAX_RESPONSE_MIB): \
+         expected a whole number from 1 to 1024",
+    ] {
+        assert!(check.stderr.contains(part), "{}", check.stderr);
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use testkit::{ExchangeTransport, Fault, MockProxy, ProxyFault, ProxyKind, TestCa};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::workspace::{Finished, Workspace};
 use crate::world::{World, peers};
@@ -284,7 +286,8 @@ async fn the_table_has_a_line_for_each_way_and_a_note_for_each_failure() {
         " geo-blocked in response, 127.0.0.1:",
         " geo-blocked in upgrade, 127.0.0.1:",
         "backpack http, direct:\n  failed to succeed with GET 127.0.0.1:",
-        ": status 451 Unavailable For Legal Reasons, body \"restricted location\"\n",
+        ": status 451 Unavailable For Legal Reasons, content type ",
+        ", body \"restricted location\"\n",
         "the limit for one phase is 500ms\n",
         "\n  -> check the user name and the password of the proxy\n",
         "\n  -> set the proxy's `tls.ca_file` to its certificate authority\n",
@@ -351,4 +354,53 @@ fn without_a_feed_there_is_nothing_to_probe() {
         "{}",
         run.stderr
     );
+}
+
+/// Answers each ping with these bytes, or not at all, and closes other connections.
+async fn answering(reply: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            if request[..length].starts_with(b"GET /api/v3/ping") {
+                stream.write_all(reply.as_bytes()).await.unwrap();
+                open.push(stream);
+            }
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_of_answers_apply_and_a_page_is_no_answer() {
+    const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 27\r\n\r\n\
+                        <title>Network login</title";
+    const NOTHING: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    for (reply, verdict, error) in [
+        ("", "timeout", "timed out: no head within 1s"),
+        (
+            PAGE,
+            "protocol",
+            "content type text/html, body \"<title>Network login</title\": it is a page",
+        ),
+        (NOTHING, "protocol", "status 200 OK: its body is empty"),
+    ] {
+        let workspace = Workspace::new();
+        let port = answering(reply).await;
+        let yaml = format!(
+            "rest: {{head_timeout_seconds: 1}}\nproxy: direct\nfeeds: {{binance: {{symbols: [BTC-USDT], \
+             rest_url: 'http://127.0.0.1:{port}', ws_url: 'ws://127.0.0.1:{port}'}}}}\n"
+        );
+        workspace.file("cryptofeed.yaml", &yaml);
+        let run = workspace.output(&["probe", "--json"], &[]);
+        assert_eq!(run.code, Some(1), "{}", run.stderr);
+        let probe = &probes(&run.stdout)[0];
+        assert_eq!(probe["verdict"], verdict);
+        let told = probe["failure"]["error"].as_str().unwrap();
+        let request = format!("GET 127.0.0.1:{port}/api/v3/ping: ");
+        assert!(told.contains(&request) && told.contains(error), "{told}");
+    }
 }

@@ -22,7 +22,7 @@ use super::message::{
 };
 use super::plain_number::plain_integer;
 use super::wire::{Exact, Id, Text, integer, parse, parse_body};
-use super::{Decoder, Frame, Malformed, StreamRequest};
+use super::{AnswerError, Decoder, Frame, Malformed, StreamRequest};
 use crate::event::Side;
 use crate::instruments::Instruments;
 use crate::level::Level;
@@ -330,6 +330,31 @@ pub(super) fn parse_snapshot<const UNIT: i64>(
         bids,
         asks,
         time: timestamp.map_or(Time::Absent, |Clock(time)| time),
+    })
+}
+
+/// Reads a refusal of a request; one about too many of them has the code `too_many`.
+pub(super) fn parse_refusal(body: &[u8], too_many: &str) -> Option<AnswerError> {
+    //     {"code":-1121,"msg":"Invalid symbol."}
+    //     {"code":-1003,"msg":"Way too much request weight used; IP banned until 1728708414116. ..."}
+    //     {"code":"RESOURCE_NOT_FOUND","message":"Market not found"}
+    #[derive(Deserialize)]
+    struct Words<'a> {
+        #[serde(borrow)]
+        code: &'a RawValue,
+        #[serde(borrow, alias = "message")]
+        msg: Text<'a>,
+    }
+
+    let Words { code, msg } = parse_body(body).ok()?;
+    let code = code.get().trim_matches('"');
+    let until = msg
+        .split_once("banned until ")
+        .map(|(_, rest)| rest.split(|sign: char| !sign.is_ascii_digit()));
+    Some(AnswerError::Refused {
+        message: format!("{code}: {}", &*msg),
+        is_too_many: code == too_many,
+        until_ms: until.and_then(|mut digits| digits.next()?.parse().ok()),
     })
 }
 

@@ -134,6 +134,12 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     fn parse_trades(&self, _: &Symbol, _: &[u8]) -> Result<TradePage, AnswerError> {
         Err(Malformed::new("trades that were not asked for").into())
     }
+
+    /// Reads a refusal, which has the same form whatever was asked and whatever its status is; `None` if
+    /// it is none, or where reading the answer to each request finds them.
+    fn parse_refusal(&self, _body: &[u8]) -> Option<AnswerError> {
+        None
+    }
 }
 
 /// Reads the messages of one connection.
@@ -226,6 +232,8 @@ pub enum AnswerError {
         message: String,
         /// Whether it is about too many requests.
         is_too_many: bool,
+        /// Until when there will be no other answer, if that is told: milliseconds since 1970, UTC.
+        until_ms: Option<u64>,
     },
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use transport::{DialError, DialErrorKind, HttpError, WsError, WsErrorKind, chain};
 
-use crate::exchange::{AnswerError, InvalidUrl};
+use crate::exchange::InvalidUrl;
 
 /// The most that the other side may ask to wait: the longest ban that Binance knows.
 const LONGEST_WAIT: Duration = Duration::from_secs(3 * 24 * 60 * 60);
@@ -89,19 +89,6 @@ impl From<WsError> for Failure {
             WsErrorKind::RouteChanged => failure.with_pace(Pace::Rerouted),
             _ => failure,
         }
-    }
-}
-
-impl From<AnswerError> for Failure {
-    fn from(error: AnswerError) -> Self {
-        let is_too_many = matches!(
-            error,
-            AnswerError::Refused {
-                is_too_many: true,
-                ..
-            }
-        );
-        Self::caused_by(&error, !is_too_many)
     }
 }
 

@@ -63,9 +63,9 @@ impl Feed {
     ) -> Self {
         Self {
             silence_limit: exchange.limits().silence,
+            rest: Arc::new(Rest::new(Arc::clone(&exchange), http)),
             exchange,
             subscription,
-            rest: Arc::new(Rest::new(http)),
             ws,
         }
     }

@@ -2,32 +2,38 @@
 
 use std::iter;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use http::Request;
+use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
-use transport::{HttpTransport, Reload, Reloads, Secrets, require_success};
+use transport::{HttpError, HttpTransport, Reload, Reloads, Secrets, unreadable, wait_until};
 
 use super::failure::Failure;
 use super::words::words;
-use crate::exchange::{AnswerError, Malformed};
+use crate::exchange::{AnswerError, Exchange, Malformed};
 
 /// How many requests may be under way at once.
 // A hundred books want a hundred snapshots when a connection opens. At Binance each of them weighs
 // 50 of 6000 a minute, so they come a few at a time, and a refusal holds back the rest.
 const CONCURRENT: usize = 4;
 
+/// How long to ask for nothing if the exchange has had too many requests and does not say how long. It
+/// is the window in which most of them count.
+const PAUSE: Duration = Duration::from_secs(60);
+
 //     an answer                            what is sent next
-//     2xx                                  the next, when one of the few places is free
-//     refused, with Retry-After            nothing until then, or until there is another route
-//     refused, without                     the next; who failed waits by a delay of its own
+//     2xx, and understood                  the next, when one of the few places is free
+//     with Retry-After, or a ban's end     nothing until then, or until there is another route
+//     418, or words of too many requests   nothing for a minute, or until there is another route
+//     anything else                        the next; who failed waits by a delay of its own
 /// Sends the requests of a feed.
 pub(super) struct Rest {
+    exchange: Arc<dyn Exchange>,
     http: Arc<dyn HttpTransport>,
     permits: Semaphore,
     pause: Mutex<Option<Pause>>,
@@ -50,25 +56,26 @@ impl Pause {
 }
 
 impl Rest {
-    pub(super) fn new(http: Arc<dyn HttpTransport>) -> Self {
+    pub(super) fn new(exchange: Arc<dyn Exchange>, http: Arc<dyn HttpTransport>) -> Self {
         Self {
+            exchange,
             http,
             permits: Semaphore::new(CONCURRENT),
             pause: Mutex::default(),
         }
     }
 
-    /// What `read` makes of the body of a successful answer. What it finds wrong with it is told
-    /// without the secrets of the way that the answer came.
+    /// What `read` makes of the body of a successful answer. A failure names the request and describes
+    /// the answer, without the secrets of the way that it came.
     ///
-    /// A refusal with `Retry-After` (RFC 9110, section 10.2.3) holds back every later request: the
-    /// exchanges count per address, not per resource. Another route has another address.
+    /// An answer that asks for a wait holds back every later request: the exchanges count per address,
+    /// not per resource. Another route has another address.
     pub(super) async fn fetch<T>(
         &self,
         request: Request<Bytes>,
         read: impl FnOnce(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, Failure> {
-        // Taken before the pause is looked at: who gets a place late sees what others were told.
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let _permit = self.permits.acquire().await;
         let mut reloads = self.reloads();
         while let Some(until) = self.paused_until() {
@@ -81,31 +88,72 @@ impl Rest {
         // comes now. The answer counts as the old route's: one request too many is better than a
         // long wait that was never asked for.
         let reloads = self.reloads();
-        let response = self.http.send(request).await?;
-        match require_success(response) {
-            Ok(response) => read(response.body()).map_err(|error| {
-                let secrets = Secrets::of_way(&response);
-                Failure::from(match error {
-                    AnswerError::Malformed(malformed) => {
-                        Malformed::new(words(malformed.reason().to_owned(), &secrets)).into()
-                    }
-                    AnswerError::Refused {
-                        message,
-                        is_too_many,
-                    } => AnswerError::Refused {
-                        message: words(message, &secrets),
-                        is_too_many,
-                    },
-                })
-            }),
-            Err(error) => {
-                let failure = Failure::from(error);
-                if let Some(wait) = failure.retry_after {
-                    self.pause_for(wait, reloads);
-                }
-                Err(failure)
+        let response = match self.http.send(request).await {
+            Ok(response) => response,
+            // The exchange has answered, and its answer could not be decoded.
+            Err(error) if error.reply().is_some() => {
+                return Err(self.paused(error, None, reloads));
             }
+            Err(error) => return Err(error.into()),
+        };
+        let read = match response.status().is_success() {
+            true => read(response.body()),
+            false => Err(Malformed::new("it is no success").into()),
+        };
+        read.map_err(|error| {
+            let (error, least) = self.explained(&response, error);
+            self.paused(error.with_request(&method, &uri), least, reloads)
+        })
+    }
+
+    /// `error` as a failure, and the pause that it asks for: at least `least`.
+    fn paused(&self, error: HttpError, least: Option<Duration>, reloads: Reloads) -> Failure {
+        let failure = Failure::from(error);
+        let wait = failure.retry_after.max(least);
+        let failure = failure.with_retry_after(wait);
+        if let Some(wait) = failure.retry_after {
+            self.pause_for(wait, reloads);
         }
+        failure
+    }
+
+    /// Why `response` is of no use, and the wait that it asks for by other means than `Retry-After`.
+    fn explained(
+        &self,
+        response: &Response<Bytes>,
+        error: AnswerError,
+    ) -> (HttpError, Option<Duration>) {
+        let secrets = Secrets::of_way(response);
+        let body = response.body();
+        let error = match error {
+            AnswerError::Malformed(_) => self.exchange.parse_refusal(body).unwrap_or(error),
+            AnswerError::Refused { .. } => error,
+        };
+        let (cause, is_too_many, until_ms) = match &error {
+            AnswerError::Malformed(_) if body.is_empty() => {
+                ("its body is empty".to_owned(), false, None)
+            }
+            AnswerError::Malformed(malformed) => {
+                (words(malformed.reason().to_owned(), &secrets), false, None)
+            }
+            AnswerError::Refused {
+                message,
+                is_too_many,
+                until_ms,
+            } => {
+                let message = words(message.clone(), &secrets);
+                (format!("refused: {message}"), *is_too_many, *until_ms)
+            }
+        };
+        let error = unreadable(response, cause);
+        // A ban that is over by then ends by itself, and so does one by a clock that is wrong.
+        let ban = until_ms
+            .and_then(|until_ms| UNIX_EPOCH.checked_add(Duration::from_millis(until_ms)))
+            .map(|until| wait_until(until, response.headers()))
+            .filter(|wait| !wait.is_zero());
+        let is_banned = is_too_many || response.status() == StatusCode::IM_A_TEAPOT;
+        let unsaid = is_banned && error.retry_after().is_none();
+        (error, ban.or(unsaid.then_some(PAUSE)))
     }
 
     /// Every reload from now on.

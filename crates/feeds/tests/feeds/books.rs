@@ -6,7 +6,7 @@ use std::time::Duration;
 use feeds::{Binance, Channel, FeedEventKind, InvalidReason, QueueLimits, event_queue};
 use tokio::time::{Instant, sleep};
 
-use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, ok, snapshot, status};
+use crate::fake::{Answer, Dial, Events, LISTED, Rig, Step, depth, ok, snapshot, status};
 
 /// The next events, in a word or two each.
 async fn told(events: &mut Events, count: usize) -> Vec<String> {
@@ -236,7 +236,11 @@ async fn a_snapshot_that_fails_is_told_and_fetched_again() {
     for (expected, least) in [
         ("status 429 Too Many Requests", 35),
         ("status 451 Unavailable For Legal Reasons", 60),
-        ("failed to understand the message", 1),
+        (
+            "failed to understand the answer to GET api.binance.com/api/v3/depth: status 200 OK, \
+             body \"garbage\": expected value at line 1 column 1",
+            1,
+        ),
     ] {
         let FeedEventKind::SnapshotFailed {
             reason, retry_in, ..
@@ -296,12 +300,22 @@ async fn changes_that_wait_for_a_snapshot_take_bounded_memory_and_those_that_go_
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_the_exchange_asks_for_holds_back_every_request() {
+    for (banned, seconds) in [
+        (status(418, "banned").with_retry_after("120"), 120),
+        (status(418, "banned"), 60),
+        (ok(r#"{"code":-1003,"msg":"Too many requests"}"#), 60),
+    ] {
+        holds_back_every_request(banned, seconds).await;
+    }
+}
+
+async fn holds_back_every_request(banned: Answer, seconds: u64) {
     let eth = Step::Send(transport::Message::text(
         r#"{"stream":"ethusdt@depth@100ms","data":{"s":"ETHUSDT","U":1,"u":1,"b":[],"a":[],"E":1723161255208}}"#,
     ));
     let script = vec![depth(1, 1, "8"), Step::Wait(2), eth];
     let rig = Rig::new([ok(LISTED)], [Dial::Open(script)])
-        .with_snapshots([status(418, "banned").with_retry_after("120"), snapshot(0)])
+        .with_snapshots([banned, snapshot(0)])
         .with_silence_limit(Duration::from_secs(3600));
     let feed = rig.feed(
         Binance::default(),
@@ -314,7 +328,7 @@ async fn a_pause_that_the_exchange_asks_for_holds_back_every_request() {
     let requests = rig.request_times();
     assert_eq!(requests.len(), 4);
     for later in &requests[2..] {
-        assert!(*later - requests[1] >= Duration::from_secs(120));
+        assert!(*later - requests[1] >= Duration::from_secs(seconds));
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the list of instruments to the open connection.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use feeds::{Backpack, Binance, Channel, Exchange, FeedEventKind, Limits, Unavailable};
 use tokio::time::{Instant, timeout};
@@ -60,10 +60,9 @@ async fn a_failing_list_of_instruments_is_told_and_loaded_again() {
     assert_eq!(attempt, 2);
 
     let (reason, _, attempt) = events.disconnected().await;
-    assert!(
-        reason.contains("failed to understand the message"),
-        "{reason}"
-    );
+    let page = "failed to understand the answer to GET api.binance.com/api/v3/exchangeInfo: \
+                status 200 OK, body \"<html>\": expected value at line 1 column 1";
+    assert!(reason.ends_with(page), "{reason}");
     assert_eq!(attempt, 3);
 
     let (reason, ..) = events.disconnected().await;
@@ -99,6 +98,60 @@ async fn every_recorded_refusal_of_a_exchange_is_told_with_status_and_words() {
                 "{code}: {retry_in:?}"
             );
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_with_a_status_of_success_is_one_and_a_ban_lasts_until_its_end() {
+    let ban = |until: u128| {
+        format!(
+            r#"{{"code":-1003,"msg":"Way too much request weight used; IP banned until {until}. Please use WebSocket Streams."}}"#
+        )
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let in_two_hours = (now + Duration::from_secs(7200)).as_millis();
+    for (answer, cause, at_least, at_most) in [
+        (
+            ok(ban(in_two_hours)),
+            "refused: -1003: Way too much",
+            7190,
+            7200,
+        ),
+        // The ban is over, or a clock is wrong: Binance counts by the minute.
+        (
+            ok(ban(1_728_708_414_116)),
+            "refused: -1003: Way too much",
+            60,
+            60,
+        ),
+        (
+            ok(r#"{"code":-1121,"msg":"Invalid symbol."}"#),
+            "refused: -1121: Invalid symbol.",
+            1,
+            2,
+        ),
+        (ok(""), "status 200 OK: its body is empty", 1, 2),
+        (status(418, ban(in_two_hours)), "status 418", 7190, 7200),
+        (status(418, "banned"), "status 418", 60, 60),
+        (
+            status(418, "banned").with_retry_after("5"),
+            "status 418",
+            60,
+            60,
+        ),
+    ] {
+        let rig = Rig::new([answer], []);
+        let (reason, retry_in, _) = rig.start(Channel::Trades).disconnected().await;
+        let request = "GET api.binance.com/api/v3/exchangeInfo: status ";
+        assert!(
+            reason.contains(request) && reason.contains(cause),
+            "{reason}"
+        );
+        let (at_least, at_most) = (Duration::from_secs(at_least), Duration::from_secs(at_most));
+        assert!(
+            (at_least..=at_most).contains(&retry_in),
+            "{cause}: {retry_in:?}"
+        );
     }
 }
 

@@ -234,7 +234,8 @@ async fn a_refusal_with_status_200_backs_off() {
     let (reason, retry_in, _) = events.disconnected().await;
     assert_eq!(
         reason,
-        "no list of instruments: failed to get an answer: refused: refused"
+        "no list of instruments: failed to understand the answer to GET tape.example/list: \
+         status 200 OK, body \"refused\": refused: refused"
     );
     assert_eq!(retry_in, seconds(60));
     assert!(matches!(

@@ -130,6 +130,7 @@ impl Exchange for Tape {
             return Err(AnswerError::Refused {
                 message: refusal.to_owned(),
                 is_too_many: true,
+                until_ms: None,
             });
         }
         Ok(names

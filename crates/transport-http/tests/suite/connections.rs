@@ -247,9 +247,10 @@ async fn a_failed_dial_is_handed_on_as_it_is() {
 
 #[tokio::test]
 async fn debug_shows_the_limits_of_a_client_and_no_dialer() {
-    let shown = format!("{:?}", client(PanickingDialer).with_max_response(9));
+    let shown = format!("{:?}", client(PanickingDialer));
     assert_eq!(
         shown,
-        "HttpClient { response_timeout: 30s, max_response: 9, .. }"
+        "HttpClient { limits: ResponseLimits { head: 30s, silence: 30s, total: None, \
+         size: 67108864 }, .. }"
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use tokio::io::DuplexStream;
-use transport::{HttpError, chain, require_success};
+use transport::{HttpError, ResponseLimits, chain, require_success};
 
 use crate::common::{Piped, client, get, once};
 
@@ -23,6 +23,10 @@ async fn a_failed_request_says_what_was_asked_whom_and_why() {
         drop(stream);
     });
     let silent = client(silent);
+    let small = ResponseLimits {
+        size: 4,
+        ..ResponseLimits::default()
+    };
     let lines = [
         get(&silent, URI).await,
         get(&silent, "https://api.exchange.example/").await,
@@ -35,14 +39,14 @@ async fn a_failed_request_says_what_was_asked_whom_and_why() {
         .await,
         get(&client(once("<html>")), URI).await,
         get(
-            &client(once("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")).with_max_response(4),
+            &client(once("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")).with_limits(small),
             URI,
         )
         .await,
     ]
     .map(|outcome| line(&outcome.unwrap_err()));
     assert_snapshot!(lines.join("\n"), @r#"
-        complete GET api.exchange.example/api/v3/depth: get an answer from api.exchange.example:80: timed out: the limit for one phase is 30s
+        complete GET api.exchange.example/api/v3/depth: get an answer from api.exchange.example:80: timed out: no head within 30s
         complete GET api.exchange.example/: establish tls with api.exchange.example:443: timed out: the limit for one phase is 5s
         build GET api.exchange.example/: scheme "ws" is none of http, https
         complete GET api.exchange.example/api/v3/depth: get an answer from api.exchange.example:80: connection closed: connection closed before message completed

@@ -3,7 +3,10 @@
 
 mod common;
 mod connections;
+mod encodings;
 mod errors;
+mod headers;
+mod idle;
 mod limits;
 mod own_stack;
 mod requests;

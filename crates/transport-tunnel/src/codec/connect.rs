@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use proxy_config::Credentials;
-use transport::{Endpoint, Excerpt, Reply, Secrets};
+use transport::{Endpoint, Excerpt, HttpReply, Secrets};
 
 use super::{Handshake, HandshakeError, Step, hint};
 
@@ -151,11 +151,8 @@ impl Connect {
         // Whatever stands behind the body is another message, and no part of the refusal.
         let length = refusal.body_length;
         let body = length.and_then(|length| body.get(..length)).unwrap_or(body);
-        let reply = Reply::Http {
-            status: refusal.status,
-            reason: refusal.reason,
-            body: self.secrets.quote(body),
-        };
+        let body = self.secrets.quote(body);
+        let reply = HttpReply::new(refusal.status, refusal.reason, body).into();
         // 401 is what tinyproxy answers to a wrong password.
         if matches!(refusal.status, 401 | 407) {
             HandshakeError::Authentication {
@@ -243,7 +240,7 @@ impl Handshake for Connect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use transport::Target;
+    use transport::{Reply, Target};
 
     fn codec() -> Connect {
         let target = Target::parse("h.example", 443).unwrap();

@@ -23,11 +23,11 @@ async fn failure_after(reply: impl Into<Vec<u8>>) -> DialError {
 
 fn http_reply(error: &DialError) -> (u16, String, String) {
     match error.reply() {
-        Some(Reply::Http {
-            status,
-            reason,
-            body,
-        }) => (*status, reason.to_string(), body.to_string()),
+        Some(Reply::Http(reply)) => (
+            reply.status,
+            reply.reason.to_string(),
+            reply.body.to_string(),
+        ),
         other => panic!("{other:?} is no http reply"),
     }
 }

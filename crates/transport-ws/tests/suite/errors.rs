@@ -50,9 +50,9 @@ async fn a_failed_upgrade_says_what_the_exchange_answered() {
     assert_snapshot!(lines.join("\n"), @r#"
         upgrade to websocket at stream.exchange.example:9443: declined: status 451 Unavailable For Legal Reasons, body "{\"msg\":\"not from here\"}"
         upgrade to websocket at stream.exchange.example:9443: declined: status 200 OK, body "<html>\r\n<body>"
-        upgrade to websocket at stream.exchange.example:9443: connection closed: Handshake not finished
+        upgrade to websocket at stream.exchange.example:9443: connection closed: it sent no whole answer
         upgrade to websocket at stream.exchange.example:9443: it speaks another protocol: invalid HTTP version
-        upgrade to websocket at stream.exchange.example:9443: protocol violated: Key mismatch in "Sec-WebSocket-Accept" header
+        upgrade to websocket at stream.exchange.example:9443: protocol violated: sec-websocket-accept is not the answer to our key
         upgrade to websocket at stream.exchange.example:9443: authentication failed: the key file is empty
         "#);
 }

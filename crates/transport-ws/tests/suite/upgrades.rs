@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use testkit::{PanickingDialer, RecordingDialer};
-use transport::{DialError, DialErrorKind, Phase, Reply, WsDialer, WsRequest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use transport::{DialError, DialErrorKind, Phase, Reply, WebSocket, WsDialer, WsRequest, chain};
 
-use crate::common::{Piped, answer, client, once, request};
+use crate::common::{Piped, answer, client, once, read_head, request};
 
 async fn failure(reply: impl Into<Vec<u8>>) -> DialError {
     let client = client(once(reply));
@@ -42,13 +44,11 @@ async fn every_other_status_is_a_refusal_with_its_status_and_body() {
         .await;
         assert_eq!(error.kind(), DialErrorKind::Rejected, "{status}");
         assert_eq!(error.is_retryable(), retryable, "{status}");
-        let Some(Reply::Http {
-            status: seen, body, ..
-        }) = error.reply()
-        else {
+        let Some(Reply::Http(reply)) = error.reply() else {
             panic!("no reply for {status}");
         };
-        assert_eq!((*seen, body.as_str()), (status, "<html>"));
+        assert_eq!((reply.status, reply.body.as_str()), (status, "<html>"));
+        assert_eq!(reply.location.as_str(), "ws://elsewhere/");
     }
 }
 
@@ -110,7 +110,83 @@ async fn what_is_no_answer_to_an_upgrade_is_told_apart() {
     ] {
         let error = failure(reply.clone()).await;
         assert_eq!(error.kind(), kind, "{reply}");
-        assert_eq!(error.is_retryable(), kind == DialErrorKind::Closed);
+        // One bad answer says nothing about the next.
+        assert!(error.is_retryable());
+    }
+}
+
+/// Upgrades with these headers in the place of `Connection`.
+async fn upgrade_with(headers: &'static str, size: usize) -> Result<WebSocket, DialError> {
+    let exchange = Piped::new(move |mut stream: DuplexStream| async move {
+        let key = read_head(&mut stream).await;
+        let key = key
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = derive_accept_key(key.unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\n{headers}\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n\u{1}"
+        );
+        for piece in answer.as_bytes().chunks(size) {
+            let _ = stream.write_all(piece).await;
+        }
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    });
+    client(exchange).dial(request("ws://h.example/")).await
+}
+
+#[tokio::test]
+async fn an_upgrade_is_one_whatever_middleboxes_add_and_however_it_arrives() {
+    for headers in [
+        "Connection: Upgrade",
+        "Connection: keep-alive, Upgrade",
+        "Connection: keep-alive\r\nConnection: upgrade",
+        "Connection : Upgrade",
+        "Connection: Upgrade\r\nSet-Cookie: ___utmvaPRuXKscZ=dmo\u{1}OZPF; path=/",
+        "Connection: Upgrade\r\nX-Content-Type-Options : nosniff",
+        "Connection: Upgrade\r\nSecured by Excellent Serv",
+        "Connection: Upgrade\r\nX-Long: a\r\n b",
+    ] {
+        for size in [1, 7, 4096] {
+            let upgraded = upgrade_with(headers, size).await;
+            let upgraded = upgraded
+                .map(|_| ())
+                .map_err(|error| chain(&error).to_string());
+            assert_eq!(upgraded, Ok(()), "{headers:?}");
+        }
+    }
+    let interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n";
+    let error = failure(interim).await;
+    assert_eq!(error.reply().and_then(Reply::status), Some(403));
+}
+
+#[tokio::test]
+async fn what_makes_an_upgrade_invalid_is_named() {
+    for (headers, cause) in [
+        ("Connection: close", "there is no connection: upgrade"),
+        (
+            "Connection: Upgrade\r\nX: a\0b",
+            r#"malformed header "X: a\0b""#,
+        ),
+        (
+            "Connection: Upgrade\r\nContent-Length: 5O",
+            r#"malformed header "Content-Length: 5O""#,
+        ),
+        (
+            "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate; x=1",
+            r#"the extension "permessage-deflate; x=1" was not offered"#,
+        ),
+        (
+            "Connection: Upgrade\r\nSec-WebSocket-Protocol: mqtt",
+            r#"the subprotocol "mqtt" was not offered"#,
+        ),
+    ] {
+        let error = upgrade_with(headers, 4096).await.unwrap_err();
+        assert_eq!(
+            chain(&error).to_string(),
+            format!("upgrade to websocket at h.example:80: protocol violated: {cause}")
+        );
+        assert!(error.is_retryable());
     }
 }
 

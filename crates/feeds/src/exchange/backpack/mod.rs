@@ -153,6 +153,10 @@ impl Exchange for Backpack {
         // have.
         Ok(dialect::parse_snapshot::<MICROS>(of, body)?)
     }
+
+    fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {
+        dialect::parse_refusal(body, "TOO_MANY_REQUESTS")
+    }
 }
 
 fn requests(method: &str, streams: &[Stream]) -> Vec<StreamRequest> {

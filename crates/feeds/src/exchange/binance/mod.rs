@@ -175,6 +175,10 @@ impl Exchange for Binance {
         // No time and no symbol.
         Ok(dialect::parse_snapshot::<MILLIS>(of, body)?)
     }
+
+    fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {
+        dialect::parse_refusal(body, "-1003")
+    }
 }
 
 const fn weight(units: u32) -> Draw {

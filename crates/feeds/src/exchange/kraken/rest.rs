@@ -39,6 +39,7 @@ fn result<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AnswerError> {
         return Err(AnswerError::Refused {
             is_too_many: lower.contains("too many requests") || lower.contains("rate limit"),
             message,
+            until_ms: None,
         });
     }
     let result = result.ok_or_else(|| Malformed::new("neither a result nor an error"))?;

@@ -61,6 +61,7 @@ fn data(body: &[u8]) -> Result<&str, AnswerError> {
             message: format!("{}: {}", &*code, msg.as_deref().unwrap_or_default()),
             // Of an address, and of an account.
             is_too_many: matches!(&*code, "50011" | "50061"),
+            until_ms: None,
         });
     }
     let data = data.ok_or_else(|| Malformed::new("an answer without data"))?;

@@ -69,6 +69,7 @@ fn a_refusal_with_status_200_is_one() {
         let AnswerError::Refused {
             message,
             is_too_many,
+            ..
         } = error
         else {
             panic!("{error:?}");

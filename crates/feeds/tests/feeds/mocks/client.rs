@@ -69,10 +69,8 @@ impl Ws {
     /// The status with which the handshake is refused.
     pub(super) async fn refused(exchange: &MockExchange, path: &str) -> u16 {
         let error = Self::dial(exchange, path).await.err().unwrap();
-        match error.reply() {
-            Some(Reply::Http { status, .. }) => *status,
-            _ => panic!("{error}"),
-        }
+        let status = error.reply().and_then(Reply::status);
+        status.unwrap_or_else(|| panic!("{error}"))
     }
 
     async fn dial(exchange: &MockExchange, path: &str) -> Result<Self, DialError> {

@@ -48,6 +48,7 @@ fn a_refusal_over_rest_is_one_whatever_its_status() {
                 AnswerError::Refused {
                     message,
                     is_too_many,
+                    ..
                 } => (message, is_too_many),
                 AnswerError::Malformed(malformed) => panic!("{malformed}"),
             }

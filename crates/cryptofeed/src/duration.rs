@@ -21,6 +21,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     }
 }
 
+/// `duration` in seconds, rounded to tenths, for people.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
+}
+
 /// Text that is not a time span.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a whole number above zero with ms, s, m or h, such as 10s or 5m")]

@@ -23,6 +23,12 @@ pub(crate) enum Failure {
     Probe { failed: usize, of: usize },
     /// Standard output was closed, as `head` does. This counts as success.
     Closed,
+    /// `run` could not write all events.
+    Unwritten {
+        events: usize,
+        /// `None` if they were not read in time.
+        cause: Option<io::Error>,
+    },
 }
 
 impl Failure {
@@ -64,12 +70,23 @@ impl Failure {
                 message = format!("error: connections that are not ok: {failed} of {of}\n");
                 ExitCode::FAILURE
             }
+            Self::Unwritten { events, cause } => {
+                let cause = match cause {
+                    None => "standard output was not read in time".to_owned(),
+                    Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        "the reader of standard output has closed it".to_owned()
+                    }
+                    Some(error) => format!("failed to write to standard output: {error}"),
+                };
+                message = format!("error: {cause}; events that were not written: {events}\n");
+                ExitCode::from(3)
+            }
             Self::Runtime { doing, cause } => {
                 message = format!("error: failed to {doing}: {}\n", chain(&**cause));
                 ExitCode::FAILURE
             }
         };
-        stderr::print(message);
+        stderr::print(&message);
         code
     }
 }

@@ -49,6 +49,14 @@ mod tests {
     }
 
     #[test]
+    fn seconds_are_rounded_to_tenths() {
+        let shown = |nanos| seconds(Duration::from_nanos(nanos));
+        assert_eq!(shown(1_003_446_414), 1.0);
+        assert_eq!(shown(1_960_000_000), 2.0);
+        assert_eq!(shown(31_250_000_000), 31.3);
+    }
+
+    #[test]
     fn nothing_zero_and_unknown_units_are_refused() {
         for text in [
             "",

@@ -10,12 +10,11 @@ use tokio::time::Instant;
 use self::repetition::{Repetition, Source};
 use crate::duration::seconds;
 
-/// An outage is an error, and not a warning any more, after so many failures in a row, which is after 15
-/// seconds or more.
+/// So many failures in a row are an outage. They take 15 seconds and more.
 const LASTING: u32 = 5;
 
-/// So is what is tried again only after this time, because somebody must change something or because the
-/// other side wants so.
+/// What is tried again only after this time is one as well: somebody must change something, or the other
+/// side wants so.
 const LONG: Duration = Duration::from_secs(60);
 
 /// Logs events.
@@ -56,7 +55,15 @@ impl Notices {
                 what,
             } = source;
             let in_s = seconds(time);
-            tracing::warn!(%exchange, connection, what, times, in_s, "more of the same, not logged");
+            let exchange = exchange.as_str();
+            tracing::warn!(
+                exchange,
+                connection,
+                what,
+                times,
+                in_s,
+                "more of the same, not logged"
+            );
         }
     }
 }
@@ -88,6 +95,28 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
     })
 }
 
+/// How bad it is that something failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Gravity {
+    /// Not at all: a reload leads another way, or the exchange has announced that it closes. Only then is
+    /// the next try at once.
+    Planned,
+    Failure,
+    Outage,
+}
+
+impl Gravity {
+    fn of(retry_in: Duration, attempt: u32) -> Self {
+        if retry_in.is_zero() {
+            Self::Planned
+        } else if attempt < LASTING && retry_in < LONG {
+            Self::Failure
+        } else {
+            Self::Outage
+        }
+    }
+}
+
 fn log(event: &FeedEvent) {
     let exchange = event.exchange.as_str();
     let connection = event.connection;
@@ -106,35 +135,37 @@ fn log(event: &FeedEvent) {
             attempt,
         } => {
             let retry_in_s = seconds(*retry_in);
-            // Nothing has failed if the next connection is made at once: a reload leads another way, or
-            // the exchange has announced it.
-            if retry_in.is_zero() {
-                tracing::info!(
-                    exchange,
-                    connection,
-                    reason,
-                    retry_in_s,
-                    attempt,
-                    "disconnected"
-                );
-            } else if *attempt < LASTING && *retry_in < LONG {
-                tracing::warn!(
-                    exchange,
-                    connection,
-                    reason,
-                    retry_in_s,
-                    attempt,
-                    "disconnected"
-                );
-            } else {
-                tracing::error!(
-                    exchange,
-                    connection,
-                    reason,
-                    retry_in_s,
-                    attempt,
-                    "disconnected"
-                );
+            match Gravity::of(*retry_in, *attempt) {
+                Gravity::Planned => {
+                    tracing::info!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
+                Gravity::Failure => {
+                    tracing::warn!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
+                Gravity::Outage => {
+                    tracing::error!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
             }
         }
         FeedEventKind::BookInvalid { symbol, reason } => {
@@ -178,5 +209,20 @@ fn log(event: &FeedEvent) {
             tracing::warn!(exchange, connection, ?reason, excerpt, "malformed message");
         }
         other => tracing::warn!(exchange, connection, event = ?other, "unexpected event"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_planned_is_no_failure_and_what_lasts_is_an_outage() {
+        let of = |retry_in_s, attempt| Gravity::of(Duration::from_secs_f64(retry_in_s), attempt);
+        assert_eq!(of(0.0, 1), Gravity::Planned);
+        assert_eq!(of(1.5, 1), Gravity::Failure);
+        assert_eq!(of(15.9, 4), Gravity::Failure);
+        assert_eq!(of(16.0, 5), Gravity::Outage);
+        assert_eq!(of(60.0, 1), Gravity::Outage);
     }
 }

@@ -57,7 +57,7 @@ pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
 pub use draws::{Draw, Draws};
 pub use egress::Egress;
-pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
+pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain, through};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success};
 pub use reload::{Reload, Reloads};
 pub use reply::{Excerpt, Reply};

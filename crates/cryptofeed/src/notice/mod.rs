@@ -191,7 +191,7 @@ fn log(event: &FeedEvent) {
             code,
             message,
         } => {
-            tracing::warn!(exchange, connection, ?symbols, code, words = ?message, "request rejected")
+            tracing::warn!(exchange, connection, ?symbols, code, words = ?message, "request rejected");
         }
         FeedEventKind::NumberingRestarted { symbol } => {
             tracing::warn!(exchange, connection, %symbol, "numbering of trades has begun anew");

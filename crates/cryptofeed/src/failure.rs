@@ -1,6 +1,6 @@
 //! Why a command failed, and its exit code.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -50,44 +50,39 @@ impl Failure {
 
     /// Prints the failure and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut message = String::new();
         let code = match self {
             Self::Closed => return ExitCode::SUCCESS,
-            Self::Configuration(problems) => {
-                lines(
-                    &mut message,
-                    "error: the configuration cannot be used",
-                    problems,
-                );
-                ExitCode::from(2)
-            }
+            Self::Configuration(_) => 2,
+            Self::Unwritten { .. } => 3,
+            _ => 1,
+        };
+        stderr::print(&format!("error: {self}\n"));
+        ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("standard output is closed"),
+            Self::Configuration(problems) => lines(f, "the configuration cannot be used", problems),
             #[cfg(feature = "demo")]
-            Self::Demo(problems) => {
-                lines(&mut message, "error: the demo failed", problems);
-                ExitCode::FAILURE
-            }
+            Self::Demo(problems) => lines(f, "the demo failed", problems),
             Self::Probe { failed, of } => {
-                message = format!("error: connections that are not ok: {failed} of {of}\n");
-                ExitCode::FAILURE
+                write!(f, "connections that are not ok: {failed} of {of}")
             }
             Self::Unwritten { events, cause } => {
-                let cause = match cause {
-                    None => "standard output was not read in time".to_owned(),
+                match cause {
+                    None => f.write_str("standard output was not read in time")?,
                     Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                        "the reader of standard output has closed it".to_owned()
+                        f.write_str("the reader of standard output has closed it")?;
                     }
-                    Some(error) => format!("failed to write to standard output: {error}"),
-                };
-                message = format!("error: {cause}; events that were not written: {events}\n");
-                ExitCode::from(3)
+                    Some(error) => write!(f, "failed to write to standard output: {error}")?,
+                }
+                write!(f, "; events that were not written: {events}")
             }
-            Self::Runtime { doing, cause } => {
-                message = format!("error: failed to {doing}: {}\n", chain(&**cause));
-                ExitCode::FAILURE
-            }
-        };
-        stderr::print(&message);
-        code
+            Self::Runtime { doing, cause } => write!(f, "failed to {doing}: {}", chain(&**cause)),
+        }
     }
 }
 
@@ -97,11 +92,11 @@ impl From<ConfigErrors> for Failure {
     }
 }
 
-fn lines(message: &mut String, title: &str, problems: &[String]) {
-    message.push_str(title);
-    message.push('\n');
+fn lines(f: &mut fmt::Formatter<'_>, title: &str, problems: &[String]) -> fmt::Result {
+    f.write_str(title)?;
     for problem in problems {
         // Some problems have several lines, such as the one with a minimal configuration.
-        let _ = writeln!(message, "  {}", problem.replace('\n', "\n  "));
+        write!(f, "\n  {}", problem.replace('\n', "\n  "))?;
     }
+    Ok(())
 }

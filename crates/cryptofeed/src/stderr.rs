@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use indicatif::MultiProgress;
 use parking_lot::{Condvar, Mutex};
+use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How many bytes may wait. As many more may be in the hands of the thread that writes.
@@ -19,6 +21,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 static QUEUE: LazyLock<Queue> = LazyLock::new(Queue::default);
 static PROGRESS: OnceLock<MultiProgress> = OnceLock::new();
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 //     print, log line --> Queue --> a thread --> standard error
 //                          |            |
@@ -43,9 +46,20 @@ struct State {
     lost: usize,
 }
 
-/// Writes `text`, a number of whole lines, behind all that was written before.
+/// Writes `text`, a number of whole lines, behind all that was written before. Beside a log in JSON it is
+/// an object that has nothing but a message.
 pub(crate) fn print(text: &str) {
-    QUEUE.push(text.as_bytes());
+    if IS_JSON.load(Ordering::Relaxed) {
+        let line = json!({ "message": text.trim_end() });
+        QUEUE.push(format!("{line}\n").as_bytes());
+    } else {
+        QUEUE.push(text.as_bytes());
+    }
+}
+
+/// Writes objects from now on.
+pub(crate) fn write_json() {
+    IS_JSON.store(true, Ordering::Relaxed);
 }
 
 /// Waits until all is written, but not longer than a reader may take. If standard error is closed, the
@@ -146,4 +160,22 @@ fn unwritten(mut text: &[u8]) -> &[u8] {
 
 fn count(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let queue = Queue::default();
+        // Nobody writes.
+        queue.state.lock().has_writer = true;
+        let line = format!("{}\n", "x".repeat(ROOM / 4 - 1));
+        for _ in 0..7 {
+            queue.push(line.as_bytes());
+        }
+        let state = queue.state.lock();
+        assert_eq!((state.waiting.len(), state.lost), (ROOM, 3));
+    }
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::filter::parse;
 use crate::failure::Failure;
-use crate::stderr::LogLines;
+use crate::stderr::{self, LogLines};
 
 /// The variable with the log filter.
 pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
@@ -52,12 +52,15 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
             .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
             .boxed(),
         // Flat, as the table of fields in the specification has it.
-        LogFormat::Json => lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .boxed(),
+        LogFormat::Json => {
+            stderr::write_json();
+            lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed()
+        }
     };
     tracing_subscriber::registry()
         .with(lines)

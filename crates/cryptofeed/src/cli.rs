@@ -9,18 +9,20 @@ use crate::check::Check;
 use crate::demo::Demo;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
-use crate::logging;
+use crate::logging::{self, LogFormat};
 #[cfg(feature = "demo")]
 use crate::mock::Mock;
 use crate::probe::Probe;
 use crate::run::Run;
 use crate::schema::Schema;
+use crate::stderr;
 
 /// Market data of crypto exchanges, each connection through its configured proxy
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 success, 1 failure at run time, 2 invalid configuration or usage."
+    after_help = "Exit codes: 0 success, 1 failure at run time, 2 invalid configuration or usage, \
+                  3 events were not written."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -37,6 +39,17 @@ pub(crate) struct Cli {
         display_order = 100
     )]
     log: Option<String>,
+    /// The form of the log: text, or json for one object per line [default: text]
+    #[arg(
+        long,
+        global = true,
+        value_parser = LogFormat::parse,
+        value_name = "FORMAT",
+        env = logging::FORMAT_VARIABLE,
+        hide_env_values = true,
+        display_order = 101
+    )]
+    log_format: Option<LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +65,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command.
+    /// Runs the command. `runtime` is for `run`, and has one thread.
     pub(crate) fn execute(self, runtime: Runtime, signals: Option<Signals>) -> Result<(), Failure> {
         let progress = MultiProgress::new();
         // An empty variable counts as unset.
@@ -65,21 +78,31 @@ impl Cli {
             Command::Probe(_) => "warn,transport_tunnel=info",
             _ => logging::OURS,
         };
-        let _log = logging::init(given.as_deref().unwrap_or(default), &progress)?;
-        let outcome = runtime.block_on(async {
-            match self.command {
-                #[cfg(feature = "demo")]
-                Command::Demo(demo) => demo.execute(&progress).await,
-                Command::Run(run) => run.execute(signals).await,
-                Command::Check(check) => check.execute(),
-                Command::Probe(probe) => probe.execute(&progress).await,
-                Command::Schema(schema) => schema.execute(),
-                #[cfg(feature = "demo")]
-                Command::Mock(mock) => mock.execute().await,
+        stderr::write_above(&progress);
+        let filter = given.as_deref().unwrap_or(default);
+        logging::init(filter, self.log_format.unwrap_or(LogFormat::Text))?;
+        match self.command {
+            Command::Check(check) => check.execute(),
+            Command::Schema(schema) => schema.execute(),
+            Command::Run(run) => {
+                let outcome = runtime.block_on(run.execute(signals));
+                // Dropping the runtime would wait for a write to a pipe that is not read.
+                runtime.shutdown_background();
+                outcome
             }
-        });
-        // Dropping the runtime would wait for a write to a pipe that is not read.
-        runtime.shutdown_background();
-        outcome
+            Command::Probe(probe) => on_all_cores(probe.execute(&progress)),
+            #[cfg(feature = "demo")]
+            Command::Demo(demo) => on_all_cores(demo.execute(&progress)),
+            #[cfg(feature = "demo")]
+            Command::Mock(mock) => on_all_cores(mock.execute()),
+        }
     }
+}
+
+fn on_all_cores(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = Runtime::new().map_err(|error| Failure::runtime("start the runtime", error))?;
+    let outcome = runtime.block_on(command);
+    // It would wait for files that do not answer.
+    runtime.shutdown_background();
+    outcome
 }

@@ -21,6 +21,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     }
 }
 
+/// `duration` in seconds, rounded to tenths, for people.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
+}
+
 /// Text that is not a time span.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected a whole number above zero with ms, s, m or h, such as 10s or 5m")]
@@ -41,6 +46,14 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_tenths() {
+        let shown = |nanos| seconds(Duration::from_nanos(nanos));
+        assert_eq!(shown(1_003_446_414), 1.0);
+        assert_eq!(shown(1_960_000_000), 2.0);
+        assert_eq!(shown(31_250_000_000), 31.3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a command failed, and its exit code.
 
-use std::fmt::Write as _;
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -23,6 +23,12 @@ pub(crate) enum Failure {
     Probe { failed: usize, of: usize },
     /// Standard output was closed, as `head` does. This counts as success.
     Closed,
+    /// `run` could not write all events.
+    Unwritten {
+        events: usize,
+        /// `None` if they were not read in time.
+        cause: Option<io::Error>,
+    },
 }
 
 impl Failure {
@@ -44,33 +50,39 @@ impl Failure {
 
     /// Prints the failure and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let mut message = String::new();
         let code = match self {
             Self::Closed => return ExitCode::SUCCESS,
-            Self::Configuration(problems) => {
-                lines(
-                    &mut message,
-                    "error: the configuration cannot be used",
-                    problems,
-                );
-                ExitCode::from(2)
-            }
-            #[cfg(feature = "demo")]
-            Self::Demo(problems) => {
-                lines(&mut message, "error: the demo failed", problems);
-                ExitCode::FAILURE
-            }
-            Self::Probe { failed, of } => {
-                message = format!("error: connections that are not ok: {failed} of {of}\n");
-                ExitCode::FAILURE
-            }
-            Self::Runtime { doing, cause } => {
-                message = format!("error: failed to {doing}: {}\n", chain(&**cause));
-                ExitCode::FAILURE
-            }
+            Self::Configuration(_) => 2,
+            Self::Unwritten { .. } => 3,
+            _ => 1,
         };
-        stderr::print(message);
-        code
+        stderr::print(&format!("error: {self}\n"));
+        ExitCode::from(code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("standard output is closed"),
+            Self::Configuration(problems) => lines(f, "the configuration cannot be used", problems),
+            #[cfg(feature = "demo")]
+            Self::Demo(problems) => lines(f, "the demo failed", problems),
+            Self::Probe { failed, of } => {
+                write!(f, "connections that are not ok: {failed} of {of}")
+            }
+            Self::Unwritten { events, cause } => {
+                match cause {
+                    None => f.write_str("standard output was not read in time")?,
+                    Some(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        f.write_str("the reader of standard output has closed it")?;
+                    }
+                    Some(error) => write!(f, "failed to write to standard output: {error}")?,
+                }
+                write!(f, "; events that were not written: {events}")
+            }
+            Self::Runtime { doing, cause } => write!(f, "failed to {doing}: {}", chain(&**cause)),
+        }
     }
 }
 
@@ -80,11 +92,11 @@ impl From<ConfigErrors> for Failure {
     }
 }
 
-fn lines(message: &mut String, title: &str, problems: &[String]) {
-    message.push_str(title);
-    message.push('\n');
+fn lines(f: &mut fmt::Formatter<'_>, title: &str, problems: &[String]) -> fmt::Result {
+    f.write_str(title)?;
     for problem in problems {
         // Some problems have several lines, such as the one with a minimal configuration.
-        let _ = writeln!(message, "  {}", problem.replace('\n', "\n  "));
+        write!(f, "\n  {}", problem.replace('\n', "\n  "))?;
     }
+    Ok(())
 }

@@ -32,7 +32,7 @@ mod usage;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 
 use crate::cli::Cli;
 use crate::failure::Failure;
@@ -41,16 +41,22 @@ use crate::interrupt::Signals;
 fn main() -> ExitCode {
     // First of all, because until then a signal ends the process: a SIGHUP that comes while the
     // command line is read must not end `run`.
-    let begun = Runtime::new()
+    let begun = Builder::new_current_thread()
+        .enable_all()
+        .build()
         .map_err(|error| Failure::runtime("start the runtime", error))
         .and_then(|runtime| Ok((Signals::for_run(&runtime)?, runtime)));
-    let (signals, runtime) = match begun {
-        Ok(begun) => begun,
-        Err(failure) => return failure.report(),
+    let outcome = match begun {
+        Err(failure) => Err(failure),
+        Ok((signals, runtime)) => match Cli::try_parse() {
+            Ok(cli) => cli.execute(runtime, signals),
+            Err(error) => return usage::report(&error),
+        },
     };
-    match Cli::try_parse().map(|cli| cli.execute(runtime, signals)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(failure)) => failure.report(),
-        Err(error) => usage::report(&error),
-    }
+    let code = match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    };
+    stderr::finish();
+    code
 }

@@ -52,9 +52,21 @@ impl Streams {
         }
     }
 
-    /// Whether no event waits to be taken.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.events.is_empty()
+    /// How many events wait to be taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Tells the feeds to end.
+    pub(crate) fn close(&mut self) {
+        self.events.close();
+    }
+
+    /// Some of the events that waited when the feeds were told to end; none when all are taken.
+    pub(crate) async fn rest(&mut self) -> Vec<FeedEvent> {
+        let mut batch = Vec::new();
+        self.events.recv_many(&mut batch, BATCH).await;
+        batch
     }
 }
 

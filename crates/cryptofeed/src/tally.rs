@@ -1,6 +1,6 @@
 //! Counting what feeds deliver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use feeds::{ExchangeName, FeedEvent, FeedEventKind};
 
@@ -18,7 +18,8 @@ pub(crate) struct Tally {
     pub(crate) invalid_books: u64,
     /// How often a connection was made again after it had been lost.
     pub(crate) reconnects: u64,
-    open: u64,
+    /// The connections that are open, by their numbers.
+    open: BTreeSet<u64>,
     lost: u64,
 }
 
@@ -33,18 +34,21 @@ impl Tally {
             | FeedEventKind::L2Delta(_) => self.market_data += 1,
             FeedEventKind::BookInvalid { .. } => self.invalid_books += 1,
             FeedEventKind::Connected { .. } => {
-                self.open += 1;
-                // A feed may have several connections, and its events do not tell them apart. One
-                // that is made after a loss counts as its replacement.
+                self.open.extend(event.connection);
+                // A feed may have several connections. One that is made after a loss counts as its
+                // replacement.
                 if self.lost > 0 {
                     self.lost -= 1;
                     self.reconnects += 1;
                 }
             }
-            // The first failure of a row is the loss; the others are failed retries.
-            FeedEventKind::Disconnected { attempt: 1, .. } if self.open > 0 => {
-                self.open -= 1;
-                self.lost += 1;
+            // A failed retry has the number of the connection before, which is not open any more. The
+            // attempt does not tell: a connection that lasts for seconds counts on.
+            FeedEventKind::Disconnected { .. } => {
+                let connection = event.connection.as_ref();
+                if connection.is_some_and(|connection| self.open.remove(connection)) {
+                    self.lost += 1;
+                }
             }
             _ => {}
         }
@@ -57,29 +61,31 @@ mod tests {
 
     use super::*;
 
-    fn event(kind: FeedEventKind) -> FeedEvent {
+    fn event(connection: Option<u64>, kind: FeedEventKind) -> FeedEvent {
         FeedEvent {
             sequence: 1,
             exchange: "binance".into(),
-            connection: None,
+            connection,
             received_ns: 0,
             kind,
         }
     }
 
-    fn connected() -> FeedEvent {
-        event(FeedEventKind::Connected {
+    fn connected(connection: u64) -> FeedEvent {
+        let kind = FeedEventKind::Connected {
             proxies: vec![],
             symbols: 1,
-        })
+        };
+        event(Some(connection), kind)
     }
 
-    fn disconnected(attempt: u32) -> FeedEvent {
-        event(FeedEventKind::Disconnected {
+    fn disconnected(connection: Option<u64>, attempt: u32) -> FeedEvent {
+        let kind = FeedEventKind::Disconnected {
             reason: String::new(),
             retry_in: Duration::ZERO,
             attempt,
-        })
+        };
+        event(connection, kind)
     }
 
     fn reconnects(events: &[FeedEvent]) -> u64 {
@@ -92,12 +98,32 @@ mod tests {
 
     #[test]
     fn a_lost_connection_that_is_made_again_is_one_reconnect_however_many_tries_it_took() {
-        let events = [connected(), disconnected(1), disconnected(2), connected()];
+        let events = [
+            connected(1),
+            disconnected(Some(1), 1),
+            disconnected(Some(1), 2),
+            connected(2),
+        ];
         assert_eq!(reconnects(&events), 1);
     }
 
     #[test]
+    fn every_loss_counts_also_of_connections_that_last_for_seconds() {
+        let events = [
+            connected(1),
+            disconnected(Some(1), 1),
+            connected(2),
+            disconnected(Some(2), 2),
+            connected(3),
+            disconnected(Some(3), 3),
+            connected(4),
+        ];
+        assert_eq!(reconnects(&events), 3);
+    }
+
+    #[test]
     fn first_connections_are_no_reconnects() {
-        assert_eq!(reconnects(&[disconnected(1), connected(), connected()]), 0);
+        let events = [disconnected(None, 1), connected(1), connected(2)];
+        assert_eq!(reconnects(&events), 0);
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn may_hold_login(text: &str) -> bool {
 
 /// The arguments, and the variables that replace arguments.
 fn given() -> Vec<String> {
-    let variables = [FILE_VARIABLE, logging::VARIABLE]
+    let variables = [FILE_VARIABLE, logging::VARIABLE, logging::FORMAT_VARIABLE]
         .into_iter()
         .filter_map(env::var_os);
     let given = env::args_os().skip(1).chain(variables);

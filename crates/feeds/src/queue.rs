@@ -191,6 +191,12 @@ impl Events {
         self.events.len()
     }
 
+    /// Has the feeds end. The events that wait can still be taken.
+    pub fn close(&mut self) {
+        self.events.close();
+        self.room.bytes.close();
+    }
+
     fn make_room<'a>(&self, taken: impl IntoIterator<Item = &'a FeedEvent>) {
         let bytes = taken.into_iter().map(|event| self.room.of(&event.kind));
         self.room

@@ -16,6 +16,8 @@ use transport::{
     Secrets, Target,
 };
 
+use crate::stream::Stream;
+
 const HTTP1: &[u8] = b"http/1.1";
 
 /// Adds TLS to the connections of its inner dialer.
@@ -67,13 +69,15 @@ impl<D: Dialer> Dialer for TlsDialer<D> {
         // An error may quote a certificate, and a hostile proxy can put the login that it got into
         // one.
         let secrets = connection.info().secrets().and(target.secrets());
+        let way = connection.info().clone();
         let start = Instant::now();
-        let (stream, mut info) = target
-            .phase(client.shake_hands(connection))
-            .await
-            .map_err(|elapsed| DialError::timeout(hop(), Phase::TargetTls, elapsed))?
-            .map_err(|error| tls_error(hop(), error, &secrets))?;
+        let shaken = match target.phase(client.shake_hands(connection)).await {
+            Ok(shaken) => shaken.map_err(|error| tls_error(hop(), error, &secrets)),
+            Err(elapsed) => Err(DialError::timeout(hop(), Phase::TargetTls, elapsed)),
+        };
+        let (stream, mut info) = shaken.map_err(|error| error.with_through(way.hops()))?;
         info.record(hop(), Phase::TargetTls, start.elapsed());
+        let stream = Stream::new(stream, target.endpoint().clone());
         Ok(Connection::new(stream).with_info(info))
     }
 }

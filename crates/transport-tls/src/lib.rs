@@ -38,6 +38,7 @@
 //! crates of this family with `default-features = false`.
 
 mod dialer;
+mod stream;
 mod trust;
 
 pub use dialer::{TlsDialer, http1_only};

@@ -69,8 +69,12 @@ impl<D: Dialer> WsClient<D> {
         let hop = || Hop::Target(target.endpoint().clone());
         // Taken out, because its secrets are read while the connection is lent to the upgrade.
         let mut info = std::mem::take(connection.info_mut());
+        let way = info.clone();
+        let over = |error: DialError| error.with_through(way.hops());
         let start = Instant::now();
-        let received = upgrade(request, &mut connection, target, info.secrets()).await?;
+        let received = upgrade(request, &mut connection, target, info.secrets())
+            .await
+            .map_err(over)?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
         let observation = self.hooks.observation(&info);
         let mut frames = Frames::new(connection, received, self.max_message, observation);
@@ -80,8 +84,8 @@ impl<D: Dialer> WsClient<D> {
             target
                 .phase(frames.send(message.clone()))
                 .await
-                .map_err(|elapsed| DialError::timeout(hop(), Phase::Upgrade, elapsed))?
-                .map_err(|error| unsent(hop(), error))?;
+                .map_err(|elapsed| over(DialError::timeout(hop(), Phase::Upgrade, elapsed)))?
+                .map_err(|error| over(unsent(hop(), error)))?;
         }
         Ok(WebSocket::new(frames, info))
     }

@@ -198,6 +198,7 @@ struct Inner {
     kind: DialErrorKind,
     reply: Option<Reply>,
     towards: Option<Endpoint>,
+    through: Vec<Endpoint>,
     retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -213,6 +214,7 @@ impl DialError {
             kind,
             reply: None,
             towards: None,
+            through: Vec::new(),
             retry_after: None,
             source: None,
         }))
@@ -258,6 +260,16 @@ impl DialError {
         self
     }
 
+    /// Adds the proxies that the connection passed, nearest first: those before the
+    /// [`hop`](Self::hop). The member of a pool is among them.
+    #[must_use]
+    pub fn with_through(mut self, proxies: &[Endpoint]) -> Self {
+        let hop = self.0.hop.endpoint();
+        let before = proxies.iter().take_while(|proxy| *proxy != hop);
+        self.0.through = before.cloned().collect();
+        self
+    }
+
     /// Adds how long the other side asked to wait before the next try.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
@@ -284,6 +296,12 @@ impl DialError {
     #[must_use]
     pub fn hop(&self) -> &Hop {
         &self.0.hop
+    }
+
+    /// The proxies that the connection to it passed, nearest first.
+    #[must_use]
+    pub fn through(&self) -> &[Endpoint] {
+        &self.0.through
     }
 
     /// What the dial was doing.
@@ -359,6 +377,7 @@ impl fmt::Display for DialError {
         if let Some(target) = &self.0.towards {
             write!(f, " to {target}")?;
         }
+        through(&self.0.through).fmt(f)?;
         write!(f, ": {}", self.0.kind)
     }
 }
@@ -370,6 +389,29 @@ impl Error for DialError {
             // The reply is the last word of a chain: nothing caused it on this side.
             None => self.0.reply.as_ref().map(|reply| reply as _),
         }
+    }
+}
+
+/// Displays as ` through proxy a:1`, for the proxies that a connection passes, nearest first; as nothing
+/// without any.
+pub fn through(proxies: &[Endpoint]) -> impl fmt::Display {
+    Through(proxies)
+}
+
+struct Through<'a>(&'a [Endpoint]);
+
+impl fmt::Display for Through<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else {
+            return Ok(());
+        };
+        let noun = if others.is_empty() {
+            "proxy"
+        } else {
+            "proxies"
+        };
+        write!(f, " through {noun} {first}")?;
+        others.iter().try_for_each(|other| write!(f, ", {other}"))
     }
 }
 
@@ -454,6 +496,40 @@ mod tests {
         assert_eq!(
             chain(&error).to_string(),
             "open a tunnel through proxy a:1 to b:2: declined: socks5 reply 0x05: connection refused"
+        );
+    }
+
+    #[test]
+    fn the_way_to_the_hop_is_named() {
+        let error = DialError::new(
+            Hop::Target(endpoint("t", 443)),
+            Phase::TargetTls,
+            DialErrorKind::Certificate,
+        );
+        for (proxies, expected) in [
+            (vec![], "establish tls with t:443: certificate not accepted"),
+            (
+                vec![endpoint("a", 1)],
+                "establish tls with t:443 through proxy a:1: certificate not accepted",
+            ),
+            (
+                vec![endpoint("a", 1), endpoint("b", 2)],
+                "establish tls with t:443 through proxies a:1, b:2: certificate not accepted",
+            ),
+        ] {
+            assert_eq!(error.clone().with_through(&proxies).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_fails_is_not_passed() {
+        let way = [endpoint("a", 1), endpoint("b", 2), endpoint("c", 3)];
+        let hop = Hop::Proxy(endpoint("b", 2));
+        let error = DialError::new(hop, Phase::ProxyHandshake, DialErrorKind::Rejected);
+        let error = error.with_towards(endpoint("t", 443)).with_through(&way);
+        assert_eq!(
+            error.to_string(),
+            "open a tunnel through proxy b:2 to t:443 through proxy a:1: declined"
         );
     }
 

@@ -59,7 +59,7 @@ pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;
 pub use draws::{Draw, Draws};
 pub use egress::Egress;
-pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain};
+pub use error::{BoxError, DialError, DialErrorKind, Hop, Phase, chain, through};
 pub use head::{BadHead, HeadReader};
 pub use http_transport::{HttpError, HttpErrorKind, HttpTransport, require_success, unreadable};
 pub use reload::{Reload, Reloads};

@@ -149,9 +149,10 @@ impl ConfigurationArgs {
             .with_section(rest::SECTION)
             .with_section(tls::SECTION)
             .with_section(memory::SECTION)
-            // The command line reads these two. Otherwise they would be unknown.
+            // The command line reads these. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
-            .with_variable(logging::VARIABLE);
+            .with_variable(logging::VARIABLE)
+            .with_variable(logging::FORMAT_VARIABLE);
         if let Some(file) = file {
             tracing::info!(file = %file.display(), "configuration file");
             sources = sources.with_file(file);

@@ -18,7 +18,7 @@ use self::set::Set;
 use crate::duration;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::notice;
+use crate::notice::Notices;
 use crate::stdout;
 use crate::streams::Streams;
 use crate::tally::Tallies;
@@ -85,6 +85,7 @@ async fn watch(
     tallies: &mut Tallies,
     mut progress: Progress,
 ) -> Result<(), Failure> {
+    let mut notices = Notices::default();
     let mut refresh = interval(REFRESH);
     // The bar shows the present: ticks that were missed need not be made up for.
     refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -92,11 +93,14 @@ async fn watch(
         tokio::select! {
             events = streams.next() => {
                 for event in events? {
-                    notice::log(&event);
+                    notices.log(&event);
                     tallies.entry(event.exchange.clone()).or_default().add(&event);
                 }
             }
-            _ = refresh.tick() => progress.show(tallies),
+            _ = refresh.tick() => {
+                notices.sum_up();
+                progress.show(tallies);
+            }
         }
     }
     Ok(())

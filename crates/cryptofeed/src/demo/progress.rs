@@ -1,10 +1,10 @@
 //! The progress of the demo, on standard error.
 
-use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::stderr;
 use crate::tally::Tallies;
 
 /// How often a line is printed if a bar cannot be drawn.
@@ -50,8 +50,7 @@ impl Progress {
             self.bar.set_message(counts);
         } else if elapsed >= self.next_line {
             self.next_line += LINE_EVERY;
-            // If standard error is closed, there is nothing to show.
-            let _ = writeln!(io::stderr(), "{:>3} s: {counts}", elapsed.as_secs());
+            stderr::print(&format!("{:>3} s: {counts}\n", elapsed.as_secs()));
         }
     }
 }

@@ -2,50 +2,69 @@
 
 mod filter;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
-use indicatif::MultiProgress;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::filter::parse;
 use crate::failure::Failure;
+use crate::stderr::{self, LogLines};
 
 /// The variable with the log filter.
 pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
 
+/// The variable with the format.
+pub(crate) const FORMAT_VARIABLE: &str = "CRYPTOFEED_LOG_FORMAT";
+
 /// The default filter: our own crates from `INFO` on, all others from `WARN` on.
 pub(crate) const OURS: &str = "warn,cryptofeed=info,proxy_injector=info,transport_tunnel=info";
 
-/// Starts logging with `filter`, above the bars of `progress`, until the returned guard is dropped.
-/// Lines that a slow reader does not take are lost.
-// Written by a thread of its own: a terminal that was stopped must not stop the feeds.
-pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<WorkerGuard, Failure> {
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Readable lines
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+impl LogFormat {
+    /// Parses `text` or `json`. An empty variable counts as unset.
+    pub(crate) fn parse(word: &str) -> Result<Self, &'static str> {
+        match word {
+            "" | "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err("expected text or json"),
+        }
+    }
+}
+
+/// Starts logging with `filter`. Lines that a slow reader does not take are lost.
+pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let filter = parse(filter).map_err(|error| {
         Failure::Configuration(vec![format!("the log filter is not understood: {error}")])
     })?;
-    let (writer, guard) = tracing_appender::non_blocking(AboveBars(progress.clone()));
-    let lines = tracing_subscriber::fmt::layer()
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(LogLines);
+    let lines = match format {
+        LogFormat::Text => lines
+            .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .boxed(),
+        // Flat, as the table of fields in the specification has it.
+        LogFormat::Json => {
+            stderr::write_json();
+            lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed()
+        }
+    };
     tracing_subscriber::registry()
         .with(lines)
         .with(filter)
         .try_init()
-        .map_err(|error| Failure::runtime("start logging", error))?;
-    Ok(guard)
-}
-
-/// Writes to standard error while no bar is drawn there.
-struct AboveBars(MultiProgress);
-
-impl Write for AboveBars {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.suspend(|| io::stderr().write(text))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
+        .map_err(|error| Failure::runtime("start logging", error))
 }

@@ -1,11 +1,10 @@
 //! The progress of a probe, on standard error.
 
-use std::io::{self, Write};
-
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::dial::Outcome;
 use super::line::Line;
+use crate::stderr;
 
 /// A bar on a terminal, a line per connection elsewhere. The bar is gone when this is dropped.
 #[derive(Debug)]
@@ -35,8 +34,7 @@ impl Progress {
         // No terminal, so no bar.
         if self.0.is_hidden() {
             let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());
-            // If standard error is closed, there is nothing to show.
-            let _ = writeln!(io::stderr(), "{done}/{all} {message}");
+            stderr::print(&format!("{done}/{all} {message}\n"));
         } else {
             self.0.set_message(message);
         }

@@ -1,24 +1,29 @@
 //! `cryptofeed run`.
 
+mod backlog;
 mod format;
 mod reload;
 mod routes;
 mod text;
+mod workers;
 
+use std::io;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use clap::Args;
 use feeds::FeedEvent;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep_until, timeout, timeout_at};
 
+use self::backlog::Backlog;
 use self::format::Format;
 use self::routes::Routes;
+use self::workers::Workers;
 use crate::configuration::ConfigurationArgs;
 use crate::duration;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
-use crate::notice;
+use crate::notice::Notices;
 use crate::stderr;
 use crate::stdout::Stdout;
 use crate::streams::Streams;
@@ -26,6 +31,9 @@ use crate::tally::{Tallies, Tally};
 
 /// How long to wait at the end for a reader of standard output.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How often to look for notices to sum up.
+const SUMS: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,9 +44,9 @@ Examples:
 
 /// Stream the configured feeds to standard output
 ///
-/// The command ends on SIGINT or SIGTERM, after --duration, after --count events, or when its
-/// output is closed; the exit code is 0 in all these cases. Failed connections are retried, always
-/// on the configured route.
+/// The command ends on SIGINT or SIGTERM, after --duration, or after --count events. The exit code is
+/// 0 then, but 3 if events could not be written, as to an output that is closed or not read. Failed
+/// connections are retried, always on the configured route.
 ///
 /// On SIGHUP, the command reads the section `proxy` again, from the file and the environment.
 /// Streams whose route has changed move to the new one; the others are not touched. If the new
@@ -80,28 +88,35 @@ impl Run {
         let tallies = feeds
             .iter()
             .map(|feed| (feed.exchange.name().into(), Tally::default()));
+        let workers = Workers::start()?;
         let mut writer = Writer {
             tallies: tallies.collect(),
-            streams: Streams::start(
-                &start.injector,
-                feeds.to_vec(),
-                start.configuration.memory(),
-                start.configuration.rest().limits(),
-            ),
+            streams: workers.run(|| {
+                Streams::start(
+                    &start.injector,
+                    feeds.to_vec(),
+                    start.configuration.memory(),
+                    start.configuration.rest().limits(),
+                )
+            }),
             stdout: Stdout::new(),
             format: self.format.unwrap_or_else(Format::for_stdout),
             left: self.count.map(NonZeroU64::get),
+            notices: Notices::default(),
+            backlog: Backlog::new(),
         };
         let outcome = tokio::select! {
-            outcome = writer.copy() => outcome,
+            // In this order, nothing that the feeds do keeps a signal waiting.
+            biased;
             () = interrupt.received() => Ok(()),
             () = reload::at_each(hangup, &start, &routes) => Ok(()),
             () = at(end) => Ok(()),
+            outcome = writer.copy() => outcome,
         };
-        let flushed = timeout(FAREWELL, writer.stdout.flush()).await;
+        let finished = writer.finish().await;
+        writer.notices.sum_up_all();
         summarise(&writer.tallies);
-        // A reader that has not read by then is not a failure.
-        outcome.and(flushed.unwrap_or(Ok(())))
+        outcome.and(finished)
     }
 }
 
@@ -113,27 +128,35 @@ struct Writer {
     /// How many events remain to be written, if that is limited.
     left: Option<u64>,
     tallies: Tallies,
+    notices: Notices,
+    backlog: Backlog,
 }
 
 impl Writer {
     async fn copy(&mut self) -> Result<(), Failure> {
+        let mut sums = interval(SUMS);
         loop {
-            for event in self.streams.next().await? {
-                self.write(&event)?;
-                if self.left == Some(0) {
-                    return Ok(());
+            tokio::select! {
+                events = self.streams.next() => {
+                    for event in events? {
+                        self.write(&event)?;
+                        if self.left == Some(0) {
+                            return Ok(());
+                        }
+                    }
                 }
+                _ = sums.tick() => self.notices.sum_up(),
             }
             // Lines are output when no event waits: at once in quiet times, in large pieces
             // otherwise.
-            if self.streams.is_idle() || self.stdout.is_full() {
-                self.stdout.flush().await?;
+            if self.streams.waiting() == 0 || self.stdout.is_full() {
+                self.flush().await?;
             }
         }
     }
 
     fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
-        notice::log(event);
+        self.notices.log(event);
         self.tallies
             .entry(event.exchange.clone())
             .or_default()
@@ -148,6 +171,55 @@ impl Writer {
             *left -= 1;
         }
         Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        let began_at = Instant::now();
+        loop {
+            match timeout_at(self.backlog.due(), self.stdout.flush()).await {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => return Err(self.unwritten(Some(error))),
+                Err(_) => self.backlog.tell(began_at, self.waiting()),
+            }
+        }
+        if self.streams.waiting() == 0 {
+            self.backlog.end();
+        } else {
+            self.backlog.note_wait(began_at);
+        }
+        Ok(())
+    }
+
+    /// Writes what has come until now, as far as it was asked for and is read in time.
+    async fn finish(&mut self) -> Result<(), Failure> {
+        self.streams.close();
+        let written = timeout(FAREWELL, self.write_rest()).await;
+        written.unwrap_or_else(|_| Err(self.unwritten(None)))
+    }
+
+    async fn write_rest(&mut self) -> Result<(), Failure> {
+        loop {
+            let rest = self.streams.rest().await;
+            if rest.is_empty() {
+                let flushed = self.stdout.flush().await;
+                return flushed.map_err(|error| self.unwritten(Some(error)));
+            }
+            for event in rest {
+                if self.left != Some(0) {
+                    self.write(&event)?;
+                }
+            }
+        }
+    }
+
+    fn unwritten(&self, cause: Option<io::Error>) -> Failure {
+        let events = self.waiting();
+        Failure::Unwritten { events, cause }
+    }
+
+    /// How many events have come and are not written.
+    fn waiting(&self) -> usize {
+        self.stdout.unwritten() + self.streams.waiting()
     }
 }
 
@@ -166,5 +238,5 @@ fn summarise(tallies: &Tallies) {
         } = tally;
         format!("{exchange}: {events} events, reconnects: {reconnects}\n")
     });
-    stderr::print(lines.collect());
+    stderr::print(&lines.collect::<String>());
 }

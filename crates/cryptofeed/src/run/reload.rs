@@ -16,7 +16,7 @@ pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) 
                     refused(&problem);
                 }
             }
-            Err(failure) => tracing::error!(?failure, "new settings refused; the old ones stay"),
+            Err(failure) => refused(&failure.to_string()),
         }
     }
 }

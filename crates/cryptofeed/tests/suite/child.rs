@@ -1,6 +1,6 @@
 //! A command while it runs.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// How long anything may take that has to happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A command that is killed when this is dropped.
 pub(crate) struct Running {
@@ -28,9 +28,16 @@ struct Log {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        let mut running = Self::start_unread(command);
+        running.read();
+        running
+    }
+
+    /// Does not read standard output until [`read`](Self::read).
+    pub(crate) fn start_unread(mut command: Command) -> Self {
         command.stderr(Stdio::piped());
-        let mut running = Self::start_unheard(command);
+        let mut running = Self::spawn(command);
         let stderr = BufReader::new(running.child.stderr.take().unwrap());
         let log = Arc::clone(&running.log);
         running.logging = Some(thread::spawn(move || {
@@ -45,11 +52,26 @@ impl Running {
     }
 
     /// Leaves its standard error to somebody else.
-    pub(crate) fn start_unheard(mut command: Command) -> Self {
+    pub(crate) fn start_unheard(command: Command) -> Self {
+        let mut running = Self::spawn(command);
+        running.read();
+        running
+    }
+
+    fn spawn(mut command: Command) -> Self {
         command.stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        Self {
+            child: command.spawn().unwrap(),
+            lines: mpsc::channel().1,
+            log: Arc::default(),
+            logging: None,
+        }
+    }
+
+    /// Reads standard output from now on.
+    pub(crate) fn read(&mut self) {
         let (sender, lines) = mpsc::channel();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stdout = BufReader::new(self.child.stdout.take().unwrap());
         thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -57,12 +79,7 @@ impl Running {
                 }
             }
         });
-        Self {
-            child,
-            lines,
-            log: Arc::default(),
-            logging: None,
-        }
+        self.lines = lines;
     }
 
     /// The next line of standard output.
@@ -144,23 +161,44 @@ impl Drop for FullPipe {
     }
 }
 
-/// A command whose standard output nobody reads. It is killed when this is dropped.
-pub(crate) struct Stalled(Child);
+/// A command whose standard output nobody reads, as long as it runs. It is killed when this is dropped.
+pub(crate) struct Stalled {
+    child: Child,
+    log: Option<JoinHandle<String>>,
+}
 
 impl Stalled {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
-        Self(command.spawn().unwrap())
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stderr(Stdio::piped());
+        let mut stalled = Self::start_unheard(command);
+        let mut stderr = stalled.child.stderr.take().unwrap();
+        stalled.log = Some(thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        }));
+        stalled
+    }
+
+    /// Leaves its standard error to somebody else.
+    pub(crate) fn start_unheard(mut command: Command) -> Self {
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        Self { child, log: None }
     }
 
     /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
-        send("-TERM", &self.0);
+        send("-TERM", &self.child);
     }
 
-    /// Waits for the end, and returns the exit code.
-    pub(crate) fn finish(mut self) -> Option<i32> {
-        wait(&mut self.0)
+    /// Waits for the end, and returns the exit code, standard output and standard error.
+    pub(crate) fn finish(mut self) -> (Option<i32>, String, String) {
+        let code = wait(&mut self.child);
+        let mut left = String::new();
+        let mut stdout = self.child.stdout.take().unwrap();
+        stdout.read_to_string(&mut left).unwrap();
+        let log = self.log.take().map(|log| log.join().unwrap());
+        (code, left, log.unwrap_or_default())
     }
 }
 
@@ -190,7 +228,7 @@ impl Drop for Running {
 
 impl Drop for Stalled {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 use testkit::{ExchangeConnection, ExchangeTransport, MockProxy, ProxyKind};
 
+use crate::child::Stalled;
 use crate::schema::rejected;
 use crate::workspace::Workspace;
 use crate::world::{World, peers};
@@ -159,8 +160,7 @@ async fn sigterm_ends_it_with_0_and_a_summary() {
 async fn sigterm_ends_it_even_if_nobody_reads_its_output() {
     let workspace = Workspace::new();
     let world = direct(&workspace).await;
-    let mut command = workspace.cryptofeed(&["run"], &[]);
-    let run = crate::child::Stalled::start(&mut command);
+    let run = Stalled::start(workspace.cryptofeed(&["run"], &[]));
     // More than any pipe holds has been sent by then, so the command waits for its reader.
     let messages = |connections: &[ExchangeConnection]| {
         connections
@@ -174,19 +174,22 @@ async fn sigterm_ends_it_even_if_nobody_reads_its_output() {
         .wait_for(|connections| messages(connections) > 1000)
         .await;
     run.terminate();
-    assert_eq!(run.finish(), Some(0));
+    let (code, _, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_goes_away_ends_it_with_0() {
+async fn a_reader_that_goes_away_ends_it_with_3() {
     let workspace = Workspace::new();
     let _world = direct(&workspace).await;
     let mut run = workspace.start(&["run"], &[]);
     run.line();
     run.hang_up();
     let (code, stderr) = run.finish();
-    assert_eq!(code, Some(0), "{stderr}");
-    assert!(!stderr.contains("panicked"), "{stderr}");
+    assert_eq!(code, Some(3), "{stderr}");
+    let message =
+        "error: the reader of standard output has closed it; events that were not written: ";
+    assert!(stderr.contains(message), "{stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,12 @@ impl Failure {
         self
     }
 
+    /// Says on which way it happened.
+    pub(super) fn on(mut self, way: &str) -> Self {
+        self.reason = format!("{way}: {}", self.reason);
+        self
+    }
+
     pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         // Anybody on the way can send `Retry-After: 18446744073709551615`; no clock can add that
         // up.

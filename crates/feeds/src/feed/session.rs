@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, timeout};
-use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError};
+use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
@@ -69,6 +69,8 @@ struct Connection {
     /// What has been asked for and not answered.
     requests: Requests,
     opened_at: Instant,
+    /// The exchange's endpoint, and the proxies on the way to it.
+    way: String,
     /// What nothing that is quoted may show.
     secrets: Secrets,
 }
@@ -89,10 +91,11 @@ impl Session {
         let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
             Ok(connection) => {
+                let way = connection.way.clone();
                 let end = self.stream(connection).await?;
                 // The stream has outlived those before.
                 reloads = self.ws.reloads();
-                end
+                end.on(&way)
             }
             Err(failure) => failure,
         };
@@ -130,6 +133,7 @@ impl Session {
             .map(|window| Draw { window, units: 1 })
             .into_iter()
             .collect();
+        let endpoint = dial.target().endpoint().clone();
         let socket = self.ws.dial(dial).await?;
         queue.note_sent_now();
         self.events.begin_connection();
@@ -151,6 +155,7 @@ impl Session {
             ids,
             requests,
             opened_at: Instant::now(),
+            way: format!("{endpoint}{}", through(socket.info().hops())),
             secrets: socket.info().secrets().clone(),
             socket,
         })

@@ -84,7 +84,7 @@ async fn a_connection_that_lasted_ends_the_series_of_failures() {
     let (reason, retry_in, attempt) = events.disconnected().await;
     assert_eq!(
         reason,
-        "failed to keep the websocket open: the connection broke: reset by peer"
+        "stream.binance.com:9443: failed to keep the websocket open: the connection broke: reset by peer"
     );
     assert_eq!(attempt, 1, "40 seconds are");
     assert!(retry_in <= seconds(2));
@@ -100,7 +100,10 @@ async fn silence_ends_a_connection_and_pings_break_it() {
         events.next().await,
         FeedEventKind::Connected { .. }
     ));
-    assert_eq!(events.disconnected().await.0, "nothing received for 90s");
+    assert_eq!(
+        events.disconnected().await.0,
+        "stream.binance.com:9443: nothing received for 90s"
+    );
     let silent_since = rig.dial_times()[0] + seconds(160);
     assert_eq!(silent_since.elapsed().as_secs(), 90);
 }
@@ -109,7 +112,10 @@ async fn silence_ends_a_connection_and_pings_break_it() {
 async fn the_limit_of_silence_can_be_set() {
     let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![])]).with_silence_limit(seconds(7));
     let mut events = rig.start(Channel::Trades);
-    assert_eq!(events.disconnected().await.0, "nothing received for 7s");
+    assert_eq!(
+        events.disconnected().await.0,
+        "stream.binance.com:9443: nothing received for 7s"
+    );
 
     let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![])]).with_silence_limit(Duration::MAX);
     let mut events = rig.start(Channel::Trades);
@@ -136,7 +142,10 @@ async fn an_announced_shutdown_is_followed_by_a_new_connection_at_once() {
     let is_announced = |event| matches!(event, FeedEventKind::ShutdownAnnounced).then_some(());
     events.find(is_announced).await;
     let (reason, retry_in, _) = events.disconnected().await;
-    assert_eq!(reason, "the exchange announced a shutdown");
+    assert_eq!(
+        reason,
+        "stream.binance.com:9443: the exchange announced a shutdown"
+    );
     assert_eq!(retry_in, Duration::ZERO);
     let (_, retry_in, attempt) = events.disconnected().await;
     assert!(retry_in >= seconds(1), "no endless loop");
@@ -160,10 +169,10 @@ async fn a_close_is_told_with_its_code_and_reason() {
     let rig = Rig::new([ok(LISTED)], script);
     let mut events = rig.start(Channel::Trades);
     for reason in [
-        "closed by the exchange: 1008 Too many requests",
-        "closed by the exchange: 1001",
-        "closed by the exchange without a code",
-        "the connection ended without a close frame",
+        "stream.binance.com:9443: closed by the exchange: 1008 Too many requests",
+        "stream.binance.com:9443: closed by the exchange: 1001",
+        "stream.binance.com:9443: closed by the exchange without a code",
+        "stream.binance.com:9443: the connection ended without a close frame",
     ] {
         assert_eq!(events.disconnected().await.0, reason);
     }

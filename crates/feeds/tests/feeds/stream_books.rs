@@ -324,7 +324,7 @@ async fn where_nothing_else_helps_another_connection_is_made() {
             "connected",
             "A-B snapshot 5",
             "A-B gap 5 7",
-            "A-B needs another connection",
+            "tape.example:443: A-B needs another connection",
             "connected",
             "A-B snapshot 1"
         ]

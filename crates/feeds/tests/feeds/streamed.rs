@@ -107,7 +107,10 @@ async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
             FeedEventKind::Connected { .. }
         ));
         let opened_at = Instant::now();
-        assert_eq!(events.disconnected().await.0, "nothing received for 90s");
+        assert_eq!(
+            events.disconnected().await.0,
+            "tape.example:443: nothing received for 90s"
+        );
         let spoken = spoken.lock().unwrap();
         let times: Vec<_> = spoken
             .iter()

@@ -1,0 +1,228 @@
+//! Events other than market data, in the log.
+
+mod repetition;
+
+use std::time::Duration;
+
+use feeds::{FeedEvent, FeedEventKind, InvalidReason};
+use tokio::time::Instant;
+
+use self::repetition::{Repetition, Source};
+use crate::duration::seconds;
+
+/// So many failures in a row are an outage. They take 15 seconds and more.
+const LASTING: u32 = 5;
+
+/// What is tried again only after this time is one as well: somebody must change something, or the other
+/// side wants so.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Logs events.
+#[derive(Debug, Default)]
+pub(crate) struct Notices(Repetition);
+
+impl Notices {
+    /// Logs `event`, unless it is market data or one of too many of its kind.
+    pub(crate) fn log(&mut self, event: &FeedEvent) {
+        let Some(what) = what(&event.kind) else {
+            return;
+        };
+        let source = Source {
+            exchange: event.exchange.clone(),
+            connection: event.connection,
+            what,
+        };
+        if self.0.admits(source, Instant::now()) {
+            log(event);
+        }
+    }
+
+    /// Logs how many events were not logged in the periods that are over.
+    pub(crate) fn sum_up(&mut self) {
+        self.end_periods(repetition::PERIOD);
+    }
+
+    /// The same for all periods, at the end.
+    pub(crate) fn sum_up_all(&mut self) {
+        self.end_periods(Duration::ZERO);
+    }
+
+    fn end_periods(&mut self, age: Duration) {
+        for (source, times, time) in self.0.end(age, Instant::now()) {
+            let Source {
+                exchange,
+                connection,
+                what,
+            } = source;
+            let in_s = seconds(time);
+            let exchange = exchange.as_str();
+            tracing::warn!(
+                exchange,
+                connection,
+                what,
+                times,
+                in_s,
+                "more of the same, not logged"
+            );
+        }
+    }
+}
+
+/// The kind of an event that is logged, by its name in the output.
+fn what(kind: &FeedEventKind) -> Option<&'static str> {
+    Some(match kind {
+        FeedEventKind::Trade(_)
+        | FeedEventKind::Ticker(_)
+        | FeedEventKind::L2Snapshot(_)
+        | FeedEventKind::L2Delta(_)
+        // The disconnect itself has been logged.
+        | FeedEventKind::BookInvalid {
+            reason: InvalidReason::Disconnected,
+            ..
+        } => return None,
+        FeedEventKind::Connected { .. } => "connected",
+        FeedEventKind::Disconnected { .. } => "disconnected",
+        FeedEventKind::BookInvalid { .. } => "book_invalid",
+        FeedEventKind::SnapshotFailed { .. } => "snapshot_failed",
+        FeedEventKind::ShutdownAnnounced => "shutdown_announced",
+        FeedEventKind::Rejected { .. } => "rejected",
+        FeedEventKind::NumberingRestarted { .. } => "numbering_restarted",
+        FeedEventKind::Notice { .. } => "notice",
+        FeedEventKind::ImpossibleTime { .. } => "impossible_time",
+        FeedEventKind::Unknown { .. } => "unknown",
+        FeedEventKind::Malformed { .. } => "malformed",
+        _ => "other",
+    })
+}
+
+/// How bad it is that something failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Gravity {
+    /// Not at all: a reload leads another way, or the exchange has announced that it closes. Only then is
+    /// the next try at once.
+    Planned,
+    Failure,
+    Outage,
+}
+
+impl Gravity {
+    fn of(retry_in: Duration, attempt: u32) -> Self {
+        if retry_in.is_zero() {
+            Self::Planned
+        } else if attempt < LASTING && retry_in < LONG {
+            Self::Failure
+        } else {
+            Self::Outage
+        }
+    }
+}
+
+fn log(event: &FeedEvent) {
+    let exchange = event.exchange.as_str();
+    let connection = event.connection;
+    match &event.kind {
+        FeedEventKind::Connected { proxies, .. } => {
+            let via = if proxies.is_empty() {
+                "no proxy".to_owned()
+            } else {
+                proxies.join(", ")
+            };
+            tracing::info!(exchange, connection, via, "connected");
+        }
+        FeedEventKind::Disconnected {
+            reason,
+            retry_in,
+            attempt,
+        } => {
+            let retry_in_s = seconds(*retry_in);
+            match Gravity::of(*retry_in, *attempt) {
+                Gravity::Planned => {
+                    tracing::info!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
+                Gravity::Failure => {
+                    tracing::warn!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
+                Gravity::Outage => {
+                    tracing::error!(
+                        exchange,
+                        connection,
+                        reason,
+                        retry_in_s,
+                        attempt,
+                        "disconnected"
+                    );
+                }
+            }
+        }
+        FeedEventKind::BookInvalid { symbol, reason } => {
+            tracing::warn!(exchange, connection, %symbol, ?reason, "book invalid");
+        }
+        FeedEventKind::SnapshotFailed {
+            symbol,
+            reason,
+            retry_in,
+        } => {
+            let retry_in_s = seconds(*retry_in);
+            if *retry_in < LONG {
+                tracing::warn!(exchange, connection, %symbol, reason, retry_in_s, "snapshot failed");
+            } else {
+                tracing::error!(exchange, connection, %symbol, reason, retry_in_s, "snapshot failed");
+            }
+        }
+        FeedEventKind::ShutdownAnnounced => {
+            tracing::info!(exchange, connection, "shutdown announced");
+        }
+        FeedEventKind::Rejected {
+            symbols,
+            code,
+            message,
+        } => {
+            tracing::warn!(exchange, connection, ?symbols, code, words = ?message, "request rejected");
+        }
+        FeedEventKind::NumberingRestarted { symbol } => {
+            tracing::warn!(exchange, connection, %symbol, "numbering of trades has begun anew");
+        }
+        FeedEventKind::Notice { text } => {
+            tracing::warn!(exchange, connection, words = ?text, "notice of the exchange");
+        }
+        FeedEventKind::ImpossibleTime { symbol, channel } => {
+            tracing::warn!(exchange, connection, %symbol, %channel, "times cannot be, and are left out");
+        }
+        FeedEventKind::Unknown { kind, excerpt } => {
+            tracing::warn!(exchange, connection, ?kind, excerpt, "unknown message");
+        }
+        FeedEventKind::Malformed { reason, excerpt } => {
+            tracing::warn!(exchange, connection, ?reason, excerpt, "malformed message");
+        }
+        other => tracing::warn!(exchange, connection, event = ?other, "unexpected event"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_planned_is_no_failure_and_what_lasts_is_an_outage() {
+        let of = |retry_in_s, attempt| Gravity::of(Duration::from_secs_f64(retry_in_s), attempt);
+        assert_eq!(of(0.0, 1), Gravity::Planned);
+        assert_eq!(of(1.5, 1), Gravity::Failure);
+        assert_eq!(of(15.9, 4), Gravity::Failure);
+        assert_eq!(of(16.0, 5), Gravity::Outage);
+        assert_eq!(of(60.0, 1), Gravity::Outage);
+    }
+}

@@ -1,0 +1,105 @@
+//! Data on standard output.
+
+mod sink;
+
+use std::io::{self, Write as _};
+
+use bytes::{Buf, BufMut, BytesMut};
+use serde::Serialize;
+
+use self::sink::Sink;
+use crate::failure::Failure;
+
+/// The size in bytes from which on the buffer is written, even if more lines follow.
+// A pipe of Linux holds as much as this.
+const FULL: usize = 64 * 1024;
+
+/// Writes a complete text.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(Failure::output)
+}
+
+/// Writes a value as one line of JSON.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string(value).map_err(|error| Failure::output(error.into()))?;
+    print(&format!("{json}\n"))
+}
+
+/// Buffers lines and writes them in pieces of whole lines. Nothing waits for the reader but
+/// [`flush`](Self::flush).
+#[derive(Debug)]
+pub(crate) struct Stdout {
+    sink: Sink,
+    gathered: BytesMut,
+}
+
+impl Stdout {
+    /// Within a runtime.
+    pub(crate) fn new() -> Self {
+        Self {
+            sink: Sink::new(),
+            gathered: BytesMut::with_capacity(FULL * 2),
+        }
+    }
+
+    /// The buffer, to write the next line to. Nothing is output until [`flush`](Self::flush).
+    pub(crate) fn line(&mut self) -> impl io::Write {
+        (&mut self.gathered).writer()
+    }
+
+    /// Whether the buffer is full, so that it needs a [`flush`](Self::flush) even if more follows.
+    pub(crate) fn is_full(&self) -> bool {
+        self.gathered.len() >= FULL
+    }
+
+    /// How many lines are not written, or not completely.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.gathered.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// Writes the buffer. If the future is dropped before its end, the next call continues: no line is
+    /// lost or repeated, and none is torn, unless it is too long for one write.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        loop {
+            let piece = piece(&self.gathered, self.sink.largest());
+            if piece.is_empty() {
+                return Ok(());
+            }
+            let written = self.sink.write(piece).await?;
+            self.gathered.advance(written);
+        }
+    }
+}
+
+/// As many whole lines of `text` as fit into `largest` bytes, or the first line if it is longer.
+fn piece(text: &[u8], largest: usize) -> &[u8] {
+    let is_end = |byte: &u8| *byte == b'\n';
+    let head = text.get(..largest).unwrap_or(text);
+    let last_end = head.iter().rposition(is_end);
+    let end = last_end.or_else(|| text.iter().position(is_end));
+    end.and_then(|end| text.get(..=end)).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_has_whole_lines_or_one_that_is_too_long() {
+        let text = b"one\ntwo\nthree and more\nfour\n";
+        for (largest, expected) in [
+            (4, "one\n"),
+            (7, "one\n"),
+            (8, "one\ntwo\n"),
+            (3, "one\n"),
+            (1000, "one\ntwo\nthree and more\nfour\n"),
+        ] {
+            assert_eq!(piece(text, largest), expected.as_bytes(), "{largest}");
+        }
+        assert_eq!(piece(b"", 8), b"");
+    }
+}

@@ -1,0 +1,126 @@
+//! `cryptofeed run` when its output is not read, or its log, or when an exchange floods it.
+
+use std::fs::File;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::child::{FullPipe, Running, Stalled};
+use crate::flood::{Flood, Flooded};
+use crate::workspace::Workspace;
+
+/// Twice the time that the end may take, for a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(4);
+
+/// Sent bytes after which the flood has been read for a while, although not all that is sent is.
+const ENOUGH: usize = 1 << 20;
+
+async fn flooded(flood: Flood) -> (Workspace, Flooded) {
+    let workspace = Workspace::new();
+    let exchange = Flooded::start(flood).await;
+    exchange.configure(&workspace);
+    (workspace, exchange)
+}
+
+/// The number that stands behind `part`.
+fn number(text: &str, part: &str) -> usize {
+    let (_, rest) = text.split_once(part).unwrap();
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_is_heard_in_every_flood_though_nobody_reads() {
+    for flood in Flood::ALL {
+        let (workspace, exchange) = flooded(flood).await;
+        let (_pipe, stderr) = FullPipe::new();
+        let mut command = workspace.cryptofeed(&["run"], &[]);
+        command.stderr(stderr);
+        let run = Stalled::start_unheard(command);
+        exchange.wait_for_sent(ENOUGH);
+        let start = Instant::now();
+        run.terminate();
+        let (code, ..) = run.finish();
+        assert!(start.elapsed() < SOON, "{flood:?}: {:?}", start.elapsed());
+        assert!(matches!(code, Some(0 | 3)), "{flood:?}: {code:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_is_heard_in_every_flood_that_is_read() {
+    for flood in Flood::ALL {
+        let (workspace, exchange) = flooded(flood).await;
+        let run = workspace.start(&["run"], &[]);
+        exchange.wait_for_sent(ENOUGH);
+        let start = Instant::now();
+        run.terminate();
+        let (code, log) = run.finish();
+        assert!(start.elapsed() < SOON, "{flood:?}: {:?}", start.elapsed());
+        assert_eq!(code, Some(0), "{flood:?}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_bad_messages_is_a_few_log_lines_and_a_number() {
+    for (flood, kind) in [(Flood::Junk, "malformed"), (Flood::Refusals, "rejected")] {
+        let (workspace, _exchange) = flooded(flood).await;
+        let run = workspace.output(&["run", "--count", "20000"], &[]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let logged = run.stderr.matches(&format!("what=\"{kind}\"")).count();
+        assert_eq!(logged, 1, "{}", run.stderr);
+        let events = number(&run.stderr, "binance: ");
+        // One is `connected`, and ten are logged one by one.
+        assert_eq!(number(&run.stderr, "times="), events - 11);
+        assert!(run.stderr.lines().count() < 30, "{}", run.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_costs_log_lines_only() {
+    let (workspace, _exchange) = flooded(Flood::Junk).await;
+    let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let (reader, closed) = std::io::pipe().unwrap();
+    drop(reader);
+    for stderr in [full, closed.into()] {
+        let mut command = workspace.cryptofeed(&["run", "--count", "5000"], &[]);
+        command.stderr(stderr);
+        let run = Running::start_unheard(command);
+        for _ in 0..5000 {
+            run.line();
+        }
+        assert_eq!(run.finish().0, Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stuck_reader_has_not_taken_is_counted_and_ends_it_with_3() {
+    let (workspace, exchange) = flooded(Flood::Trades).await;
+    let run = Stalled::start(workspace.cryptofeed(&["run", "--format", "jsonl"], &[]));
+    exchange.wait_for_sent(ENOUGH);
+    run.terminate();
+    let (code, left, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
+    assert!(left.ends_with("}\n"), "a torn line: {left}");
+    let unwritten = number(&log, "events that were not written: ");
+    let events = number(&log, "binance: ");
+    assert_eq!(left.lines().count() + unwritten, events, "{log}");
+    assert!(
+        log.contains("standard output was not read in time"),
+        "{log}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_behind_is_told_and_so_is_that_it_has_caught_up() {
+    let (workspace, exchange) = flooded(Flood::Trades).await;
+    let mut run = Running::start_unread(workspace.cryptofeed(&["run"], &[]));
+    // Once after a second, and then later and later.
+    let log = run.logged("standard output is not read", 2);
+    assert!(log.contains("behind_s=1"), "{log}");
+    assert!(log.contains("behind_s=2"), "{log}");
+    assert!(number(&log, "events=") > 1000, "{log}");
+    exchange.stop();
+    run.read();
+    run.logged("standard output is read again", 1);
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::printable::printable;
 use crate::reply::Reply;
 use crate::target::Endpoint;
 
@@ -380,9 +381,9 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// Displays as `error`, its cause, the cause's cause and so on, joined by colons: one line that
-/// says all that is known.
+/// says all that is known, and [`printable`] also where an error of a library quotes what was sent.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
-    Chain(error)
+    printable(Chain(error))
 }
 
 struct Chain<'a>(&'a (dyn Error + 'static));
@@ -448,6 +449,18 @@ mod tests {
         assert_eq!(
             chain(&error).to_string(),
             "open a tunnel through proxy a:1 to b:2: declined: socks5 reply 0x05: connection refused"
+        );
+    }
+
+    #[test]
+    fn what_a_cause_quotes_adds_no_line() {
+        let quoted =
+            io::Error::other("unknown variant `x`\n2026-01-01 INFO forged\u{2028}\u{202e}");
+        let error = DialError::io(Hop::Target(endpoint("h", 1)), Phase::Response, quoted);
+        assert_eq!(
+            chain(&error).to_string(),
+            "get an answer from h:1: i/o error: \
+             unknown variant `x`\\n2026-01-01 INFO forged\\u{2028}\\u{202e}"
         );
     }
 

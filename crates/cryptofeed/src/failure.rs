@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use proxy_config::ConfigErrors;
-use transport::{BoxError, chain};
+use transport::{BoxError, chain, printable};
 
 use crate::stderr;
 
@@ -85,6 +85,8 @@ fn lines(message: &mut String, title: &str, problems: &[String]) {
     message.push('\n');
     for problem in problems {
         // Some problems have several lines, such as the one with a minimal configuration.
-        let _ = writeln!(message, "  {}", problem.replace('\n', "\n  "));
+        for line in problem.lines() {
+            let _ = writeln!(message, "  {}", printable(line));
+        }
     }
 }

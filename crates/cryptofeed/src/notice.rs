@@ -40,21 +40,27 @@ pub(crate) fn log(event: &FeedEvent) {
             symbols,
             code,
             message,
-        } => tracing::warn!(exchange, ?symbols, code, words = ?message, "request rejected"),
+        } => tracing::warn!(
+            exchange,
+            ?symbols,
+            code,
+            words = message,
+            "request rejected"
+        ),
         FeedEventKind::NumberingRestarted { symbol } => {
             tracing::warn!(exchange, %symbol, "numbering of trades has begun anew");
         }
         FeedEventKind::Notice { text } => {
-            tracing::warn!(exchange, words = ?text, "notice of the exchange");
+            tracing::warn!(exchange, words = text, "notice of the exchange");
         }
         FeedEventKind::ImpossibleTime { symbol, channel } => {
             tracing::warn!(exchange, %symbol, %channel, "times cannot be, and are left out");
         }
         FeedEventKind::Unknown { kind, excerpt } => {
-            tracing::warn!(exchange, ?kind, excerpt, "unknown message");
+            tracing::warn!(exchange, kind, excerpt, "unknown message");
         }
         FeedEventKind::Malformed { reason, excerpt } => {
-            tracing::warn!(exchange, ?reason, excerpt, "malformed message");
+            tracing::warn!(exchange, reason, excerpt, "malformed message");
         }
         other => tracing::warn!(exchange, event = ?other, "unexpected event"),
     }

@@ -56,7 +56,8 @@ where
                     Blame::Other => return Err(error),
                 }
                 let proxy = lease.proxy().url().endpoint();
-                tracing::warn!(%proxy, error = %chain(&error), "a proxy of the pool failed");
+                let cause = chain(&error).to_string();
+                tracing::warn!(%proxy, error = cause, "a proxy of the pool failed");
                 last_failure = Some(error);
             }
         }

@@ -1,5 +1,6 @@
 //! Logging to standard error.
 
+mod fields;
 mod filter;
 
 use std::io::{self, IsTerminal, Write};
@@ -9,6 +10,7 @@ use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::fields::PrintableFields;
 use self::filter::parse;
 use crate::failure::Failure;
 
@@ -28,6 +30,7 @@ pub(crate) fn init(filter: &str, progress: &MultiProgress) -> Result<WorkerGuard
     let (writer, guard) = tracing_appender::non_blocking(AboveBars(progress.clone()));
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .fmt_fields(PrintableFields)
         .with_writer(writer);
     tracing_subscriber::registry()
         .with(lines)

@@ -16,6 +16,7 @@ mod chains;
 mod documentation;
 mod environment;
 mod every_scheme;
+mod exhaustion;
 mod firehose;
 mod interop;
 mod log_lines;

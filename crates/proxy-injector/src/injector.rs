@@ -14,6 +14,7 @@ use transport_tunnel::Resolver;
 
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
+use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
@@ -32,6 +33,7 @@ pub struct ProxyInjector {
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
+    exhaustion: Arc<Exhaustion>,
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -62,6 +64,7 @@ impl ProxyInjector {
             exchanges: Mutex::default(),
             live: Mutex::default(),
             sessions: Mutex::default(),
+            exhaustion: Arc::default(),
         }
     }
 
@@ -255,6 +258,10 @@ impl ProxyInjector {
             let forgotten = std::mem::take(&mut *clients.lock());
             drop(forgotten);
         }
+    }
+
+    pub(crate) fn exhaustion(&self) -> Arc<Exhaustion> {
+        Arc::clone(&self.exhaustion)
     }
 
     pub(crate) fn factory(&self) -> &DialerFactory {

@@ -31,6 +31,7 @@ mod clients;
 mod close_on_reroute;
 mod dialer;
 mod dialer_factory;
+mod exhaustion;
 mod exits;
 mod failover;
 #[cfg(feature = "ring")]

@@ -32,6 +32,7 @@ mod repeated_logins;
 mod reroute;
 mod routing;
 mod running;
+mod runtimes;
 mod secrets;
 mod seeds;
 mod sessions;

@@ -29,7 +29,7 @@ async fn answers_and_streams_tell_the_exit_that_they_took() {
     let exit = world.proxy(ProxyKind::Socks5h, 3).start().await.unwrap();
     let chain = config(&exit).with_via([config(&near).server().clone()]);
     let settings = ProxySettings::enabled()
-        .with_default(ConnectionProxies::both(chain))
+        .with_default(ConnectionProxies::both(chain.unwrap()))
         .with_exchange(
             ExchangeId::new("backpack").unwrap(),
             ConnectionProxies::both(ProxyRule::Direct),

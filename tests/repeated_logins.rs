@@ -137,7 +137,8 @@ async fn a_proxy_that_plays_the_next_is_not_quoted_with_the_login_of_either() {
                     let hop = |url| ProxyServer::new(url).with_handshake(mode);
                     let exit = proxy_url(second, "exit.test:8080");
                     let chain = ProxyConfig::from(hop(exit))
-                        .with_via([hop(proxy_url(first, parrot.address))]);
+                        .with_via([hop(proxy_url(first, parrot.address))])
+                        .unwrap();
                     for failure in failures(&through(&world, chain), 80).await {
                         assert_hidden(&format!("{mode:?}"), &said, &failure);
                     }
@@ -183,7 +184,9 @@ async fn a_certificate_is_not_quoted_with_a_login() {
 
     let exit_url = format!("https://exit.test:{}", exit.address().port());
     let exit_url = ProxyUrl::parse(&exit_url).unwrap();
-    let chain = ProxyConfig::new(exit_url).with_via([ProxyServer::new(gate_url.clone())]);
+    let chain = ProxyConfig::new(exit_url)
+        .with_via([ProxyServer::new(gate_url.clone())])
+        .unwrap();
     for (proxy, port) in [
         (chain, 443),
         (ProxyConfig::new(gate_url), exchange.rest_addr().port()),

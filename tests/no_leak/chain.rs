@@ -71,6 +71,7 @@ impl Chain {
         let (exit, via) = self.hops.split_last().unwrap();
         ProxyConfig::from(exit.server())
             .with_via(via.iter().map(Hop::server))
+            .unwrap()
             .with_timeout_seconds(self.timeout_seconds)
             .unwrap()
     }
@@ -130,6 +131,7 @@ impl Pool {
             .unwrap()
             .with_strategy(self.strategy)
             .with_via(way.via().iter().cloned())
+            .unwrap()
             .with_timeout_seconds(way.timeout_seconds())
             .unwrap()
     }

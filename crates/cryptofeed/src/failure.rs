@@ -5,7 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use proxy_config::ConfigErrors;
-use transport::{BoxError, chain};
+use transport::{BoxError, chain, printable};
 
 use crate::stderr;
 
@@ -96,7 +96,9 @@ fn lines(f: &mut fmt::Formatter<'_>, title: &str, problems: &[String]) -> fmt::R
     f.write_str(title)?;
     for problem in problems {
         // Some problems have several lines, such as the one with a minimal configuration.
-        write!(f, "\n  {}", problem.replace('\n', "\n  "))?;
+        for line in problem.lines() {
+            write!(f, "\n  {}", printable(line))?;
+        }
     }
     Ok(())
 }

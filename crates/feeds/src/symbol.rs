@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use transport::is_printable;
 
 /// An exchange-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
 ///
@@ -15,13 +16,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Symbol(Arc<str>);
 
 impl Symbol {
-    /// Parses a symbol: two or more parts, joined by `-`, without white space.
+    /// Parses a symbol: two or more parts, joined by `-`, without white space and characters that
+    /// cannot be seen.
     ///
     /// # Errors
     /// [`InvalidSymbol`] if `text` has another form.
     pub fn parse(text: &str) -> Result<Self, InvalidSymbol> {
         let is_part = |part: &str| {
-            !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control())
+            let is_seen = |c: char| is_printable(c) && !c.is_whitespace();
+            !part.is_empty() && part.chars().all(is_seen)
         };
         if text.contains('-') && text.split('-').all(is_part) {
             Ok(Self(text.into()))
@@ -107,6 +110,7 @@ mod tests {
             "BTC--USDT",
             "BTC -USDT",
             "BTC-\u{1}",
+            "BTC-\u{202e}TDSU",
         ] {
             assert!(Symbol::parse(text).is_err(), "{text:?}");
             assert!(serde_json::from_value::<Symbol>(text.into()).is_err());

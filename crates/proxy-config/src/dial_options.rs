@@ -12,14 +12,34 @@ pub(crate) const TIMEOUT_SECONDS: RangeInclusive<u64> = 1..=300;
 
 pub(crate) const DEFAULT_TIMEOUT_SECONDS: u64 = 30;
 
+/// The most proxies before the last one.
+// Each of them is a dialer around the one before it: without a limit, a dial could exhaust the stack.
+pub(crate) const MOST_HOPS: usize = 16;
+
 /// The proxies before the last one, and how long a dial through all of them may take.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct DialOptions {
-    pub(crate) via: Vec<ProxyServer>,
+    via: Vec<ProxyServer>,
     timeout_seconds: u64,
 }
 
 impl DialOptions {
+    pub(crate) fn set_via(
+        &mut self,
+        via: impl IntoIterator<Item = ProxyServer>,
+    ) -> Result<(), TooManyHops> {
+        let via: Vec<_> = via.into_iter().take(MOST_HOPS + 1).collect();
+        if via.len() > MOST_HOPS {
+            return Err(TooManyHops);
+        }
+        self.via = via;
+        Ok(())
+    }
+
+    pub(crate) fn via(&self) -> &[ProxyServer] {
+        &self.via
+    }
+
     pub(crate) fn set_timeout_seconds(&mut self, seconds: u64) -> Result<(), InvalidTimeout> {
         if !TIMEOUT_SECONDS.contains(&seconds) {
             return Err(InvalidTimeout);
@@ -58,6 +78,12 @@ impl fmt::Display for DialOptions {
         nearest_last.try_for_each(|server| write!(f, " via {server}"))
     }
 }
+
+/// More proxies before the last one than a route can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("`via` has more than {MOST_HOPS} proxies")]
+#[non_exhaustive]
+pub struct TooManyHops;
 
 /// A timeout that is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! All errors of a configuration at once.
 
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::mem;
@@ -25,11 +26,27 @@ impl ConfigError {
         &self.path
     }
 
-    /// The keys after `path`, if the error is there or below. The comparison is case-insensitive.
-    fn below(&self, path: &str) -> Option<&str> {
-        let (start, rest) = self.path.split_at_checked(path.len())?;
-        let is_below = start.eq_ignore_ascii_case(path);
-        (is_below && (rest.is_empty() || rest.starts_with(['.', '[']))).then_some(rest)
+    /// The path without the key `key` of one of `tables`, whose paths are in lower case, if the error
+    /// is there or below. The comparison is case-insensitive.
+    fn path_without(&self, key: &str, tables: &HashSet<String>) -> Option<String> {
+        let path = self.path.to_ascii_lowercase();
+        path.match_indices(key).find_map(|(at, _)| {
+            let before = path.get(..at)?;
+            let table = match before {
+                "" => before,
+                _ => before.strip_suffix('.')?,
+            };
+            let behind = self.path.get(at + key.len()..)?;
+            let is_key = behind.is_empty() || behind.starts_with(['.', '[']);
+            if !is_key || !tables.contains(table) {
+                return None;
+            }
+            let behind = match table {
+                "" => behind.trim_start_matches('.'),
+                _ => behind,
+            };
+            Some(format!("{}{behind}", self.path.get(..table.len())?))
+        })
     }
 
     /// What set the value.
@@ -59,7 +76,8 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// All errors of a configuration, at least one. Displays one per line.
+/// All errors of a configuration, at least one. Displays one per line. Of more than 1000, the first are
+/// kept, and one that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
@@ -84,18 +102,42 @@ impl fmt::Display for ConfigErrors {
 
 impl Error for ConfigErrors {}
 
+/// A problem whose text takes time to find.
+pub(crate) struct Lazy<F>(pub(crate) F);
+
+impl<F: Fn() -> String> fmt::Display for Lazy<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&(self.0)())
+    }
+}
+
+/// How many errors are kept. A configuration with more of them is something else.
+const MOST_ERRORS: usize = 1000;
+
+const MORE_ERRORS: &str = "there are more errors, which are not shown";
+
 /// The errors found so far.
 // A `RefCell`, because all nodes of a configuration share it and report through `&self`.
 #[derive(Debug, Default)]
 pub(crate) struct Problems(RefCell<Vec<ConfigError>>);
 
 impl Problems {
+    /// Adds an error, unless there are enough. Only then `problem` is displayed.
     pub(crate) fn report(&self, path: &str, origin: Option<Origin>, problem: impl fmt::Display) {
-        self.0.borrow_mut().push(ConfigError {
-            path: path.to_owned(),
-            origin,
-            problem: problem.to_string(),
-        });
+        let mut errors = self.0.borrow_mut();
+        if errors.len() < MOST_ERRORS {
+            errors.push(ConfigError {
+                path: path.to_owned(),
+                origin,
+                problem: problem.to_string(),
+            });
+        } else if errors.len() == MOST_ERRORS {
+            errors.push(ConfigError {
+                path: String::new(),
+                origin: None,
+                problem: MORE_ERRORS.to_owned(),
+            });
+        }
     }
 
     /// Whether something is wrong with what stands at `path`.
@@ -103,32 +145,33 @@ impl Problems {
         self.0.borrow().iter().any(|error| error.path == path)
     }
 
-    /// Merges equal errors of one source under both `keys` of the table at `path`, which is
-    /// case-insensitive. The merged error is at the table itself.
-    pub(crate) fn unite(&self, path: &str, keys: [&str; 2]) {
-        let dot = if path.is_empty() { "" } else { "." };
-        let [one, other] = keys.map(|key| format!("{path}{dot}{key}"));
+    /// Merges equal errors of one source under both `keys` of one of `tables`, which are
+    /// case-insensitive. A merged error is at the table itself.
+    pub(crate) fn unite(&self, tables: &[String], [one, other]: [&str; 2]) {
+        let tables: HashSet<_> = tables
+            .iter()
+            .map(|path| path.to_ascii_lowercase())
+            .collect();
         let mut errors = self.0.borrow_mut();
-        for error in mem::take(&mut *errors) {
-            let twin = error.below(&other).and_then(|rest| {
-                let mut known = errors.iter_mut();
-                let twin = known.find(|known| {
-                    known.below(&one) == Some(rest)
-                        && known.origin == error.origin
-                        && known.problem == error.problem
-                })?;
-                Some((twin, rest))
-            });
-            match twin {
-                Some((twin, rest)) => {
-                    twin.path.truncate(path.len());
-                    twin.path += match path {
-                        "" => rest.trim_start_matches('.'),
-                        _ => rest,
-                    };
+        // The errors under the first key, by what they have in common with those under the other.
+        let mut firsts = HashMap::new();
+        for mut error in mem::take(&mut *errors) {
+            if let Some(path) = error.path_without(other, &tables) {
+                let twin = (path.to_ascii_lowercase(), error.origin, error.problem);
+                if let Some(place) = firsts.remove(&twin) {
+                    let first: Option<&mut ConfigError> = errors.get_mut::<usize>(place);
+                    first
+                        .into_iter()
+                        .for_each(|first| first.path.clone_from(&path));
+                    continue;
                 }
-                None => errors.push(error),
+                (_, error.origin, error.problem) = twin;
+            } else if let Some(path) = error.path_without(one, &tables) {
+                let path = path.to_ascii_lowercase();
+                let twin = (path, error.origin.clone(), error.problem.clone());
+                firsts.entry(twin).or_insert(errors.len());
             }
+            errors.push(error);
         }
     }
 

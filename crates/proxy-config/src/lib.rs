@@ -48,7 +48,7 @@ pub use ca_file::UnreadableFile;
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
 pub use destination::Destination;
-pub use dial_options::InvalidTimeout;
+pub use dial_options::{InvalidTimeout, TooManyHops};
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::dial_options::{DialOptions, InvalidTimeout};
+use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
 use crate::keys::names::CHOICE;
 use crate::keys::{MEMBER, POOL, Said, said};
 use crate::proxy_config::ProxyConfig;
@@ -66,11 +66,16 @@ impl PoolConfig {
         self
     }
 
-    /// The same pool behind these proxies, the nearest first.
-    #[must_use]
-    pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.fields().options.via = via.into_iter().collect();
-        self
+    /// The same pool behind these proxies, the nearest first; at most 16.
+    ///
+    /// # Errors
+    /// [`TooManyHops`] if there are more.
+    pub fn with_via(
+        mut self,
+        via: impl IntoIterator<Item = ProxyServer>,
+    ) -> Result<Self, TooManyHops> {
+        self.fields().options.set_via(via)?;
+        Ok(self)
     }
 
     /// The same pool with another timeout, in whole seconds from 1 to 300.
@@ -122,7 +127,7 @@ impl PoolConfig {
     /// The proxies to pass on the way to any member, the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.0.options.via
+        self.0.options.via()
     }
 
     /// How long a whole dial may take, however many members it tries.

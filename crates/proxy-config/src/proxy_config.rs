@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use crate::dial_options::{DialOptions, InvalidTimeout};
+use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
 use crate::keys::Said;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
@@ -19,9 +19,9 @@ use crate::proxy_url::ProxyUrl;
 ///
 /// let gate: ProxyUrl = "http://gate.example:3128".parse()?;
 /// let proxy = ProxyConfig::new("socks5h://exit.example:1080".parse()?)
-///     .with_via([ProxyServer::new(gate)]);
+///     .with_via([ProxyServer::new(gate)])?;
 /// assert_eq!(proxy.to_string(), "socks5h://exit.example:1080 via http://gate.example:3128");
-/// # Ok::<(), proxy_config::ProxyUrlError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 // Shared, because every connection gets a clone with its route.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -47,11 +47,16 @@ impl ProxyConfig {
         self
     }
 
-    /// The same proxy behind these, the nearest first.
-    #[must_use]
-    pub fn with_via(mut self, via: impl IntoIterator<Item = ProxyServer>) -> Self {
-        self.fields().options.via = via.into_iter().collect();
-        self
+    /// The same proxy behind these, the nearest first; at most 16.
+    ///
+    /// # Errors
+    /// [`TooManyHops`] if there are more.
+    pub fn with_via(
+        mut self,
+        via: impl IntoIterator<Item = ProxyServer>,
+    ) -> Result<Self, TooManyHops> {
+        self.fields().options.set_via(via)?;
+        Ok(self)
     }
 
     /// The same proxy with another timeout, in whole seconds from 1 to 300.
@@ -88,7 +93,7 @@ impl ProxyConfig {
     /// The proxies on the way to [`server`](Self::server), the nearest first.
     #[must_use]
     pub fn via(&self) -> &[ProxyServer] {
-        &self.0.options.via
+        self.0.options.via()
     }
 
     /// Where [`server`](Self::server) is and how to log in.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 use proxy_config::{ProxyConfig, ProxySettings};
+use tokio::runtime::{self, Handle};
 use transport_http::HttpClient;
 
 use crate::routed::RoutedDialer;
@@ -16,9 +17,18 @@ pub(crate) type Client = HttpClient<Arc<RoutedDialer>>;
 /// How many places are remembered. A session asks few.
 const MOST_PLACES: usize = 16;
 
-/// The clients since the last reload.
+/// How many runtimes have clients of their own. A program has one or two; tests have one each.
+const MOST_RUNTIMES: usize = 16;
+
+/// The clients since the last reload, by the runtime that uses them.
+// The connections of a client are tasks and sockets of the runtime that made them. From another one,
+// a request would wait for ever for a runtime that is alive and not running.
 #[derive(Default)]
-pub(crate) struct Clients {
+pub(crate) struct Clients(Vec<(runtime::Id, OfRuntime)>);
+
+/// The clients of one runtime.
+#[derive(Default)]
+struct OfRuntime {
     /// One for each proxy, and for none, with TLS to the exchange or without.
     made: HashMap<(Option<ProxyConfig>, bool), Arc<Client>>,
     /// The places with one route each, so that it is not looked up for every request.
@@ -43,7 +53,33 @@ impl Place {
 impl Clients {
     /// The client through `proxy`, or through none.
     pub(crate) fn get(&self, proxy: Option<&ProxyConfig>, is_tls: bool) -> Option<Arc<Client>> {
-        self.made.get(&(proxy.cloned(), is_tls)).cloned()
+        self.here()?.made.get(&(proxy.cloned(), is_tls)).cloned()
+    }
+
+    /// What this runtime has.
+    fn here(&self) -> Option<&OfRuntime> {
+        let here = Handle::current().id();
+        let mut all = self.0.iter();
+        all.find(|(id, _)| *id == here).map(|(_, clients)| clients)
+    }
+
+    /// What this runtime has, at the end of the list. The one that has added nothing for the longest
+    /// time makes room for a new one.
+    fn here_mut(&mut self) -> &mut OfRuntime {
+        let here = Handle::current().id();
+        let place = self.0.iter().position(|(id, _)| *id == here);
+        let clients = match place {
+            Some(place) => self.0.remove(place).1,
+            None => OfRuntime::default(),
+        };
+        if self.0.len() >= MOST_RUNTIMES {
+            self.0.remove(0);
+        }
+        self.0.push((here, clients));
+        let Some((_, clients)) = self.0.last_mut() else {
+            unreachable!("it has just been added");
+        };
+        clients
     }
 
     /// Keeps `client`, unless somebody was quicker, and returns the one to share.
@@ -53,12 +89,14 @@ impl Clients {
         is_tls: bool,
         client: Arc<Client>,
     ) -> Arc<Client> {
-        Arc::clone(self.made.entry((proxy, is_tls)).or_insert(client))
+        let made = &mut self.here_mut().made;
+        Arc::clone(made.entry((proxy, is_tls)).or_insert(client))
     }
 
     /// What sends a request for `uri`, if that is remembered and `settings` are the same.
     pub(crate) fn recall(&self, uri: &Uri, settings: &Arc<ProxySettings>) -> Option<Arc<Client>> {
-        let place = self.places.iter().find(|place| place.is_of(uri))?;
+        let mut places = self.here()?.places.iter();
+        let place = places.find(|place| place.is_of(uri))?;
         Arc::ptr_eq(&place.settings, settings).then(|| Arc::clone(&place.client))
     }
 
@@ -72,11 +110,12 @@ impl Clients {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return;
         };
-        self.places.retain(|place| !place.is_of(uri));
-        if self.places.len() >= MOST_PLACES {
-            self.places.remove(0);
+        let places = &mut self.here_mut().places;
+        places.retain(|place| !place.is_of(uri));
+        if places.len() >= MOST_PLACES {
+            places.remove(0);
         }
-        self.places.push(Place {
+        places.push(Place {
             scheme: scheme.clone(),
             authority: authority.clone(),
             settings: Arc::clone(settings),
@@ -89,7 +128,7 @@ impl Clients {
 impl fmt::Debug for Clients {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Clients")
-            .field("made", &self.made)
+            .field("runtimes", &self.0.len())
             .finish_non_exhaustive()
     }
 }

@@ -21,7 +21,8 @@ use crate::pool::Lease;
 ///
 /// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
 /// declined, or TLS with the exchange does not come about through it, it may be the exchange's
-/// fault: the next one is tried as well, and nobody is marked.
+/// fault: the next one is tried as well, and nobody is marked. Nor is anybody if this machine has run
+/// out of what a connection needs; it may have a port left for another proxy.
 pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     applicant: Applicant<'_>,
     route: &Route,
@@ -49,6 +50,7 @@ where
     let pool = applicant.injector.factory().pool(config);
     let mut attempts = pool.attempts();
     let mut whole = Instant::now() + config.timeout();
+    let mut failures = Failures::default();
     let mut last_failure = None;
     while let Some(lease) = attempts.next_with(|proxy| applicant.has_room(proxy)) {
         let end = deadline.map_or(whole, |deadline| deadline.min(whole));
@@ -66,12 +68,15 @@ where
             }
             Err(error) => {
                 match blame(lease.proxy(), &error) {
-                    Blame::Proxy => lease.mark_unhealthy(),
-                    Blame::Unclear => {}
+                    Blame::Proxy => {
+                        lease.mark_unhealthy();
+                        failures.note(lease.proxy(), &error);
+                    }
+                    Blame::Unclear => failures.note(lease.proxy(), &error),
+                    // It is logged where all dials meet.
+                    Blame::Machine => {}
                     Blame::Other => return Err(error),
                 }
-                let proxy = lease.proxy().url().endpoint();
-                tracing::warn!(%proxy, error = %chain(&error), "a proxy of the pool failed");
                 last_failure = Some(error);
             }
         }
@@ -101,11 +106,46 @@ fn no_rule(target: &Endpoint) -> DialError {
 #[error("no proxy is configured, and `strict` forbids a direct connection")]
 struct NoRule;
 
+/// The failed attempts of a dial, which are logged as one line when it ends, also if it is given up.
+// A pool may have thousands of proxies, none of which can be reached.
+#[derive(Default)]
+struct Failures {
+    /// The first proxy that failed, and why.
+    first: Option<(String, String)>,
+    failed: usize,
+}
+
+impl Failures {
+    fn note(&mut self, proxy: &ProxyConfig, error: &(dyn Error + 'static)) {
+        self.failed += 1;
+        self.first.get_or_insert_with(|| {
+            let proxy = proxy.url().endpoint().to_string();
+            (proxy, chain(error).to_string())
+        });
+    }
+}
+
+impl Drop for Failures {
+    fn drop(&mut self) {
+        if let Some((proxy, error)) = &self.first {
+            let failed = self.failed;
+            tracing::warn!(
+                proxy,
+                error,
+                failed,
+                "proxies of the pool failed; the first is shown"
+            );
+        }
+    }
+}
+
 /// Whose fault a failed attempt is.
 enum Blame {
     Proxy,
     /// The proxy's or the exchange's. Nothing of a request has been sent.
     Unclear,
+    /// This machine's.
+    Machine,
     /// The exchange's, or that of something else the attempt needed, such as a login.
     Other,
 }
@@ -114,6 +154,9 @@ fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
     let Some(failure) = DialError::find(error) else {
         return Blame::Other;
     };
+    if failure.kind() == DialErrorKind::Local {
+        return Blame::Machine;
+    }
     let mut servers = proxy.via().iter().chain([proxy.server()]);
     match (failure.hop(), failure.phase(), failure.kind()) {
         (Hop::Proxy(hop), _, kind) if servers.any(|server| *hop == endpoint(server.url())) => {

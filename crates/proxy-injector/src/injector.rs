@@ -15,6 +15,7 @@ use transport_tunnel::Resolver;
 use crate::admission::Admission;
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
+use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
@@ -34,6 +35,7 @@ pub struct ProxyInjector {
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
     admission: Admission,
+    exhaustion: Arc<Exhaustion>,
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -65,6 +67,7 @@ impl ProxyInjector {
             live: Mutex::default(),
             sessions: Mutex::default(),
             admission: Admission::default(),
+            exhaustion: Arc::default(),
         }
     }
 
@@ -258,6 +261,10 @@ impl ProxyInjector {
             let forgotten = std::mem::take(&mut *clients.lock());
             drop(forgotten);
         }
+    }
+
+    pub(crate) fn exhaustion(&self) -> Arc<Exhaustion> {
+        Arc::clone(&self.exhaustion)
     }
 
     pub(crate) fn factory(&self) -> &DialerFactory {

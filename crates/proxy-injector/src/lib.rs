@@ -33,6 +33,7 @@ mod close_on_reroute;
 mod dialer;
 mod dialer_factory;
 mod egress_budgets;
+mod exhaustion;
 mod exits;
 mod failover;
 #[cfg(feature = "ring")]

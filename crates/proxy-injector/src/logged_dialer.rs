@@ -1,4 +1,4 @@
-//! One line per opened connection.
+//! One line per opened connection, and one for many that this machine cannot open.
 
 use std::sync::Arc;
 
@@ -7,6 +7,8 @@ use proxy_config::{ExchangeId, ProxyConfig, Transport};
 use proxy_resolve::RouteSource;
 use transport::{Connection, DialError, Dialer, Target};
 
+use crate::exhaustion::Exhaustion;
+
 /// Logs the connections of the inner dialer.
 pub(crate) struct LoggedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
@@ -14,12 +16,14 @@ pub(crate) struct LoggedDialer {
     pub(crate) exchange: Option<ExchangeId>,
     pub(crate) proxy: Option<ProxyConfig>,
     pub(crate) source: RouteSource,
+    pub(crate) exhaustion: Arc<Exhaustion>,
 }
 
 #[async_trait]
 impl Dialer for LoggedDialer {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
-        let connection = self.inner.dial(target).await?;
+        let dialed = self.inner.dial(target).await;
+        let connection = dialed.inspect_err(|error| self.exhaustion.note(error))?;
         let (scheme, endpoint) = match &self.proxy {
             Some(proxy) => {
                 let url = proxy.url();

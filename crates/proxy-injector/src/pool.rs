@@ -1,6 +1,7 @@
 //! Selecting one of several proxies.
 
 use std::sync::Arc;
+use std::vec;
 
 use parking_lot::Mutex;
 use proxy_config::{PoolConfig, PoolStrategy, ProxyConfig};
@@ -61,9 +62,14 @@ impl ProxyPool {
         Attempts {
             pool: self,
             tried: Vec::new(),
+            rest: None,
         }
     }
 }
+
+/// How many members are selected one by one for a dial.
+// Each selection looks at all members, which must not be repeated for thousands of them.
+const SELECTED: usize = 16;
 
 /// The members that [`ProxyPool::attempts`] returns. Each is selected when it is needed.
 //
@@ -74,10 +80,26 @@ impl ProxyPool {
 //     select --all members tried-----------> the last failure is the dial's
 //
 // Selecting late lets a dial see the marks and the connections of others that run at the same time.
+// After many failures, the rest is put in an order once: the healthy ones first, the least busy first.
 #[derive(Debug)]
 pub struct Attempts<'a> {
     pool: &'a ProxyPool,
     tried: Vec<usize>,
+    rest: Option<vec::IntoIter<usize>>,
+}
+
+impl Attempts<'_> {
+    /// The places of the members that have not been tried.
+    fn rest(&self, members: &[Member]) -> vec::IntoIter<usize> {
+        let places = (0..members.len()).filter(|place| !self.tried.contains(place));
+        let rank = |place: &usize| {
+            let member = members.get(*place)?;
+            Some((!member.health.is_healthy(), member.load()))
+        };
+        let mut places: Vec<_> = places.collect();
+        places.sort_by_cached_key(rank);
+        places.into_iter()
+    }
 }
 
 impl Iterator for Attempts<'_> {
@@ -93,6 +115,14 @@ impl Attempts<'_> {
     pub(crate) fn next_with(&mut self, has_room: impl Fn(&ProxyConfig) -> bool) -> Option<Lease> {
         let members = &self.pool.members;
         let mut members = members.lock();
+        if self.tried.len() >= SELECTED {
+            let rest = match self.rest.take() {
+                Some(rest) => rest,
+                None => self.rest(&members),
+            };
+            let place = self.rest.insert(rest).next()?;
+            return members.get(place).map(Lease::new);
+        }
         // Each is looked at once: whoever holds a lease may mark or return it at any time.
         let (healthy, marked): (Vec<_>, Vec<_>) = members
             .iter_mut()

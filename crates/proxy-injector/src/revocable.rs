@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::is_rt_shutdown_err;
 use transport::{DialError, DialErrorKind, Endpoint, Hop, Io, Phase};
 
 use crate::live::{LiveConnection, State};
@@ -21,6 +22,21 @@ pub(crate) struct Reloaded;
 pub(crate) fn route_changed(target: &Endpoint, phase: Phase) -> DialError {
     let hop = Hop::Target(target.clone());
     DialError::new(hop, phase, DialErrorKind::RouteChanged).with_source(Reloaded)
+}
+
+/// The runtime of the connection's socket is gone.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the runtime that opened the connection has ended; another one needs a connection of its own"
+)]
+struct RuntimeEnded;
+
+/// An error in plain words.
+fn plain(error: io::Error) -> io::Error {
+    match is_rt_shutdown_err(&error) {
+        true => io::Error::other(RuntimeEnded),
+        false => error,
+    }
 }
 
 /// A connection that fails with [`RouteChanged`](DialErrorKind::RouteChanged) once its route is
@@ -73,7 +89,7 @@ impl Revocable {
                 Some(io) if !self.live.is_revoked() => io,
                 _ => return Poll::Ready(Err(self.error(state))),
             };
-            let written = write(Pin::new(io), cx);
+            let written = write(Pin::new(io), cx).map_err(plain);
             match &written {
                 // A task whose stream is closed under it would otherwise sleep for ever.
                 Poll::Pending => state.wait_to_write(cx),
@@ -105,6 +121,7 @@ impl AsyncRead for Revocable {
                 state.wait_to_read(cx);
                 return Poll::Pending;
             };
+            let read = read.map_err(plain);
             // Nothing read into a buffer with room is the end of the stream. The proxy's connection
             // no longer counts then, even if its user keeps this.
             let is_end = buf.filled().len() == before && buf.remaining() > 0;

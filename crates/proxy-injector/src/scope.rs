@@ -126,6 +126,7 @@ impl Scope {
             exchange: self.exchange.clone(),
             proxy: proxy.cloned(),
             source,
+            exhaustion: self.injector.exhaustion(),
         };
         RouteStack {
             dialer: Arc::new(opened),

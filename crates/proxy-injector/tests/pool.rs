@@ -127,6 +127,7 @@ async fn every_member_has_the_way_and_the_timeout_of_the_pool() {
     let config = PoolConfig::new([member("a", 1)])
         .unwrap()
         .with_via([ProxyServer::new(gate)])
+        .unwrap()
         .with_timeout_seconds(7)
         .unwrap();
     let lease = lease(&ProxyPool::new(&config));

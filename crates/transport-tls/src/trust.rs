@@ -75,8 +75,10 @@ impl TlsTrust {
     #[must_use]
     pub fn with_platform(mut self) -> Self {
         let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "a certificate authority of the platform could not be loaded");
+        // One line: if this machine has run out of descriptors, every file fails.
+        if let Some(error) = found.errors.first() {
+            let files = found.errors.len();
+            tracing::warn!(%error, files, "certificate authorities of the platform could not be loaded");
         }
         let roots = Arc::make_mut(&mut self.roots);
         // A platform may have a few authorities that cannot be parsed. The others are good all the

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
+use transport::DialErrorKind;
 
 /// RFC 8305, section 5: the connection attempt delay that it recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -21,8 +22,8 @@ struct AddressError {
 }
 
 /// Starts with the first address, and with a further one whenever an attempt fails or is slow.
-/// The first connection wins; all others are dropped. Fails with the first failure, and with
-/// `None` where there is no address at all.
+/// The first connection wins; all others are dropped. Fails with the first failure that is not of
+/// this machine, or else the first, and with `None` where there is no address at all.
 pub(crate) async fn race<T, F>(
     addresses: Vec<SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -35,7 +36,7 @@ where
     //     250 ms without a result      try the next address beside those under way
     //     an attempt fails             try the next address at once
     //     an attempt connects          return; dropping the others closes their sockets
-    //     all have failed              the failure that came first
+    //     all have failed              the failure that came first: without IPv6 here, that of IPv4
     let mut waiting = alternate_families(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut failure = None;
@@ -51,9 +52,12 @@ where
                 Some((address, Err(source))) => {
                     // The kind stays on the outside, where the error of a dial takes its own from.
                     let kind = source.kind();
-                    failure.get_or_insert_with(|| {
-                        io::Error::new(kind, AddressError { address, source })
-                    });
+                    let is_local = DialErrorKind::from(&source) == DialErrorKind::Local;
+                    let latest = || io::Error::new(kind, AddressError { address, source });
+                    match &failure {
+                        Some(first) if is_local || DialErrorKind::from(first) != DialErrorKind::Local => {}
+                        _ => failure = Some(latest()),
+                    }
                 }
                 // Nothing is under way, and nothing waits: while an address waits, the beginning of
                 // the loop has put one under way.
@@ -128,6 +132,21 @@ mod tests {
         .await;
         assert_eq!(lost.unwrap_err().unwrap().to_string(), "127.0.0.1:1");
         assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_family_that_is_missing_here_does_not_hide_the_failure_of_the_other() {
+        let addresses = ["[::1]:1", "127.0.0.1:1", "[::2]:1"].map(address).to_vec();
+        let lost = race(addresses, |tried| async move {
+            Err::<(), _>(io::Error::from(match tried.is_ipv6() {
+                true => io::ErrorKind::AddrNotAvailable,
+                false => io::ErrorKind::ConnectionRefused,
+            }))
+        })
+        .await;
+        let failure = lost.unwrap_err().unwrap();
+        assert_eq!(failure.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(failure.to_string(), "127.0.0.1:1");
     }
 
     #[tokio::test(start_paused = true)]

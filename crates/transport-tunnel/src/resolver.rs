@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::net::TcpSocket;
 use transport::{Connection, DialError, DialErrorKind, Endpoint, Hop, Phase, Target};
 
 /// Turns names into addresses.
@@ -34,9 +35,18 @@ impl Resolver for SystemResolver {
     async fn resolve(&self, name: &str) -> io::Result<Vec<IpAddr>> {
         // getaddrinfo on a thread for blocking calls. It sorts by RFC 6724 and knows the hosts
         // file. The port does not matter for a look-up.
-        let addresses = tokio::net::lookup_host((name, 0)).await?;
-        Ok(addresses.map(|address| address.ip()).collect())
+        match tokio::net::lookup_host((name, 0)).await {
+            Ok(addresses) => Ok(addresses.map(|address| address.ip()).collect()),
+            Err(error) => Err(local_cause().unwrap_or(error)),
+        }
     }
+}
+
+/// Why this machine can open no socket now, if it cannot.
+// getaddrinfo needs a socket as well. Without one, it says that the name server does not answer.
+fn local_cause() -> Option<io::Error> {
+    let error = TcpSocket::new_v4().err()?;
+    (DialErrorKind::from(&error) == DialErrorKind::Local).then_some(error)
 }
 
 /// The addresses of the target's name; there may be none.
@@ -61,7 +71,11 @@ pub(crate) fn no_address(target: &Target) -> DialError {
 
 fn unresolved(target: &Target, error: io::Error) -> DialError {
     let hop = Hop::Target(target.endpoint().clone());
-    DialError::new(hop, Phase::Dns, DialErrorKind::NameResolution).with_source(error)
+    let kind = match DialErrorKind::from(&error) {
+        DialErrorKind::Local => DialErrorKind::Local,
+        _ => DialErrorKind::NameResolution,
+    };
+    DialError::new(hop, Phase::Dns, kind).with_source(error)
 }
 
 /// Opens a tunnel to the first address that `proxy` can reach, or fails as the first attempt did.

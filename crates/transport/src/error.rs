@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::printable::printable;
 use crate::reply::Reply;
 use crate::target::Endpoint;
 
@@ -135,6 +136,9 @@ pub enum DialErrorKind {
     RouteChanged,
     /// The request uses more of a budget than the exchange ever allows; nothing was sent.
     OverBudget,
+    /// This machine cannot open the connection, or keep it: it has run out of descriptors, ports or
+    /// memory. It is nobody else's fault.
+    Local,
     /// Another input or output error.
     Io,
 }
@@ -157,20 +161,39 @@ impl fmt::Display for DialErrorKind {
             Self::NoRoute => "no route is allowed",
             Self::RouteChanged => "its route has changed",
             Self::OverBudget => "it uses more than its budget has",
+            Self::Local => "this machine has no descriptor, port or memory left for it",
             Self::Io => "i/o error",
         })
     }
+}
+
+/// What `errno` is when there are no more descriptors in the process (EMFILE) or the system (ENFILE),
+/// and no more buffers (ENOBUFS). `std` has no kind for these.
+const EXHAUSTED: [i32; 3] = if cfg!(any(target_os = "linux", target_os = "android")) {
+    [24, 23, 105]
+} else if cfg!(windows) {
+    // WSAEMFILE, ERROR_TOO_MANY_OPEN_FILES, WSAENOBUFS.
+    [10024, 4, 10055]
+} else {
+    [24, 23, 55]
+};
+
+/// Whether an error, or one that it wraps, is of a machine that has run out of something.
+fn is_exhausted(error: &io::Error) -> bool {
+    let wrapped = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let mut codes = wrapped.filter_map(io::Error::raw_os_error);
+    codes.any(|code| EXHAUSTED.contains(&code))
 }
 
 impl From<&io::Error> for DialErrorKind {
     fn from(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
-            // AddrNotAvailable: no address of this machine leads there, as with IPv6 that is off.
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::AddrNotAvailable => Self::Unreachable,
+            | io::ErrorKind::NetworkDown => Self::Unreachable,
+            // AddrNotAvailable: all ports are in use, or the machine has no address of the family.
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory => Self::Local,
             io::ErrorKind::TimedOut => Self::Timeout,
             // Ways to notice the same: the other side is gone. Which one it is depends on whether
             // bytes were under way, and in which direction.
@@ -178,6 +201,7 @@ impl From<&io::Error> for DialErrorKind {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe => Self::Closed,
+            _ if is_exhausted(error) => Self::Local,
             _ => Self::Io,
         }
     }
@@ -338,6 +362,7 @@ impl DialError {
             | DialErrorKind::Unreachable
             | DialErrorKind::Closed
             | DialErrorKind::RouteChanged
+            | DialErrorKind::Local
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {
                 // 4xx is about the request, 5xx about the moment, and 429 asks to come again.
@@ -428,9 +453,9 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// Displays as `error`, its cause, the cause's cause and so on, joined by colons: one line that
-/// says all that is known.
+/// says all that is known, and [`printable`] also where an error of a library quotes what was sent.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
-    Chain(error)
+    printable(Chain(error))
 }
 
 struct Chain<'a>(&'a (dyn Error + 'static));
@@ -530,6 +555,34 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "open a tunnel through proxy b:2 to t:443 through proxy a:1: declined"
+        );
+    }
+
+    #[test]
+    fn exhaustion_of_this_machine_is_told_apart_also_inside_other_errors() {
+        // EADDRNOTAVAIL and ENOMEM have kinds of their own.
+        for code in EXHAUSTED {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(DialErrorKind::from(&error), DialErrorKind::Local, "{error}");
+            let wrapped = io::Error::new(error.kind(), error);
+            assert_eq!(DialErrorKind::from(&wrapped), DialErrorKind::Local);
+        }
+        for kind in [io::ErrorKind::AddrNotAvailable, io::ErrorKind::OutOfMemory] {
+            assert_eq!(DialErrorKind::from(&kind.into()), DialErrorKind::Local);
+        }
+        let other = io::Error::from_raw_os_error(5);
+        assert_eq!(DialErrorKind::from(&other), DialErrorKind::Io);
+    }
+
+    #[test]
+    fn what_a_cause_quotes_adds_no_line() {
+        let quoted =
+            io::Error::other("unknown variant `x`\n2026-01-01 INFO forged\u{2028}\u{202e}");
+        let error = DialError::io(Hop::Target(endpoint("h", 1)), Phase::Response, quoted);
+        assert_eq!(
+            chain(&error).to_string(),
+            "get an answer from h:1: i/o error: \
+             unknown variant `x`\\n2026-01-01 INFO forged\\u{2028}\\u{202e}"
         );
     }
 

@@ -304,7 +304,7 @@ mod tests {
         assert!(!error.is_retryable());
         assert_eq!(
             crate::chain(&error).to_string(),
-            "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \\\"code\\\": 0 }\""
+            "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \"code\": 0 }\""
         );
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 
+use crate::printable::printable;
 use crate::secrets::Secrets;
 
 /// The answer that made a dial fail. As the cause of an error, it is the last of its chain.
@@ -190,8 +191,8 @@ fn socks5_method(method: u8) -> &'static str {
     }
 }
 
-/// The beginning of foreign text: cut to [`Excerpt::MAX`] bytes, invalid UTF-8 replaced, control
-/// characters and quotes escaped, so that it cannot break a log line.
+/// The beginning of foreign text: cut to [`Excerpt::MAX`] bytes, invalid UTF-8 replaced. It displays as
+/// [`printable`], so that it cannot break a log line.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Excerpt(String);
 
@@ -206,7 +207,7 @@ impl Excerpt {
         // Cut first, then decoded: a character that the cut splits becomes U+FFFD, and a body of
         // megabytes costs no more than one of a line.
         let text = String::from_utf8_lossy(head);
-        let mut excerpt: String = text.trim().escape_debug().collect();
+        let mut excerpt = text.trim().to_owned();
         if bytes.len() > Self::MAX {
             excerpt.push('…');
         }
@@ -219,7 +220,7 @@ impl Excerpt {
         self.0.is_empty()
     }
 
-    /// The escaped text.
+    /// The text, with nothing escaped.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -228,13 +229,13 @@ impl Excerpt {
 
 impl fmt::Display for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        printable(&self.0).fmt(f)
     }
 }
 
 impl fmt::Debug for Excerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\"", self.0)
+        fmt::Debug::fmt(&self.0, f)
     }
 }
 
@@ -246,9 +247,11 @@ mod tests {
     fn an_excerpt_is_bounded_and_cannot_break_a_log_line() {
         let excerpt = Excerpt::of(b"<h1>\r\n\x1b[31m\"no\"\xff</h1>\n");
         assert_eq!(
-            excerpt.as_str(),
-            "<h1>\\r\\n\\u{1b}[31m\\\"no\\\"\u{fffd}</h1>"
+            excerpt.to_string(),
+            "<h1>\\r\\n\\u{1b}[31m\"no\"\u{fffd}</h1>"
         );
+        assert_eq!(excerpt.as_str(), "<h1>\r\n\x1b[31m\"no\"\u{fffd}</h1>");
+        assert_eq!(Excerpt::of(b"I'm a teapot").to_string(), "I'm a teapot");
         assert_eq!(Excerpt::of(&[b'x'; 300]).as_str().chars().count(), 257);
     }
 

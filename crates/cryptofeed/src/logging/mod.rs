@@ -1,5 +1,6 @@
 //! Logging to standard error.
 
+mod fields;
 mod filter;
 
 use std::io::{self, IsTerminal};
@@ -8,6 +9,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::fields::PrintableFields;
 use self::filter::parse;
 use crate::failure::Failure;
 use crate::stderr::{self, LogLines};
@@ -50,6 +52,7 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let lines = match format {
         LogFormat::Text => lines
             .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .fmt_fields(PrintableFields)
             .boxed(),
         // Flat, as the table of fields in the specification has it.
         LogFormat::Json => {

@@ -191,22 +191,29 @@ fn log(event: &FeedEvent) {
             code,
             message,
         } => {
-            tracing::warn!(exchange, connection, ?symbols, code, words = ?message, "request rejected");
+            tracing::warn!(
+                exchange,
+                connection,
+                ?symbols,
+                code,
+                words = message,
+                "request rejected"
+            );
         }
         FeedEventKind::NumberingRestarted { symbol } => {
             tracing::warn!(exchange, connection, %symbol, "numbering of trades has begun anew");
         }
         FeedEventKind::Notice { text } => {
-            tracing::warn!(exchange, connection, words = ?text, "notice of the exchange");
+            tracing::warn!(exchange, connection, words = text, "notice of the exchange");
         }
         FeedEventKind::ImpossibleTime { symbol, channel } => {
             tracing::warn!(exchange, connection, %symbol, %channel, "times cannot be, and are left out");
         }
         FeedEventKind::Unknown { kind, excerpt } => {
-            tracing::warn!(exchange, connection, ?kind, excerpt, "unknown message");
+            tracing::warn!(exchange, connection, kind, excerpt, "unknown message");
         }
         FeedEventKind::Malformed { reason, excerpt } => {
-            tracing::warn!(exchange, connection, ?reason, excerpt, "malformed message");
+            tracing::warn!(exchange, connection, reason, excerpt, "malformed message");
         }
         other => tracing::warn!(exchange, connection, event = ?other, "unexpected event"),
     }

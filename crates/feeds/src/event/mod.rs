@@ -211,14 +211,14 @@ pub enum FeedEventKind {
     Unknown {
         /// What it says it is.
         kind: String,
-        /// Its beginning, escaped.
+        /// Its beginning.
         excerpt: String,
     },
     /// A message that cannot be understood.
     Malformed {
         /// What is wrong with it.
         reason: String,
-        /// Its beginning, escaped.
+        /// Its beginning.
         excerpt: String,
     },
 }

@@ -22,7 +22,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Request;
-use transport::{Excerpt, Message, WsRequest};
+use transport::{Excerpt, Message, WsRequest, printable};
 
 pub use transport::{Draw, Draws, Window};
 
@@ -226,7 +226,7 @@ pub enum AnswerError {
     #[error(transparent)]
     Malformed(#[from] Malformed),
     /// It is a refusal, whatever its status was.
-    #[error("get an answer: refused: {message}")]
+    #[error("get an answer: refused: {}", printable(message))]
     Refused {
         /// The exchange's code and words.
         message: String,
@@ -242,7 +242,7 @@ const LONGEST_REASON: usize = Excerpt::MAX;
 
 /// A message or an answer that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("understand the message: {reason}")]
+#[error("understand the message: {}", printable(reason))]
 pub struct Malformed {
     reason: String,
 }

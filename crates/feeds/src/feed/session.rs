@@ -453,7 +453,7 @@ fn alive(keep_alive: Option<KeepAlive>) -> StreamRequest {
 
 fn excerpt(message: &Message, secrets: &Secrets) -> String {
     match message {
-        Message::Text(bytes) | Message::Binary(bytes) => secrets.quote(bytes).to_string(),
+        Message::Text(bytes) | Message::Binary(bytes) => secrets.quote(bytes).as_str().to_owned(),
         _ => String::new(),
     }
 }

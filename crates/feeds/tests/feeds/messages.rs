@@ -44,10 +44,10 @@ async fn what_is_not_understood_is_an_event_and_the_connection_stays() {
         told,
         [
             "connected",
-            r#"unknown newThing: {\"e\":\"newThing\",\"x\":1}"#,
+            r#"unknown newThing: {"e":"newThing","x":1}"#,
             "malformed expected ident at line 1 column 2: not json",
-            r#"malformed binary, not text: \u{1}\"bin"#,
-            "malformed not utf-8: {\\\"e\\\":\\\"\u{fffd}\\\"}",
+            "malformed binary, not text: \u{1}\"bin",
+            "malformed not utf-8: {\"e\":\"\u{fffd}\"}",
             "rejected 2 Invalid request",
             "rejected 3 Invalid JSON",
             "trade 1",

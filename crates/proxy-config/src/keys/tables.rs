@@ -196,10 +196,10 @@ pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
     Entry::joint(
         VIA,
         Content::List(&Content::Server),
-        "Proxies before this one, the nearest first.",
-        |options: &DialOptions| Said::list(options.via.iter().map(ProxyServer::said)),
+        "Proxies before this one, the nearest first. At most 16.",
+        |options: &DialOptions| Said::list(options.via().iter().map(ProxyServer::said)),
     )
-    .wrong("a SOCKS4 proxy before one at an IPv6 address"),
+    .wrong("*`via` has more than 16 proxies*, a SOCKS4 proxy before one at an IPv6 address"),
     Entry::joint(
         CHOICE,
         Content::Pool,

@@ -9,6 +9,7 @@
 //! reader names the known keys.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::mem;
 
 use config::{Value, ValueKind};
@@ -102,22 +103,21 @@ fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
     }
 }
 
-/// The keys without a value whose table has not been read yet.
+/// The keys without a value whose table has not been read yet, by the path of that table.
 #[derive(Debug, Default)]
-pub(crate) struct Blanks(RefCell<Vec<Blank>>);
+pub(crate) struct Blanks(RefCell<BTreeMap<String, Vec<Blank>>>);
 
 #[derive(Debug)]
 struct Blank {
-    /// The keys that lead to its table.
-    table: String,
     key: String,
     origin: Option<Origin>,
 }
 
 impl Blanks {
     fn note(&self, table: &str, key: &str, origin: Option<Origin>) {
-        self.0.borrow_mut().push(Blank {
-            table: table.to_owned(),
+        let mut tables = self.0.borrow_mut();
+        let blanks = tables.entry(table.to_owned()).or_default();
+        blanks.push(Blank {
             key: key.to_owned(),
             origin,
         });
@@ -125,35 +125,34 @@ impl Blanks {
 
     /// Reports an error for each in `table`, whose keys are `known`.
     pub(crate) fn report_in(&self, table: &str, known: &[&str], problems: &Problems) {
-        let waiting = mem::take(&mut *self.0.borrow_mut());
-        let (here, elsewhere): (Vec<_>, _) =
-            waiting.into_iter().partition(|blank| blank.table == table);
-        *self.0.borrow_mut() = elsewhere;
-        for blank in here {
-            blank.report(known, problems);
+        let here = self.0.borrow_mut().remove(table);
+        for blank in here.into_iter().flatten() {
+            blank.report(table, known, problems);
         }
     }
 
     /// Reports an error for each whose table was not read.
     pub(crate) fn report_all(&self, problems: &Problems) {
-        for blank in mem::take(&mut *self.0.borrow_mut()) {
-            blank.report(&[], problems);
+        for (table, blanks) in mem::take(&mut *self.0.borrow_mut()) {
+            for blank in blanks {
+                blank.report(&table, &[], problems);
+            }
         }
     }
 }
 
 impl Blank {
-    fn report(self, known: &[&str], problems: &Problems) {
+    fn report(self, table: &str, known: &[&str], problems: &Problems) {
         let origin = self.origin;
         if known.contains(&self.key.as_str()) {
-            problems.report(&join(&self.table, &self.key), origin, BLANK);
+            problems.report(&join(table, &self.key), origin, BLANK);
         } else if known.is_empty() {
             // Any key is valid there, or nothing read the table: it may be the rest of a secret.
-            problems.report(&join(&self.table, UNKNOWN), origin, BLANK);
+            problems.report(&join(table, UNKNOWN), origin, BLANK);
         } else {
             let unknown = unknown_key(&self.key, known);
-            let problem = format!("{unknown}; {REST}");
-            problems.report(&join(&self.table, UNKNOWN), origin, problem);
+            let problem = format_args!("{unknown}; {REST}");
+            problems.report(&join(table, UNKNOWN), origin, problem);
         }
     }
 }

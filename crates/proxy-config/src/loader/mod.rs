@@ -19,5 +19,6 @@ mod suggestion;
 
 pub use json_schema::json_schema;
 pub use node::{Node, Table};
+pub(crate) use sources::Budget;
 pub use sources::{Document, Loaded, RuleOrigins, Sources};
 pub use suggestion::nearest;

@@ -13,6 +13,7 @@ use config::{Map, Value, ValueKind};
 use crate::error::Problems;
 use crate::files::{Files, Seen};
 use crate::keys::{Content, expected_number, index, is_key};
+use crate::loader::Budget;
 use crate::loader::blank::Blanks;
 use crate::loader::file_name::FileName;
 use crate::loader::references::References;
@@ -29,6 +30,8 @@ pub(crate) struct Reading {
     /// Keys without a value in sections with other readers.
     pub(crate) blanks: Blanks,
     pub(crate) references: References,
+    /// What is left for the values of all sources.
+    pub(crate) budget: Budget,
     /// The folders of the files, by the names that origins have for the files.
     pub(crate) folders: BTreeMap<String, PathBuf>,
     /// The paths where a source has one rule for both transports.
@@ -39,10 +42,9 @@ impl Reading {
     /// All errors, and the origins of the values.
     pub(crate) fn into_parts(self) -> (Problems, Arc<[Origin]>) {
         self.blanks.report_all(&self.problems);
-        for rules in self.rules_for_both.take() {
-            self.problems
-                .unite(&rules, Transport::ALL.map(Transport::as_str));
-        }
+        let rules = self.rules_for_both.take();
+        let keys = Transport::ALL.map(Transport::as_str);
+        self.problems.unite(&rules, keys);
         (self.problems, self.references.into_origins())
     }
 }

@@ -6,7 +6,7 @@ use url::Host;
 
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
-use crate::dial_options::DialOptions;
+use crate::dial_options::{DialOptions, MOST_HOPS, TooManyHops};
 use crate::exchange_id::ExchangeId;
 use crate::keys::names::{CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, VIA};
 use crate::keys::{Content, DIAL, SETTINGS};
@@ -100,9 +100,10 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     }
     let fields = node.table_of(&Content::ProxyRule)?;
     let options = fill(&DIAL, &fields, Reach::Here, Some(DialOptions::default()));
-    let hops = fields
-        .field(VIA)
-        .map_or(Some(Vec::new()), |node| node.list());
+    let hops = match fields.field(VIA) {
+        Some(node) => hops(&node),
+        None => Some(Vec::new()),
+    };
     let reach = match hops.as_deref() {
         Some([]) => Reach::Here,
         _ => Reach::ThroughAnother,
@@ -111,7 +112,7 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
         let exit = server(&fields, reach);
         let via = via(&hops?, exit.iter());
         let proxy = ProxyConfig::from(exit?).with_options(options?);
-        return Some(proxy.with_via(via?).into());
+        return Some(proxy.with_via(via?).ok()?.into());
     };
     let replaced = Content::ProxyRule.replaced_by(CHOICE).into_iter();
     for field in replaced.filter_map(|key| fields.field(key)) {
@@ -120,7 +121,18 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     let pool = pool(&node, reach);
     let members = pool.iter().flat_map(PoolConfig::members);
     let via = via(&hops?, members.map(PoolMember::server));
-    Some(pool?.with_options(options?).with_via(via?).into())
+    let pool = pool?.with_options(options?);
+    Some(pool.with_via(via?).ok()?.into())
+}
+
+/// The values of `via`.
+fn hops<'a>(via: &Node<'a>) -> Option<Vec<Node<'a>>> {
+    let hops = via.list()?;
+    if hops.len() > MOST_HOPS {
+        via.report(TooManyHops);
+        return None;
+    }
+    Some(hops)
 }
 
 /// The proxies before the last one, which is one of `exits`.

@@ -116,7 +116,7 @@ impl de::Error for Fault {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
-        Self::Wrong(unknown_key(field, expected))
+        Self::Wrong(unknown_key(field, expected).to_string())
     }
 
     fn missing_field(field: &'static str) -> Self {

@@ -1,5 +1,8 @@
 //! Suggestions for unknown names.
 
+use std::fmt;
+
+use crate::error::Lazy;
 use crate::keys::expected_word;
 use crate::loader::node::is_plain;
 
@@ -12,15 +15,17 @@ const LIKENESS: f64 = 0.66;
 const LONGEST: usize = 256;
 
 /// The error for a key that is not among the `known` ones.
-pub(crate) fn unknown_key(key: &str, known: &[&str]) -> String {
-    let known_keys = known.join(", ");
-    // Any other text may be a secret, and a suggestion would tell something about it.
-    match nearest(key, known.iter().copied()).filter(|_| is_plain(key)) {
-        Some(nearest) => {
-            format!("unknown key; did you mean `{nearest}`? (known keys: {known_keys})")
+pub(crate) fn unknown_key(key: &str, known: &[&str]) -> impl fmt::Display {
+    Lazy(move || {
+        let known_keys = known.join(", ");
+        // Any other text may be a secret, and a suggestion would tell something about it.
+        match nearest(key, known.iter().copied()).filter(|_| is_plain(key)) {
+            Some(nearest) => {
+                format!("unknown key; did you mean `{nearest}`? (known keys: {known_keys})")
+            }
+            None => format!("unknown key (known keys: {known_keys})"),
         }
-        None => format!("unknown key (known keys: {known_keys})"),
-    }
+    })
 }
 
 /// The error for a text that is not one of the `known` words.

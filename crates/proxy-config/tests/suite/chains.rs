@@ -22,12 +22,13 @@ fn proxies_on_the_way_are_a_url_or_a_list_of_urls_and_tables() {
     for (via, expected) in [
         (
             "'http://a:1'",
-            exit.clone().with_via([server("http://a:1")]),
+            exit.clone().with_via([server("http://a:1")]).unwrap(),
         ),
         (
             "['https://u:p@a:1', {url: 'socks4://b:2', username: u}]",
             exit.clone()
-                .with_via([server("https://u:p@a:1"), server("socks4://u@b:2")]),
+                .with_via([server("https://u:p@a:1"), server("socks4://u@b:2")])
+                .unwrap(),
         ),
         ("[]", exit),
     ] {
@@ -62,7 +63,9 @@ fn variables_have_them_as_a_url_as_json_or_by_place() {
         ],
     ] {
         let settings = env(variables).unwrap();
-        let expected = proxy(exit.1).with_via([server("http://u:p@a:1"), server("http://b:2")]);
+        let expected = proxy(exit.1)
+            .with_via([server("http://u:p@a:1"), server("http://b:2")])
+            .unwrap();
         assert_eq!(settings.default_proxies().http(), Some(&expected.into()));
     }
     let single = env(&[exit, ("_DEFAULT__HTTP__VIA", "http://a:1")]).unwrap();
@@ -172,6 +175,7 @@ fn a_chain_made_in_code_survives_being_merged() {
             server("http://u:p@a:1"),
             server("https://b:2").with_ca_file("Cargo.toml").unwrap(),
         ])
+        .unwrap()
         .with_timeout_seconds(7)
         .unwrap();
     let code = ProxySettings::enabled().with_default(ConnectionProxies::both(chain));

@@ -110,6 +110,7 @@ fn code(folder: &Folder) -> ProxySettings {
         .map(|hop| ProxyServer::new(url(hop)));
     let websocket = ProxyConfig::from(websocket)
         .with_via(via)
+        .unwrap()
         .with_timeout_seconds(45)
         .unwrap();
     let http = ProxyConfig::new(url("socks5h://alice:s%40crit@proxy.example:1080"));

@@ -111,7 +111,8 @@ fn quick_ack_is_for_the_socket_that_this_machine_opens() {
 fn those_made_in_code_survive_being_merged_and_serialized() {
     let server = |url: &str| ProxyServer::new(url.parse().unwrap());
     let proxy = ProxyConfig::from(server("http://exit:9").with_handshake(HandshakeMode::Auto))
-        .with_via([server("http://a:1").with_quick_ack(true)]);
+        .with_via([server("http://a:1").with_quick_ack(true)])
+        .unwrap();
     let code = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy.clone()));
     let loaded = Sources::new().with_code(code.clone()).load().unwrap();
     assert_eq!(loaded.settings(), &code);

@@ -81,7 +81,7 @@ fn values_in_variables_are_json_and_not_something_like_it() {
         "{}}",
     ] {
         let messages = messages(env(&[("_DEFAULT", wrong)]));
-        let start = "proxy.default (from CRYPTOFEED_PROXY_DEFAULT): malformed JSON: ";
+        let start = "proxy.default (from CRYPTOFEED_PROXY_DEFAULT): cannot be read as JSON: ";
         assert!(messages[0].starts_with(start), "{messages:?}");
     }
 }

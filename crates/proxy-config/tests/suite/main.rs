@@ -30,6 +30,8 @@ mod json;
 #[cfg(test)]
 mod json_schema;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod origins;

@@ -92,6 +92,7 @@ fn every_part_of_a_pool_can_be_configured() {
     .unwrap()
     .with_strategy(PoolStrategy::LeastConnections)
     .with_via([server("http://gate:5").with_quick_ack(true)])
+    .unwrap()
     .with_timeout_seconds(20)
     .unwrap();
     let loaded = enabled().with_file(folder.write("a.yaml", text)).load();
@@ -107,7 +108,9 @@ fn every_part_of_a_pool_can_be_configured() {
     let through = server("https://u:s3cret@c:3")
         .with_ca_file(folder.path("ca.pem"))
         .unwrap();
-    let through = ProxyConfig::from(through).with_via(expected.via().to_vec());
+    let through = ProxyConfig::from(through)
+        .with_via(expected.via().to_vec())
+        .unwrap();
     assert_eq!(exit, through.with_timeout_seconds(20).unwrap());
 }
 
@@ -364,7 +367,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
             .into()
     );
     let gate = [server("http://gate:5")];
-    let through_gate = proxy("http://env:9").with_via(gate.clone());
+    let through_gate = proxy("http://env:9").with_via(gate.clone()).unwrap();
     assert_eq!(
         load(many, &[("_DEFAULT__HTTP__URL", "http://env:9")]).unwrap(),
         through_gate.with_timeout_seconds(7).unwrap().into()
@@ -387,6 +390,7 @@ fn a_stronger_pool_takes_the_place_of_a_proxy_and_a_stronger_proxy_that_of_a_poo
     .unwrap()
     .with_strategy(PoolStrategy::LeastConnections)
     .with_via(gate)
+    .unwrap()
     .with_timeout_seconds(7)
     .unwrap();
     assert_eq!(load(many, &changed).unwrap(), expected.into());

@@ -43,7 +43,8 @@ fn a_way_through_several_proxies_tells_them_all_and_no_secrets() {
         .unwrap();
     let way = proxy("http://replaced:9")
         .with_server(exit.clone())
-        .with_via([server("socks5h://u:s3cret@near:1"), server("http://far:2")]);
+        .with_via([server("socks5h://u:s3cret@near:1"), server("http://far:2")])
+        .unwrap();
     assert_eq!(way.server(), &exit);
     assert_eq!(way.url(), exit.url());
     assert_eq!(way.server().ca_file(), Some(Path::new("Cargo.toml")));

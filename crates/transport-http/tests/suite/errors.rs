@@ -56,5 +56,5 @@ async fn a_failed_request_says_what_was_asked_whom_and_why() {
         "#);
     let blocked = "HTTP/1.1 451 X\r\nContent-Length: 23\r\n\r\n{\"msg\":\"not from here\"}";
     let response = get(&client(once(blocked)), URI).await.unwrap();
-    assert_snapshot!(line(&require_success(response).unwrap_err()), @r#"succeed with the request: status 451 Unavailable For Legal Reasons, body "{\"msg\":\"not from here\"}""#);
+    assert_snapshot!(line(&require_success(response).unwrap_err()), @r#"succeed with the request: status 451 Unavailable For Legal Reasons, body "{"msg":"not from here"}""#);
 }

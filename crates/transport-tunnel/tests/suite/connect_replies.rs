@@ -136,7 +136,7 @@ async fn a_refusal_carries_status_reason_and_the_escaped_beginning_of_its_page()
         assert_eq!(error.phase(), Phase::ProxyHandshake);
         assert!(error.hop().is_proxy());
         assert_eq!(error.is_retryable(), retryable, "{status}");
-        let shown = "<html>\\r\\n<script>\\u{1b}[2J\\\"no\\\"</script>";
+        let shown = "<html>\\r\\n<script>\\u{1b}[2J\"no\"</script>";
         assert_eq!(
             http_reply(&error),
             (status, reason.to_owned(), shown.to_owned())

@@ -48,7 +48,7 @@ async fn a_failed_upgrade_says_what_the_exchange_answered() {
         .await,
     ];
     assert_snapshot!(lines.join("\n"), @r#"
-        upgrade to websocket at stream.exchange.example:9443: declined: status 451 Unavailable For Legal Reasons, body "{\"msg\":\"not from here\"}"
+        upgrade to websocket at stream.exchange.example:9443: declined: status 451 Unavailable For Legal Reasons, body "{"msg":"not from here"}"
         upgrade to websocket at stream.exchange.example:9443: declined: status 200 OK, body "<html>\r\n<body>"
         upgrade to websocket at stream.exchange.example:9443: connection closed: it sent no whole answer
         upgrade to websocket at stream.exchange.example:9443: it speaks another protocol: invalid HTTP version

@@ -11,16 +11,19 @@
 //! direct. Only the variables of [Kubernetes](super::service) and of [the
 //! original](super::original) are ignored.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 
 use config::{Map, Value};
 
+use super::fault::{DEPTH, TOO_DEEP};
 use super::original::{is_harmless, replacement};
 use super::prefix::Prefix;
 use super::service::Services;
+use super::values::Values;
 use super::{PROXY, json};
-use crate::error::Problems;
+use crate::error::{Lazy, Problems};
 use crate::keys::Content;
 use crate::loader::node::{Reading, join};
 use crate::loader::shape::ONE_OR_BOTH;
@@ -85,7 +88,8 @@ pub(super) fn read(
         } else if let Some(variable) = Variable::parse(name, rest, value, names.sections) {
             ours.push(variable);
         } else if !names.others.contains(name) {
-            problems.report("", Some(Origin::variable(name)), names.unknown(rest));
+            let unknown = Lazy(|| names.unknown(rest));
+            problems.report("", Some(Origin::variable(name)), unknown);
         }
     }
     environment.ignored.sort_unstable();
@@ -123,18 +127,82 @@ fn documents(mut variables: Vec<Variable<'_>>, prefix: &Prefix, reading: &Readin
     // the errors, independent of that of the environment.
     variables.sort_by_key(|variable| (variable.keys.len(), variable.name));
     let mut documents = Vec::new();
-    for (place, variable) in variables.iter().enumerate() {
-        let mut before = variables.iter().take(place);
-        if let Some(conflict) = before.find_map(|other| variable.conflict(other)) {
+    let mut before = Before::default();
+    for variable in &variables {
+        if variable.keys.len() >= DEPTH {
+            variable.report(problems, TOO_DEEP);
+            continue;
+        }
+        if let Some(conflict) = before.conflict(variable) {
             variable.report(problems, conflict);
         } else if variable.is_unknown() {
             let path = variable.keys.join("__");
-            variable.report(problems, unknown_variable(&path, prefix));
+            let unknown = Lazy(|| unknown_variable(&path, prefix));
+            variable.report(problems, unknown);
         } else {
             documents.extend(variable.document(reading));
         }
+        before.add(variable);
     }
     documents
+}
+
+/// The variables before one, by what they set.
+#[derive(Default)]
+struct Before<'a> {
+    names: Vec<&'a str>,
+    /// The first of them that sets a value or one within it, by its section and the keys of the value.
+    within: HashMap<(&'a str, &'a [String]), usize>,
+    /// The one that sets the value itself.
+    of: HashMap<(&'a str, &'a [String]), usize>,
+}
+
+impl<'a> Before<'a> {
+    fn add(&mut self, variable: &'a Variable<'_>) {
+        let (section, keys) = (variable.section, variable.keys.as_slice());
+        let place = self.names.len();
+        self.names.push(variable.name);
+        let values = (1..=keys.len()).filter_map(|depth| keys.get(..depth));
+        for value in values {
+            self.within.entry((section, value)).or_insert(place);
+        }
+        self.of.entry((section, keys)).or_insert(place);
+    }
+
+    /// The error for a variable, if only it or one before it can be set. Of two with different keys,
+    /// one may still replace the other, as `pool` replaces `url`.
+    fn conflict(&self, variable: &Variable<'_>) -> Option<String> {
+        let (section, keys) = (variable.section, variable.keys.as_slice());
+        let same = self.of.get(&(section, keys)).map(|place| (*place, None));
+        let mut conflicts: Vec<_> = same.into_iter().collect();
+        let mut parent = Some(&Content::Settings).filter(|_| section == PROXY);
+        for (depth, key) in keys.iter().enumerate() {
+            let Some(table) = parent else {
+                break;
+            };
+            let mut sibling = keys.get(..=depth).unwrap_or_default().to_vec();
+            for other in table.names().into_iter().filter(|other| other != key) {
+                if let Some(last) = sibling.last_mut() {
+                    other.clone_into(last);
+                }
+                let Some(place) = self.within.get(&(section, sibling.as_slice())) else {
+                    continue;
+                };
+                if table.are_alternatives(key, other) {
+                    conflicts.push((*place, Some(ONE_OR_BOTH)));
+                } else if table.are_exclusive(key, other) {
+                    conflicts.push((*place, Some("only one of them can be")));
+                }
+            }
+            parent = table.child(key).map(|(_, content)| content);
+        }
+        let (place, why) = conflicts.into_iter().min_by_key(|(place, _)| *place)?;
+        let name = self.names.get(place)?;
+        Some(match why {
+            Some(why) => format!("{name} is set as well; {why}"),
+            None => format!("{name} is set as well and means the same"),
+        })
+    }
 }
 
 impl<'a> Variable<'a> {
@@ -167,33 +235,6 @@ impl<'a> Variable<'a> {
         })
     }
 
-    /// The error for a variable and an `other` one, if only one of them can be set.
-    fn conflict(&self, other: &Self) -> Option<String> {
-        if self.section != other.section {
-            return None;
-        }
-        let name = other.name;
-        let mut parent = Some(&Content::Settings).filter(|_| self.section == PROXY);
-        for (key, other) in self.keys.iter().zip(&other.keys) {
-            // From the first different key on, they set different values. One may still replace the
-            // other, as `pool` replaces `url`.
-            if key != other {
-                let parent = parent?;
-                return if parent.are_alternatives(key, other) {
-                    Some(format!("{name} is set as well; {ONE_OR_BOTH}"))
-                } else if parent.are_exclusive(key, other) {
-                    Some(format!("{name} is set as well; only one of them can be"))
-                } else {
-                    None
-                };
-            }
-            parent = parent.and_then(|parent| Some(parent.child(key)?.1));
-        }
-        // The same keys: two names of one value. A longer path is only more specific.
-        let is_same = self.keys.len() == other.keys.len();
-        is_same.then(|| format!("{name} is set as well and means the same"))
-    }
-
     /// Whether the proxy section has no such key.
     fn is_unknown(&self) -> bool {
         let first = self.keys.first().filter(|_| self.section == PROXY);
@@ -202,6 +243,7 @@ impl<'a> Variable<'a> {
 
     fn document(&self, reading: &Reading) -> Option<Value> {
         let problems = &reading.problems;
+        let values = Values::new(reading, |_| self.origin());
         let mark = reading.references.mark(self.origin());
         let Some(text) = self.value.to_str() else {
             self.report(problems, "the value is not valid UTF-8");
@@ -213,14 +255,17 @@ impl<'a> Variable<'a> {
         }
         let may_be_json = !self.content.is_some_and(Content::is_scalar);
         let value = if may_be_json && text.starts_with(['{', '[']) {
-            json::parse(text, |_| mark.clone())
-                .map_err(|fault| {
-                    self.report(problems, format_args!("malformed JSON: {}", fault.problem));
-                })
-                .ok()?
+            json::parse(text, values).map_err(|fault| {
+                self.report(
+                    problems,
+                    format_args!("cannot be read as JSON: {}", fault.problem),
+                );
+            })
         } else {
-            Value::new(Some(&mark), text)
+            let value = values.value((1, 1), text.into());
+            value.map_err(|fault| self.report(problems, fault.problem))
         };
+        let value = value.ok()?;
         let keys = [self.section]
             .into_iter()
             .chain(self.keys.iter().map(String::as_str));

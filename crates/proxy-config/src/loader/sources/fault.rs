@@ -9,6 +9,8 @@ pub(super) type Place = (usize, usize);
 // Its readers are recursive: without a limit, a file could exhaust the stack.
 pub(super) const DEPTH: usize = 32;
 
+pub(super) const TOO_DEEP: &str = "nested too deeply";
+
 /// The first syntax error of a text.
 #[derive(Debug)]
 pub(super) struct Fault {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use config::{Value, ValueKind};
 
+use super::values::Values;
 use super::{json, toml, yaml};
 use crate::loader::node::Reading;
 use crate::origin::Origin;
@@ -78,11 +79,11 @@ impl File {
         };
         // The byte order mark of some editors.
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-        let mark = |place| reading.references.mark(at(Some(place)));
+        let values = Values::new(reading, |place| at(Some(place)));
         let document = match format {
-            Format::Yaml => yaml::parse(text, mark),
-            Format::Toml => toml::parse(text, mark),
-            Format::Json => json::parse(text, mark),
+            Format::Yaml => yaml::parse(text, values),
+            Format::Toml => toml::parse(text, values),
+            Format::Json => json::parse(text, values),
         };
         let document = document
             .map_err(|fault| {

@@ -6,30 +6,35 @@ use config::{Map, Value, ValueKind};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::fault::{DEPTH, Fault, Place, given_twice};
+use super::fault::{DEPTH, Fault, Place, TOO_DEEP, given_twice};
 use super::lines::Lines;
+use super::values::Values;
+use crate::origin::Origin;
 
-/// Parses a text of one value. `mark` is what a value at a place has for its origin.
-pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text of one value into `values`.
+pub(super) fn parse(
+    text: &str,
+    values: Values<'_, impl Fn(Place) -> Origin>,
+) -> Result<Value, Fault> {
     let document = JsonReader {
         text,
         lines: Lines::new(text),
-        mark,
+        values,
     };
     let root = serde_json::from_str(text).map_err(|error| document.fault(text, &error))?;
     document.value(root, DEPTH)
 }
 
-struct JsonReader<'a, M> {
+struct JsonReader<'a, 'v, O> {
     text: &'a str,
     lines: Lines<'a>,
-    mark: M,
+    values: Values<'v, O>,
 }
 
-impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
+impl<'a, O: Fn(Place) -> Origin> JsonReader<'a, '_, O> {
     fn value(&self, raw: &'a RawValue, depth: usize) -> Result<Value, Fault> {
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Fault::new(self.place(raw), "nested too deeply"));
+            return Err(Fault::new(self.place(raw), TOO_DEEP));
         };
         let kind = match raw.get().bytes().next() {
             Some(b'{') => ValueKind::Table(self.table(self.read(raw)?, depth)?),
@@ -43,7 +48,7 @@ impl<'a, M: Fn(Place) -> String> JsonReader<'a, M> {
             // A number, `true` or `false`: `1.10` must not become `1.1`.
             _ => ValueKind::String(raw.get().to_owned()),
         };
-        Ok(Value::new(Some(&(self.mark)(self.place(raw))), kind))
+        self.values.value(self.place(raw), kind)
     }
 
     fn table(&self, members: Members<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {

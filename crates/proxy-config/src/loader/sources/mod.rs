@@ -14,6 +14,7 @@ mod origins;
 mod prefix;
 mod service;
 mod toml;
+mod values;
 mod yaml;
 
 use std::ffi::OsString;
@@ -36,6 +37,7 @@ use crate::settings::ProxySettings;
 pub use self::document::Document;
 pub use self::loaded::Loaded;
 pub use self::origins::RuleOrigins;
+pub(crate) use self::values::Budget;
 
 /// The section of a document that holds the proxy settings.
 const PROXY: &str = "proxy";

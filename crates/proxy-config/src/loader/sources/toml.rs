@@ -4,29 +4,38 @@ use config::{Map, Value, ValueKind};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{DEPTH, Fault, Place};
+use super::fault::{DEPTH, Fault, Place, TOO_DEEP};
 use super::lines::Lines;
+use super::values::Values;
+use crate::origin::Origin;
 
-/// Parses a text. `mark` is what a value at a place has for its origin.
-pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text into `values`.
+pub(super) fn parse(
+    text: &str,
+    values: Values<'_, impl Fn(Place) -> Origin>,
+) -> Result<Value, Fault> {
     let lines = Lines::new(text);
     let root = DeTable::parse(text).map_err(|error| {
         let start = error.span().map_or(text.len(), |span| span.start);
         // The message alone: the whole error shows the line, which may have a password in it.
         Fault::new(lines.at(start), error.message())
     })?;
-    let document = TomlReader { text, lines, mark };
+    let document = TomlReader {
+        text,
+        lines,
+        values,
+    };
     let table = document.table(root.into_inner(), DEPTH - 1)?;
     Ok(Value::new(None, table))
 }
 
-struct TomlReader<'a, M> {
+struct TomlReader<'a, 'v, O> {
     text: &'a str,
     lines: Lines<'a>,
-    mark: M,
+    values: Values<'v, O>,
 }
 
-impl<'a, M: Fn(Place) -> String> TomlReader<'a, M> {
+impl<'a, O: Fn(Place) -> Origin> TomlReader<'a, '_, O> {
     fn table(&self, table: DeTable<'a>, depth: usize) -> Result<Map<String, Value>, Fault> {
         let entries = table.into_iter();
         entries
@@ -38,7 +47,7 @@ impl<'a, M: Fn(Place) -> String> TomlReader<'a, M> {
         let span = value.span();
         let place = self.lines.at(span.start);
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Fault::new(place, "nested too deeply"));
+            return Err(Fault::new(place, TOO_DEEP));
         };
         let kind = match value.into_inner() {
             DeValue::String(text) => ValueKind::String(text.into_owned()),
@@ -55,6 +64,6 @@ impl<'a, M: Fn(Place) -> String> TomlReader<'a, M> {
                 ValueKind::String(self.text.get(span).unwrap_or_default().to_owned())
             }
         };
-        Ok(Value::new(Some(&(self.mark)(place)), kind))
+        self.values.value(place, kind)
     }
 }

@@ -12,13 +12,11 @@ use std::collections::{BTreeMap, HashMap};
 use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::fault::{DEPTH, Fault, Place, given_twice};
+use super::fault::{DEPTH, Fault, Place, TOO_DEEP, given_twice};
 use super::lines::Lines;
+use super::values::Values;
 use crate::keys::is_login;
-
-/// How many values a document may have after its aliases are expanded. Without a limit, a few lines
-/// of aliases of aliases could fill the memory.
-const VALUES: usize = 1_000_000;
+use crate::origin::Origin;
 
 const UNUSED_ANCHOR: &str =
     "the anchor (&) is used nowhere; quote the value if it begins with an ampersand";
@@ -40,30 +38,31 @@ fn place(marker: Marker) -> Place {
     (marker.line(), marker.col() + 1)
 }
 
-/// Parses a text of one document. `mark` is what a value at a place has for its origin.
-pub(super) fn parse(text: &str, mark: impl Fn(Place) -> String) -> Result<Value, Fault> {
+/// Parses a text of one document into `values`.
+pub(super) fn parse(
+    text: &str,
+    values: Values<'_, impl Fn(Place) -> Origin>,
+) -> Result<Value, Fault> {
     let mut document = YamlReader {
         lines: Lines::new(text),
         parser: Parser::new_from_str(text),
-        mark,
+        values,
         anchors: HashMap::new(),
         unused: BTreeMap::new(),
-        values: 0,
     };
     document.parse()
 }
 
-struct YamlReader<'a, M> {
+struct YamlReader<'a, 'v, O> {
     lines: Lines<'a>,
     parser: Parser<'a, StrInput<'a>>,
-    mark: M,
+    values: Values<'v, O>,
     anchors: HashMap<usize, Value>,
     /// The anchors of logins that no alias has referred to so far, and where they are.
     unused: BTreeMap<usize, Place>,
-    values: usize,
 }
 
-impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
+impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
     fn parse(&mut self) -> Result<Value, Fault> {
         let mut root = None;
         loop {
@@ -91,7 +90,7 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
     fn value(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Value, Fault> {
         let at = place(span.start);
         let Some(depth) = depth.checked_sub(1) else {
-            return Err(Fault::new(at, "nested too deeply"));
+            return Err(Fault::new(at, TOO_DEEP));
         };
         let (anchor, tag, kind) = match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -114,10 +113,9 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             Event::Alias(anchor) => {
                 self.unused.remove(&anchor);
                 // With the place of the anchor, which is where the text is.
-                let value = self.anchors.get(&anchor).cloned();
+                let value = self.anchors.get(&anchor);
                 let value = value.ok_or_else(|| Fault::new(at, "an alias within its anchor"))?;
-                self.count(&value, at)?;
-                return Ok(value);
+                return self.values.copy(at, value);
             }
             _ => return Err(Fault::new(at, "expected a value")),
         };
@@ -125,11 +123,10 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
         if tag.is_some() {
             return Err(Fault::new(at, "tags (!) have no meaning here"));
         }
-        let value = Value::new(Some(&(self.mark)(at)), kind);
-        self.values += 1;
+        let value = self.values.value(at, kind)?;
         // 0 stands for no anchor.
         if anchor > 0 {
-            self.anchors.insert(anchor, value.clone());
+            self.anchors.insert(anchor, self.values.copy(at, &value)?);
         }
         Ok(value)
     }
@@ -186,9 +183,8 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             self.unused.insert(*anchor, place(span.start));
         }
         // In quotes, a `#` is a part of the value, and a comment after it is harmless.
-        let line = self.lines.line(span.end.line());
-        let mut behind = line.chars().skip(span.end.col());
-        let is_commented = behind.find(|char| !char.is_whitespace()) == Some('#');
+        let behind = self.lines.behind(span.end.line(), span.end.col());
+        let is_commented = behind.trim_start().starts_with('#');
         if is_commented && *style == ScalarStyle::Plain {
             return Err(Fault::new(place(span.start), COMMENT));
         }
@@ -197,21 +193,5 @@ impl<'a, M: Fn(Place) -> String> YamlReader<'a, M> {
             return Err(Fault::new(place(span.start), LINES));
         }
         Ok(())
-    }
-
-    fn count(&mut self, value: &Value, at: Place) -> Result<(), Fault> {
-        self.values += size(value);
-        if self.values > VALUES {
-            return Err(Fault::new(at, "aliases expand to too many values"));
-        }
-        Ok(())
-    }
-}
-
-fn size(value: &Value) -> usize {
-    1 + match &value.kind {
-        ValueKind::Table(table) => table.values().map(size).sum(),
-        ValueKind::Array(values) => values.iter().map(size).sum(),
-        _ => 0,
     }
 }

@@ -62,7 +62,7 @@ impl Route {
     pub(crate) fn via(mut self, url: &str) -> Self {
         let mode = self.proxy.server().handshake();
         let nearest = ProxyServer::new(ProxyUrl::parse(url).unwrap()).with_handshake(mode);
-        self.proxy = self.proxy.with_via([nearest]);
+        self.proxy = self.proxy.with_via([nearest]).unwrap();
         self
     }
 

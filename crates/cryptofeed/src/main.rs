@@ -51,6 +51,6 @@ fn main() -> ExitCode {
     match Cli::try_parse().map(|cli| cli.execute(runtime, signals)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(failure)) => failure.report(),
-        Err(error) => usage::report(&error),
+        Err(error) => usage::report(error),
     }
 }

@@ -125,7 +125,7 @@ mod tests {
     fn what_an_error_has_escaped_is_not_escaped_again() {
         let reason = printable("status 418 I'm a \"teapot\"\n").to_string();
         let line = logged(false, || {
-            tracing::warn!(reason, attempt = 1, "disconnected")
+            tracing::warn!(reason, attempt = 1, "disconnected");
         });
         assert_eq!(
             line,

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Err(failure) => Err(failure),
         Ok((signals, runtime)) => match Cli::try_parse() {
             Ok(cli) => cli.execute(runtime, signals),
-            Err(error) => return usage::report(&error),
+            Err(error) => return usage::report(error),
         },
     };
     let code = match outcome {

@@ -5,8 +5,11 @@ use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory};
+use proxy_config::nearest;
 
+use crate::cli::Cli;
 use crate::configuration::FILE_VARIABLE;
 use crate::logging;
 
@@ -17,7 +20,16 @@ const UNPRINTABLE: &str = "error: the command line has control characters\n";
 
 /// Prints the error, or the text of `--help` and `--version`, and returns the exit code. A proxy's
 /// URL in the wrong place is not repeated.
-pub(crate) fn report(error: &clap::Error) -> ExitCode {
+pub(crate) fn report(mut error: clap::Error) -> ExitCode {
+    if let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) {
+        let given = given.clone();
+        if matches!(given.as_str(), "-h" | "--help") {
+            // `help --help`, which is no command to clap.
+            error = Cli::command().error(ErrorKind::DisplayHelp, Cli::command().render_help());
+        } else if error.get(ContextKind::SuggestedSubcommand).is_none() {
+            suggest(&mut error, &given);
+        }
+    }
     // If standard error is closed, the exit code is the only report.
     let _ = match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print(),
@@ -30,6 +42,16 @@ pub(crate) fn report(error: &clap::Error) -> ExitCode {
         }
     };
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(u8::MAX))
+}
+
+/// Adds the command that may be meant, where clap has no suggestion.
+fn suggest(error: &mut clap::Error, given: &str) {
+    let command = Cli::command();
+    let names = command.get_subcommands().map(Command::get_name);
+    if let Some(meant) = nearest(given, names) {
+        let meant = ContextValue::Strings(vec![meant.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, meant);
+    }
 }
 
 /// Whether a text may contain a login: it has one of the delimiters of a URL with a login, raw or

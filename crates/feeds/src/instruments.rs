@@ -72,6 +72,7 @@ impl Instruments {
             found.ok_or_else(|| UnknownSymbol {
                 symbol: symbol.clone(),
                 nearest: self.nearest(symbol),
+                nothing_is_listed: self.is_empty(),
             })
         };
         symbols.iter().map(find).collect()
@@ -93,7 +94,9 @@ impl Instruments {
         let wanted = symbol.as_str().to_uppercase();
         let distance =
             |known: &Symbol| strsim::osa_distance(&wanted, &known.as_str().to_uppercase());
-        let known = self.by_symbol.keys();
+        // Another symbol of the same quote currency is no misspelling.
+        let is_near = |known: &&Symbol| distance(known) * 4 <= wanted.len();
+        let known = self.by_symbol.keys().filter(is_near);
         // By name where two are equally near: a map has no order, but a message should not change.
         known.min_by_key(|known| (distance(known), *known)).cloned()
     }
@@ -126,6 +129,7 @@ impl FromIterator<Instrument> for Instruments {
 pub struct UnknownSymbol {
     symbol: Symbol,
     nearest: Option<Symbol>,
+    nothing_is_listed: bool,
 }
 
 impl UnknownSymbol {
@@ -135,7 +139,7 @@ impl UnknownSymbol {
         &self.symbol
     }
 
-    /// The listed symbol that is spelt most alike, if anything is listed.
+    /// The listed symbol that is spelt most alike, if one is spelt nearly so.
     #[must_use]
     pub fn nearest(&self) -> Option<&Symbol> {
         self.nearest.as_ref()
@@ -147,7 +151,8 @@ impl std::fmt::Display for UnknownSymbol {
         write!(f, "symbol {} is unknown or not trading", self.symbol)?;
         match &self.nearest {
             Some(nearest) => write!(f, "; the nearest known is {nearest}"),
-            None => f.write_str("; nothing is listed"),
+            None if self.nothing_is_listed => f.write_str("; nothing is listed"),
+            None => Ok(()),
         }
     }
 }
@@ -184,6 +189,11 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "symbol btc-usdt is unknown or not trading; the nearest known is BTC-USDT"
+        );
+        let doge = ["DOGE-USDT".parse().unwrap()];
+        assert_eq!(
+            listed().select(&doge).unwrap_err().to_string(),
+            "symbol DOGE-USDT is unknown or not trading"
         );
         let error = Instruments::default().select(&wanted).unwrap_err();
         assert_eq!(error.nearest(), None);

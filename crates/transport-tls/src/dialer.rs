@@ -16,6 +16,7 @@ use transport::{
     Secrets, Target,
 };
 
+use crate::certificate_fault::CertificateFault;
 use crate::stream::Stream;
 
 const HTTP1: &[u8] = b"http/1.1";
@@ -164,7 +165,13 @@ fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
         Some(_) => DialErrorKind::Tls,
         None => return DialError::io(hop, Phase::TargetTls, error),
     };
-    DialError::new(hop, Phase::TargetTls, kind).with_source(secrets.seal(error))
+    let fault = CertificateFault::of(&error);
+    let sealed = secrets.seal(error);
+    let failure = DialError::new(hop, Phase::TargetTls, kind);
+    match fault.filter(|_| CertificateFault::of(&*sealed).is_none()) {
+        Some(fault) => failure.with_source(fault),
+        None => failure.with_source(sealed),
+    }
 }
 
 /// The innermost error. Layers of TLS and HTTP wrap the errors of the layer below.

@@ -37,10 +37,12 @@
 //! rustls cannot determine a default by itself; such a program names one of them, or uses the
 //! crates of this family with `default-features = false`.
 
+mod certificate_fault;
 mod dialer;
 mod stream;
 mod trust;
 
+pub use certificate_fault::CertificateFault;
 pub use dialer::{TlsDialer, http1_only};
 /// The version of rustls that the types in the signatures come from.
 pub use rustls;

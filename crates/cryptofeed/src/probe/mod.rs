@@ -37,7 +37,7 @@ Columns of the table, in milliseconds:
 Verdicts:
   ok, timeout, name-not-found, refused, unreachable, closed, auth, geo-blocked (403 or 451 of the
   exchange), rate-limited (418 or 429), declined, protocol, certificate, tls, unsupported, no-route,
-  failed, interrupted
+  local, failed, interrupted
 
 Examples:
   cryptofeed probe --config cryptofeed.yaml

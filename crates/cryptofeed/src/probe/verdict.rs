@@ -1,6 +1,7 @@
 //! The verdict on a connection, and advice.
 
 use transport::{DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, Phase, Reply, chain};
+use transport_tls::CertificateFault;
 
 /// The outcome of a connection, as one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(super) enum Verdict {
     Tls,
     Unsupported,
     NoRoute,
+    Local,
     Failed,
     Interrupted,
 }
@@ -42,6 +44,7 @@ impl Verdict {
             Self::Tls => "tls",
             Self::Unsupported => "unsupported",
             Self::NoRoute => "no-route",
+            Self::Local => "local",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
         }
@@ -74,6 +77,7 @@ impl Verdict {
             DialErrorKind::Tls => Self::Tls,
             DialErrorKind::Unsupported => Self::Unsupported,
             DialErrorKind::NoRoute => Self::NoRoute,
+            DialErrorKind::Local => Self::Local,
             _ => Self::Failed,
         }
     }
@@ -89,6 +93,7 @@ pub(super) struct Trouble {
     pub(super) status: Option<u16>,
     /// The whole error as one line, to follow "failed to".
     pub(super) error: String,
+    certificate: Option<CertificateFault>,
 }
 
 impl Trouble {
@@ -99,6 +104,7 @@ impl Trouble {
             phase: error.phase(),
             status: error.reply().and_then(Reply::status),
             error: chain(error).to_string(),
+            certificate: CertificateFault::of(error),
         }
     }
 
@@ -123,6 +129,7 @@ impl Trouble {
                     phase: Phase::Response,
                     status,
                     error: message,
+                    certificate: None,
                 }
             }
         }
@@ -169,13 +176,79 @@ impl Trouble {
             (Verdict::Closed, _) if is_proxy => {
                 "check the scheme of the proxy, and whether it serves the address of this machine"
             }
-            (Verdict::Certificate, _) if is_proxy => {
-                "set the proxy's `tls.ca_file` to its certificate authority"
-            }
-            (Verdict::Certificate, _) => {
-                "TLS is intercepted: if this is intended, add the authority with `tls.ca_file`"
+            (Verdict::Certificate, _) => return self.about_certificate(),
+            (Verdict::Local, _) => {
+                "raise this machine's limits (`ulimit -n`, `LimitNOFILE`), or make fewer connections"
             }
             _ => return None,
         })
+    }
+
+    fn about_certificate(&self) -> Option<&'static str> {
+        let is_proxy = self.hop.is_proxy();
+        Some(match self.certificate? {
+            CertificateFault::UnknownIssuer if is_proxy => {
+                "set the proxy's `tls.ca_file` to its certificate authority"
+            }
+            CertificateFault::UnknownIssuer => {
+                "TLS is intercepted: if this is intended, add the authority with `tls.ca_file`"
+            }
+            CertificateFault::Expired if is_proxy => {
+                "the proxy's certificate must be renewed; check the clock of this machine, too"
+            }
+            CertificateFault::Expired => {
+                "whoever answers as the exchange shows an old certificate; check the clock of this machine, too"
+            }
+            CertificateFault::NotYetValid => "check the clock of this machine",
+            CertificateFault::OtherName if is_proxy => {
+                "write the proxy's URL with a name that its certificate has"
+            }
+            CertificateFault::OtherName => {
+                "something else answers in place of the exchange: check the proxy and the name lookup"
+            }
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use transport::Target;
+    use transport_tls::rustls::{CertificateError, Error};
+
+    use super::*;
+
+    fn advice(is_proxy: bool, fault: CertificateError) -> Option<&'static str> {
+        let endpoint = Target::parse("h.example", 1).unwrap().endpoint().clone();
+        let hop = match is_proxy {
+            true => Hop::Proxy(endpoint),
+            false => Hop::Target(endpoint),
+        };
+        let cause = io::Error::other(Error::InvalidCertificate(fault));
+        let kind = DialErrorKind::Certificate;
+        let error = DialError::new(hop, Phase::TargetTls, kind).with_source(cause);
+        Trouble::of_dial(&error).advice()
+    }
+
+    #[test]
+    fn only_an_unknown_issuer_is_a_matter_of_authorities() {
+        for is_proxy in [true, false] {
+            let unknown = advice(is_proxy, CertificateError::UnknownIssuer).unwrap();
+            assert!(unknown.contains("`tls.ca_file`"), "{unknown}");
+            for (fault, about) in [
+                (CertificateError::Expired, "clock"),
+                (CertificateError::NotValidYet, "clock"),
+                (CertificateError::NotValidForName, "name"),
+            ] {
+                let advice = advice(is_proxy, fault).unwrap();
+                assert!(
+                    advice.contains(about) && !advice.contains("ca_file"),
+                    "{advice}"
+                );
+            }
+            assert_eq!(advice(is_proxy, CertificateError::Revoked), None);
+        }
     }
 }

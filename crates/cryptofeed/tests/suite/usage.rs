@@ -57,6 +57,7 @@ fn a_misplaced_login_is_not_repeated() {
 fn other_mistakes_are_named() {
     for (arguments, named) in [
         (&["rnu"][..], "rnu"),
+        (&["rnu"], "a similar subcommand exists: 'run'"),
         (&["run", "--duration", "soon"], "soon"),
         (&["run", "--confg", "a.yaml"], "--confg"),
         (&["check", "--config", "none.yaml"], "none.yaml"),
@@ -77,8 +78,14 @@ fn a_file_may_have_an_at_sign_in_its_name() {
 
 #[test]
 fn what_is_asked_for_is_no_failure() {
-    for argument in ["--help", "--version"] {
-        let finished = Workspace::new().output(&[argument], &[]);
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["help", "--help"],
+        &["help", "-h"],
+    ] {
+        let finished = Workspace::new().output(arguments, &[]);
         assert_eq!(finished.code, Some(0));
         assert!(
             finished.stdout.contains("cryptofeed"),

@@ -61,14 +61,18 @@ fn settings(node: &Node<'_>) -> Option<Value> {
 fn exchanges(node: &Node<'_>) -> Option<Value> {
     let mut seen = HashSet::new();
     let mut shape = Map::new();
-    for (key, node) in node.entries()? {
+    for (key, entry) in node.entries()? {
         match ExchangeId::new(key) {
-            Err(error) => node.report(error),
+            Err(_) if ExchangeId::new(key.trim()).is_ok() => {
+                let entry = node.child(key.trim(), entry.value());
+                entry.report("the name has white space around it; remove it");
+            }
+            Err(error) => entry.report(error),
             Ok(id) if !seen.insert(id.clone()) => {
-                node.report("the exchange is given twice; names are case-insensitive");
+                entry.report("the exchange is given twice; names are case-insensitive");
             }
             Ok(id) => {
-                shape.extend(connection_proxies(&node).map(|proxies| (id.to_string(), proxies)));
+                shape.extend(connection_proxies(&entry).map(|proxies| (id.to_string(), proxies)));
             }
         }
     }

@@ -379,3 +379,48 @@ fn what_a_scheme_cannot_carry_is_refused_where_it_stands() {
         assert!(messages[0].ends_with(problem), "{messages:?}");
     }
 }
+
+#[test]
+fn a_url_that_a_comment_cuts_short_is_told_as_that() {
+    for text in [
+        "proxy: http://u:p #ss@h:1",
+        "proxy: {default: {url: http://u:p #ss@h:1\n}}",
+    ] {
+        let messages = messages(yaml(text));
+        assert!(
+            messages[0].contains("a comment (#) follows"),
+            "{messages:?}"
+        );
+    }
+    for text in [
+        "proxy: http://h:1 # of ops@example.com",
+        "proxy: http://h:1 #ops@example.com",
+    ] {
+        assert!(yaml(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_named_if_its_name_has_an_extension() {
+    for (key, name, is_named) in [
+        ("tls: {ca_file: CAFILE}", "no-such.pem", true),
+        ("username: u, password_file: CAFILE", "no-such.txt", true),
+        ("username: u, password_file: CAFILE", "hunter2", false),
+    ] {
+        let key = key.replace("CAFILE", name);
+        let messages = messages(yaml(&format!(
+            "proxy: {{default: {{url: 'https://h:1', {key}}}}}"
+        )));
+        assert_eq!(messages[0].contains(name), is_named, "{messages:?}");
+    }
+}
+
+#[test]
+fn white_space_around_the_name_of_an_exchange_is_told() {
+    assert_eq!(
+        messages(yaml("proxy: {exchanges: {'Binance ': 'http://h:1'}}")),
+        [
+            "proxy.exchanges.Binance (from test.yaml:1:33): the name has white space around it; remove it"
+        ]
+    );
+}

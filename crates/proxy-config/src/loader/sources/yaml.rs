@@ -17,6 +17,7 @@ use super::lines::Lines;
 use super::values::Values;
 use crate::keys::is_login;
 use crate::origin::Origin;
+use crate::proxy_url::ProxyUrl;
 
 const UNUSED_ANCHOR: &str =
     "the anchor (&) is used nowhere; quote the value if it begins with an ampersand";
@@ -94,6 +95,9 @@ impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
         };
         let (anchor, tag, kind) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                if style == ScalarStyle::Plain && self.is_cut_url(&text, span) {
+                    return Err(Fault::new(at, COMMENT));
+                }
                 let is_nothing = match style {
                     ScalarStyle::Plain => {
                         matches!(&*text, "" | "~" | "null" | "Null" | "NULL")
@@ -171,6 +175,18 @@ impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
             }
             table.insert(key, value);
         }
+    }
+
+    /// Whether the text is the beginning of a proxy's URL, the rest of which is a comment to YAML:
+    /// `http://u:p #w@host:1`.
+    fn is_cut_url(&self, text: &str, span: Span) -> bool {
+        if !text.contains("://") || text.contains('@') || ProxyUrl::parse(text).is_ok() {
+            return false;
+        }
+        let behind = self.lines.behind(span.end.line(), span.end.col());
+        let mut words = behind.split_whitespace();
+        let is_rest = |word: &str| word.starts_with('#') && word.contains('@');
+        words.next().is_some_and(is_rest)
     }
 
     /// Refuses a user name or a password if YAML may have dropped a part of it.

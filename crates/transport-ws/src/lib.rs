@@ -30,9 +30,13 @@ mod client;
 mod frame_reader;
 mod head;
 mod hooks;
+mod liveness;
+mod messages;
 mod polled;
+mod sending;
 mod stream;
 mod upgrade;
+mod waiting;
 
 pub use client::WsClient;
 pub use hooks::{Authenticator, FrameObserver, Hooks};

@@ -12,7 +12,7 @@ use transport::{
 };
 
 use crate::head::Head;
-use crate::stream::cause;
+use crate::messages::cause;
 
 /// Asks for a WebSocket over `connection`. Returns what has arrived behind the answer. An error quotes
 /// the answer, which may be a proxy's, without any of `secrets`.

@@ -10,6 +10,11 @@ use transport::Connection;
 
 // An answer to an upgrade has a few hundred bytes.
 const READ: usize = 4096;
+/// What a head begins with.
+const MAGIC: &[u8] = b"HTTP/";
+
+/// A head of more bytes is read as it comes. tungstenite refuses it.
+const MAX_HEAD: usize = 64 * 1024;
 
 //     HTTP/1.1 101 Switching Protocols
 //     Upgrade: websocket
@@ -19,19 +24,71 @@ const READ: usize = 4096;
 //     81 02 6f 6b                                             stays in `behind`
 //
 // tokio-tungstenite reads in large pieces and keeps what is left over in its own stream. That
-// stream is dropped here, so it must not be given more than the head.
-/// A connection of which only the head of a response is read: whoever parses it can be dropped
-/// without taking the first frames along.
+// stream is dropped here, so it must not be given more than the head. Nor less: it takes a head in
+// many small pieces for an attack, and parses it anew for each.
+/// A connection of which only the head of a response is read, and not before it is there: whoever
+/// parses it can be dropped without taking the first frames along.
 pub(crate) struct Head<'a> {
     connection: &'a mut Connection,
-    /// What has arrived behind the head.
+    /// What has arrived and was not read: in the end, what stands behind the head.
     behind: &'a mut BytesMut,
+    /// How many bytes of `behind` are to be read.
+    due: usize,
+    /// How many bytes of `behind` have been searched for the end of the head.
+    searched: usize,
+    /// Where in `behind` the line begins that is being searched.
+    line: usize,
 }
 
 impl<'a> Head<'a> {
     /// The head of what `connection` says next; what arrives behind it is left in `behind`.
     pub(crate) fn new(connection: &'a mut Connection, behind: &'a mut BytesMut) -> Self {
-        Self { connection, behind }
+        Self {
+            connection,
+            behind,
+            due: 0,
+            searched: 0,
+            line: 0,
+        }
+    }
+
+    /// Whether something of `behind` is to be read: all through the first empty line, which ends a
+    /// head (RFC 9112, section 2.1), or everything if it is no head.
+    //
+    // Empty lines before a head are read one by one.
+    fn search(&mut self) -> bool {
+        let unsearched = self.behind.iter().enumerate().skip(self.searched);
+        for (place, _) in unsearched.filter(|(_, byte)| **byte == b'\n') {
+            let line = self.behind.get(self.line..=place);
+            self.line = place + 1;
+            if matches!(line, Some(b"\r\n" | b"\n")) {
+                self.due = place + 1;
+                return true;
+            }
+        }
+        self.searched = self.behind.len();
+        let is_head = self.behind.iter().zip(MAGIC).all(|(is, shall)| is == shall)
+            // The beginning of an empty line before it.
+            || **self.behind == *b"\r";
+        if !is_head || self.searched > MAX_HEAD {
+            self.due = self.searched;
+        }
+        self.due > 0
+    }
+
+    /// Reads until something is to be handed out, or nothing follows.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.due == 0 && !self.search() {
+            let mut bytes = [0; READ];
+            let mut read = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut *self.connection).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                self.due = self.behind.len();
+                break;
+            }
+            self.behind.extend_from_slice(read.filled());
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -41,34 +98,14 @@ impl AsyncRead for Head<'_> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { connection, behind } = &mut *self;
-        if behind.is_empty() {
-            let mut bytes = [0; READ];
-            let mut read = ReadBuf::new(&mut bytes);
-            ready!(Pin::new(&mut **connection).poll_read(cx, &mut read))?;
-            behind.extend_from_slice(read.filled());
-        }
-        // A caller with a small buffer comes again, and `behind` still holds the rest of the head.
-        let len = through_empty_line(behind).min(buf.remaining());
-        buf.put_slice(&behind.split_to(len));
+        ready!(self.poll_due(cx))?;
+        // A caller with a small buffer comes again for the rest.
+        let len = self.due.min(buf.remaining());
+        buf.put_slice(&self.behind.split_to(len));
+        self.due -= len;
+        (self.searched, self.line) = (0, 0);
         Poll::Ready(Ok(()))
     }
-}
-
-/// How many of the bytes there are through the first empty line, which ends a head (RFC 9112,
-/// section 2.1). All of them if there is none.
-///
-/// What begins in the middle of a line, and so only looks like an empty one, makes one more read
-/// necessary and no difference.
-fn through_empty_line(bytes: &[u8]) -> usize {
-    let mut end = 0;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        end += line.len();
-        if matches!(line, b"\r\n" | b"\n") {
-            break;
-        }
-    }
-    end
 }
 
 impl AsyncWrite for Head<'_> {
@@ -91,6 +128,7 @@ impl AsyncWrite for Head<'_> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -106,9 +144,9 @@ mod tests {
         let mut connection = Connection::new(ours);
         let mut behind = BytesMut::new();
         let mut seen = Vec::new();
+        let mut reader = Head::new(&mut connection, &mut behind);
         while seen.len() < head.len() {
             let mut bytes = [0; 16];
-            let mut reader = Head::new(&mut connection, &mut behind);
             let len = reader.read(&mut bytes).await.unwrap();
             seen.extend(&bytes[..len]);
         }
@@ -130,6 +168,29 @@ mod tests {
                 assert_eq!(seen, head.as_bytes(), "{size}");
                 assert_eq!(rest, FRAMES, "{size}");
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_is_read_when_all_of_it_is_there_and_anything_else_at_once() {
+        for (bytes, is_read) in [
+            (
+                &b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web"[..],
+                false,
+            ),
+            (b"HTT", false),
+            (b"\r", false),
+            (b"SSH-2.0-OpenSSH_9.6\r\n", true),
+            (b"\x05", true),
+            (b"HTML", true),
+        ] {
+            let (ours, mut theirs) = tokio::io::duplex(64);
+            theirs.write_all(bytes).await.unwrap();
+            let mut connection = Connection::new(ours);
+            let mut behind = BytesMut::new();
+            let mut reader = Head::new(&mut connection, &mut behind);
+            let read = reader.read(&mut [0; 64]).now_or_never();
+            assert_eq!(read.map(Result::unwrap), is_read.then_some(bytes.len()));
         }
     }
 

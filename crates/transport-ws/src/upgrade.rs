@@ -1,7 +1,8 @@
 //! The upgrade from HTTP to WebSocket (RFC 6455, section 4).
 
 use bytes::BytesMut;
-use http::Request;
+use http::header::SEC_WEBSOCKET_EXTENSIONS;
+use http::{HeaderMap, Request};
 use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -34,9 +35,17 @@ pub(crate) async fn upgrade(
     let outcome = target
         .phase(client_async(request, Head::new(connection, &mut behind)))
         .await
-        .map(|answer| answer.map(|_stream_and_response| ()));
+        .map(|answer| answer.map(|(_stream, response)| response));
     match outcome {
-        Ok(Ok(())) => Ok(behind),
+        Ok(Ok(response)) => match unoffered(response.headers(), secrets) {
+            Some(extension) => Err(DialError::new(
+                Hop::Target(target.endpoint().clone()),
+                Phase::Upgrade,
+                DialErrorKind::Protocol,
+            )
+            .with_source(extension)),
+            None => Ok(behind),
+        },
         // Of a refusal, the body is quoted as far as it came with the head. Nobody waits for the
         // rest: the status and Retry-After are what a caller acts on.
         Ok(Err(error)) => Err(upgrade_error(error, &behind)),
@@ -46,6 +55,25 @@ pub(crate) async fn upgrade(
             elapsed,
         )),
     }
+}
+
+/// The answer selects an extension.
+#[derive(Debug, thiserror::Error)]
+#[error("it selects the extension {0}, which this client does not offer")]
+struct Unoffered(Excerpt);
+
+/// The first extension that the answer selects. None is offered, so the upgrade fails then (RFC 6455,
+/// section 4.1).
+// tungstenite does not look (a "TODO" in its `verify_response`), and fails at the first compressed
+// frame.
+fn unoffered(headers: &HeaderMap, secrets: &Secrets) -> Option<Unoffered> {
+    //     Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover, x-other
+    let values = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+    let names = values.flat_map(|value| value.as_bytes().split(|byte| matches!(byte, b';' | b',')));
+    let name = names
+        .map(<[u8]>::trim_ascii)
+        .find(|name| !name.is_empty())?;
+    Some(Unoffered(secrets.quote(name)))
 }
 
 fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {

@@ -1,11 +1,13 @@
 //! Running feeds and their events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
@@ -47,6 +49,14 @@ impl Streams {
             _ = self.events.recv_many(&mut batch, BATCH) => Ok(batch),
             Some(ended) = self.feeds.join_next() => Err(failure(ended)),
         }
+    }
+
+    /// Ends the feeds, which say farewell to their exchanges, and waits for `limit` until they have.
+    pub(crate) async fn leave(&mut self, limit: Duration) {
+        self.events.close();
+        let ended = async { while self.feeds.join_next().await.is_some() {} };
+        // A feed that takes longer is dropped.
+        let _ = timeout(limit, ended).await;
     }
 
     /// Whether no event waits to be taken.

@@ -179,6 +179,13 @@ impl Events {
         count
     }
 
+    /// Takes no more events, so that the feeds end. Those that wait can still be received.
+    pub fn close(&mut self) {
+        // Whoever waits for room waits no longer.
+        self.room.bytes.close();
+        self.events.close();
+    }
+
     /// Whether no event waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -213,8 +220,7 @@ impl Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        // Whoever waits for room waits no longer.
-        self.room.bytes.close();
+        self.close();
     }
 }
 

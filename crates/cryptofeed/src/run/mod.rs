@@ -24,7 +24,7 @@ use crate::stdout::Stdout;
 use crate::streams::Streams;
 use crate::tally::{Tallies, Tally};
 
-/// How long to wait at the end for a reader of standard output.
+/// How long to wait at the end for a reader of standard output, and for the exchanges.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
@@ -97,7 +97,11 @@ impl Run {
             () = reload::at_each(hangup, &start, &routes) => Ok(()),
             () = at(end) => Ok(()),
         };
-        let flushed = timeout(FAREWELL, writer.stdout.flush()).await;
+        let Writer {
+            streams, stdout, ..
+        } = &mut writer;
+        let (flushed, ()) =
+            tokio::join!(timeout(FAREWELL, stdout.flush()), streams.leave(FAREWELL));
         summarise(&writer.tallies);
         // A reader that has not read by then is not a failure.
         outcome.and(flushed.unwrap_or(Ok(())))

@@ -5,7 +5,10 @@ mod check;
 mod child;
 mod demo;
 mod documentation;
+mod farewell;
 mod mock;
+#[path = "../../../../tests/parting.rs"]
+mod parting;
 mod probe;
 mod reload;
 mod run;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use feeds::{Binance, Channel, Feed, FeedEvent, Subscription, Symbol};
+use feeds::{Binance, Channel, Feed, FeedEvent, FeedEventKind, Subscription, Symbol};
 use futures_util::StreamExt;
 use proxy_config::{ConnectionProxies, ProxyRule, ProxySettings};
-use testkit::ProxyKind;
+use testkit::{MockProxy, ProxyKind};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use transport::{WsDialer, WsErrorKind};
@@ -16,10 +16,11 @@ use crate::world::{Injected, World, config, soon, ws_request};
 /// A normal closure (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
-async fn through(world: &World, kind: ProxyKind) -> Injected {
+async fn through(world: &World, kind: ProxyKind) -> (MockProxy, Injected) {
     let proxy = world.proxy(kind, 2).start().await.unwrap();
     let rules = ConnectionProxies::both(config(&proxy));
-    world.injector(ProxySettings::enabled().with_default(rules))
+    let injected = world.injector(ProxySettings::enabled().with_default(rules));
+    (proxy, injected)
 }
 
 #[tokio::test]
@@ -28,11 +29,10 @@ async fn a_reload_says_farewell_whether_the_stream_is_read_or_not() {
     for kind in [ProxyKind::Http, ProxyKind::Https, ProxyKind::Socks5h] {
         for is_read in [true, false] {
             let mut exchange = Parting::start().await;
-            let injected = through(&world, kind).await;
+            let (_proxy, injected) = through(&world, kind).await;
             let streams = injected.exchange("binance").websocket();
             let request = ws_request(&format!("ws://{}/", exchange.address()));
             let mut socket = soon(streams.dial(request)).await.unwrap();
-            exchange.opened().await;
             let reading = async {
                 let error = socket.next().await.unwrap().unwrap_err();
                 assert_eq!(error.kind(), WsErrorKind::RouteChanged);
@@ -73,11 +73,12 @@ async fn code_after(
     leave: impl AsyncFnOnce(tokio::task::JoinHandle<()>, mpsc::Receiver<FeedEvent>),
 ) -> u16 {
     let mut exchange = Parting::start().await;
-    let injected = through(world, ProxyKind::Socks5h).await;
+    let (_proxy, injected) = through(world, ProxyKind::Socks5h).await;
     let feed = feed(&injected, &exchange);
-    let (sender, events) = mpsc::channel(64);
+    let (sender, mut events) = mpsc::channel(64);
     let running = tokio::spawn(async move { feed.run(sender).await.unwrap() });
-    soon(exchange.opened()).await;
+    let first = soon(events.recv()).await.unwrap().kind;
+    assert!(matches!(first, FeedEventKind::Connected { .. }));
     leave(running, events).await;
     soon(exchange.code()).await
 }

@@ -17,7 +17,6 @@ const LISTED: &str = r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","base
 /// Like Binance, without TLS. It ends when it is dropped.
 pub(crate) struct Parting {
     address: SocketAddr,
-    opened: UnboundedReceiver<()>,
     codes: UnboundedReceiver<u16>,
     task: JoinHandle<()>,
 }
@@ -26,16 +25,14 @@ impl Parting {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (opening, opened) = unbounded_channel();
         let (ending, codes) = unbounded_channel();
         let task = tokio::spawn(async move {
             while let Ok((stream, _peer)) = listener.accept().await {
-                tokio::spawn(serve(stream, opening.clone(), ending.clone()));
+                tokio::spawn(serve(stream, ending.clone()));
             }
         });
         Self {
             address,
-            opened,
             codes,
             task,
         }
@@ -43,11 +40,6 @@ impl Parting {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Waits until a stream is open.
-    pub(crate) async fn opened(&mut self) {
-        self.opened.recv().await.unwrap();
     }
 
     /// The code with which the next stream ends: 1005 for a close without one, 1006 for an end without
@@ -63,11 +55,7 @@ impl Drop for Parting {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
-    opening: UnboundedSender<()>,
-    ending: UnboundedSender<u16>,
-) -> io::Result<()> {
+async fn serve(mut stream: TcpStream, ending: UnboundedSender<u16>) -> io::Result<()> {
     let mut start = [0; 8];
     stream.peek(&mut start).await?;
     if start == *b"GET /api" {
@@ -77,7 +65,6 @@ async fn serve(
         return stream.read_to_end(&mut Vec::new()).await.map(drop);
     }
     let mut socket = accept_async(stream).await.map_err(io::Error::other)?;
-    let _ = opening.send(());
     let code = loop {
         match socket.next().await {
             Some(Ok(Message::Close(close))) => break close.map_or(1005, |close| close.code.into()),

@@ -14,7 +14,6 @@ async fn whatever_ends_a_run_its_streams_are_closed_as_the_protocol_wants() {
         );
         workspace.file("cryptofeed.yaml", &feeds);
         let run = workspace.start(&[&["run"], arguments].concat(), &[]);
-        exchange.opened().await;
         run.find(|line| line["type"] == "connected");
         if arguments[0] == "--duration" {
             run.terminate();

@@ -40,7 +40,7 @@
 mod dialer;
 mod trust;
 
-pub use dialer::{TlsDialer, http1_only};
+pub use dialer::{TlsDialer, http1_only, is_certificate_wanted};
 /// The version of rustls that the types in the signatures come from.
 pub use rustls;
 pub use trust::{TlsTrust, TrustError, with_own_sessions};

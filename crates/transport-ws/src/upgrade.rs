@@ -11,6 +11,7 @@ use transport::{
     Connection, DialError, DialErrorKind, Excerpt, Hop, Phase, Reply, Secrets, Target, WsRequest,
     retry_after,
 };
+use transport_tls::is_certificate_wanted;
 
 use crate::head::Head;
 use crate::messages::cause;
@@ -87,6 +88,11 @@ fn http_request(request: &WsRequest) -> Result<Request<()>, Error> {
 fn upgrade_error(target: &Target, error: Error, body: &[u8], secrets: &Secrets) -> DialError {
     let hop = Hop::Target(target.endpoint().clone());
     let kind = match error {
+        // Of the TLS with it, which seemed to be done.
+        Error::Io(error) if is_certificate_wanted(&error) => {
+            return DialError::new(hop, Phase::TargetTls, DialErrorKind::Authentication)
+                .with_source(error);
+        }
         Error::Io(error) => return DialError::io(hop, Phase::Upgrade, error),
         Error::Http(response) => return rejected(hop, &response, &secrets.quote(body)),
         Error::ConnectionClosed

@@ -13,9 +13,10 @@ use transport::DialErrorKind::{
     Authentication, Certificate, Closed, Io, NameResolution, Protocol, Refused, Rejected, Timeout,
     Tls, Unsupported, WrongProtocol,
 };
-use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, Target, chain};
+use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, Target, WsDialer, WsRequest, chain};
 use transport_tls::TlsDialer;
 use transport_tunnel::TcpDialer;
+use transport_ws::WsClient;
 
 use crate::common::{Ending, Names, Piped, Route, Scripted, tcp, through, trust};
 
@@ -155,6 +156,32 @@ async fn failed_tls_says_with_whom_and_whether_it_is_the_certificate() {
         establish tls with proxy exit.example:8443: tls failed: received fatal alert: HandshakeFailure
         establish tls with api.exchange.example:443: tls failed: received fatal alert: HandshakeFailure
         "#);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_asked_for_after_the_handshake_is_a_failed_authentication() {
+    let ca = TestCa::new().unwrap();
+    let config = ca.mutual_config(&["exit.example", "h.example"]).unwrap();
+    let strict = Piped::new(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let proxy = Route::new("https://exit.example:8443").trust(trust(&ca));
+    let proxy = failure(proxy.over(strict.clone())).await;
+    assert_snapshot!(
+        line(&proxy, At::Proxy(Phase::ProxyTls), Authentication),
+        @"establish tls with proxy exit.example:8443 to api.exchange.example:443: authentication failed: received fatal alert: CertificateRequired"
+    );
+    let tls = trust(&ca).client_config(&[b"http/1.1"]);
+    let client = WsClient::new(strict, tls, Duration::from_secs(30));
+    let request = WsRequest::new("wss://h.example/".parse().unwrap()).unwrap();
+    let error = client.dial(request).await.unwrap_err();
+    assert_snapshot!(
+        line(&error, At::Target(Phase::TargetTls), Authentication),
+        @"establish tls with h.example:443: authentication failed: received fatal alert: CertificateRequired"
+    );
 }
 
 #[tokio::test]

@@ -38,5 +38,7 @@ seeds_of![
     quote,
     socks4_reply,
     socks5_reply,
+    websocket_answer,
+    websocket_frames,
     yaml_loader,
 ];

@@ -78,8 +78,10 @@ impl<D: Dialer> WsClient<D> {
         self
     }
 
-    /// How long after a ping something other than a ping must arrive. Otherwise, the connection ends
-    /// with [`Unresponsive`](transport::WsErrorKind::Unresponsive).
+    /// How long after a ping, and the silence before it, something other than a ping must arrive.
+    /// Otherwise, the connection ends with [`Unresponsive`](transport::WsErrorKind::Unresponsive). Zero
+    /// is no limit: pings keep the connection open, and need no answer. A request may [want
+    /// another](WsRequest::ping_timeout).
     #[must_use]
     pub fn with_ping_timeout(mut self, timeout: Duration) -> Self {
         self.terms.ping_timeout = timeout;
@@ -102,6 +104,9 @@ impl<D: Dialer> WsClient<D> {
         let mut terms = self.terms;
         if let Some(interval) = request.ping_interval {
             terms.ping_interval = interval;
+        }
+        if let Some(timeout) = request.ping_timeout {
+            terms.ping_timeout = timeout;
         }
         let mut frames = Frames::new(connection, received, terms, observation);
         // Each within the time of the dial: an exchange that reads nothing is one that was not

@@ -18,7 +18,7 @@ const FLOOD_TIME: Duration = Duration::from_secs(20);
 /// Why the other side is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Lost {
-    #[error("nothing arrived for {0:?} after a ping")]
+    #[error("nothing arrived for {0:?}, not even the answer to a ping")]
     Silent(Duration),
     #[error("nothing could be sent for {0:?}")]
     Unread(Duration),
@@ -42,7 +42,8 @@ pub(crate) enum Due {
 
 //     what happens                             what is due, and when
 //     nothing sent, or heard, for an interval  a ping
-//     nothing heard since a ping               the end, after the time-out
+//     nothing heard since a ping, nor for an   the end, after the time-out
+//       interval
 //     nothing taken of what waits to be sent   the end, after 30 s
 //     a close was sent or read                 the end, after 10 s
 //
@@ -53,7 +54,8 @@ pub(crate) enum Due {
 pub(crate) struct Liveness {
     /// `None` for never.
     ping_interval: Option<Duration>,
-    ping_timeout: Duration,
+    /// `None` for no limit.
+    ping_timeout: Option<Duration>,
     sent_at: Instant,
     heard_at: Instant,
     /// Something was heard after `heard_at`, at a time that nobody looked at a clock.
@@ -69,12 +71,12 @@ pub(crate) struct Liveness {
 }
 
 impl Liveness {
-    /// Of a connection that is opened now. No interval, or one of zero, is one without pings.
+    /// Of a connection that is opened now. An interval of zero is none, and so is a time-out.
     pub(crate) fn new(ping_interval: Duration, ping_timeout: Duration) -> Self {
         let now = Instant::now();
         Self {
             ping_interval: Some(ping_interval).filter(|interval| !interval.is_zero()),
-            ping_timeout,
+            ping_timeout: Some(ping_timeout).filter(|timeout| !timeout.is_zero()),
             sent_at: now,
             heard_at: now,
             has_heard: false,
@@ -159,19 +161,32 @@ impl Liveness {
         let after = |since: Option<Instant>, time, lost: fn(Duration) -> Lost| {
             Some((since?.checked_add(time)?, Due::End(lost(time))))
         };
-        let ping = || {
-            let quiet_since = self.sent_at.min(self.heard_at);
-            Some((quiet_since.checked_add(self.ping_interval?)?, Due::Ping))
-        };
-        let liveness = match (self.closing_since, self.pinged_at) {
-            (Some(_), _) => after(self.closing_since, FAREWELL, Lost::Lingering),
-            (None, Some(_)) => after(self.pinged_at, self.ping_timeout, Lost::Silent),
-            (None, None) => ping(),
-        };
         let unread = after(self.blocked_since, UNREAD, Lost::Unread);
+        let liveness = match self.closing_since {
+            Some(_) => after(self.closing_since, FAREWELL, Lost::Lingering),
+            None => self.silent().or_else(|| self.ping()),
+        };
         [unread, liveness]
             .into_iter()
             .flatten()
             .min_by_key(|(deadline, _)| *deadline)
+    }
+
+    /// When it will have been silent for too long after a ping.
+    fn silent(&self) -> Option<(Instant, Due)> {
+        let (interval, timeout) = (self.ping_interval?, self.ping_timeout?);
+        let quiet = self.heard_at.checked_add(interval)?;
+        let deadline = self.pinged_at?.max(quiet).checked_add(timeout)?;
+        Some((
+            deadline,
+            Due::End(Lost::Silent(interval.saturating_add(timeout))),
+        ))
+    }
+
+    /// When the next ping is due.
+    fn ping(&self) -> Option<(Instant, Due)> {
+        let quiet_since = self.sent_at.min(self.heard_at);
+        let quiet_since = self.pinged_at.map_or(quiet_since, |at| at.max(quiet_since));
+        Some((quiet_since.checked_add(self.ping_interval?)?, Due::Ping))
     }
 }

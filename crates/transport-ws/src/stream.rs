@@ -35,6 +35,7 @@ pub(crate) struct Terms {
     pub(crate) max_message: usize,
     /// Zero for no pings.
     pub(crate) ping_interval: Duration,
+    /// Zero for no limit.
     pub(crate) ping_timeout: Duration,
 }
 

@@ -74,6 +74,8 @@ pub struct WsRequest {
     /// After how long a ping is sent over the open connection; zero for never, `None` for what the
     /// dialer has.
     pub ping_interval: Option<Duration>,
+    /// How long after a ping something must arrive; zero for no limit, `None` for what the dialer has.
+    pub ping_timeout: Option<Duration>,
 }
 
 impl WsRequest {
@@ -89,6 +91,7 @@ impl WsRequest {
             first_messages: Vec::new(),
             draws: Draws::default(),
             ping_interval: None,
+            ping_timeout: None,
         })
     }
 

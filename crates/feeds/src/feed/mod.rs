@@ -238,6 +238,7 @@ impl Feed {
             trades: Trades::new(self.exchange.rules().trades),
             without_time: HashSet::new(),
             messages: Vec::new(),
+            answers_pings: None,
             backoff: Backoff::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError};
+use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, WsErrorKind};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
@@ -60,6 +60,8 @@ pub(super) struct Session {
     pub(super) without_time: HashSet<(Symbol, Channel)>,
     /// What one frame says; kept for its memory.
     pub(super) messages: Vec<ExchangeMessage>,
+    /// Whether the exchange answers pings, once that is known.
+    pub(super) answers_pings: Option<bool>,
     pub(super) backoff: Backoff,
 }
 
@@ -74,6 +76,7 @@ struct Connection {
     /// What has been asked for and not answered.
     requests: Requests,
     opened_at: Instant,
+    has_data: bool,
     /// What nothing that is quoted may show.
     secrets: Secrets,
 }
@@ -108,7 +111,9 @@ impl Session {
         let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
             Ok(connection) => {
-                let end = self.stream(open.insert(connection)).await?;
+                let connection = open.insert(connection);
+                let end = self.stream(connection).await?;
+                self.note_end(connection);
                 *open = None;
                 // The stream has outlived those before.
                 reloads = self.ws.reloads();
@@ -143,6 +148,8 @@ impl Session {
         }
         let mut dial = plan.socket;
         dial.ping_interval = Some(self.exchange.limits().ping_interval.unwrap_or_default());
+        // A quiet stream would otherwise end again and again for want of an answer.
+        dial.ping_timeout = (self.answers_pings == Some(false)).then_some(Duration::ZERO);
         let first = queue.take_ready();
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
@@ -173,6 +180,7 @@ impl Session {
             ids,
             requests,
             opened_at: Instant::now(),
+            has_data: false,
             secrets: socket.info().secrets().clone(),
             socket,
         })
@@ -295,11 +303,18 @@ impl Session {
     ) -> Result<Option<Failure>, Stopped> {
         let secrets = &connection.secrets;
         let message = match message {
-            // A sign of life, and no more. The transport answers pings.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
+            // Signs of life, and no more. The transport answers pings.
+            Some(Ok(Message::Ping(_))) => return Ok(None),
+            Some(Ok(Message::Pong(_))) => {
+                self.answers_pings = Some(true);
+                return Ok(None);
+            }
             Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Ok(Some(error.into())),
+            Some(Err(error)) => {
+                self.note_failure(&error, connection);
+                return Ok(Some(error.into()));
+            }
             None => {
                 return Ok(Some(Failure::new(
                     "the connection ended without a close frame",
@@ -366,7 +381,7 @@ impl Session {
         let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
                     .await?;
                 // Emitted by the book, if it is true, and never past it.
@@ -374,7 +389,7 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::Trade(trade) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
                     .await?;
                 match self.trades.note(&trade) {
@@ -390,7 +405,7 @@ impl Session {
                 trade_event(trade)
             }
             ExchangeMessage::Ticker(ticker) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
                     .await?;
                 ticker_event(ticker)
@@ -447,9 +462,25 @@ impl Session {
     }
 
     /// Data on a connection that has lasted for a while ends a series of failures.
-    fn note_data(&mut self, opened_at: Instant) {
-        if self.backoff.attempt() > 0 && opened_at.elapsed() >= HEALTHY_AFTER {
+    fn note_data(&mut self, connection: &mut Connection) {
+        connection.has_data = true;
+        if self.backoff.attempt() > 0 {
+            self.note_end(connection);
+        }
+    }
+
+    /// So does the end of one that has had data.
+    fn note_end(&mut self, connection: &Connection) {
+        if connection.has_data && connection.opened_at.elapsed() >= HEALTHY_AFTER {
             self.backoff.reset();
+        }
+    }
+
+    /// Learns from a failure whether the exchange answers pings: not if it has sent data, and never a
+    /// pong.
+    fn note_failure(&mut self, error: &WsError, connection: &Connection) {
+        if error.kind() == WsErrorKind::Unresponsive && connection.has_data {
+            self.answers_pings.get_or_insert(false);
         }
     }
 }

@@ -32,6 +32,7 @@ pub(crate) enum Step {
     Send(Message),
     Wait(u64),
     Break,
+    Unresponsive,
     Reroute,
     End,
 }
@@ -129,6 +130,7 @@ fn play(steps: VecDeque<Step>, taken: Arc<AtomicUsize>) -> BoxStream<'static, Fr
                 }
                 Some(Step::Send(message)) => Ok(message),
                 Some(Step::Break) => Err(WsError::new(WsErrorKind::Broken, "reset by peer")),
+                Some(Step::Unresponsive) => Err(WsError::new(WsErrorKind::Unresponsive, "silence")),
                 Some(Step::Reroute) => Err(WsError::new(WsErrorKind::RouteChanged, "reload")),
                 Some(Step::End) => return None,
                 None => std::future::pending().await,

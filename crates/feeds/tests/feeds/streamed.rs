@@ -129,6 +129,40 @@ async fn a_connection_is_pinged_as_the_exchange_allows_and_a_pong_is_not_its_str
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exchange_that_sends_data_and_no_pong_is_not_asked_for_one_again() {
+    let silent = || vec![say("trade A-B 1 0"), Step::Wait(33), Step::Unresponsive];
+    let pong = vec![Step::Send(Message::Pong(Bytes::new()))];
+    let answering = [pong, silent()].concat();
+    for (script, expected) in [
+        (silent(), [None, Some(Duration::ZERO)]),
+        (answering, [None, None]),
+        // Nothing is known of one that has said nothing.
+        (vec![Step::Unresponsive], [None, None]),
+    ] {
+        let rig = rig(vec![Dial::Open(script), Dial::Open(vec![])]);
+        let mut events = trades(&rig, Tape::default());
+        // As after the first failure: it has lasted, or there was none before.
+        let (_, delay, attempt) = events.disconnected().await;
+        assert!(delay <= seconds(2) && attempt == 1);
+        let is_open = |event| matches!(event, FeedEventKind::Connected { .. }).then_some(());
+        events.find(is_open).await;
+        let dials = rig.ws.dials.lock().unwrap();
+        let asked = [0, 1].map(|dial: usize| dials[dial].1.ping_timeout);
+        assert_eq!(asked, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_that_had_data_and_lasted_ends_a_series_of_failures() {
+    let lasting = || Dial::Open(vec![say("trade A-B 1 0"), Step::Wait(40), Step::Break]);
+    let rig = rig(vec![lasting(), lasting(), lasting()]);
+    let mut events = trades(&rig, Tape::default());
+    for _ in 0..3 {
+        assert_eq!(events.disconnected().await.2, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_said_goes_on_being_heard_while_nothing_can_be_sent() {
     let mut exchange = Tape::default();
     exchange.limits.keep_alive = Some(KeepAlive {

@@ -121,6 +121,24 @@ async fn the_interval_and_the_wait_can_be_set_and_a_request_has_the_last_word() 
         .with_ping_timeout(2 * SECOND);
     let mut socket = impatient.dial(request("ws://h.example/")).await.unwrap();
     assert_eq!(end(&mut socket).await.2, 5 * SECOND);
+
+    // Who is known not to answer pings is pinged all the same.
+    let (sender, seen) = unbounded_channel();
+    let silent = exchange(move |mut socket: WebSocketStream<DuplexStream>| {
+        let sender = sender.clone();
+        async move {
+            let start = Instant::now();
+            let mut ping = [0; 6];
+            while socket.get_mut().read_exact(&mut ping).await.is_ok() {
+                let _ = sender.send((start.elapsed().as_secs(), Frame::Ping("".into())));
+            }
+        }
+    });
+    let silent = client(silent);
+    let mut patient = request("ws://h.example/");
+    patient.ping_timeout = Some(Duration::ZERO);
+    let socket = silent.dial(patient).await.unwrap();
+    assert_eq!(pings(socket, seen, 90 * SECOND).await, [20, 40, 60, 80]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,7 +149,7 @@ async fn who_answers_neither_a_ping_nor_anything_else_is_dead_after_30_s() {
     assert_eq!(elapsed, 30 * SECOND);
     assert_eq!(
         why,
-        "keep the websocket open: the other side is unresponsive: nothing arrived for 10s after a ping"
+        "keep the websocket open: the other side is unresponsive: nothing arrived for 30s, not even the answer to a ping"
     );
 }
 

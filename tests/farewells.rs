@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use feeds::{Binance, Channel, Feed, FeedEvent, FeedEventKind, Subscription, Symbol};
+use feeds::{
+    Binance, Channel, Events, Feed, FeedEventKind, QueueLimits, Subscription, Symbol, event_queue,
+};
 use futures_util::StreamExt;
 use proxy_config::{ConnectionProxies, ProxyRule, ProxySettings};
 use testkit::{MockProxy, ProxyKind};
-use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use transport::{WsDialer, WsErrorKind};
 
@@ -70,13 +71,13 @@ fn feed(injected: &Injected, exchange: &Parting) -> Feed {
 /// Lets a feed stream until `leave` has done with its task and its events.
 async fn code_after(
     world: &World,
-    leave: impl AsyncFnOnce(tokio::task::JoinHandle<()>, mpsc::Receiver<FeedEvent>),
+    leave: impl AsyncFnOnce(tokio::task::JoinHandle<()>, Events),
 ) -> u16 {
     let mut exchange = Parting::start().await;
     let (_proxy, injected) = through(world, ProxyKind::Socks5h).await;
     let feed = feed(&injected, &exchange);
-    let (sender, mut events) = mpsc::channel(64);
-    let running = tokio::spawn(async move { feed.run(sender).await.unwrap() });
+    let (queue, mut events) = event_queue(QueueLimits::default());
+    let running = tokio::spawn(async move { feed.run(queue).await.unwrap() });
     let first = soon(events.recv()).await.unwrap().kind;
     assert!(matches!(first, FeedEventKind::Connected { .. }));
     leave(running, events).await;

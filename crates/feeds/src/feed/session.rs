@@ -224,15 +224,12 @@ impl Session {
                 progress = progress(&mut connection.socket, connection.outgoing.as_mut()) => {
                     match progress {
                         Progress::Received(message) => {
-                            let is_pong = matches!(message, Some(Ok(Message::Pong(_))));
                             if let Some(end) = self.receive(message, connection).await? {
                                 return Ok(end);
                             }
                             // After the message was dealt with, which may have meant waiting for the
-                            // subscriber. A pong tells of the connection, and nothing of the stream.
-                            if !is_pong {
-                                heard_at = Instant::now();
-                            }
+                            // subscriber.
+                            heard_at = Instant::now();
                         }
                         Progress::Sent(Ok(())) => self.note_sent(connection),
                         Progress::Sent(Err(error)) => return Ok(error.into()),

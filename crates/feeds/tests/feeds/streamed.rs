@@ -115,14 +115,16 @@ async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_pinged_as_the_exchange_allows_and_a_pong_is_not_its_stream() {
+async fn a_connection_is_pinged_as_the_exchange_allows_and_a_pong_is_a_sign_of_life() {
     for (ping_interval, asked_for) in [(Some(seconds(20)), seconds(20)), (None, seconds(0))] {
         let mut exchange = Tape::default();
         exchange.limits.ping_interval = ping_interval;
         let pong = [Step::Wait(20), Step::Send(Message::Pong(Bytes::new()))];
         let rig = rig(vec![Dial::Open(vec![pong; 10].concat())]);
+        let start = Instant::now();
         let mut events = trades(&rig, exchange);
         assert_eq!(events.disconnected().await.0, "nothing received for 90s");
+        assert_eq!(start.elapsed(), seconds(10 * 20 + 90));
         let dials = rig.ws.dials.lock().unwrap();
         assert_eq!(dials[0].1.ping_interval, Some(asked_for));
     }

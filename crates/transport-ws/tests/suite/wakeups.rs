@@ -11,19 +11,20 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
-use tokio::io::{AsyncRead, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::{unconstrained, yield_now};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
 use tokio_tungstenite::{WebSocketStream, accept_async};
 use transport::{Message, WebSocket, WsDialer};
 
-use crate::common::{Piped, client, exchange, request};
+use crate::common::{Piped, client, exchange, key, read_head, request};
 
 #[tokio::test(start_paused = true)]
 async fn a_ping_is_answered_though_a_sender_in_another_task_has_given_up() {
@@ -64,6 +65,47 @@ async fn a_ping_is_answered_though_a_sender_in_another_task_has_given_up() {
     let id = timeout(Duration::from_secs(1), answered).await;
     assert_eq!(id.expect("the reader is woken"), "id");
     reading.abort();
+}
+
+#[tokio::test]
+async fn a_dial_that_is_dropped_at_any_point_leaves_nothing_open() {
+    let (sender, mut ends) = unbounded_channel();
+    let exchange = Piped::new(move |mut stream: DuplexStream| {
+        let sender = sender.clone();
+        async move {
+            let head = read_head(&mut stream).await;
+            let accept = derive_accept_key(key(&head).unwrap().as_bytes());
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Accept: {accept}\r\n\r\n"
+            );
+            for byte in answer.bytes() {
+                if stream.write_u8(byte).await.is_err() {
+                    break;
+                }
+                yield_now().await;
+            }
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            sender.send(()).unwrap();
+        }
+    });
+    let client = client(exchange);
+    for polls in 1.. {
+        let mut dial = client.dial(request("ws://h.example/"));
+        let mut is_done = false;
+        for _ in 0..polls {
+            is_done = dial.as_mut().now_or_never().is_some();
+            if is_done {
+                break;
+            }
+            yield_now().await;
+        }
+        drop(dial);
+        ends.recv().await.unwrap();
+        if is_done {
+            return;
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

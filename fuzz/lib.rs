@@ -1,13 +1,26 @@
 //! What each fuzz target does with its input. The integration suite does the same with the seeds.
 
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
+use futures_util::StreamExt;
 use proxy_config::{Credentials, ProxyUrl, Sources};
-use transport::{BadHead, Excerpt, HeadReader, Secrets, Target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use transport::{
+    BadHead, Connection, DialError, DialErrorKind, Dialer, Excerpt, HeadReader, Message, Secrets,
+    Target, WsDialer, WsErrorKind, WsRequest,
+};
+use transport_tls::TlsTrust;
+use transport_tls::rustls::ClientConfig;
 use transport_tunnel::codec::{
     Connect, Handshake, HandshakeError, Socks4, Socks4Address, Socks5, Step,
 };
+use transport_ws::WsClient;
 
 /// Any text as a proxy URL: it is refused or understood, and shows nothing that may be a secret.
 pub fn proxy_url(data: &[u8]) {
@@ -104,6 +117,25 @@ pub fn socks5_reply(data: &[u8]) {
         handshake
     };
     assert_cut_makes_no_difference(all_at_once, data);
+}
+
+/// Any bytes as the answer to an upgrade, `@` standing for the right key.
+pub fn websocket_answer(data: &[u8]) {
+    let talk = |data: &[u8], chunk| {
+        let answer = data.split(|byte| *byte == b'@').map(<[u8]>::to_vec);
+        stream(answer.collect(), Vec::new(), chunk)
+    };
+    assert_cut_streams_alike(talk, data);
+}
+
+/// Any bytes as the frames of an open stream.
+pub fn websocket_frames(data: &[u8]) {
+    let answer = [
+        &b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: "[..],
+        b"\r\n\r\n",
+    ];
+    let talk = |data: &[u8], chunk| stream(answer.map(<[u8]>::to_vec).into(), data.into(), chunk);
+    assert_cut_streams_alike(talk, data);
 }
 
 /// Any bytes as a message or an answer of Binance.
@@ -268,5 +300,92 @@ fn run_handshake(
                 return Ok(consumed + n);
             }
         }
+    }
+}
+
+/// What a stream yields, and how the dial or the stream fails.
+type Streamed = (Vec<Message>, Option<DialErrorKind>, Option<WsErrorKind>);
+
+/// What is read must not depend on how it is cut. The first byte says how.
+fn assert_cut_streams_alike(talk: impl Fn(&[u8], usize) -> Streamed, data: &[u8]) {
+    let Some((chunk, said)) = data.split_first() else {
+        return;
+    };
+    let whole = talk(said, said.len());
+    assert_eq!(whole, talk(said, usize::from(*chunk)));
+    let (messages, _, _) = whole;
+    let close = messages
+        .iter()
+        .position(|message| matches!(message, Message::Close(_)));
+    assert!(close.is_none_or(|place| place + 1 == messages.len()));
+}
+
+/// Streams from an exchange that answers the upgrade with the parts of `answer` and the key between
+/// them, sends `frames`, both cut after every `chunk` bytes, and then closes.
+fn stream(answer: Vec<Vec<u8>>, frames: Vec<u8>, chunk: usize) -> Streamed {
+    static TLS: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| TlsTrust::none().client_config(&[]));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let exchange = Exchanging {
+        answer,
+        frames,
+        chunk: chunk.max(1),
+    };
+    let client = WsClient::new(exchange, Arc::clone(&TLS), Duration::from_secs(30));
+    runtime.block_on(async {
+        let uri = "ws://h.example/".parse().expect("a uri");
+        let request = WsRequest::new(uri).expect("a request");
+        let mut socket = match client.dial(request).await {
+            Ok(socket) => socket,
+            Err(error) => return (Vec::new(), Some(error.kind()), None),
+        };
+        let mut messages = Vec::new();
+        loop {
+            match socket.next().await {
+                Some(Ok(message)) => messages.push(message),
+                Some(Err(error)) => return (messages, None, Some(error.kind())),
+                None => return (messages, None, None),
+            }
+        }
+    })
+}
+
+/// An exchange in memory.
+#[derive(Clone)]
+struct Exchanging {
+    answer: Vec<Vec<u8>>,
+    frames: Vec<u8>,
+    chunk: usize,
+}
+
+impl Exchanging {
+    async fn talk(self, mut stream: DuplexStream) -> std::io::Result<()> {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        let head = String::from_utf8_lossy(&head);
+        let key = head
+            .lines()
+            .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+        let said = [self.answer.join(accept.as_bytes()), self.frames].concat();
+        for piece in said.chunks(self.chunk) {
+            stream.write_all(piece).await?;
+            tokio::task::yield_now().await;
+        }
+        stream.shutdown().await?;
+        stream.read_to_end(&mut Vec::new()).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Dialer for Exchanging {
+    async fn connect(&self, _target: &Target) -> Result<Connection, DialError> {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(self.clone().talk(theirs));
+        Ok(Connection::new(ours))
     }
 }

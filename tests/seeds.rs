@@ -39,5 +39,7 @@ seeds_of![
     response_head,
     socks4_reply,
     socks5_reply,
+    websocket_answer,
+    websocket_frames,
     yaml_loader,
 ];

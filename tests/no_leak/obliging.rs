@@ -62,7 +62,12 @@ pub(super) async fn oblige(
     }
 }
 
-/// Sends messages for as long as they are taken, and notes whatever comes.
+/// A close frame of a client, with a code and no reason: its length, and what it begins with (RFC
+/// 6455, section 5.2).
+const FAREWELL: (usize, &[u8]) = (8, b"\x88\x82");
+
+/// Sends messages for as long as they are taken, and notes whatever comes but a farewell, which may be
+/// said on a route that has changed.
 async fn pour(
     stream: BufReader<DuplexStream>,
     door: &Endpoint,
@@ -76,10 +81,14 @@ async fn pour(
     };
     let noting = async {
         let mut heard = [0; 256];
-        while reader.read(&mut heard).await? > 0 {
-            arrivals.note(door);
+        loop {
+            let len = reader.read(&mut heard).await?;
+            match &heard[..len] {
+                [] => return Ok(()),
+                said if said.len() == FAREWELL.0 && said.starts_with(FAREWELL.1) => {}
+                _ => arrivals.note(door),
+            }
         }
-        Ok(())
     };
     tokio::select! {
         end = pouring => end,

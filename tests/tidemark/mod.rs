@@ -15,9 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use feeds::codec::{Addresses, Text, parse_body};
-use feeds::exchange::{
-    Acknowledgement, BookRules, KeepAlive, KeepAliveMessage, Renewal, TradeIds, Window, unnumbered,
-};
+use feeds::exchange::{Acknowledgement, BookRules, Renewal, TradeIds, Window, unnumbered};
 use feeds::{
     AnswerError, Channel, ConnectionPlan, Decoder, Exchange, Instrument, Instruments, InvalidUrl,
     Limits, RequestIds, Rules, Stream, StreamRequest, Symbol,
@@ -42,10 +40,8 @@ static LIMITS: Limits = Limits {
     rollover: None,
     silence: Duration::from_secs(45),
     // Tidemark closes what it has not heard of for 30 seconds.
-    keep_alive: Some(KeepAlive {
-        after: Duration::from_secs(15),
-        message: KeepAliveMessage::Ping,
-    }),
+    ping_interval: Some(Duration::from_secs(15)),
+    keep_alive: None,
 };
 
 static RULES: Rules = Rules {

@@ -6,6 +6,7 @@ use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, timeout_at};
 use transport::ResponseLimits;
 
 use crate::configuration::ConfiguredFeed;
@@ -62,11 +63,18 @@ impl Streams {
         self.events.close();
     }
 
-    /// Some of the events that waited when the feeds were told to end; none when all are taken.
+    /// Some of the events that waited when the feeds were told to end.
     pub(crate) async fn rest(&mut self) -> Vec<FeedEvent> {
         let mut batch = Vec::new();
         self.events.recv_many(&mut batch, BATCH).await;
         batch
+    }
+
+    /// Waits until `end` for the feeds, which say farewell to their exchanges when they are told to end.
+    pub(crate) async fn leave(&mut self, end: Instant) {
+        let ended = async { while self.feeds.join_next().await.is_some() {} };
+        // A feed that takes longer is dropped.
+        let _ = timeout_at(end, ended).await;
     }
 }
 

@@ -194,6 +194,7 @@ impl Events {
     /// Has the feeds end. The events that wait can still be taken.
     pub fn close(&mut self) {
         self.events.close();
+        // Whoever waits for room waits no longer.
         self.room.bytes.close();
     }
 
@@ -219,8 +220,7 @@ impl Stream for Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        // Whoever waits for room waits no longer.
-        self.room.bytes.close();
+        self.close();
     }
 }
 

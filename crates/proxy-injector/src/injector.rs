@@ -151,7 +151,8 @@ impl ProxyInjector {
     /// - New connections take the new routes, and so do dials in progress.
     /// - A stream whose route has changed ends with
     ///   [`RouteChanged`](transport::WsErrorKind::RouteChanged), and its connection is closed before
-    ///   this returns. A stream whose route has not changed is not touched.
+    ///   this returns. Its close frame (RFC 6455, section 5.5.1) is the last that is sent on the old
+    ///   route, if that needs no waiting. A stream whose route has not changed is not touched.
     /// - A write that another thread has begun on an old route is not waited for: it may end, and the
     ///   connection be closed, just after this returns. No write begins any longer.
     /// - Idle REST connections are closed. A request that has been sent gets its answer on the old one.

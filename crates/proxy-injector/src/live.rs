@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU8, Ordering, fence};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Waker};
 
 use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings};
-use transport::Io;
+use transport::{Io, WebSocket};
 
 use crate::pool::Lease;
 use crate::query::RouteQuery;
@@ -65,7 +65,7 @@ impl LiveConnections {
 /// What happens to a connection whose route is revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revocation {
-    /// It is closed at once.
+    /// It is closed at once. A WebSocket says farewell before.
     Close,
     /// Nothing more is sent. The answer to what was sent before may still arrive.
     StopSending,
@@ -79,12 +79,13 @@ pub(crate) enum Revocation {
 //
 // Nothing leads back: a connection that is allowed again is a new one. From Revoked on, writes
 // fail. Settling closes the connection, if that is its `Revocation`, and wakes the tasks that wait
-// for it.
+// for it. While a WebSocket over it says farewell, which is the last that is sent on the old route, it
+// is Leaving: Revoked for everybody, but for that write.
 //
-// The reload must not wait for the lock of a connection in use: the user may be the very task that
-// reloads. So it only tries the lock, and if it fails, the user settles after it gave the lock
-// back. One of the two always does: the reload stores Revoked and then tries the lock, the user
-// gives the lock back and then loads the right, each with a fence in between.
+// The reload must not wait for the lock of a connection in use, or of the WebSocket over it: the user
+// may be the very task that reloads. So it only tries the lock, and if it fails, the user settles
+// after it gave the lock back. One of the two always does: the reload stores Revoked and then tries
+// the lock, the user gives the lock back and then loads the right, each with a fence in between.
 pub(crate) struct LiveConnection {
     query: RouteQuery,
     /// None if it is direct.
@@ -93,14 +94,21 @@ pub(crate) struct LiveConnection {
     // Beside the lock, so that a reload can revoke a connection that is in use.
     right: AtomicU8,
     state: Mutex<State>,
+    /// The WebSocket over it, once it is open.
+    socket: OnceLock<Weak<Slot>>,
 }
+
+/// A WebSocket, until its route is revoked or its user drops it.
+pub(crate) type Slot = Mutex<Option<WebSocket>>;
 
 /// The connection may use its route.
 const GRANTED: u8 = 0;
 /// It may not, and it is not settled yet.
 const REVOKED: u8 = 1;
+/// It may not, but for the farewell of its WebSocket.
+const LEAVING: u8 = 2;
 /// It may not, and everything is done.
-const SETTLED: u8 = 2;
+const SETTLED: u8 = 3;
 
 pub(crate) struct State {
     /// The connection itself, until it is closed.
@@ -131,7 +139,14 @@ impl LiveConnection {
                 writer: None,
                 lease: None,
             }),
+            socket: OnceLock::new(),
         }
+    }
+
+    /// The connection is that of `socket` from now on.
+    pub(crate) fn carry(&self, socket: &Arc<Slot>) {
+        // Once: a WebSocket is opened on a connection of its own.
+        let _ = self.socket.set(Arc::downgrade(socket));
     }
 
     /// Whether its route has been revoked.
@@ -139,18 +154,24 @@ impl LiveConnection {
         self.right.load(Ordering::Acquire) != GRANTED
     }
 
+    /// Whether something may be sent over it.
+    pub(crate) fn may_send(&self) -> bool {
+        matches!(self.right.load(Ordering::Acquire), GRANTED | LEAVING)
+    }
+
     /// Keeps `lease` until the connection ends.
     pub(crate) fn hold(&self, lease: Option<Lease>) {
-        let mut state = self.state.lock();
-        // If a reload has closed it meanwhile, the lease ends at once.
-        if state.io.is_some() {
-            state.lease = lease;
-        }
+        self.with(|state| {
+            // If a reload has closed it meanwhile, the lease ends at once.
+            if state.io.is_some() {
+                state.lease = lease;
+            }
+        });
     }
 
     /// Ends the lease: the connection is over, even if it is not dropped yet.
     pub(crate) fn release(&self) {
-        self.state.lock().end();
+        self.with(State::end);
     }
 
     /// Closes the connection, which is no longer in use.
@@ -172,7 +193,21 @@ impl LiveConnection {
     pub(crate) fn settle(&self) {
         // Either this gets the lock, or its holder sees the revocation after it gave the lock back.
         fence(Ordering::SeqCst);
-        let Some(mut state) = self.state.try_lock() else {
+        let state = match self.socket.get().and_then(Weak::upgrade) {
+            None => self.state.try_lock(),
+            Some(socket) => {
+                // Whoever has taken it drops it, and with it the connection.
+                let taken = socket.try_lock().and_then(|mut slot| slot.take());
+                taken.map(|socket| {
+                    self.right.store(LEAVING, Ordering::SeqCst);
+                    // Says farewell.
+                    drop(socket);
+                    // Not in use any longer: whoever has the lock gives it back at once.
+                    self.state.lock()
+                })
+            }
+        };
+        let Some(mut state) = state else {
             return;
         };
         self.right.store(SETTLED, Ordering::SeqCst);
@@ -189,14 +224,19 @@ impl LiveConnection {
         }
     }
 
-    /// Uses the connection.
-    pub(crate) fn with<T>(&self, usage: impl FnOnce(&mut State) -> T) -> T {
-        let result = usage(&mut self.state.lock());
+    /// [Settles](Self::settle) what a reload could not, since it was in use.
+    pub(crate) fn settle_if_revoked(&self) {
         // The lock is given back. A reload that failed to get it has stored Revoked before.
         fence(Ordering::SeqCst);
         if self.right.load(Ordering::SeqCst) == REVOKED {
             self.settle();
         }
+    }
+
+    /// Uses the connection.
+    pub(crate) fn with<T>(&self, usage: impl FnOnce(&mut State) -> T) -> T {
+        let result = usage(&mut self.state.lock());
+        self.settle_if_revoked();
         result
     }
 }

@@ -48,7 +48,8 @@ fn plain(error: io::Error) -> io::Error {
 //     flush       the stream RouteChanged        the stream
 //     shutdown    the stream nothing left to do  the stream
 //
-// Between the revocation and its settlement, a stream to close behaves like one that stops sending.
+// Between the revocation and its settlement, a stream to close behaves like one that stops sending; a
+// WebSocket over it sends its farewell then.
 // A flush with nothing to send succeeds in all of them.
 pub(crate) struct Revocable {
     live: Arc<LiveConnection>,
@@ -86,7 +87,7 @@ impl Revocable {
         self.is_unflushed = true;
         self.live.with(|state| {
             let io = match &mut state.io {
-                Some(io) if !self.live.is_revoked() => io,
+                Some(io) if self.live.may_send() => io,
                 _ => return Poll::Ready(Err(self.error(state))),
             };
             let written = write(Pin::new(io), cx).map_err(plain);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rustls::ClientConfig;
+use rustls::{AlertDescription, ClientConfig};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncWriteExt, empty};
 use tokio::time::Instant;
@@ -154,12 +154,40 @@ fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, DialError> {
     })
 }
 
+/// Whether an error of reading or writing over TLS means that the other side wants a certificate of
+/// ours, or another one.
+///
+/// With TLS 1.3, the other side looks at it after the handshake has ended on this side (RFC 8446, section
+/// 2), so this shows only with its first answer.
+#[must_use]
+pub fn is_certificate_wanted(error: &io::Error) -> bool {
+    let mut innermost = error;
+    while let Some(inner) = innermost.get_ref().and_then(|cause| cause.downcast_ref()) {
+        innermost = inner;
+    }
+    let cause = innermost.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(
+        cause,
+        Some(rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+        ))
+    )
+}
+
 /// A failed TLS handshake with `hop` as a [`DialError`], whose kind depends on the inner error. It
 /// may quote the certificate of the other side, but none of `secrets`.
 fn tls_error(hop: Hop, error: io::Error, secrets: &Secrets) -> DialError {
     let error = innermost(error);
     let kind = match error.get_ref().and_then(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(_)) => DialErrorKind::Certificate,
+        Some(_) if is_certificate_wanted(&error) => DialErrorKind::Authentication,
         // The other side does not speak TLS: an HTTP port, for example.
         Some(rustls::Error::InvalidMessage(_)) => DialErrorKind::WrongProtocol,
         Some(_) => DialErrorKind::Tls,

@@ -43,7 +43,7 @@ mod stream;
 mod trust;
 
 pub use certificate_fault::CertificateFault;
-pub use dialer::{TlsDialer, http1_only};
+pub use dialer::{TlsDialer, http1_only, is_certificate_wanted};
 /// The version of rustls that the types in the signatures come from.
 pub use rustls;
 pub use trust::{TlsTrust, TrustError, with_own_sessions};

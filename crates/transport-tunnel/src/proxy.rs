@@ -6,9 +6,10 @@ use bytes::Bytes;
 use proxy_config::{Credentials, HandshakeMode, ProxyUrl};
 use tokio::time::Instant;
 use transport::{
-    Connection, ConnectionInfo, DialError, Dialer, Elapsed, Endpoint, Hop, Phase, Reply, Secrets,
-    Target,
+    Connection, ConnectionInfo, DialError, DialErrorKind, Dialer, Elapsed, Endpoint, Hop, Phase,
+    Reply, Secrets, Target,
 };
+use transport_tls::is_certificate_wanted;
 
 use crate::codec::{Handshake, HandshakeError};
 use crate::drive::{Drive, Failure};
@@ -197,6 +198,11 @@ impl<D: Dialer> Proxy<D> {
         let phase = Phase::ProxyHandshake;
         match failure {
             Failure::Dial(error) => return error,
+            // Of the TLS with it, which seemed to be done.
+            Failure::Io(error) if is_certificate_wanted(&error) => {
+                DialError::new(hop, Phase::ProxyTls, DialErrorKind::Authentication)
+                    .with_source(error)
+            }
             Failure::Io(error) => DialError::io(hop, phase, error),
             Failure::Elapsed(elapsed) => DialError::timeout(hop, phase, elapsed),
             Failure::Handshake(error) => {

@@ -14,7 +14,7 @@ use transport::{
 use transport_tls::{TlsDialer, http1_only};
 
 use crate::hooks::Hooks;
-use crate::stream::Frames;
+use crate::stream::{Frames, Terms};
 use crate::upgrade::upgrade;
 
 /// Opens WebSocket connections by a [`Dialer`].
@@ -23,9 +23,14 @@ pub struct WsClient<D> {
     tls: TlsDialer<Arc<D>>,
     timeout: Duration,
     hooks: Hooks,
-    max_message: usize,
+    terms: Terms,
 }
 
+/// After how long a ping is sent unless another interval is set.
+// Proxies close tunnels that are idle for 30 s and more.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How long an answer to it is waited for unless another time is set.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest message that is received unless another limit is set.
 // What tungstenite allows for a frame by default; for a message it would allow four times as much.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
@@ -33,7 +38,8 @@ const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 impl<D: Dialer> WsClient<D> {
     /// A client that lets a request be prepared, connects by `dialer`, with TLS by `tls` for `wss`,
     /// upgrades and sends the first messages, all within `timeout`. In ALPN, it offers HTTP/1.1
-    /// alone. A message may have 16 MiB.
+    /// alone. A message may have 16 MiB. A quiet connection is pinged after 20 s, and is given up 10 s
+    /// later if nothing comes back.
     pub fn new(dialer: D, tls: Arc<ClientConfig>, timeout: Duration) -> Self {
         let dialer = Arc::new(dialer);
         Self {
@@ -41,7 +47,11 @@ impl<D: Dialer> WsClient<D> {
             dialer,
             timeout,
             hooks: Hooks::default(),
-            max_message: MAX_MESSAGE,
+            terms: Terms {
+                max_message: MAX_MESSAGE,
+                ping_interval: PING_INTERVAL,
+                ping_timeout: PING_TIMEOUT,
+            },
         }
     }
 
@@ -56,7 +66,25 @@ impl<D: Dialer> WsClient<D> {
     /// connection with [`TooLarge`](transport::WsErrorKind::TooLarge).
     #[must_use]
     pub fn with_max_message(mut self, bytes: usize) -> Self {
-        self.max_message = bytes;
+        self.terms.max_message = bytes;
+        self
+    }
+
+    /// Pings the other side whenever nothing was sent, or nothing but pings was heard, for `interval`.
+    /// Zero is never. A request may [want another](WsRequest::ping_interval).
+    #[must_use]
+    pub fn with_ping_interval(mut self, interval: Duration) -> Self {
+        self.terms.ping_interval = interval;
+        self
+    }
+
+    /// How long after a ping, and the silence before it, something other than a ping must arrive.
+    /// Otherwise, the connection ends with [`Unresponsive`](transport::WsErrorKind::Unresponsive). Zero
+    /// is no limit: pings keep the connection open, and need no answer. A request may [want
+    /// another](WsRequest::ping_timeout).
+    #[must_use]
+    pub fn with_ping_timeout(mut self, timeout: Duration) -> Self {
+        self.terms.ping_timeout = timeout;
         self
     }
 
@@ -77,7 +105,14 @@ impl<D: Dialer> WsClient<D> {
             .map_err(over)?;
         info.record(hop(), Phase::Upgrade, start.elapsed());
         let observation = self.hooks.observation(&info);
-        let mut frames = Frames::new(connection, received, self.max_message, observation);
+        let mut terms = self.terms;
+        if let Some(interval) = request.ping_interval {
+            terms.ping_interval = interval;
+        }
+        if let Some(timeout) = request.ping_timeout {
+            terms.ping_timeout = timeout;
+        }
+        let mut frames = Frames::new(connection, received, terms, observation);
         // Each within the time of the dial: an exchange that reads nothing is one that was not
         // reached.
         for message in &request.first_messages {
@@ -106,7 +141,7 @@ impl<D> Clone for WsClient<D> {
             tls: self.tls.clone(),
             timeout: self.timeout,
             hooks: self.hooks.clone(),
-            max_message: self.max_message,
+            terms: self.terms,
         }
     }
 }

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use simdutf8::basic::from_utf8;
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use transport::Connection;
 
 /// How much is read at once. A message that is kept keeps as much memory.
@@ -20,6 +20,8 @@ const READ: usize = 4 * 1024;
 const READ_IN_A_BURST: usize = 64 * 1024;
 /// How much memory is reserved at most for what a header announces and has not arrived yet.
 const AHEAD: usize = 1024 * 1024;
+/// How many bytes the payload of a control frame may have (RFC 6455, section 5.5).
+pub(crate) const MAX_CONTROL: usize = 125;
 
 // RFC 6455, section 5.2:
 //
@@ -35,8 +37,9 @@ const AHEAD: usize = 1024 * 1024;
 //     81 02 6f 6b    FIN, text, not masked, 2 bytes: "ok"
 /// What has arrived, frame by frame.
 ///
-/// Market data is text in whole frames; such a frame is handed out as it lies there. Every other
-/// one is tungstenite's to read and to judge, and so is text that is not UTF-8.
+/// Market data is text in whole frames; such a frame is handed out as it lies there, and so are
+/// control frames that are as they should be. Every other one is tungstenite's to read and to judge,
+/// and so is text that is not UTF-8.
 pub(crate) struct FrameReader {
     bytes: BytesMut,
     /// How long a message, and so a frame, may be.
@@ -58,6 +61,8 @@ pub(crate) struct FrameReader {
 //     a header, and a part of its payload                 Fill
 //     a whole frame: FIN, text, no RSV, not masked,       Text, a slice of the buffer
 //       UTF-8, and no fragments before it go on
+//     a whole ping, pong or close: FIN, no RSV, not       Ping, Pong, Close
+//       masked, 125 bytes at most
 //     any other whole frame                               Frame, with the frame due
 //     a header that announces more than the limit         Frame, with the header due: it is refused
 //     what cannot be a header                             Frame, with everything due: it is refused
@@ -68,8 +73,14 @@ pub(crate) struct FrameReader {
 pub(crate) enum Next {
     /// This text is a message.
     Text(Bytes),
-    /// tungstenite shall read this one.
-    Frame,
+    /// A ping with this payload.
+    Ping(Bytes),
+    /// A pong with this payload.
+    Pong(Bytes),
+    /// A close, with its code and reason if it has any.
+    Close(Option<(u16, String)>),
+    /// tungstenite shall read this one. It may have no payload.
+    Frame { is_empty: bool },
     /// The reader has to be filled.
     Fill,
 }
@@ -99,10 +110,10 @@ impl FrameReader {
                 // Before any of it has arrived, so that nobody can make us reserve what a header
                 // announces.
                 // Too long, says tungstenite.
-                _ => return self.leave_to_tungstenite(start),
+                _ => return self.leave_to_tungstenite(start, false),
             },
             Ok(None) => return self.fill(1),
-            Err(_) => return self.leave_to_tungstenite(self.bytes.len()),
+            Err(_) => return self.leave_to_tungstenite(self.bytes.len(), false),
         };
         let Some(payload) = self.bytes.get(start..len) else {
             return self.fill(len - self.bytes.len());
@@ -115,26 +126,36 @@ impl FrameReader {
             text.advance(start);
             return Next::Text(text.freeze());
         }
-        // Control frames may stand between fragments, and leave the message as it is.
-        if matches!(header.opcode, OpCode::Data(_)) {
-            self.is_fragmented = !header.is_final;
+        match header.opcode {
+            // Control frames may stand between fragments, and leave the message as it is.
+            OpCode::Control(control) => {
+                if let Some(next) = is_sound(&header)
+                    .then(|| control_frame(control, payload))
+                    .flatten()
+                {
+                    self.bytes.advance(len);
+                    return next;
+                }
+            }
+            OpCode::Data(_) => self.is_fragmented = !header.is_final,
         }
-        self.leave_to_tungstenite(len)
+        let is_empty = payload.is_empty();
+        self.leave_to_tungstenite(len, is_empty)
     }
 
     /// At the end, tungstenite says what it means that something is missing.
     fn fill(&mut self, missing: usize) -> Next {
         if self.has_ended {
             // One byte is enough: for a whole header, it would reserve what that announces.
-            return self.leave_to_tungstenite(self.bytes.len().min(1));
+            return self.leave_to_tungstenite(self.bytes.len().min(1), false);
         }
         self.missing = missing;
         Next::Fill
     }
 
-    fn leave_to_tungstenite(&mut self, due: usize) -> Next {
+    fn leave_to_tungstenite(&mut self, due: usize, is_empty: bool) -> Next {
         self.due = due;
-        Next::Frame
+        Next::Frame { is_empty }
     }
 
     /// Reads more from `connection`. While there is nothing to read, an empty reader has no memory.
@@ -170,11 +191,36 @@ impl FrameReader {
     }
 }
 
+/// A control frame that keeps the rules (RFC 6455, section 5.5); `None` for any other.
+//
+// tungstenite would answer pings and closes by itself, into a buffer without a limit, and report a
+// code that no close may carry as 1002 (snapview/tungstenite-rs#502).
+fn control_frame(control: Control, payload: &[u8]) -> Option<Next> {
+    if payload.len() > MAX_CONTROL {
+        return None;
+    }
+    match (control, payload) {
+        (Control::Ping, _) => Some(Next::Ping(Bytes::copy_from_slice(payload))),
+        (Control::Pong, _) => Some(Next::Pong(Bytes::copy_from_slice(payload))),
+        (Control::Close, []) => Some(Next::Close(None)),
+        (Control::Close, [high, low, reason @ ..]) => {
+            let reason = std::str::from_utf8(reason).ok()?.to_owned();
+            Some(Next::Close(Some((
+                u16::from_be_bytes([*high, *low]),
+                reason,
+            ))))
+        }
+        _ => None,
+    }
+}
+
 fn is_whole_text(header: &FrameHeader) -> bool {
-    header.is_final
-        && header.opcode == OpCode::Data(Data::Text)
-        && header.mask.is_none()
-        && !(header.rsv1 || header.rsv2 || header.rsv3)
+    is_sound(header) && header.opcode == OpCode::Data(Data::Text)
+}
+
+/// Whether nothing in the header asks for tungstenite's judgement.
+fn is_sound(header: &FrameHeader) -> bool {
+    header.is_final && header.mask.is_none() && !(header.rsv1 || header.rsv2 || header.rsv3)
 }
 
 /// What is due, as tungstenite reads it.
@@ -191,11 +237,9 @@ impl Read for FrameReader {
     }
 }
 
-/// What tungstenite is told to send, or wants to answer, stays queued in it.
+/// What tungstenite is told to send stays queued in it: there is no context here to be woken by.
 impl Write for FrameReader {
     fn write(&mut self, _buf: &[u8]) -> io::Result<usize> {
-        // tungstenite tries to answer a ping while it reads. It keeps what would block, and
-        // `Frames` sends it with the task's own context.
         Err(ErrorKind::WouldBlock.into())
     }
 

@@ -29,9 +29,13 @@
 mod client;
 mod frame_reader;
 mod hooks;
+mod liveness;
+mod messages;
 mod polled;
+mod sending;
 mod stream;
 mod upgrade;
+mod waiting;
 
 pub use client::WsClient;
 pub use hooks::{Authenticator, FrameObserver, Hooks};

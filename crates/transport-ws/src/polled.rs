@@ -18,6 +18,7 @@ use transport::Connection;
 pub(crate) struct Polled<'a, 'cx> {
     connection: &'a mut Connection,
     context: &'a mut Context<'cx>,
+    has_written: bool,
 }
 
 impl<'a, 'cx> Polled<'a, 'cx> {
@@ -25,13 +26,21 @@ impl<'a, 'cx> Polled<'a, 'cx> {
         Self {
             connection,
             context,
+            has_written: false,
         }
+    }
+
+    /// Whether the connection has taken something.
+    pub(crate) fn has_written(&self) -> bool {
+        self.has_written
     }
 }
 
 impl Write for Polled<'_, '_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        ready_or_blocked(Pin::new(&mut *self.connection).poll_write(self.context, buf))
+        let written = Pin::new(&mut *self.connection).poll_write(self.context, buf);
+        self.has_written |= matches!(written, Poll::Ready(Ok(len)) if len > 0);
+        ready_or_blocked(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -14,8 +14,9 @@ use transport::{
     BadHead, Connection, DialError, DialErrorKind, HeadReader, Hop, HttpReply, Phase, Secrets,
     Target, WsRequest, retry_after,
 };
+use transport_tls::is_certificate_wanted;
 
-use crate::stream::cause;
+use crate::messages::cause;
 
 /// An answer to an upgrade has a few hundred bytes.
 const READ: usize = 4096;
@@ -76,6 +77,11 @@ pub(crate) async fn upgrade(
         // rest: the status and Retry-After are what a caller acts on.
         Ok(Ok((answer, behind))) => Err(rejected(hop(), &answer, &behind, secrets)),
         Ok(Err(failure)) => Err(match failure {
+            // Of the TLS with it, which seemed to be done.
+            Failure::Io(cause) if is_certificate_wanted(&cause) => {
+                DialError::new(hop(), Phase::TargetTls, DialErrorKind::Authentication)
+                    .with_source(cause)
+            }
             Failure::Io(cause) => DialError::io(hop(), Phase::Upgrade, cause),
             Failure::Head(bad) => error(DialErrorKind::Protocol).with_source(bad.quoted(secrets)),
             // It comes from something else that listens there.

@@ -35,6 +35,9 @@ pub trait Dialer: Send + Sync {
     /// Connects to `target`, and ends at its deadline even if [`connect`](Self::connect) does not
     /// respect that.
     ///
+    /// # Cancellation
+    /// Dropping the future closes what it has opened.
+    ///
     /// # Errors
     /// What `connect` returns, or a timeout.
     async fn dial(&self, target: &Target) -> Result<Connection, DialError> {

@@ -22,6 +22,9 @@ use crate::target::InvalidTarget;
 pub trait HttpTransport: Send + Sync {
     /// Sends `request`, whose URI is absolute, and returns the whole response, of whatever status.
     ///
+    /// # Cancellation
+    /// Dropping the future closes the connection that it uses. The request may have had its effect.
+    ///
     /// # Errors
     /// [`HttpError`] if there was no connection, no complete answer or too large an answer. A
     /// status of 400 and more is not an error here; [`require_success`] makes it one.

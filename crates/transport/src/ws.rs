@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -22,6 +23,9 @@ use crate::target::{InvalidTarget, Target};
 #[async_trait]
 pub trait WsDialer: Send + Sync {
     /// Opens a connection and sends the request's first messages.
+    ///
+    /// # Cancellation
+    /// Dropping the future closes what it has opened, and leaves no trace in a later dial.
     ///
     /// # Errors
     /// [`DialError`] names the hop and the phase that failed, and why.
@@ -67,6 +71,11 @@ pub struct WsRequest {
     pub first_messages: Vec<Message>,
     /// What the dial uses of the exchange's budgets.
     pub draws: Draws,
+    /// After how long a ping is sent over the open connection; zero for never, `None` for what the
+    /// dialer has.
+    pub ping_interval: Option<Duration>,
+    /// How long after a ping something must arrive; zero for no limit, `None` for what the dialer has.
+    pub ping_timeout: Option<Duration>,
 }
 
 impl WsRequest {
@@ -81,6 +90,8 @@ impl WsRequest {
             headers: HeaderMap::new(),
             first_messages: Vec::new(),
             draws: Draws::default(),
+            ping_interval: None,
+            ping_timeout: None,
         })
     }
 
@@ -140,7 +151,9 @@ pub enum Message {
     Ping(Bytes),
     /// A pong.
     Pong(Bytes),
-    /// The other side closes the connection, with its code (section 7.4) and reason.
+    /// The other side closes the connection, with its code (section 7.4) and reason. The code is the
+    /// one that arrived, also where no close frame may carry it, such as 1006. The transport answers
+    /// it by itself.
     Close(Option<(u16, String)>),
 }
 
@@ -173,6 +186,16 @@ impl<T> WsStream for T where
 }
 
 /// An open WebSocket connection: a stream and a sink of [`Message`]s.
+///
+/// Whoever reads keeps the connection going: pings are answered and sent, and a dead connection is
+/// noticed, while the stream is polled, and only then. Reading and sending may be split between two
+/// tasks. Dropping it says farewell (RFC 6455, section 5.5.1) as far as that needs no waiting; who
+/// wants the other side's answer calls `close` and reads until the stream ends.
+///
+/// # Cancellation
+/// Dropping a future of `next`, `flush` or `close` loses nothing: the next one continues. If a future
+/// of `send` or `feed` is dropped, its message is sent in whole or not at all; what has been taken is
+/// sent by the next flush, or by reading on.
 pub struct WebSocket {
     stream: Pin<Box<dyn WsStream>>,
     info: ConnectionInfo,
@@ -237,6 +260,8 @@ impl Sink<Message> for WebSocket {
 pub enum WsErrorKind {
     /// The connection broke, without a close frame.
     Broken,
+    /// The other side has not answered, or has not read, for too long.
+    Unresponsive,
     /// The other side broke the protocol, or sent text that is not UTF-8.
     Protocol,
     /// A message is larger than allowed.
@@ -250,6 +275,7 @@ impl fmt::Display for WsErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Broken => "the connection broke",
+            Self::Unresponsive => "the other side is unresponsive",
             Self::Protocol => "protocol violated",
             Self::TooLarge => "message too large",
             Self::RouteChanged => "its route has changed",
@@ -285,7 +311,10 @@ impl WsError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.kind {
-            WsErrorKind::Broken | WsErrorKind::Protocol | WsErrorKind::RouteChanged => true,
+            WsErrorKind::Broken
+            | WsErrorKind::Unresponsive
+            | WsErrorKind::Protocol
+            | WsErrorKind::RouteChanged => true,
             WsErrorKind::TooLarge => false,
         }
     }
@@ -295,7 +324,9 @@ impl fmt::Display for WsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind;
         let attempt = match kind {
-            WsErrorKind::Broken | WsErrorKind::RouteChanged => "keep the websocket open",
+            WsErrorKind::Broken | WsErrorKind::Unresponsive | WsErrorKind::RouteChanged => {
+                "keep the websocket open"
+            }
             WsErrorKind::Protocol | WsErrorKind::TooLarge => "read the websocket",
         };
         write!(f, "{attempt}: {kind}")

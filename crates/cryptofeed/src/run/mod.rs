@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use feeds::FeedEvent;
-use tokio::time::{Instant, interval, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, interval, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
 use self::format::Format;
@@ -29,7 +29,7 @@ use crate::stdout::Stdout;
 use crate::streams::Streams;
 use crate::tally::{Tallies, Tally};
 
-/// How long to wait at the end for a reader of standard output.
+/// How long to wait at the end for a reader of standard output, and for the exchanges.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How often to look for notices to sum up.
@@ -190,26 +190,27 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes what has come until now, as far as it was asked for and is read in time.
+    /// Writes what has come until now, as far as it was asked for and is read in time. Meanwhile the feeds
+    /// say farewell.
     async fn finish(&mut self) -> Result<(), Failure> {
+        let end = Instant::now() + FAREWELL;
         self.streams.close();
-        let written = timeout(FAREWELL, self.write_rest()).await;
-        written.unwrap_or_else(|_| Err(self.unwritten(None)))
+        let written = timeout_at(end, self.write_rest()).await;
+        let written = written.unwrap_or_else(|_| Err(self.unwritten(None)));
+        self.streams.leave(end).await;
+        written
     }
 
     async fn write_rest(&mut self) -> Result<(), Failure> {
-        loop {
-            let rest = self.streams.rest().await;
-            if rest.is_empty() {
-                let flushed = self.stdout.flush().await;
-                return flushed.map_err(|error| self.unwritten(Some(error)));
-            }
-            for event in rest {
+        while self.streams.waiting() > 0 {
+            for event in self.streams.rest().await {
                 if self.left != Some(0) {
                     self.write(&event)?;
                 }
             }
         }
+        let flushed = self.stdout.flush().await;
+        flushed.map_err(|error| self.unwritten(Some(error)))
     }
 
     fn unwritten(&self, cause: Option<io::Error>) -> Failure {

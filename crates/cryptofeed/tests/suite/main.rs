@@ -6,10 +6,13 @@ mod child;
 mod demo;
 mod documentation;
 mod failures;
+mod farewell;
 mod flood;
 mod log_fields;
 mod mock;
 mod output;
+#[path = "../../../../tests/parting.rs"]
+mod parting;
 mod probe;
 mod reload;
 mod run;

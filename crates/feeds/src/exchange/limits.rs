@@ -32,7 +32,10 @@ pub struct Limits {
     pub rollover: Option<Duration>,
     /// The longest silence, without even a ping, of a connection that is alive.
     pub silence: Duration,
-    /// What keeps a quiet connection open.
+    /// After how long without a message from here a ping of the WebSocket protocol is sent. `None` if
+    /// the exchange wants another [`keep_alive`](Self::keep_alive) in its place.
+    pub ping_interval: Option<Duration>,
+    /// What keeps a quiet connection open beside pings.
     pub keep_alive: Option<KeepAlive>,
 }
 
@@ -41,15 +44,6 @@ pub struct Limits {
 pub struct KeepAlive {
     /// After how long a silence.
     pub after: Duration,
-    /// What to send.
-    pub message: KeepAliveMessage,
-}
-
-/// What keeps a connection open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeepAliveMessage {
-    /// A text message.
-    Text(&'static str),
-    /// A ping of the WebSocket protocol.
-    Ping,
+    /// The text of the message.
+    pub text: &'static str,
 }

@@ -28,7 +28,7 @@ pub use transport::{Draw, Draws, Window};
 
 pub use self::base_url::InvalidUrl;
 pub use self::faults::faults;
-pub use self::limits::{KeepAlive, KeepAliveMessage, Limits};
+pub use self::limits::{KeepAlive, Limits};
 pub use self::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
     TradeId,

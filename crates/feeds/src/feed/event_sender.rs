@@ -100,6 +100,11 @@ impl EventSender {
         self.queue.put(kind, event).await.map_err(|_| Stopped)
     }
 
+    /// Ends when the subscriber has gone.
+    pub(super) async fn closed(&self) {
+        self.queue.closed().await;
+    }
+
     /// Sends what happens now.
     pub(super) async fn send_now(&self, kind: FeedEventKind) -> Result<(), Stopped> {
         self.send(kind, self.now_ns()).await

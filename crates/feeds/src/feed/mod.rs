@@ -5,6 +5,7 @@ mod books;
 mod convert;
 mod event_sender;
 mod failure;
+mod outgoing;
 mod request_queue;
 mod requests;
 mod rest;
@@ -89,17 +90,33 @@ impl Feed {
     /// up the reading of the socket, and so the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
     /// event, as does the new beginning after it.
     ///
+    /// # Cancellation
+    /// When the receiver is dropped or closed, each connection says farewell and has a second for the
+    /// exchange's answer, and then this ends. If the future is dropped, the farewell is said without
+    /// waiting for an answer.
+    ///
     /// # Errors
     /// [`Unavailable`] if something is subscribed to that the exchange does not have: a channel, or a
     /// symbol that it does not list as trading when the feed starts. Nothing has been streamed then.
     pub async fn run(self, events: EventQueue) -> Result<(), Unavailable> {
         self.check_channels()?;
-        let sender = EventSender::new(self.exchange.id(), events.clone());
-        tokio::select! {
-            outcome = self.drive(sender) => outcome,
-            // Also while there is nothing to send, as during a long wait.
-            () = events.closed() => Ok(()),
-        }
+        let events = EventSender::new(self.exchange.id(), events);
+        let listed = tokio::select! {
+            listed = self.load_instruments(&events) => listed,
+            () = events.closed() => Err(Stopped),
+        };
+        let Ok(listed) = listed else {
+            return Ok(());
+        };
+        let chosen = listed.select(self.subscription.symbols())?;
+        // Thousands of instruments, of which a feed needs a few.
+        drop(listed);
+        let sessions = self
+            .connections(&chosen)
+            .into_iter()
+            .map(|chosen| self.session(chosen, &events).run());
+        join_all(sessions).await;
+        Ok(())
     }
 
     fn check_channels(&self) -> Result<(), Unavailable> {
@@ -112,21 +129,6 @@ impl Feed {
             }),
             None => Ok(()),
         }
-    }
-
-    async fn drive(self, events: EventSender) -> Result<(), Unavailable> {
-        let Ok(listed) = self.load_instruments(&events).await else {
-            return Ok(());
-        };
-        let chosen = listed.select(self.subscription.symbols())?;
-        // Thousands of instruments, of which a feed needs a few.
-        drop(listed);
-        let sessions = self
-            .connections(&chosen)
-            .into_iter()
-            .map(|chosen| self.session(chosen, &events).run());
-        join_all(sessions).await;
-        Ok(())
     }
 
     /// The instruments of each connection, as the limits of the exchange want it.
@@ -236,6 +238,7 @@ impl Feed {
             trades: Trades::new(self.exchange.rules().trades),
             without_time: HashSet::new(),
             messages: Vec::new(),
+            answers_pings: None,
             backoff: Backoff::new(),
         }
     }

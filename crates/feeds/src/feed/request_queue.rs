@@ -17,13 +17,14 @@ pub(super) struct RequestQueue {
 
 impl RequestQueue {
     pub(super) fn new(limits: &Limits) -> Self {
-        // The transport answers pings by itself, and the exchange counts the pongs.
-        let with_pong = |window: Window| Window {
-            units: window.units.saturating_sub(1).max(1),
+        // The transport pings, and answers pings, by itself, and the exchange counts both.
+        let others = 1 + u32::from(limits.ping_interval.is_some());
+        let without_others = |window: Window| Window {
+            units: window.units.saturating_sub(others).max(1),
             ..window
         };
         Self {
-            messages: limits.messages.map(with_pong).map(WindowUse::new),
+            messages: limits.messages.map(without_others).map(WindowUse::new),
             operations: limits.operations.map(WindowUse::new),
             waiting: VecDeque::new(),
         }
@@ -198,7 +199,7 @@ mod tests {
     async fn requests_are_sent_as_fast_as_the_exchange_allows() {
         let binance = Binance::default();
         let limits = Limits {
-            messages: Some(window(3, 10)),
+            messages: Some(window(4, 10)),
             operations: None,
             ..*binance.limits()
         };

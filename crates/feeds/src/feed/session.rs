@@ -5,10 +5,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep, timeout};
-use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, WsErrorKind, through};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
@@ -16,6 +15,7 @@ use super::books::{Books, Order};
 use super::convert::{ticker_event, trade_event};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
+use super::outgoing::{Outgoing, Progress, progress};
 use super::request_queue::RequestQueue;
 use super::requests::Requests;
 use super::trades::{Novelty, Trades};
@@ -24,11 +24,14 @@ use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{
-    Decoder, Exchange, ExchangeMessage, Frame, KeepAlive, KeepAliveMessage, Malformed, RequestIds,
-    Stream, StreamRequest, Time,
+    Decoder, Exchange, ExchangeMessage, Frame, KeepAlive, Malformed, RequestIds, Stream,
+    StreamRequest, Time,
 };
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
+
+/// How long an exchange has to answer a farewell (RFC 6455, section 7.1.1).
+const FAREWELL: Duration = Duration::from_secs(1);
 
 //     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
 //       |                                               ^
@@ -57,6 +60,8 @@ pub(super) struct Session {
     pub(super) without_time: HashSet<(Symbol, Channel)>,
     /// What one frame says; kept for its memory.
     pub(super) messages: Vec<ExchangeMessage>,
+    /// Whether the exchange answers pings, once that is known.
+    pub(super) answers_pings: Option<bool>,
     pub(super) backoff: Backoff,
 }
 
@@ -65,10 +70,13 @@ struct Connection {
     socket: WebSocket,
     decoder: Box<dyn Decoder>,
     queue: RequestQueue,
+    /// What is being sent.
+    outgoing: Option<Outgoing>,
     ids: RequestIds,
     /// What has been asked for and not answered.
     requests: Requests,
     opened_at: Instant,
+    has_data: bool,
     /// The exchange's endpoint, and the proxies on the way to it.
     way: String,
     /// What nothing that is quoted may show.
@@ -76,23 +84,40 @@ struct Connection {
 }
 
 impl Session {
-    /// Connects, streams, and connects again, until the subscriber is gone.
-    pub(super) async fn run(mut self) -> Stopped {
+    /// Connects, streams, and connects again, until the subscriber is gone. Says farewell then.
+    pub(super) async fn run(mut self) {
+        let events = self.events.clone();
+        let mut open = None;
+        tokio::select! {
+            _stopped = self.stream_for_ever(&mut open) => {}
+            // Also while there is nothing to send, as during a long wait.
+            () = events.closed() => {}
+        }
+        if let Some(connection) = open {
+            leave(connection.socket).await;
+        }
+    }
+
+    async fn stream_for_ever(&mut self, open: &mut Option<Connection>) -> Stopped {
         loop {
-            if let Err(stopped) = self.connect_once().await {
+            if let Err(stopped) = self.connect_once(open).await {
                 return stopped;
             }
         }
     }
 
-    /// Streams over one connection until it ends, and waits until the time for the next has come.
-    async fn connect_once(&mut self) -> Result<(), Stopped> {
+    /// Streams over one connection until it ends, and waits until the time for the next has come. The
+    /// connection is in `open` as long as it lasts.
+    async fn connect_once(&mut self, open: &mut Option<Connection>) -> Result<(), Stopped> {
         // From before the dial on: a reload that comes while it fails may have mended it.
         let mut reloads = self.ws.reloads();
         let failure = match self.dial().await {
             Ok(connection) => {
+                let connection = open.insert(connection);
                 let way = connection.way.clone();
                 let end = self.stream(connection).await?;
+                self.note_end(connection);
+                *open = None;
                 // The stream has outlived those before.
                 reloads = self.ws.reloads();
                 end.on(&way)
@@ -125,6 +150,9 @@ impl Session {
             queue.push(request);
         }
         let mut dial = plan.socket;
+        dial.ping_interval = Some(self.exchange.limits().ping_interval.unwrap_or_default());
+        // A quiet stream would otherwise end again and again for want of an answer.
+        dial.ping_timeout = (self.answers_pings == Some(false)).then_some(Duration::ZERO);
         let first = queue.take_ready();
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
@@ -152,9 +180,11 @@ impl Session {
         Ok(Connection {
             decoder: self.exchange.decoder(),
             queue,
+            outgoing: None,
             ids,
             requests,
             opened_at: Instant::now(),
+            has_data: false,
             way: format!("{endpoint}{}", through(socket.info().hops())),
             secrets: socket.info().secrets().clone(),
             socket,
@@ -162,7 +192,7 @@ impl Session {
     }
 
     /// Streams until the connection ends, and tells why it did.
-    async fn stream(&mut self, mut connection: Connection) -> Result<Failure, Stopped> {
+    async fn stream(&mut self, connection: &mut Connection) -> Result<Failure, Stopped> {
         let hops = connection.socket.info().hops().iter();
         let connected = FeedEventKind::Connected {
             proxies: hops.map(ToString::to_string).collect(),
@@ -176,6 +206,7 @@ impl Session {
         let quiet_for = keep_alive.map_or(Duration::MAX, |it| it.after);
         let mut quiet = pin!(sleep(quiet_for));
         loop {
+            let sending_since = connection.outgoing.as_ref().map(Outgoing::since);
             tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
@@ -185,7 +216,7 @@ impl Session {
                     let began_at = Instant::now();
                     if let Some((symbol, order)) = self.books.take_due(due).await? {
                         match order {
-                            Order::Resubscribe => self.resubscribe(&symbol, &mut connection),
+                            Order::Resubscribe => self.resubscribe(&symbol, connection),
                             Order::Reconnect => {
                                 let reason = format!("{symbol} needs another connection");
                                 return Ok(Failure::new(reason));
@@ -195,25 +226,26 @@ impl Session {
                     // Time in which nobody read is not the exchange's silence.
                     heard_at += began_at.elapsed();
                 }
-                message = connection.socket.next() => {
-                    if let Some(end) = self.receive(message, &mut connection).await? {
-                        return Ok(end);
-                    }
-                    // After the message was dealt with, which may have meant waiting for the
-                    // subscriber.
-                    heard_at = Instant::now();
-                }
-                request = connection.queue.next() => {
-                    let message = request.message.clone();
-                    let sent = timeout(self.silence_limit, connection.socket.send(message));
-                    match sent.await {
-                        Ok(Ok(())) => self.note_sent(request, &mut connection),
-                        Ok(Err(error)) => return Ok(error.into()),
-                        Err(_) => {
-                            let limit = self.silence_limit;
-                            return Ok(Failure::new(format!("nothing could be sent for {limit:?}")));
+                progress = progress(&mut connection.socket, connection.outgoing.as_mut()) => {
+                    match progress {
+                        Progress::Received(message) => {
+                            if let Some(end) = self.receive(message, connection).await? {
+                                return Ok(end);
+                            }
+                            // After the message was dealt with, which may have meant waiting for the
+                            // subscriber.
+                            heard_at = Instant::now();
                         }
+                        Progress::Sent(Ok(())) => self.note_sent(connection),
+                        Progress::Sent(Err(error)) => return Ok(error.into()),
                     }
+                }
+                request = connection.queue.next(), if connection.outgoing.is_none() => {
+                    connection.outgoing = Some(Outgoing::new(request));
+                }
+                () = overdue(sending_since, self.silence_limit) => {
+                    let limit = self.silence_limit;
+                    return Ok(Failure::new(format!("nothing could be sent for {limit:?}")));
                 }
                 () = &mut silence => {
                     if heard_at.elapsed() >= self.silence_limit {
@@ -224,7 +256,9 @@ impl Session {
                 }
                 () = &mut quiet, if keep_alive.is_some() => {
                     let mut since = heard_at;
-                    if heard_at.elapsed() >= quiet_for {
+                    if let Some(keep_alive) = keep_alive
+                        && heard_at.elapsed() >= quiet_for
+                    {
                         connection.queue.push_first(alive(keep_alive));
                         since = Instant::now();
                     }
@@ -251,7 +285,10 @@ impl Session {
         }
     }
 
-    fn note_sent(&mut self, request: StreamRequest, connection: &mut Connection) {
+    fn note_sent(&mut self, connection: &mut Connection) {
+        let Some(request) = connection.outgoing.take().map(Outgoing::into_request) else {
+            return;
+        };
         for stream in &request.streams {
             if stream.channel == Channel::L2Book {
                 self.books.asked(stream.instrument.symbol());
@@ -268,11 +305,18 @@ impl Session {
     ) -> Result<Option<Failure>, Stopped> {
         let secrets = &connection.secrets;
         let message = match message {
-            // A sign of life, and no more. The transport answers pings.
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => return Ok(None),
+            // Signs of life, and no more. The transport answers pings.
+            Some(Ok(Message::Ping(_))) => return Ok(None),
+            Some(Ok(Message::Pong(_))) => {
+                self.answers_pings = Some(true);
+                return Ok(None);
+            }
             Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
             Some(Ok(message)) => message,
-            Some(Err(error)) => return Ok(Some(error.into())),
+            Some(Err(error)) => {
+                self.note_failure(&error, connection);
+                return Ok(Some(error.into()));
+            }
             None => {
                 return Ok(Some(Failure::new(
                     "the connection ended without a close frame",
@@ -339,7 +383,7 @@ impl Session {
         let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
                     .await?;
                 // Emitted by the book, if it is true, and never past it.
@@ -347,7 +391,7 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::Trade(trade) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
                     .await?;
                 match self.trades.note(&trade) {
@@ -363,7 +407,7 @@ impl Session {
                 trade_event(trade)
             }
             ExchangeMessage::Ticker(ticker) => {
-                self.note_data(connection.opened_at);
+                self.note_data(connection);
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
                     .await?;
                 ticker_event(ticker)
@@ -420,9 +464,25 @@ impl Session {
     }
 
     /// Data on a connection that has lasted for a while ends a series of failures.
-    fn note_data(&mut self, opened_at: Instant) {
-        if self.backoff.attempt() > 0 && opened_at.elapsed() >= HEALTHY_AFTER {
+    fn note_data(&mut self, connection: &mut Connection) {
+        connection.has_data = true;
+        if self.backoff.attempt() > 0 {
+            self.note_end(connection);
+        }
+    }
+
+    /// So does the end of one that has had data.
+    fn note_end(&mut self, connection: &Connection) {
+        if connection.has_data && connection.opened_at.elapsed() >= HEALTHY_AFTER {
             self.backoff.reset();
+        }
+    }
+
+    /// Learns from a failure whether the exchange answers pings: not if it has sent data, and never a
+    /// pong.
+    fn note_failure(&mut self, error: &WsError, connection: &Connection) {
+        if error.kind() == WsErrorKind::Unresponsive && connection.has_data {
+            self.answers_pings.get_or_insert(false);
         }
     }
 }
@@ -438,15 +498,30 @@ fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
     })
 }
 
-/// What keeps a connection open, as a request for nothing.
-fn alive(keep_alive: Option<KeepAlive>) -> StreamRequest {
-    let message = match keep_alive.map(|it| it.message) {
-        Some(KeepAliveMessage::Text(text)) => Message::text(text),
-        Some(KeepAliveMessage::Ping) | None => Message::Ping(Bytes::new()),
+/// Ends when it has been tried for `limit` to send something.
+async fn overdue(since: Option<Instant>, limit: Duration) {
+    match since.and_then(|since| since.checked_add(limit)) {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Says farewell, and waits for the answer.
+async fn leave(mut socket: WebSocket) {
+    let farewell = async {
+        if socket.close().await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
     };
+    // Whoever does not answer is left all the same.
+    let _ = timeout(FAREWELL, farewell).await;
+}
+
+/// What keeps a connection open, as a request for nothing.
+fn alive(keep_alive: KeepAlive) -> StreamRequest {
     StreamRequest {
         id: None,
-        message,
+        message: Message::text(keep_alive.text),
         streams: Vec::new(),
     }
 }

@@ -1,10 +1,11 @@
 //! From the list of instruments to the open connection.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use feeds::{Backpack, Binance, Channel, Exchange, FeedEventKind, Limits, Unavailable};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use crate::fake::{Dial, Events, LISTED, Rig, ok, queue_of, status, trade};
 use crate::fixtures::{read, symbol};
@@ -189,15 +190,18 @@ async fn a_channel_that_the_exchange_does_not_have_ends_the_feed_before_any_requ
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_feed_ends_when_its_subscriber_is_gone() {
+async fn a_feed_says_farewell_and_ends_when_its_subscriber_is_gone() {
     let rig = Rig::new([ok(LISTED)], [Dial::Open(vec![trade(1)])]);
     let feed = rig.feed(Binance::default(), &["BTC-USDT"], &[Channel::Trades]);
     let (sender, mut events) = queue_of(8);
     let running = tokio::spawn(feed.run(sender));
     events.recv().await.unwrap();
     drop(events);
-    let ended = timeout(Duration::from_secs(1), running).await;
-    assert_eq!(ended.unwrap().unwrap(), Ok(()));
+    let gone_at = Instant::now();
+    assert_eq!(running.await.unwrap(), Ok(()));
+    assert_eq!(rig.ws.farewells.load(Ordering::Relaxed), 1);
+    // The exchange does not answer.
+    assert_eq!(gone_at.elapsed(), Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]

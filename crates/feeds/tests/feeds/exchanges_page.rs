@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use feeds::exchange::{KeepAliveMessage, Window};
+use feeds::exchange::Window;
 use feeds::{EXCHANGES, Limits};
 use testkit::documented;
 
@@ -58,7 +58,7 @@ fn cells(line: &str) -> (String, String) {
 }
 
 fn limits() -> Vec<Row> {
-    let rows: [(&str, Cell); 13] = [
+    let rows: [(&str, Cell); 14] = [
         ("streams of a connection", |it| it.streams.map(number)),
         ("symbols of a connection", |it| it.symbols.map(number)),
         ("path of a URL", |it| it.url.map(bytes)),
@@ -80,14 +80,13 @@ fn limits() -> Vec<Row> {
         }),
         ("longest life of a connection", |it| it.rollover.map(time)),
         ("silent", |it| Some(time(it.silence))),
+        ("a ping of ours", |it| {
+            it.ping_interval
+                .map(|it| format!("after {} without a message", time(it)))
+        }),
         ("keep-alive", |it| {
-            it.keep_alive.map(|it| {
-                let message = match it.message {
-                    KeepAliveMessage::Text(text) => format!("`{text}`"),
-                    KeepAliveMessage::Ping => "ping".to_owned(),
-                };
-                format!("{message} after {}", time(it.after))
-            })
+            it.keep_alive
+                .map(|it| format!("`{}` after {}", it.text, time(it.after)))
         }),
     ];
     let exchanges: Vec<_> = EXCHANGES.iter().map(|it| (it.default)()).collect();

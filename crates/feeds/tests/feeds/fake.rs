@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,10 +27,12 @@ use crate::fixtures::symbol;
 use crate::schema;
 
 /// What a scripted connection does next. After its last step it is silent.
+#[derive(Clone)]
 pub(crate) enum Step {
     Send(Message),
     Wait(u64),
     Break,
+    Unresponsive,
     Reroute,
     End,
 }
@@ -82,6 +84,10 @@ pub(crate) struct FakeWs {
     pub(crate) taken: Arc<AtomicUsize>,
     /// What is said on its connections, where that may be.
     spoken: Mutex<Option<Spoken>>,
+    /// Nothing that is sent is read.
+    is_deaf: AtomicBool,
+    /// How many farewells were said.
+    pub(crate) farewells: Arc<AtomicUsize>,
     routes: Routes,
 }
 
@@ -94,7 +100,12 @@ impl WsDialer for FakeWs {
             Some(Dial::Open(steps)) => {
                 let frames = play(steps.into(), Arc::clone(&self.taken));
                 let spoken = self.spoken.lock().unwrap().clone();
-                let frames = Frames { frames, spoken };
+                let frames = Frames {
+                    frames,
+                    spoken,
+                    is_deaf: self.is_deaf.load(Ordering::Relaxed),
+                    farewells: Arc::clone(&self.farewells),
+                };
                 Ok(WebSocket::new(frames, ConnectionInfo::default()))
             }
             Some(Dial::Fail(error)) => Err(error),
@@ -119,6 +130,7 @@ fn play(steps: VecDeque<Step>, taken: Arc<AtomicUsize>) -> BoxStream<'static, Fr
                 }
                 Some(Step::Send(message)) => Ok(message),
                 Some(Step::Break) => Err(WsError::new(WsErrorKind::Broken, "reset by peer")),
+                Some(Step::Unresponsive) => Err(WsError::new(WsErrorKind::Unresponsive, "silence")),
                 Some(Step::Reroute) => Err(WsError::new(WsErrorKind::RouteChanged, "reload")),
                 Some(Step::End) => return None,
                 None => std::future::pending().await,
@@ -136,6 +148,8 @@ pub(crate) type Spoken = Arc<Mutex<Vec<(Instant, Message)>>>;
 struct Frames {
     frames: BoxStream<'static, Frame>,
     spoken: Option<Spoken>,
+    is_deaf: bool,
+    farewells: Arc<AtomicUsize>,
 }
 
 impl Stream for Frames {
@@ -162,10 +176,14 @@ impl Sink<Message> for Frames {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
-        Poll::Ready(Ok(()))
+        match self.is_deaf {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), WsError>> {
+        self.farewells.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
 }
@@ -294,6 +312,12 @@ impl Rig {
         let spoken = Spoken::default();
         *self.ws.spoken.lock().unwrap() = Some(Arc::clone(&spoken));
         spoken
+    }
+
+    /// As [`listen`](Self::listen), but what the feed says is never sent to its end.
+    pub(crate) fn deafen(&self) {
+        self.listen();
+        self.ws.is_deaf.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn with_snapshots(self, answers: impl Into<VecDeque<Answer>>) -> Self {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use feeds::exchange::{KeepAlive, KeepAliveMessage, Renewal, Window, by_previous, faults};
+use feeds::exchange::{KeepAlive, Renewal, Window, by_previous, faults};
 use feeds::{Channel, FeedEventKind, TradeId};
 use tokio::time::{Instant, sleep};
 use transport::{Message, WsRequest};
@@ -86,39 +86,115 @@ async fn no_url_is_longer_and_no_connection_fuller_than_the_exchange_allows() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
-    for (message, expected) in [
-        (KeepAliveMessage::Text("ping"), Message::text("ping")),
-        (KeepAliveMessage::Ping, Message::Ping(Bytes::new())),
-    ] {
+    let mut exchange = Tape::default();
+    exchange.limits.keep_alive = Some(KeepAlive {
+        after: seconds(15),
+        text: "ping",
+    });
+    let mut steps = Vec::new();
+    for id in 1..=6 {
+        steps.extend([Step::Wait(10), say(format!("trade A-B {id} 0"))]);
+    }
+    let rig = rig(vec![Dial::Open(steps)]);
+    let spoken = rig.listen();
+    let mut events = trades(&rig, exchange);
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
+    let opened_at = Instant::now();
+    assert_eq!(
+        events.disconnected().await.0,
+        "tape.example:443: nothing received for 90s"
+    );
+    let spoken = spoken.lock().unwrap();
+    let times: Vec<_> = spoken
+        .iter()
+        .map(|(at, _)| (*at - opened_at).as_secs())
+        .collect();
+    assert_eq!(times, [75, 90, 105, 120, 135], "none while something came");
+    let ping = Message::text("ping");
+    assert!(spoken.iter().all(|(_, message)| *message == ping));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_pinged_as_the_exchange_allows_and_a_pong_is_a_sign_of_life() {
+    for (ping_interval, asked_for) in [(Some(seconds(20)), seconds(20)), (None, seconds(0))] {
         let mut exchange = Tape::default();
-        exchange.limits.keep_alive = Some(KeepAlive {
-            after: seconds(15),
-            message,
-        });
-        let mut steps = Vec::new();
-        for id in 1..=6 {
-            steps.extend([Step::Wait(10), say(format!("trade A-B {id} 0"))]);
-        }
-        let rig = rig(vec![Dial::Open(steps)]);
-        let spoken = rig.listen();
+        exchange.limits.ping_interval = ping_interval;
+        let pong = [Step::Wait(20), Step::Send(Message::Pong(Bytes::new()))];
+        let rig = rig(vec![Dial::Open(vec![pong; 10].concat())]);
+        let start = Instant::now();
         let mut events = trades(&rig, exchange);
-        assert!(matches!(
-            events.next().await,
-            FeedEventKind::Connected { .. }
-        ));
-        let opened_at = Instant::now();
         assert_eq!(
             events.disconnected().await.0,
             "tape.example:443: nothing received for 90s"
         );
-        let spoken = spoken.lock().unwrap();
-        let times: Vec<_> = spoken
-            .iter()
-            .map(|(at, _)| (*at - opened_at).as_secs())
-            .collect();
-        assert_eq!(times, [75, 90, 105, 120, 135], "none while something came");
-        assert!(spoken.iter().all(|(_, message)| *message == expected));
+        assert_eq!(start.elapsed(), seconds(10 * 20 + 90));
+        let dials = rig.ws.dials.lock().unwrap();
+        assert_eq!(dials[0].1.ping_interval, Some(asked_for));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_sends_data_and_no_pong_is_not_asked_for_one_again() {
+    let silent = || vec![say("trade A-B 1 0"), Step::Wait(33), Step::Unresponsive];
+    let pong = vec![Step::Send(Message::Pong(Bytes::new()))];
+    let answering = [pong, silent()].concat();
+    for (script, expected) in [
+        (silent(), [None, Some(Duration::ZERO)]),
+        (answering, [None, None]),
+        // Nothing is known of one that has said nothing.
+        (vec![Step::Unresponsive], [None, None]),
+    ] {
+        let rig = rig(vec![Dial::Open(script), Dial::Open(vec![])]);
+        let mut events = trades(&rig, Tape::default());
+        // As after the first failure: it has lasted, or there was none before.
+        let (_, delay, attempt) = events.disconnected().await;
+        assert!(delay <= seconds(2) && attempt == 1);
+        let is_open = |event| matches!(event, FeedEventKind::Connected { .. }).then_some(());
+        events.find(is_open).await;
+        let dials = rig.ws.dials.lock().unwrap();
+        let asked = [0, 1].map(|dial: usize| dials[dial].1.ping_timeout);
+        assert_eq!(asked, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_connection_that_had_data_and_lasted_ends_a_series_of_failures() {
+    let lasting = || Dial::Open(vec![say("trade A-B 1 0"), Step::Wait(40), Step::Break]);
+    let rig = rig(vec![lasting(), lasting(), lasting()]);
+    let mut events = trades(&rig, Tape::default());
+    for _ in 0..3 {
+        assert_eq!(events.disconnected().await.2, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_goes_on_being_heard_while_nothing_can_be_sent() {
+    let mut exchange = Tape::default();
+    exchange.limits.keep_alive = Some(KeepAlive {
+        after: seconds(15),
+        text: "ping",
+    });
+    let mut steps = vec![Step::Wait(20)];
+    for id in 1..=6 {
+        steps.extend([say(format!("trade A-B {id} 0")), Step::Wait(10)]);
+    }
+    let rig = rig(vec![Dial::Open(steps)]);
+    rig.deafen();
+    let mut events = trades(&rig, exchange);
+    for id in 1..=6 {
+        let traded = events.find(|event| match event {
+            FeedEventKind::Trade(trade) => Some(trade.id),
+            _ => None,
+        });
+        assert_eq!(traded.await, Some(TradeId::Number(id)));
+    }
+    assert_eq!(
+        events.disconnected().await.0,
+        "nothing could be sent for 90s"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use proxy_config::Credentials;
 use transport::{Endpoint, Excerpt, HttpReply, Secrets};
 
-use super::{Handshake, HandshakeError, Step, hint};
+use super::{Handshake, HandshakeError, Stage, Step, hint};
 
 /// The most bytes that all response heads together may have.
 const MAX_HEAD: usize = 16 * 1024;
@@ -231,6 +231,9 @@ impl Handshake for Connect {
         match self.refusal.take() {
             Some(refusal) => self.error(refusal, input),
             None => HandshakeError::Closed {
+                stage: Stage::Opening {
+                    has_login: self.has_credentials,
+                },
                 received: self.seen + input.len(),
             },
         }
@@ -505,10 +508,9 @@ mod tests {
 
     #[test]
     fn an_early_close_says_how_much_had_arrived() {
-        assert_eq!(run(b""), Err(HandshakeError::Closed { received: 0 }));
-        assert_eq!(
-            run(b"HTTP/1.1 2"),
-            Err(HandshakeError::Closed { received: 10 })
-        );
+        let stage = Stage::Opening { has_login: false };
+        for (input, received) in [(&b""[..], 0), (b"HTTP/1.1 2", 10)] {
+            assert_eq!(run(input), Err(HandshakeError::Closed { stage, received }));
+        }
     }
 }

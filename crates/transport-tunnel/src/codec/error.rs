@@ -1,5 +1,7 @@
 //! Why a proxy opened no tunnel.
 
+use std::fmt;
+
 use transport::{DialErrorKind, Reply};
 
 /// Why a handshake failed, or was not even tried.
@@ -24,8 +26,10 @@ pub enum HandshakeError {
         reply: Reply,
     },
     /// The proxy closed the connection before its reply was complete.
-    #[error("{}", when_closed(.received))]
+    #[error("{stage}{}", after(.received))]
     Closed {
+        /// How far the handshake had come.
+        stage: Stage,
         /// How many bytes of the reply had arrived.
         received: usize,
     },
@@ -51,6 +55,47 @@ pub enum HandshakeError {
     Unsupported(&'static str),
 }
 
+/// How far a handshake had come when the proxy closed the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The proxy had not answered anything.
+    Opening {
+        /// Whether it had got a login.
+        has_login: bool,
+    },
+    /// It had asked for the login, and got it.
+    // Some proxies do that in place of an answer when the login is wrong, such as pproxy.
+    Login,
+    /// It had got the request for the target after this.
+    Request {
+        /// Whether it had accepted a login; it wanted none otherwise.
+        has_login: bool,
+    },
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Opening { has_login: false } => {
+                "the proxy closed the connection without an answer; is the scheme right?"
+            }
+            Self::Opening { has_login: true } => {
+                "the proxy closed the connection without an answer; are the scheme and the credentials right?"
+            }
+            Self::Login => {
+                "the proxy asked for credentials and closed the connection when it had got those configured; are they right?"
+            }
+            Self::Request { has_login: false } => {
+                "the proxy wanted no credentials and closed the connection when it was asked for the target"
+            }
+            Self::Request { has_login: true } => {
+                "the proxy accepted the credentials and closed the connection when it was asked for the target"
+            }
+        })
+    }
+}
+
 impl HandshakeError {
     /// The kind of failure in terms of a dial.
     #[must_use]
@@ -58,6 +103,10 @@ impl HandshakeError {
         match self {
             Self::Authentication { .. } => DialErrorKind::Authentication,
             Self::Rejected { .. } => DialErrorKind::Rejected,
+            Self::Closed {
+                stage: Stage::Login,
+                ..
+            } => DialErrorKind::Authentication,
             Self::Closed { .. } => DialErrorKind::Closed,
             Self::TooLong { .. } | Self::Malformed(_) => DialErrorKind::Protocol,
             Self::WrongProtocol { .. } => DialErrorKind::WrongProtocol,
@@ -91,9 +140,9 @@ fn schemes(accepts: &[String]) -> String {
     }
 }
 
-fn when_closed(received: &usize) -> String {
+fn after(received: &usize) -> String {
     match received {
-        0 => "the proxy sent no answer; is the scheme right?".to_owned(),
-        n => format!("the proxy's reply ended after {n} bytes"),
+        0 => String::new(),
+        n => format!("; its reply ended after {n} bytes"),
     }
 }

@@ -13,7 +13,7 @@ use std::fmt;
 use transport::Secrets;
 
 pub use connect::Connect;
-pub use error::HandshakeError;
+pub use error::{HandshakeError, Stage};
 pub use socks4::{Socks4, Socks4Address};
 pub use socks5::Socks5;
 
@@ -106,9 +106,5 @@ pub trait Handshake: Send {
 
     /// The proxy sent nothing after `input`, which [`advance`](Self::advance) has seen: it closed
     /// the connection, or took too long over the text of its refusal.
-    fn finish(&mut self, input: &[u8]) -> HandshakeError {
-        HandshakeError::Closed {
-            received: input.len(),
-        }
-    }
+    fn finish(&mut self, input: &[u8]) -> HandshakeError;
 }

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use proxy_config::Credentials;
 use transport::Reply;
 
-use super::{Handshake, HandshakeError, Step, hint};
+use super::{Handshake, HandshakeError, Stage, Step, hint};
 
 const VERSION: u8 = 4;
 const CONNECT: u8 = 1;
@@ -140,6 +140,15 @@ impl Handshake for Socks4 {
                 expected: "a socks4 proxy",
                 hint: hint(first),
             }),
+        }
+    }
+
+    fn finish(&mut self, input: &[u8]) -> HandshakeError {
+        HandshakeError::Closed {
+            stage: Stage::Opening {
+                has_login: self.has_user_id,
+            },
+            received: input.len(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use proxy_config::Credentials;
 use transport::{Endpoint, Host, Reply};
 
-use super::{Handshake, HandshakeError, Step, hint};
+use super::{Handshake, HandshakeError, Stage, Step, hint};
 
 const VERSION: u8 = 5;
 const CONNECT: u8 = 1;
@@ -24,6 +24,7 @@ const SUCCEEDED: u8 = 0;
 //     Auth     any status               -         error: authentication
 //     Reply    05 00 ..., complete      -         done
 //     Reply    05 code                  -         error: rejected
+//     any      the end of the stream    -         error: closed; in Auth, it is authentication
 //
 // Pipelined, the way through the states is the same; the outputs are empty, because login and
 // request have left with the opening.
@@ -43,7 +44,7 @@ enum State {
     /// Awaiting the status of the credentials (RFC 1929, section 2).
     Auth,
     /// Awaiting the reply to the request (RFC 1928, section 6).
-    Reply,
+    Reply { has_login: bool },
 }
 
 impl Socks5 {
@@ -131,12 +132,12 @@ impl Socks5 {
                 self.state = State::Auth;
                 Ok(output)
             }
-            _ => Ok(self.send_request()),
+            _ => Ok(self.send_request(false)),
         }
     }
 
-    fn send_request(&mut self) -> Vec<u8> {
-        self.state = State::Reply;
+    fn send_request(&mut self, has_login: bool) -> Vec<u8> {
+        self.state = State::Reply { has_login };
         std::mem::take(&mut self.request)
     }
 }
@@ -237,27 +238,40 @@ impl Handshake for Socks5 {
             // (tinyproxy/tinyproxy#174), so only the status counts.
             (State::Auth, [_, SUCCEEDED, ..]) => Ok(Step::Write {
                 consumed: 2,
-                output: self.send_request(),
+                output: self.send_request(true),
             }),
             (State::Auth, [_, status, ..]) => Err(HandshakeError::Authentication {
                 configured: true,
                 accepts: Vec::new(),
                 reply: Reply::Socks5Auth(*status),
             }),
-            (State::Reply, [first, ..]) if *first != VERSION => {
+            (State::Reply { .. }, [first, ..]) if *first != VERSION => {
                 Err(HandshakeError::Malformed("its version is not 5"))
             }
             // A refusal counts from its second byte on: some servers send no address behind it
             // (romis2012/python-socks#46). Any code may come, also those that RFC 1928 leaves
             // unassigned.
-            (State::Reply, [_, code, ..]) if *code != SUCCEEDED => Err(HandshakeError::Rejected {
-                reply: Reply::Socks5(*code),
-            }),
-            (State::Reply, _) => Ok(match reply_len(input)? {
+            (State::Reply { .. }, [_, code, ..]) if *code != SUCCEEDED => {
+                Err(HandshakeError::Rejected {
+                    reply: Reply::Socks5(*code),
+                })
+            }
+            (State::Reply { .. }, _) => Ok(match reply_len(input)? {
                 Some(len) if input.len() >= len => Step::Done { consumed: len },
                 _ => Step::Read,
             }),
             _ => Ok(Step::Read),
+        }
+    }
+
+    fn finish(&mut self, input: &[u8]) -> HandshakeError {
+        HandshakeError::Closed {
+            stage: match self.state {
+                State::Method => Stage::Opening { has_login: false },
+                State::Auth => Stage::Login,
+                State::Reply { has_login } => Stage::Request { has_login },
+            },
+            received: input.len(),
         }
     }
 }
@@ -430,6 +444,37 @@ mod tests {
             assert!(login([version, 0]).is_ok());
             let error = login([version, 7]).unwrap_err();
             assert_eq!(error.reply(), Some(&Reply::Socks5Auth(7)));
+        }
+    }
+
+    #[test]
+    fn a_close_says_what_had_been_agreed() {
+        let closed = |credentials: Option<&Credentials>, replies: &[[u8; 2]]| {
+            let mut codec = Socks5::new(&target("h"), credentials).unwrap();
+            for reply in replies {
+                codec.advance(reply).unwrap();
+            }
+            codec.finish(b"")
+        };
+        let alice = Some(&alice());
+        for (error, stage) in [
+            (closed(alice, &[]), Stage::Opening { has_login: false }),
+            (closed(alice, &[[5, 2]]), Stage::Login),
+            (
+                closed(alice, &[[5, 2], [1, 0]]),
+                Stage::Request { has_login: true },
+            ),
+            (
+                closed(alice, &[[5, 0]]),
+                Stage::Request { has_login: false },
+            ),
+        ] {
+            let is_login = stage == Stage::Login;
+            assert_eq!(error, HandshakeError::Closed { stage, received: 0 });
+            assert_eq!(
+                error.kind() == transport::DialErrorKind::Authentication,
+                is_login
+            );
         }
     }
 

@@ -13,9 +13,10 @@ use transport::DialErrorKind::{
     Authentication, Certificate, Closed, Io, NameResolution, Protocol, Refused, Rejected, Timeout,
     Tls, Unsupported, WrongProtocol,
 };
-use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, Target, chain};
+use transport::{DialError, DialErrorKind, Dialer, Hop, Phase, Target, WsDialer, WsRequest, chain};
 use transport_tls::TlsDialer;
 use transport_tunnel::TcpDialer;
+use transport_ws::WsClient;
 
 use crate::common::{Ending, Names, Piped, Route, Scripted, tcp, through, trust};
 
@@ -158,6 +159,32 @@ async fn failed_tls_says_with_whom_and_whether_it_is_the_certificate() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_is_asked_for_after_the_handshake_is_a_failed_authentication() {
+    let ca = TestCa::new().unwrap();
+    let config = ca.mutual_config(&["exit.example", "h.example"]).unwrap();
+    let strict = Piped::new(move |stream| {
+        let acceptor = TlsAcceptor::from(Arc::clone(&config));
+        async move {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let proxy = Route::new("https://exit.example:8443").trust(trust(&ca));
+    let proxy = failure(proxy.over(strict.clone())).await;
+    assert_snapshot!(
+        line(&proxy, At::Proxy(Phase::ProxyTls), Authentication),
+        @"establish tls with proxy exit.example:8443 to api.exchange.example:443: authentication failed: received fatal alert: CertificateRequired"
+    );
+    let tls = trust(&ca).client_config(&[b"http/1.1"]);
+    let client = WsClient::new(strict, tls, Duration::from_secs(30));
+    let request = WsRequest::new("wss://h.example/".parse().unwrap()).unwrap();
+    let error = client.dial(request).await.unwrap_err();
+    assert_snapshot!(
+        line(&error, At::Target(Phase::TargetTls), Authentication),
+        @"establish tls with h.example:443: authentication failed: received fatal alert: CertificateRequired"
+    );
+}
+
+#[tokio::test]
 async fn an_http_proxys_answer_says_what_to_change() {
     const PROXY: &str = "http://exit.example:3128";
     const LOGIN: &str = "http://alice:secret@exit.example:3128";
@@ -172,6 +199,7 @@ async fn an_http_proxys_answer_says_what_to_change() {
         answered(PROXY, Rejected, &[page]).await,
         answered(PROXY, Rejected, &[b"HTTP/1.1 502\r\n\r\n"]).await,
         answered(PROXY, Closed, &[]).await,
+        answered(LOGIN, Closed, &[]).await,
         answered(PROXY, Closed, &[b"HTTP/1.1 200"]).await,
         answered(PROXY, Protocol, &[b"HTTP/1.1 2000 OK\r\n\r\n"]).await,
         answered(PROXY, Protocol, &[&endless]).await,
@@ -185,8 +213,9 @@ async fn an_http_proxys_answer_says_what_to_change() {
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: authentication failed: the proxy does not accept the configured credentials: status 401 Unauthorized
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: declined: status 403 Forbidden, body "<h1>No</h1>"
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: declined: status 502
-        open a tunnel through proxy exit.example:3128 to api.exchange.example:443: connection closed: the proxy sent no answer; is the scheme right?
-        open a tunnel through proxy exit.example:3128 to api.exchange.example:443: connection closed: the proxy's reply ended after 12 bytes
+        open a tunnel through proxy exit.example:3128 to api.exchange.example:443: connection closed: the proxy closed the connection without an answer; is the scheme right?
+        open a tunnel through proxy exit.example:3128 to api.exchange.example:443: connection closed: the proxy closed the connection without an answer; are the scheme and the credentials right?
+        open a tunnel through proxy exit.example:3128 to api.exchange.example:443: connection closed: the proxy closed the connection without an answer; is the scheme right?; its reply ended after 12 bytes
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: protocol violated: the proxy's reply is malformed: its status line is invalid
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: protocol violated: the proxy's reply exceeds 16384 bytes
         open a tunnel through proxy exit.example:3128 to api.exchange.example:443: it speaks another protocol: not an http proxy: it answers in socks5; is the scheme socks5?
@@ -208,11 +237,14 @@ async fn a_socks_proxys_answer_says_what_to_change() {
         answered(PROXY, Rejected, &[b"\x05\x00", b"\x05\x04"]).await,
         answered(PROXY, Rejected, &[b"\x05\x00", b"\x05\xf0"]).await,
         answered(PROXY, Closed, &[]).await,
+        answered(LOGIN, Authentication, &[b"\x05\x02"]).await,
+        answered(LOGIN, Closed, &[b"\x05\x02", b"\x01\x00"]).await,
         answered(PROXY, Closed, &[b"\x05\x00", b"\x05\x00\x00\x01"]).await,
         answered(PROXY, Protocol, &[b"\x05\x03"]).await,
         answered(PROXY, WrongProtocol, &[b"HTTP/1.1 400 Bad Request\r\n\r\n"]).await,
         answered(OLD, Rejected, &[b"\x00\x5b"]).await,
         answered(OLD, Authentication, &[b"\x00\x5d"]).await,
+        answered("socks4a://alice@exit.example:1080", Closed, &[]).await,
         answered(OLD, WrongProtocol, &[b"\x05\xff"]).await,
     ];
     assert_snapshot!(lines.join("\n"), @r#"
@@ -222,12 +254,15 @@ async fn a_socks_proxys_answer_says_what_to_change() {
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: declined: socks5 reply 0x02: connection not allowed by ruleset
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: declined: socks5 reply 0x04: host unreachable
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: declined: socks5 reply 0xf0: unassigned
-        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy sent no answer; is the scheme right?
-        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy's reply ended after 4 bytes
+        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy closed the connection without an answer; is the scheme right?
+        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: authentication failed: the proxy asked for credentials and closed the connection when it had got those configured; are they right?
+        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy accepted the credentials and closed the connection when it was asked for the target
+        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy wanted no credentials and closed the connection when it was asked for the target; its reply ended after 4 bytes
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: protocol violated: the proxy's reply is malformed: it selects an authentication method that was not offered
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: it speaks another protocol: not a socks5 proxy: it answers in http; is the scheme http?
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: declined: socks4 reply 0x5b: request rejected or failed
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: authentication failed: the proxy wants credentials and none are configured: socks4 reply 0x5d: identd reports another user id
+        open a tunnel through proxy exit.example:1080 to api.exchange.example:443: connection closed: the proxy closed the connection without an answer; are the scheme and the credentials right?
         open a tunnel through proxy exit.example:1080 to api.exchange.example:443: it speaks another protocol: not a socks4 proxy: it answers in socks5; is the scheme socks5?
         "#);
 }

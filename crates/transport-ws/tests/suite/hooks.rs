@@ -93,7 +93,7 @@ async fn every_connection_is_prepared_anew_and_only_the_result_is_dialed() {
     let listening = exchange(move |mut socket: WebSocketStream<DuplexStream>| {
         let sender = sender.clone();
         async move {
-            while let Some(Ok(frame)) = socket.next().await {
+            if let Some(Ok(frame)) = socket.next().await {
                 sender.send(frame).unwrap();
             }
         }

@@ -2,9 +2,12 @@
 #![cfg(test)]
 
 mod agreement;
+mod closing;
 mod common;
 mod errors;
 mod frames;
 mod hooks;
 mod limits;
+mod liveness;
 mod upgrades;
+mod wakeups;

@@ -6,10 +6,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use testkit::{PanickingDialer, RecordingDialer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use transport::{DialError, DialErrorKind, Phase, Reply, WebSocket, WsDialer, WsRequest, chain};
+use transport::{
+    DialError, DialErrorKind, Dialer, Phase, Reply, WebSocket, WsDialer, WsRequest, chain,
+};
 
-use crate::common::{Piped, answer, client, once, read_head, request};
+use crate::common::{Piped, answer, client, key, once, read_head, request};
 
 async fn failure(reply: impl Into<Vec<u8>>) -> DialError {
     let client = client(once(reply));
@@ -199,6 +202,59 @@ async fn a_head_without_end_is_cut_off() {
     .concat();
     let error = failure(endless).await;
     assert_eq!(error.kind(), DialErrorKind::Protocol);
+}
+
+/// An exchange that answers the upgrade with these lines more, in pieces of so many bytes.
+fn answering(lines: &'static str, size: usize) -> impl Dialer + 'static {
+    Piped::new(move |mut stream: DuplexStream| async move {
+        let head = read_head(&mut stream).await;
+        let accept = derive_accept_key(key(&head).unwrap().as_bytes());
+        let answer = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n{lines}\r\n"
+        );
+        for piece in answer.as_bytes().chunks(size) {
+            stream.write_all(piece).await.unwrap();
+            yield_now().await;
+        }
+        let _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+}
+
+#[tokio::test]
+async fn an_answer_may_come_byte_by_byte() {
+    let client = client(answering("X: y\r\n", 1));
+    client.dial(request("ws://h.example/")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_extension_that_was_not_offered_fails_the_upgrade_and_is_named() {
+    for (lines, name) in [
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+            "permessage-deflate",
+        ),
+        (
+            "sec-websocket-extensions: ,x-webkit-deflate-frame;no_context_takeover, b\r\n",
+            "x-webkit-deflate-frame",
+        ),
+        (
+            "Sec-WebSocket-Extensions:\r\nSec-WebSocket-Extensions: a\r\n",
+            "a",
+        ),
+    ] {
+        let client = client(answering(lines, 4096));
+        let error = client.dial(request("ws://h.example/")).await.unwrap_err();
+        assert_eq!(error.kind(), DialErrorKind::Protocol);
+        assert_eq!(
+            chain(&error).to_string(),
+            format!(
+                "upgrade to websocket at h.example:80: protocol violated: it selects the extension {name}, which this client does not offer"
+            )
+        );
+    }
+    let client = client(answering("Sec-WebSocket-Extensions: \r\n", 4096));
+    client.dial(request("ws://h.example/")).await.unwrap();
 }
 
 #[tokio::test]

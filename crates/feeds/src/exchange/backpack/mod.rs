@@ -42,6 +42,7 @@ static LIMITS: Limits = Limits {
     // Backpack pings every 60 seconds. Two pings are missed by then, and half a minute is over.
     // Between them a quiet market may send nothing.
     silence: Duration::from_secs(150),
+    ping_interval: Some(Duration::from_secs(20)),
     keep_alive: None,
 };
 

@@ -55,6 +55,7 @@ static LIMITS: Limits = Limits {
     rollover: Some(MINUTE.saturating_mul(24 * 60)),
     // Binance pings every 20 seconds; four pings in a row are missed by then.
     silence: Duration::from_secs(90),
+    ping_interval: Some(Duration::from_secs(20)),
     keep_alive: None,
 };
 

@@ -53,6 +53,7 @@ static LIMITS: Limits = Limits {
     rollover: None,
     // A heartbeat comes every second, once anything is subscribed to.
     silence: Duration::from_secs(10),
+    ping_interval: Some(Duration::from_secs(20)),
     keep_alive: None,
 };
 

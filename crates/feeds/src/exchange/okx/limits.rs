@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::checksum::CHECKSUM;
 use crate::exchange::{
-    Acknowledgement, BookRules, KeepAlive, KeepAliveMessage, Limits, Renewal, Rules, TradeIds,
-    Window, by_previous,
+    Acknowledgement, BookRules, KeepAlive, Limits, Renewal, Rules, TradeIds, Window, by_previous,
 };
 
 pub(super) const INSTRUMENTS: Window = of_two_seconds("instruments", 20);
@@ -30,9 +29,10 @@ pub(super) static LIMITS: Limits = Limits {
     rollover: None,
     // OKX closes what has been silent for 30 seconds, and sends no ping of its own.
     silence: Duration::from_secs(30),
+    ping_interval: None,
     keep_alive: Some(KeepAlive {
         after: Duration::from_secs(15),
-        message: KeepAliveMessage::Text("ping"),
+        text: "ping",
     }),
 };
 

@@ -13,12 +13,7 @@ const TEXT_OK: &[u8] = b"\x81\x02ok";
 /// head of the request.
 pub(crate) async fn answer(mut stream: impl Io) -> String {
     let head = read_head(&mut stream).await;
-    let key = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("sec-websocket-key")
-            .then_some(value)
-    });
-    let reply = match key {
+    let reply = match key(&head) {
         Some(key) => {
             let accept = derive_accept_key(key.as_bytes());
             let head = format!(
@@ -33,4 +28,13 @@ pub(crate) async fn answer(mut stream: impl Io) -> String {
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     head
+}
+
+/// The key in the head of an upgrade.
+pub(crate) fn key(head: &str) -> Option<&str> {
+    head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-key")
+            .then_some(value)
+    })
 }

@@ -18,7 +18,7 @@ use transport::{Dialer, WebSocket, WsDialer, WsRequest};
 use transport_tls::TlsTrust;
 use transport_ws::WsClient;
 
-pub(crate) use exchange::answer;
+pub(crate) use exchange::{answer, key};
 pub(crate) use head::read_head;
 pub(crate) use piped::Piped;
 

@@ -146,6 +146,9 @@ impl Writer {
                     }
                 }
                 _ = sums.tick() => self.notices.sum_up(),
+                () = self.stdout.closed() => {
+                    return Err(self.unwritten(Some(io::ErrorKind::BrokenPipe.into())));
+                }
             }
             // Lines are output when no event waits: at once in quiet times, in large pieces
             // otherwise.

@@ -61,6 +61,11 @@ impl Stdout {
         self.gathered.iter().filter(|byte| **byte == b'\n').count()
     }
 
+    /// Waits until nobody can read any more, if the system tells before something is written.
+    pub(crate) async fn closed(&self) {
+        self.sink.closed().await;
+    }
+
     /// Writes the buffer. If the future is dropped before its end, the next call continues: no line is
     /// lost or repeated, and none is torn, unless it is too long for one write.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {

@@ -5,6 +5,8 @@ use std::io;
 
 use tokio::io::AsyncWriteExt;
 #[cfg(target_os = "linux")]
+use tokio::io::Interest;
+#[cfg(target_os = "linux")]
 use tokio::net::unix::pipe;
 
 /// The most bytes that a pipe takes as a whole or not at all (`PIPE_BUF` of Linux and of POSIX, `man 7
@@ -57,6 +59,17 @@ impl Sink {
             Self::Pipe(_) => ATOMIC,
             Self::Blocking { largest, .. } => *largest,
         }
+    }
+
+    /// Waits until nobody can read any more, where the system tells without a write: for a pipe of Linux.
+    pub(super) async fn closed(&self) {
+        #[cfg(target_os = "linux")]
+        if let Self::Pipe(pipe) = self
+            && pipe.ready(Interest::ERROR).await.is_ok()
+        {
+            return;
+        }
+        std::future::pending().await
     }
 
     /// Writes some of `text`, and returns how much. If the future is dropped before its end, the next

@@ -109,6 +109,11 @@ impl Running {
         text.clone()
     }
 
+    /// Closes standard output on this side, which nobody has read.
+    pub(crate) fn close_unread(&mut self) {
+        drop(self.child.stdout.take());
+    }
+
     /// Reads no further; soon after, standard output is closed on this side.
     pub(crate) fn hang_up(&mut self) {
         self.lines = mpsc::channel().1;
@@ -168,16 +173,24 @@ pub(crate) struct Stalled {
 }
 
 impl Stalled {
-    pub(crate) fn start(mut command: Command) -> Self {
-        command.stderr(Stdio::piped());
-        let mut stalled = Self::start_unheard(command);
-        let mut stderr = stalled.child.stderr.take().unwrap();
-        stalled.log = Some(thread::spawn(move || {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_on(Stdio::piped(), command)
+    }
+
+    /// Its standard output is `stdout`.
+    pub(crate) fn start_on(stdout: Stdio, mut command: Command) -> Self {
+        command.stdout(stdout).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
             let mut text = String::new();
             stderr.read_to_string(&mut text).unwrap();
             text
-        }));
-        stalled
+        });
+        Self {
+            child,
+            log: Some(log),
+        }
     }
 
     /// Leaves its standard error to somebody else.
@@ -195,8 +208,9 @@ impl Stalled {
     pub(crate) fn finish(mut self) -> (Option<i32>, String, String) {
         let code = wait(&mut self.child);
         let mut left = String::new();
-        let mut stdout = self.child.stdout.take().unwrap();
-        stdout.read_to_string(&mut left).unwrap();
+        if let Some(mut stdout) = self.child.stdout.take() {
+            stdout.read_to_string(&mut left).unwrap();
+        }
         let log = self.log.take().map(|log| log.join().unwrap());
         (code, left, log.unwrap_or_default())
     }

@@ -1,6 +1,9 @@
 //! `cryptofeed run` when its output is not read, or its log, or when an exchange floods it.
 
 use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -107,6 +110,43 @@ async fn what_a_stuck_reader_has_not_taken_is_counted_and_ends_it_with_3() {
         log.contains("standard output was not read in time"),
         "{log}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_socket_that_nobody_reads_has_whole_lines_as_well() {
+    let (workspace, exchange) = flooded(Flood::Trades).await;
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let command = workspace.cryptofeed(&["run", "--format", "jsonl"], &[]);
+    let run = Stalled::start_on(OwnedFd::from(theirs).into(), command);
+    exchange.wait_for_sent(ENOUGH);
+    run.terminate();
+    let (code, _, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
+    let mut left = String::new();
+    ours.read_to_string(&mut left).unwrap();
+    assert!(left.ends_with("}\n"), "a torn line: {left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_ends_it_with_3() {
+    let (workspace, _exchange) = flooded(Flood::Trades).await;
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let run = Stalled::start_on(full.into(), workspace.cryptofeed(&["run"], &[]));
+    let (code, _, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
+    let message = "error: failed to write to standard output: No space left on device";
+    assert!(log.contains(message), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_has_gone_is_noticed_though_nothing_is_to_be_written() {
+    let (workspace, exchange) = flooded(Flood::Pings).await;
+    let mut run = Running::start_unread(workspace.cryptofeed(&["run"], &[]));
+    run.logged("connected exchange", 1);
+    exchange.wait_for_sent(ENOUGH);
+    run.close_unread();
+    let (code, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

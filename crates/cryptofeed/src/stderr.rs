@@ -19,6 +19,9 @@ const ROOM: usize = 1024 * 1024;
 // A terminal can be stopped with Ctrl-S, and a pipe can be full. The command ends all the same.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long to wait before a full output that does not block is tried again.
+const FULL_FOR: Duration = Duration::from_millis(10);
+
 static QUEUE: LazyLock<Queue> = LazyLock::new(Queue::default);
 static PROGRESS: OnceLock<MultiProgress> = OnceLock::new();
 static IS_JSON: AtomicBool = AtomicBool::new(false);
@@ -146,16 +149,25 @@ impl Queue {
 
 /// Writes `text` as far as possible, and returns the rest.
 fn unwritten(mut text: &[u8]) -> &[u8] {
-    let mut stderr = io::stderr();
     while !text.is_empty() {
-        match stderr.write(text) {
-            Ok(0) => break,
+        match write_some(io::stderr(), text) {
+            Ok(0) | Err(_) => break,
             Ok(written) => text = text.get(written..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => break,
         }
     }
     text
+}
+
+/// Writes some of `text`, and returns how much. Waits if `output` takes nothing now: who shares it, such
+/// as a shell or Node.js, may have told it not to block.
+pub(crate) fn write_some(mut output: impl Write, text: &[u8]) -> io::Result<usize> {
+    loop {
+        match output.write(text) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(FULL_FOR),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
 }
 
 fn count(text: &[u8]) -> usize {

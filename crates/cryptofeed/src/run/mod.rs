@@ -99,7 +99,7 @@ impl Run {
                     start.configuration.rest().limits(),
                 )
             }),
-            stdout: Stdout::new(),
+            stdout: Stdout::new()?,
             format: self.format.unwrap_or_else(Format::for_stdout),
             left: self.count.map(NonZeroU64::get),
             notices: Notices::default(),

@@ -39,11 +39,11 @@ pub(crate) struct Stdout {
 
 impl Stdout {
     /// Within a runtime.
-    pub(crate) fn new() -> Self {
-        Self {
-            sink: Sink::new(),
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            sink: Sink::new().map_err(Failure::output)?,
             gathered: BytesMut::with_capacity(FULL * 2),
-        }
+        })
     }
 
     /// The buffer, to write the next line to. Nothing is output until [`flush`](Self::flush).

@@ -1,13 +1,15 @@
 //! Ways to write to standard output.
 
-use std::fs;
+use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
-use tokio::io::AsyncWriteExt;
+use bytes::Bytes;
+use tokio::task::{JoinHandle, spawn_blocking};
 #[cfg(target_os = "linux")]
-use tokio::io::Interest;
-#[cfg(target_os = "linux")]
-use tokio::net::unix::pipe;
+use tokio::{io::AsyncWriteExt, io::Interest, net::unix::pipe};
+
+use crate::stderr::write_some;
 
 /// The most bytes that a pipe takes as a whole or not at all (`PIPE_BUF` of Linux and of POSIX, `man 7
 /// pipe`).
@@ -16,11 +18,9 @@ const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 /// The most bytes that are written to a file at once.
 const LARGE: usize = 64 * 1024;
 
-/// This process's standard output.
+/// This process's standard output, for another opening of it.
 #[cfg(target_os = "linux")]
 const STDOUT: &str = "/proc/self/fd/1";
-#[cfg(not(target_os = "linux"))]
-const STDOUT: &str = "/dev/fd/1";
 
 /// Where data goes.
 #[derive(Debug)]
@@ -31,25 +31,27 @@ pub(super) enum Sink {
     Pipe(pipe::Sender),
     /// Anything else, or a pipe that may not be opened. A thread waits for it.
     Blocking {
-        stdout: tokio::io::Stdout,
+        stdout: Arc<File>,
         largest: usize,
-        /// What the thread has been given and not confirmed.
-        in_flight: usize,
+        /// A write that has begun.
+        writing: Option<JoinHandle<io::Result<usize>>>,
     },
 }
 
 impl Sink {
-    pub(super) fn new() -> Self {
+    pub(super) fn new() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if let Ok(pipe) = pipe::OpenOptions::new().open_sender(STDOUT) {
-            return Self::Pipe(pipe);
+            return Ok(Self::Pipe(pipe));
         }
-        let is_file = fs::metadata(STDOUT).is_ok_and(|it| it.is_file());
-        Self::Blocking {
-            stdout: tokio::io::stdout(),
+        // Not the one of the standard library, which has a buffer of its own.
+        let stdout = duplicate()?;
+        let is_file = stdout.metadata()?.is_file();
+        Ok(Self::Blocking {
+            stdout: Arc::new(stdout),
             largest: if is_file { LARGE } else { ATOMIC },
-            in_flight: 0,
-        }
+            writing: None,
+        })
     }
 
     /// The most bytes of one write.
@@ -79,14 +81,31 @@ impl Sink {
             #[cfg(target_os = "linux")]
             Self::Pipe(pipe) => pipe.write(text).await,
             Self::Blocking {
-                stdout, in_flight, ..
+                stdout, writing, ..
             } => {
-                if *in_flight == 0 {
-                    *in_flight = stdout.write(text).await?;
-                }
-                stdout.flush().await?;
-                Ok(std::mem::take(in_flight))
+                let begun = writing.get_or_insert_with(|| {
+                    let (stdout, text) = (Arc::clone(stdout), Bytes::copy_from_slice(text));
+                    spawn_blocking(move || write_some(&*stdout, &text))
+                });
+                let written = begun.await;
+                *writing = None;
+                written.map_err(io::Error::other)?
             }
         }
     }
+}
+
+#[cfg(unix)]
+fn duplicate() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    io::stdout().as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(windows)]
+fn duplicate() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    io::stdout()
+        .as_handle()
+        .try_clone_to_owned()
+        .map(File::from)
 }

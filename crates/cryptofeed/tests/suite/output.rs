@@ -1,10 +1,11 @@
 //! `cryptofeed run` when its output is not read, or its log, or when an exchange floods it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::child::{FullPipe, Running, Stalled};
@@ -125,6 +126,43 @@ async fn a_socket_that_nobody_reads_has_whole_lines_as_well() {
     let mut left = String::new();
     ours.read_to_string(&mut left).unwrap();
     assert!(left.ends_with("}\n"), "a torn line: {left}");
+}
+
+/// A socket that is full and does not block, as Node.js leaves its outputs to its children, and its
+/// reading end.
+fn full_socket() -> (UnixStream, Stdio) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.set_nonblocking(true).unwrap();
+    while theirs.write(b"x").is_ok() {}
+    (ours, OwnedFd::from(theirs).into())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outputs_that_do_not_block_lose_nothing() {
+    let (workspace, _exchange) = flooded(Flood::Trades).await;
+    let (mut stdout, to_stdout) = full_socket();
+    let (mut stderr, to_stderr) = full_socket();
+    let arguments = ["run", "--format", "jsonl", "--count", "1000"];
+    let mut child = workspace
+        .cryptofeed(&arguments, &[])
+        .stdout(to_stdout)
+        .stderr(to_stderr)
+        .spawn()
+        .unwrap();
+    let log = thread::spawn(move || {
+        let mut text = String::new();
+        stderr.read_to_string(&mut text).unwrap();
+        text
+    });
+    let mut lines = String::new();
+    stdout.read_to_string(&mut lines).unwrap();
+    let log = log.join().unwrap();
+    assert!(child.wait().unwrap().success(), "{log}");
+    assert_eq!(lines.lines().count(), 1000, "{log}");
+    assert!(
+        log.contains("connected exchange") && log.contains("binance: "),
+        "{log}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

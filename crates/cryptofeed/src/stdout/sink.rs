@@ -71,7 +71,7 @@ impl Sink {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Writes some of `text`, and returns how much. If the future is dropped before its end, the next

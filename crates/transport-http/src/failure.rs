@@ -103,6 +103,11 @@ impl From<Failure> for Failed {
 impl Failed {
     /// Of a request for `uri`.
     pub(crate) fn into_error(self, uri: &Uri) -> HttpError {
+        let info = self.info.clone();
+        self.without_way(uri).with_through(info.hops())
+    }
+
+    fn without_way(self, uri: &Uri) -> HttpError {
         let exchange = match Target::from_http_uri(uri) {
             Ok(target) => Hop::Target(target.endpoint().clone()),
             // The request could not be sent anywhere.

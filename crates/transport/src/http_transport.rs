@@ -11,11 +11,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::pending;
 use http::{Method, Request, Response, StatusCode, Uri};
 
-use crate::error::{BoxError, DialError};
+use crate::connection::ConnectionInfo;
+use crate::error::{BoxError, DialError, through};
 use crate::reload::Reloads;
 use crate::reply::{HttpReply, Reply};
 use crate::retry_after::retry_after;
-use crate::target::InvalidTarget;
+use crate::target::{Endpoint, InvalidTarget};
 
 /// Sends REST requests.
 #[async_trait]
@@ -92,7 +93,7 @@ pub fn unreadable(response: &Response<Bytes>, cause: impl Into<BoxError>) -> Htt
         HttpError {
             reply: Some(reply.into()),
             retry_after: retry_after(response.headers()),
-            ..HttpError::new(HttpErrorKind::Unreadable, source)
+            ..HttpError::new(HttpErrorKind::Unreadable, source).over_way_of(response)
         }
     })
 }
@@ -156,6 +157,7 @@ impl fmt::Display for HttpErrorKind {
 pub struct HttpError {
     kind: HttpErrorKind,
     request: Option<String>,
+    through: Vec<Endpoint>,
     reply: Option<Reply>,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
@@ -168,6 +170,7 @@ impl HttpError {
         Self {
             kind,
             request: None,
+            through: Vec::new(),
             reply: None,
             retry_after: None,
             source: Some(source.into()),
@@ -177,13 +180,22 @@ impl HttpError {
     /// The error for a response with another status than 2xx.
     fn of_status(response: &Response<Bytes>) -> Option<Self> {
         let status = response.status();
-        (!status.is_success()).then(|| Self {
+        let error = || Self {
             kind: HttpErrorKind::Status(status),
             request: None,
+            through: Vec::new(),
             reply: Some(HttpReply::of(response).into()),
             retry_after: retry_after(response.headers()),
             source: None,
-        })
+        };
+        (!status.is_success()).then(|| error().over_way_of(response))
+    }
+
+    fn over_way_of(self, response: &Response<Bytes>) -> Self {
+        match response.extensions().get::<ConnectionInfo>() {
+            Some(info) => self.with_through(info.hops()),
+            None => self,
+        }
     }
 
     /// Adds which request it was: method, host, port and path. A query may hold a key and is left
@@ -197,6 +209,13 @@ impl HttpError {
             .map(|port| format!(":{port}"))
             .unwrap_or_default();
         self.request = Some(format!("{method} {host}{port}{}", uri.path()));
+        self
+    }
+
+    /// Adds the proxies that the connection passed, nearest first. The member of a pool is among them.
+    #[must_use]
+    pub fn with_through(mut self, proxies: &[Endpoint]) -> Self {
+        self.through = proxies.to_vec();
         self
     }
 
@@ -275,7 +294,7 @@ impl fmt::Display for HttpError {
             HttpErrorKind::Unreadable => "understand the answer to",
         };
         let request = self.request.as_deref().unwrap_or("the request");
-        write!(f, "{verb} {request}")
+        write!(f, "{verb} {request}{}", through(&self.through))
     }
 }
 
@@ -291,7 +310,7 @@ impl Error for HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConnectionInfo, Secrets};
+    use crate::{Secrets, Target};
 
     #[test]
     fn an_error_status_carries_the_beginning_of_its_body() {
@@ -308,6 +327,31 @@ mod tests {
         assert_eq!(
             crate::chain(&error).to_string(),
             "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \"code\": 0 }\""
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_an_error_names_the_proxy_that_it_came_through() {
+        let proxy = Target::parse("p", 1080).unwrap();
+        let mut info = ConnectionInfo::default();
+        info.pass_through(proxy.endpoint());
+        let response = Response::builder()
+            .status(503)
+            .extension(info)
+            .body(Bytes::new())
+            .unwrap();
+        let uri = Uri::from_static("https://h/api/v3/depth?symbol=X");
+        let error = require_success(response.clone()).unwrap_err();
+        assert_eq!(
+            error.with_request(&Method::GET, &uri).to_string(),
+            "succeed with GET h/api/v3/depth through proxy p:1080"
+        );
+        let (mut head, body) = response.into_parts();
+        head.status = StatusCode::OK;
+        let error = unreadable(&Response::from_parts(head, body), "its body is empty");
+        assert_eq!(
+            error.with_request(&Method::GET, &uri).to_string(),
+            "understand the answer to GET h/api/v3/depth through proxy p:1080"
         );
     }
 

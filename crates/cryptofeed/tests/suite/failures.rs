@@ -69,6 +69,46 @@ async fn a_cut_and_a_refused_upgrade_name_the_exchange_and_the_member_of_the_poo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn answers_that_are_errors_name_the_request_and_the_member_of_the_pool() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let member = world.proxy(ProxyKind::Http, 2).await;
+    let (url, feeds) = (member.url(), world.feeds());
+    let yaml = format!(
+        "tls: {{ca_file: ca.pem}}\n\
+         proxy: {{enabled: true, default: {{pool: {{proxies: ['{url}']}}}}}}\n{feeds}"
+    );
+    workspace.file("cryptofeed.yaml", &yaml);
+    let unavailable = || {
+        world.binance.inject(Fault::RestStatus {
+            status: 503,
+            body: String::new(),
+            count: 1,
+        });
+    };
+    let (exchange, proxy) = (world.binance.rest_addr(), member.address());
+    let reason = |path: &str| {
+        format!("failed to succeed with GET {exchange}{path} through proxy {proxy}: status 503")
+    };
+    unavailable();
+    let run = workspace.start(&["run", "--format", "jsonl"], &[]);
+    let no_list = disconnected(&run);
+    let list = format!("no list of instruments: {}", reason("/api/v3/exchangeInfo"));
+    assert!(no_list.starts_with(&list), "{no_list}");
+    run.find(|line| line["type"] == "l2_snapshot" && line["exchange"] == "binance");
+    unavailable();
+    world.binance.cut_streams().await;
+    let failed = run.find(|line| line["type"] == "snapshot_failed");
+    let no_snapshot = failed["reason"].as_str().unwrap();
+    assert!(
+        no_snapshot.starts_with(&reason("/api/v3/depth")),
+        "{no_snapshot}"
+    );
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_that_is_not_trusted_names_the_proxy_that_led_to_it_and_is_an_error() {
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;

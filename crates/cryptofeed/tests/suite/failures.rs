@@ -31,6 +31,24 @@ fn disconnected(run: &Running) -> String {
     reason
 }
 
+#[test]
+fn every_end_of_a_stream_is_explained() {
+    for text in [
+        "nothing received for",
+        "nothing could be sent for",
+        "closed by the exchange",
+        "the connection ended without a close frame",
+        "the exchange announced a shutdown",
+        "needs another connection",
+        "its route has changed",
+        "was cut off (no close_notify)",
+        "no list of instruments: nothing is trading",
+        "through proxy",
+    ] {
+        check_explained(text);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cut_and_a_refused_upgrade_name_the_exchange_and_the_member_of_the_pool() {
     let workspace = Workspace::new();
@@ -58,7 +76,6 @@ async fn a_cut_and_a_refused_upgrade_name_the_exchange_and_the_member_of_the_poo
              broke: tls with {exchange} was cut off (no close_notify), by {exchange} or on the way"
         )
     );
-    check_explained("was cut off (no close_notify)");
     let refused = format!(
         "failed to upgrade to websocket at {exchange} through proxy {proxy}: declined: status 451"
     );

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use testkit::{Fault, ProxyKind};
+use testkit::{Fault, MockProxy, ProxyKind};
 
 use crate::child::Running;
 use crate::workspace::Workspace;
@@ -19,6 +19,16 @@ fn check_explained(text: &str) {
         troubleshooting.contains(text),
         "{text:?} is not in the guide"
     );
+}
+
+/// A configuration in which everything goes through a pool of one.
+fn configure_pool(workspace: &Workspace, world: &World, member: &MockProxy) {
+    let (url, feeds) = (member.url(), world.feeds());
+    let yaml = format!(
+        "tls: {{ca_file: ca.pem}}\n\
+         proxy: {{enabled: true, default: {{pool: {{proxies: ['{url}']}}}}}}\n{feeds}"
+    );
+    workspace.file("cryptofeed.yaml", &yaml);
 }
 
 /// The reason of the next `disconnected` event of Binance, which is in the log as well.
@@ -54,12 +64,7 @@ async fn a_cut_and_a_refused_upgrade_name_the_exchange_and_the_member_of_the_poo
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;
     let member = world.proxy(ProxyKind::Socks5h, 2).await;
-    let (url, feeds) = (member.url(), world.feeds());
-    let yaml = format!(
-        "tls: {{ca_file: ca.pem}}\n\
-         proxy: {{enabled: true, default: {{pool: {{proxies: ['{url}']}}}}}}\n{feeds}"
-    );
-    workspace.file("cryptofeed.yaml", &yaml);
+    configure_pool(&workspace, &world, &member);
     let run = workspace.start(&["run", "--format", "jsonl"], &[]);
     run.find(|line| line["type"] == "ticker" && line["exchange"] == "binance");
     world.binance.inject(Fault::UpgradeStatus {
@@ -90,12 +95,7 @@ async fn answers_that_are_errors_name_the_request_and_the_member_of_the_pool() {
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;
     let member = world.proxy(ProxyKind::Http, 2).await;
-    let (url, feeds) = (member.url(), world.feeds());
-    let yaml = format!(
-        "tls: {{ca_file: ca.pem}}\n\
-         proxy: {{enabled: true, default: {{pool: {{proxies: ['{url}']}}}}}}\n{feeds}"
-    );
-    workspace.file("cryptofeed.yaml", &yaml);
+    configure_pool(&workspace, &world, &member);
     let unavailable = || {
         world.binance.inject(Fault::RestStatus {
             status: 503,

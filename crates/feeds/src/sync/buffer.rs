@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::exchange::BookChange;
+use crate::exchange::{BookChange, Ids};
 use crate::level::Level;
 
 /// The most changes that are kept. With more, the oldest go; a snapshot that would have needed them is
@@ -29,6 +29,7 @@ impl Received {
 pub(super) struct Buffer {
     changes: VecDeque<Received>,
     bytes: usize,
+    forgotten: Option<Ids>,
 }
 
 impl Buffer {
@@ -36,12 +37,15 @@ impl Buffer {
         self.changes.front()
     }
 
-    pub(super) fn last(&self) -> Option<&Received> {
-        self.changes.back()
+    /// The ids of the last change of the stream, which may be one of those that were forgotten.
+    pub(super) fn last_ids(&self) -> Option<Ids> {
+        let last = self.changes.back().map(|last| last.change.ids);
+        last.or(self.forgotten)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.changes.len()
+    /// The last change of those that were forgotten together. What is kept follows it.
+    pub(super) fn forgotten(&self) -> Option<Ids> {
+        self.forgotten
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -62,6 +66,15 @@ impl Buffer {
         if let Some(change) = self.changes.pop_front() {
             self.bytes -= change.bytes();
         }
+    }
+
+    /// Forgets all of them but the ids of the last one, and tells how many those are.
+    pub(super) fn forget(&mut self) -> usize {
+        let left = Self {
+            forgotten: self.last_ids(),
+            ..Self::default()
+        };
+        std::mem::replace(self, left).changes.len()
     }
 
     pub(super) fn into_changes(self) -> VecDeque<Received> {

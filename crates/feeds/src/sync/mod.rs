@@ -127,7 +127,7 @@ impl SyncState {
 enum SnapshotRequest {
     None,
     UnderWay,
-    /// It is under way, and from before numbering began anew.
+    /// It is under way, and from before numbering began anew or changes were lost.
     Outdated,
 }
 
@@ -177,7 +177,7 @@ impl BookSync {
     /// have needed them is then too old, and asked for again.
     pub fn forget_waiting(&mut self) -> usize {
         match &mut self.state {
-            SyncState::Joining { changes } => std::mem::take(changes).len(),
+            SyncState::Joining { changes } => changes.forget(),
             _ => 0,
         }
     }
@@ -249,6 +249,7 @@ impl BookSync {
             self.give_up(reason, now_ns, None);
         } else {
             self.state = SyncState::joining_from(None);
+            self.outdate_request();
         }
     }
 
@@ -296,16 +297,13 @@ impl BookSync {
         let SyncState::Joining { changes } = &self.state else {
             return;
         };
-        let step = changes.last().map(|last| {
-            let last_id = last.change.ids.last.unwrap_or_default();
-            (self.rules.follows)(last_id, &received.change.ids)
+        let step = changes.last_ids().map(|last| {
+            (self.rules.follows)(last.last.unwrap_or_default(), &received.change.ids)
         });
         let is_restart = step == Some(Step::Old) && self.is_restart(&received.change, is_new_time);
         if is_restart {
             self.first_id = received.change.ids.first.or(received.change.ids.last);
-            if self.request == SnapshotRequest::UnderWay {
-                self.request = SnapshotRequest::Outdated;
-            }
+            self.outdate_request();
         }
         let SyncState::Joining { changes } = &mut self.state else {
             return;
@@ -325,7 +323,8 @@ impl BookSync {
     /// Begins the book with the snapshot, unless that is older than the first of the changes.
     fn join(&mut self, mut snapshot: Received, mut changes: Buffer, joins: fn(u64, &Ids) -> Step) {
         let last_id = snapshot.change.ids.last.unwrap_or_default();
-        let stream_id = changes.last().and_then(|last| last.change.ids.last);
+        let forgotten = changes.forgotten();
+        let stream_id = changes.last_ids().and_then(|ids| ids.last);
         let step = |changes: &Buffer| {
             let first = changes.first()?;
             Some(joins(last_id, &first.change.ids))
@@ -333,7 +332,8 @@ impl BookSync {
         while step(&changes) == Some(Step::Old) {
             changes.pop();
         }
-        if step(&changes) == Some(Step::Missing) {
+        let is_held = |ids: Ids| joins(last_id, &ids) == Step::Old;
+        if step(&changes) == Some(Step::Missing) || !forgotten.is_none_or(is_held) {
             self.state = SyncState::Joining { changes };
             self.need_snapshot();
             return;
@@ -475,6 +475,12 @@ impl BookSync {
         let change = change.filter(|_| self.is_requested());
         self.state = SyncState::joining_from(change);
         self.need_snapshot();
+    }
+
+    fn outdate_request(&mut self) {
+        if self.request == SnapshotRequest::UnderWay {
+            self.request = SnapshotRequest::Outdated;
+        }
     }
 
     fn need_snapshot(&mut self) {

@@ -211,6 +211,33 @@ fn a_gap_while_buffering_forgets_what_came_before_it() {
 }
 
 #[test]
+fn a_snapshot_that_does_not_hold_what_was_forgotten_is_too_old() {
+    let mut sync = sync();
+    sync.update(delta(11, 12), 0);
+    assert_eq!(sync.forget_waiting(), 1);
+    assert_eq!(sync.forget_waiting(), 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(11), 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.update(delta(13, 14), 0);
+    sync.snapshot(snapshot(12), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 12", "13-14"]);
+}
+
+#[test]
+fn what_was_forgotten_is_of_no_account_when_numbering_begins_anew() {
+    let mut sync = sync();
+    sync.update(delta(11, 12), 0);
+    assert_eq!(sync.forget_waiting(), 1);
+    sync.update(delta(1, 2), 0);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(12), 0);
+    assert_eq!(actions(&mut sync), ["need"], "from before");
+    sync.snapshot(snapshot(1), 0);
+    assert_eq!(actions(&mut sync), ["snapshot 1", "1-2"]);
+}
+
+#[test]
 fn repeated_and_overlapping_deltas_do_no_harm() {
     let mut sync = buffered(20);
     for repeated in [delta(21, 30), delta(11, 20), delta(30, 30)] {
@@ -361,6 +388,8 @@ fn a_book_that_is_given_up_is_built_anew() {
     sync.invalidate(InvalidReason::Missed, 0);
     sync.update(delta(41, 41), 0);
     assert!(actions(&mut sync).is_empty(), "one snapshot is under way");
+    sync.snapshot(snapshot(40), 0);
+    assert_eq!(actions(&mut sync), ["need"], "from before the loss");
     sync.snapshot(snapshot(40), 0);
     assert_eq!(actions(&mut sync), ["snapshot 40", "41-41"]);
 }

@@ -49,7 +49,9 @@ static RULES: Rules = Rules {
     books: BookRules {
         // The decoder counts, for all books of a connection.
         follows: unnumbered,
-        renewal: Renewal::Reconnect,
+        renewal: Renewal::Reconnect {
+            within: Duration::from_secs(5),
+        },
         checksum: None,
         cut: None,
         quiet: None,

@@ -72,8 +72,11 @@ pub enum Renewal {
         /// How long to wait for it.
         within: Duration,
     },
-    /// Another connection.
-    Reconnect,
+    /// Another connection, which begins with a snapshot.
+    Reconnect {
+        /// How long to wait for it.
+        within: Duration,
+    },
 }
 
 /// How a change stands to what is known.

@@ -177,10 +177,9 @@ impl Books {
         book.asked += 1;
         self.dues.push(match self.exchange.rules().books.renewal {
             Renewal::Request { .. } => later(FIRST_CHANGE, Due::FirstChange(symbol.clone())),
-            Renewal::Resubscribe { within } => {
+            Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
                 later(within, Due::Snapshot(symbol.clone(), book.asked))
             }
-            Renewal::Reconnect => return,
         });
     }
 
@@ -245,7 +244,7 @@ impl Books {
                     return Ok(None);
                 }
                 let order = match self.exchange.rules().books.renewal {
-                    Renewal::Reconnect => Order::Reconnect,
+                    Renewal::Reconnect { .. } => Order::Reconnect,
                     _ => Order::Resubscribe,
                 };
                 Ok(Some((symbol, order)))

@@ -312,9 +312,18 @@ async fn a_book_without_the_promised_sign_of_life_is_not_true() {
     );
 }
 
+/// Snapshots come with a connection, within five seconds.
+fn only_with_a_connection() -> Tape {
+    Tape::default().with_books(|books| {
+        books.renewal = Renewal::Reconnect {
+            within: Duration::from_secs(5),
+        };
+    })
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_nothing_else_helps_another_connection_is_made() {
-    let exchange = Tape::default().with_books(|books| books.renewal = Renewal::Reconnect);
+    let exchange = only_with_a_connection();
     let mut dials = script(&["snapshot A-B 5 9x1; tick 1", "change A-B 7>8 9x1"]);
     dials.extend(script(&["snapshot A-B 1 9x1; tick 1"]));
     let (_rig, mut events, _spoken) = start(exchange, dials, &["A-B"]);
@@ -325,6 +334,28 @@ async fn where_nothing_else_helps_another_connection_is_made() {
             "A-B snapshot 5",
             "A-B gap 5 7",
             "tape.example:443: A-B needs another connection",
+            "connected",
+            "A-B snapshot 1"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_begins_without_a_snapshot_is_replaced() {
+    // The first frame was lost.
+    let mut first = vec![say("tick 2")];
+    for _ in 0..10 {
+        first.extend([Step::Wait(30), say("ack 9 A-B")]);
+    }
+    let mut dials = vec![Dial::Open(first)];
+    dials.extend(script(&["snapshot A-B 1 9x1; tick 1"]));
+    let (_rig, mut events, _spoken) = start(only_with_a_connection(), dials, &["A-B"]);
+    assert_eq!(
+        told(&mut events, 5).await,
+        [
+            "connected",
+            "A-B: no snapshot came in the stream",
+            "A-B needs another connection",
             "connected",
             "A-B snapshot 1"
         ]

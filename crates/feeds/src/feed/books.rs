@@ -1,12 +1,11 @@
 //! The order books of one connection, and the snapshots that they need.
 
 use std::collections::HashMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep};
 
 use super::HEALTHY_AFTER;
@@ -56,7 +55,10 @@ pub(super) struct Books {
     rest: Arc<Rest>,
     events: EventSender,
     books: HashMap<Symbol, Book>,
-    dues: FuturesUnordered<BoxFuture<'static, Due>>,
+    /// What is due at its time.
+    pub(super) dues: FuturesUnordered<BoxFuture<'static, Due>>,
+    /// What is due because nothing came in time. What has come and is not read yet counts before it.
+    pub(super) silences: FuturesUnordered<BoxFuture<'static, Due>>,
 }
 
 // What follows when a book wants a snapshot, after the delay of the book:
@@ -124,6 +126,7 @@ impl Books {
             events,
             books,
             dues: FuturesUnordered::new(),
+            silences: FuturesUnordered::new(),
         }
     }
 
@@ -175,12 +178,16 @@ impl Books {
             return;
         };
         book.asked += 1;
-        self.dues.push(match self.exchange.rules().books.renewal {
-            Renewal::Request { .. } => later(FIRST_CHANGE, Due::FirstChange(symbol.clone())),
-            Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
-                later(within, Due::Snapshot(symbol.clone(), book.asked))
+        match self.exchange.rules().books.renewal {
+            Renewal::Request { .. } => {
+                let due = Due::FirstChange(symbol.clone());
+                self.dues.push(later(FIRST_CHANGE, due));
             }
-        });
+            Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
+                let due = Due::Snapshot(symbol.clone(), book.asked);
+                self.silences.push(later(within, due));
+            }
+        }
     }
 
     /// A connection begins: where the exchange promises signs of life, they are awaited.
@@ -189,7 +196,7 @@ impl Books {
             return;
         };
         for symbol in self.books.keys() {
-            self.dues
+            self.silences
                 .push(later(quiet, Due::SignOfLife(symbol.clone())));
         }
     }
@@ -207,7 +214,7 @@ impl Books {
             self.act(&symbol).await?;
         }
         let left = if left.is_zero() { quiet } else { left };
-        self.dues.push(later(left, Due::SignOfLife(symbol)));
+        self.silences.push(later(left, Due::SignOfLife(symbol)));
         Ok(())
     }
 
@@ -317,6 +324,7 @@ impl Books {
         // A snapshot from before the next stream may be too old for it. It would be found out, but
         // asked for twice.
         self.dues.clear();
+        self.silences.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
             if let Some(book) = self.books.get_mut(&symbol) {
@@ -370,18 +378,6 @@ impl Books {
             }
         };
         self.dues.push(renewal.boxed());
-    }
-}
-
-/// What is due, when it is.
-impl Stream for Books {
-    type Item = Due;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Due>> {
-        self.dues.poll_next_unpin(cx)
     }
 }
 

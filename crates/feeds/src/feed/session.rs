@@ -11,7 +11,7 @@ use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, WsErrorKin
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
-use super::books::{Books, Order};
+use super::books::{Books, Due, Order};
 use super::convert::{ticker_event, trade_event};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
@@ -212,19 +212,10 @@ impl Session {
                 // has sent counts before its silence.
                 biased;
                 // Off while nothing is due: a stream that ends does not match.
-                Some(due) = self.books.next() => {
-                    let began_at = Instant::now();
-                    if let Some((symbol, order)) = self.books.take_due(due).await? {
-                        match order {
-                            Order::Resubscribe => self.resubscribe(&symbol, connection),
-                            Order::Reconnect => {
-                                let reason = format!("{symbol} needs another connection");
-                                return Ok(Failure::new(reason));
-                            }
-                        }
+                Some(due) = self.books.dues.next() => {
+                    if let Some(end) = self.take_due(due, connection, &mut heard_at).await? {
+                        return Ok(end);
                     }
-                    // Time in which nobody read is not the exchange's silence.
-                    heard_at += began_at.elapsed();
                 }
                 progress = progress(&mut connection.socket, connection.outgoing.as_mut()) => {
                     match progress {
@@ -238,6 +229,11 @@ impl Session {
                         }
                         Progress::Sent(Ok(())) => self.note_sent(connection),
                         Progress::Sent(Err(error)) => return Ok(error.into()),
+                    }
+                }
+                Some(due) = self.books.silences.next() => {
+                    if let Some(end) = self.take_due(due, connection, &mut heard_at).await? {
+                        return Ok(end);
                     }
                 }
                 request = connection.queue.next(), if connection.outgoing.is_none() => {
@@ -266,6 +262,27 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Takes what is due for a book. Tells why the connection ends, if it does.
+    async fn take_due(
+        &mut self,
+        due: Due,
+        connection: &mut Connection,
+        heard_at: &mut Instant,
+    ) -> Result<Option<Failure>, Stopped> {
+        let began_at = Instant::now();
+        match self.books.take_due(due).await? {
+            Some((symbol, Order::Resubscribe)) => self.resubscribe(&symbol, connection),
+            Some((symbol, Order::Reconnect)) => {
+                let reason = format!("{symbol} needs another connection");
+                return Ok(Some(Failure::new(reason)));
+            }
+            None => {}
+        }
+        // Time in which nobody read is not the exchange's silence.
+        *heard_at += began_at.elapsed();
+        Ok(None)
     }
 
     /// Has the book of `symbol` begin anew in the stream.

@@ -13,7 +13,8 @@ use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::level::Level;
 use crate::symbol::Symbol;
 
-/// How long the stream may be behind a snapshot. Backpack's was seen one change behind.
+/// How long the stream may be behind a snapshot, from the first change on that shows it. Backpack's was
+/// seen one change behind.
 // For ever would be silence: numbering may have begun anew, or the id was none.
 const MAX_AHEAD_NS: i64 = 10_000_000_000;
 
@@ -102,11 +103,12 @@ pub enum BookAction {
 enum SyncState {
     /// A snapshot is awaited. The changes follow one another without a gap.
     Joining { changes: Buffer },
-    /// The book is the snapshot with the id `last_id`, which came at `since_ns`. The stream may be
-    /// behind it: no change has come so far that it does not hold.
+    /// The book is the snapshot with the id `last_id`. The stream may be behind it: no change has come
+    /// so far that it does not hold.
     Joined {
         last_id: u64,
-        since_ns: i64,
+        /// When the first change came that it holds.
+        behind_since_ns: Option<i64>,
         /// The last id of the stream.
         stream_id: Option<u64>,
     },
@@ -285,9 +287,9 @@ impl BookSync {
             }
             SyncState::Joined {
                 last_id,
-                since_ns,
+                behind_since_ns,
                 stream_id,
-            } => self.catch_up(last_id, since_ns, stream_id, received, is_new_time),
+            } => self.catch_up(last_id, behind_since_ns, stream_id, received, is_new_time),
             SyncState::Joining { .. } => self.buffer(received, is_new_time),
         }
     }
@@ -297,9 +299,9 @@ impl BookSync {
         let SyncState::Joining { changes } = &self.state else {
             return;
         };
-        let step = changes.last_ids().map(|last| {
-            (self.rules.follows)(last.last.unwrap_or_default(), &received.change.ids)
-        });
+        let step = changes
+            .last_ids()
+            .map(|last| (self.rules.follows)(last.last.unwrap_or_default(), &received.change.ids));
         let is_restart = step == Some(Step::Old) && self.is_restart(&received.change, is_new_time);
         if is_restart {
             self.first_id = received.change.ids.first.or(received.change.ids.last);
@@ -350,7 +352,7 @@ impl BookSync {
         }
         self.state = SyncState::Joined {
             last_id,
-            since_ns,
+            behind_since_ns: None,
             stream_id,
         };
         self.emit_snapshot(snapshot);
@@ -366,7 +368,7 @@ impl BookSync {
     fn catch_up(
         &mut self,
         last_id: u64,
-        since_ns: i64,
+        behind_since_ns: Option<i64>,
         stream_id: Option<u64>,
         received: Received,
         is_new_time: bool,
@@ -381,17 +383,17 @@ impl BookSync {
         }
         // It is older than the snapshot. Whether it is new, only the stream's last id tells.
         let is_repeated = stream_id.is_some_and(|id| (self.rules.follows)(id, &ids) == Step::Old);
-        let is_overdue = received.at_ns.saturating_sub(since_ns) > MAX_AHEAD_NS;
+        // Not from the snapshot on: whoever takes that one may hold up the reading.
+        let behind_since_ns = behind_since_ns.unwrap_or(received.at_ns);
+        let is_overdue = received.at_ns.saturating_sub(behind_since_ns) > MAX_AHEAD_NS;
         if is_overdue || is_repeated && self.is_restart(&received.change, is_new_time) {
             return self.begin_anew(received);
         }
-        if !is_repeated {
-            self.state = SyncState::Joined {
-                last_id,
-                since_ns,
-                stream_id: ids.last,
-            };
-        }
+        self.state = SyncState::Joined {
+            last_id,
+            behind_since_ns: Some(behind_since_ns),
+            stream_id: if is_repeated { stream_id } else { ids.last },
+        };
     }
 
     /// Gives the book up: numbering begins anew with this change.

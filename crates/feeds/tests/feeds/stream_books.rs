@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use feeds::exchange::Renewal;
-use feeds::{Channel, FeedEventKind, InvalidReason, OrderBook};
+use feeds::{Channel, FeedEventKind, InvalidReason, OrderBook, QueueLimits, event_queue};
 use tokio::time::sleep;
 use transport::Message;
 
@@ -355,9 +355,61 @@ async fn a_connection_that_begins_without_a_snapshot_is_replaced() {
         [
             "connected",
             "A-B: no snapshot came in the stream",
-            "A-B needs another connection",
+            "tape.example:443: A-B needs another connection",
             "connected",
             "A-B snapshot 1"
         ]
     );
+}
+
+/// A feed whose subscriber takes nothing for a while.
+async fn behind_for(seconds: u64, exchange: Tape, steps: Vec<Step>) -> (Events, Spoken) {
+    let rig = Rig::new([ok("A-B C-D")], vec![Dial::Open(steps)]);
+    let spoken = rig.listen();
+    let queue = event_queue(QueueLimits {
+        events: 1,
+        ..QueueLimits::default()
+    });
+    let feed = rig.feed(exchange, &["A-B"], &[Channel::L2Book]);
+    let events = Events::through(feed, queue);
+    sleep(Duration::from_secs(seconds)).await;
+    (events, spoken)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_come_and_was_not_read_yet_is_not_late() {
+    let snapshot = vec![
+        say("snapshot A-B 5 9x1"),
+        say("change A-B 7>8 9x1"),
+        say("snapshot A-B 9 9x1"),
+    ];
+    let (mut events, _spoken) = behind_for(100, Tape::default(), snapshot).await;
+    assert_eq!(
+        told(&mut events, 4).await,
+        [
+            "connected",
+            "A-B snapshot 5",
+            "A-B gap 5 7",
+            "A-B snapshot 9"
+        ]
+    );
+
+    let exchange = Tape::default().with_books(|books| books.quiet = Some(Duration::from_secs(60)));
+    let signs_of_life = vec![
+        say("snapshot A-B 5 9x1"),
+        Step::Wait(50),
+        say("change A-B 5>6 9x2"),
+        say("change A-B 6>7 9x3"),
+    ];
+    let (mut events, spoken) = behind_for(100, exchange, signs_of_life).await;
+    assert_eq!(
+        told(&mut events, 4).await,
+        [
+            "connected",
+            "A-B snapshot 5",
+            "A-B change 6",
+            "A-B change 7"
+        ]
+    );
+    assert!(texts(&spoken).is_empty());
 }

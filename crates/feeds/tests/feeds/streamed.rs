@@ -193,7 +193,7 @@ async fn what_is_said_goes_on_being_heard_while_nothing_can_be_sent() {
     }
     assert_eq!(
         events.disconnected().await.0,
-        "nothing could be sent for 90s"
+        "tape.example:443: nothing could be sent for 90s"
     );
 }
 

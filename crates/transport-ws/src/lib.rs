@@ -5,6 +5,9 @@
 //! request before every connection, so a reconnect never uses an old login; a [`FrameObserver`]
 //! sees every frame as it arrived.
 //!
+//! An open connection says farewell when it is dropped, answers pings and closes, sends pings of its own
+//! while it is quiet, and ends when the other side is dead, deaf or does nothing but keep it busy.
+//!
 //! ```no_run
 //! use std::time::Duration;
 //!

@@ -2,15 +2,19 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt;
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ServerConfig};
 use testkit::{PanickingDialer, TestCa};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
-use transport::{DialError, DialErrorKind, Dialer, Hop, Io, Phase};
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
+use tokio_tungstenite::accept_async;
+use transport::{DialError, DialErrorKind, Dialer, Hop, Io, Phase, WsDialer, WsRequest};
+use transport_ws::WsClient;
 
 use crate::common::{
     Client, Ending, Piped, Route, Scripted, Step, answer, owned, play, read_head, secure_failure,
@@ -310,4 +314,27 @@ async fn a_name_that_no_certificate_can_hold_is_refused_before_dialing() {
     assert_eq!(error.kind(), DialErrorKind::Unsupported);
     assert_eq!(error.phase(), Phase::TargetTls);
     assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_stream_over_tls_that_is_dropped_says_farewell_in_both_protocols() {
+    let ca = TestCa::new().unwrap();
+    let config = ca.server_config(&["h.example"]).unwrap();
+    let (ending, mut ends) = unbounded_channel();
+    let exchange = Piped::new(move |stream| {
+        let (acceptor, ending) = (TlsAcceptor::from(Arc::clone(&config)), ending.clone());
+        async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let mut socket = accept_async(stream).await.unwrap();
+            let farewell = socket.next().await.unwrap().unwrap();
+            // Without a `close_notify`, this is an error.
+            let end = socket.get_mut().read(&mut [0]).await;
+            ending.send((farewell.is_close(), end.unwrap())).unwrap();
+        }
+    });
+    let tls = trust(&ca).client_config(&[b"http/1.1"]);
+    let client = WsClient::new(exchange, tls, Duration::from_secs(30));
+    let request = WsRequest::new("wss://h.example/".parse().unwrap()).unwrap();
+    drop(client.dial(request).await.unwrap());
+    assert_eq!(ends.recv().await.unwrap(), (true, 0));
 }

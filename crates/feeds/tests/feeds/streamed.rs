@@ -26,6 +26,15 @@ fn trades(rig: &Rig, exchange: Tape) -> Events {
     Events::of(rig.feed(exchange, &NAMES, &[Channel::Trades]), 64)
 }
 
+/// Waits for the first event, which is that the connection is open, and tells when that was.
+async fn opened(events: &mut Events) -> Instant {
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Connected { .. }
+    ));
+    Instant::now()
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
     let mut exchange = Tape::default();
@@ -34,11 +43,7 @@ async fn what_does_not_go_with_the_dial_is_said_at_the_pace_that_is_allowed() {
     let rig = rig(vec![Dial::Open(vec![])]);
     let spoken = rig.listen();
     let mut events = trades(&rig, exchange);
-    assert!(matches!(
-        events.next().await,
-        FeedEventKind::Connected { .. }
-    ));
-    let opened_at = Instant::now();
+    let opened_at = opened(&mut events).await;
     sleep(seconds(60)).await;
     let dials = rig.ws.dials.lock().unwrap();
     // One of the two is left for a pong.
@@ -98,11 +103,7 @@ async fn a_quiet_connection_is_kept_open_in_the_way_that_the_exchange_wants() {
     let rig = rig(vec![Dial::Open(steps)]);
     let spoken = rig.listen();
     let mut events = trades(&rig, exchange);
-    assert!(matches!(
-        events.next().await,
-        FeedEventKind::Connected { .. }
-    ));
-    let opened_at = Instant::now();
+    let opened_at = opened(&mut events).await;
     assert_eq!(
         events.disconnected().await.0,
         "tape.example:443: nothing received for 90s"

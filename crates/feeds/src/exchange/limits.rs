@@ -35,15 +35,17 @@ pub struct Limits {
     /// After how long without a message from here a ping of the WebSocket protocol is sent. `None` if
     /// the exchange wants another [`keep_alive`](Self::keep_alive) in its place.
     pub ping_interval: Option<Duration>,
-    /// What keeps a quiet connection open beside pings.
+    /// What keeps a connection open beside pings.
     pub keep_alive: Option<KeepAlive>,
 }
 
-/// A message that is sent whenever nothing has come for a while.
+/// A message that is sent again and again, whatever comes.
+// Most exchanges that want one close what they have not heard of, although they send data themselves. To
+// those that want it only while they are silent, it does no harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// After how long a silence.
-    pub after: Duration,
+    /// How long after the one before, or after the opening.
+    pub every: Duration,
     /// The text of the message.
     pub text: &'static str,
 }

@@ -203,8 +203,8 @@ impl Session {
         // Not moved for each message; when it fires, it looks at how long the silence really was.
         let mut silence = pin!(sleep(self.silence_limit));
         let keep_alive = self.exchange.limits().keep_alive;
-        let quiet_for = keep_alive.map_or(Duration::MAX, |it| it.after);
-        let mut quiet = pin!(sleep(quiet_for));
+        let every = keep_alive.map_or(Duration::MAX, |it| it.every);
+        let mut unsaid = pin!(sleep(every));
         loop {
             let sending_since = connection.outgoing.as_ref().map(Outgoing::since);
             tokio::select! {
@@ -250,15 +250,11 @@ impl Session {
                     }
                     silence.as_mut().reset(heard_at + self.silence_limit);
                 }
-                () = &mut quiet, if keep_alive.is_some() => {
-                    let mut since = heard_at;
-                    if let Some(keep_alive) = keep_alive
-                        && heard_at.elapsed() >= quiet_for
-                    {
+                () = &mut unsaid, if keep_alive.is_some() => {
+                    if let Some(keep_alive) = keep_alive {
                         connection.queue.push_first(alive(keep_alive));
-                        since = Instant::now();
                     }
-                    quiet.as_mut().reset(since + quiet_for);
+                    unsaid.as_mut().reset(Instant::now() + every);
                 }
             }
         }

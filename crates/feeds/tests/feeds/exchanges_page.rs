@@ -86,7 +86,7 @@ fn limits() -> Vec<Row> {
         }),
         ("keep-alive", |it| {
             it.keep_alive
-                .map(|it| format!("`{}` after {}", it.text, time(it.after)))
+                .map(|it| format!("`{}` every {}", it.text, time(it.every)))
         }),
     ];
     let exchanges: Vec<_> = EXCHANGES.iter().map(|it| (it.default)()).collect();

@@ -31,7 +31,7 @@ pub(super) static LIMITS: Limits = Limits {
     silence: Duration::from_secs(30),
     ping_interval: None,
     keep_alive: Some(KeepAlive {
-        after: Duration::from_secs(15),
+        every: Duration::from_secs(15),
         text: "ping",
     }),
 };

@@ -85,6 +85,7 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::BookInvalid { .. } => "book_invalid",
         FeedEventKind::SnapshotFailed { .. } => "snapshot_failed",
         FeedEventKind::ShutdownAnnounced => "shutdown_announced",
+        FeedEventKind::MessagesMissed => "messages_missed",
         FeedEventKind::Rejected { .. } => "rejected",
         FeedEventKind::NumberingRestarted { .. } => "numbering_restarted",
         FeedEventKind::Notice { .. } => "notice",
@@ -185,6 +186,9 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::ShutdownAnnounced => {
             tracing::info!(exchange, connection, "shutdown announced");
+        }
+        FeedEventKind::MessagesMissed => {
+            tracing::warn!(exchange, connection, "messages of the connection are missing");
         }
         FeedEventKind::Rejected {
             symbols,

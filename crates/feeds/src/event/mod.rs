@@ -207,6 +207,9 @@ pub enum FeedEventKind {
         /// Whose trades.
         symbol: Symbol,
     },
+    /// Messages of this connection are missing, as its own counter shows. Nobody can tell which: there
+    /// may have been trades among them. Its books become invalid.
+    MessagesMissed,
     /// A well-formed message of a kind that is not known or was not asked for.
     Unknown {
         /// What it says it is.

@@ -431,6 +431,8 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::Missed => {
+                let missed = FeedEventKind::MessagesMissed;
+                self.events.send(missed, received_ns).await?;
                 self.books.note_loss(false, received_ns).await?;
                 return Ok(None);
             }

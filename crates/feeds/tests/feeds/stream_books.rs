@@ -56,6 +56,7 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
             },
             FeedEventKind::SnapshotFailed { symbol, reason, .. } => format!("{symbol}: {reason}"),
             FeedEventKind::Malformed { .. } => "malformed".to_owned(),
+            FeedEventKind::MessagesMissed => "messages missed".to_owned(),
             other => panic!("{other:?}"),
         });
     }
@@ -227,8 +228,8 @@ async fn a_hole_in_the_counter_of_the_connection_voids_every_book() {
         "snapshot C-D 8 9x1",
     ];
     let (_rig, mut events, spoken) = start(Tape::default(), script(&lines), &["A-B", "C-D"]);
-    let mut all = told(&mut events, 7).await;
-    all[4..6].sort();
+    let mut all = told(&mut events, 8).await;
+    all[5..7].sort();
     assert_eq!(
         all,
         [
@@ -236,6 +237,7 @@ async fn a_hole_in_the_counter_of_the_connection_voids_every_book() {
             "A-B snapshot 5",
             "C-D snapshot 6",
             "A-B change 6",
+            "messages missed",
             "A-B missed",
             "C-D missed",
             "C-D snapshot 8"
@@ -351,9 +353,10 @@ async fn a_connection_that_begins_without_a_snapshot_is_replaced() {
     dials.extend(script(&["snapshot A-B 1 9x1; tick 1"]));
     let (_rig, mut events, _spoken) = start(only_with_a_connection(), dials, &["A-B"]);
     assert_eq!(
-        told(&mut events, 5).await,
+        told(&mut events, 6).await,
         [
             "connected",
+            "messages missed",
             "A-B: no snapshot came in the stream",
             "tape.example:443: A-B needs another connection",
             "connected",

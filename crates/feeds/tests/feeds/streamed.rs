@@ -199,6 +199,15 @@ async fn what_is_said_goes_on_being_heard_while_nothing_can_be_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hole_in_the_counter_of_the_connection_is_told_without_books_too() {
+    let script = ["trade A-B 1 0; tick 1", "trade A-B 5 1; tick 3"];
+    let rig = rig(vec![Dial::Open(script.map(say).into())]);
+    let mut events = trades(&rig, Tape::default());
+    let is_missed = |event| matches!(event, FeedEventKind::MessagesMissed).then_some(());
+    events.find(is_missed).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_tells_which_symbols_it_is_about() {
     let script = [
         "ack 1 C-D",

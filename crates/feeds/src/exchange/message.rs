@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
+use transport::Message;
 
 use crate::channel::Channel;
 use crate::event::Side;
@@ -27,6 +28,12 @@ pub enum ExchangeMessage {
     Refused(Refusal),
     /// Nothing but a sign of life: an answer to a ping, a heartbeat.
     Alive,
+    /// The exchange asks for a sign of life by a message of its own. Pings of the WebSocket protocol need
+    /// no decoder.
+    Ping {
+        /// What it wants to hear.
+        answer: Message,
+    },
     /// Frames of this connection are missing, as its own counter shows; no book on it is true.
     Missed,
     /// The exchange is about to close the connection.

@@ -24,8 +24,7 @@ use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{
-    Decoder, Exchange, ExchangeMessage, Frame, KeepAlive, Malformed, RequestIds, Stream,
-    StreamRequest, Time,
+    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, StreamRequest, Time,
 };
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
@@ -252,7 +251,7 @@ impl Session {
                 }
                 () = &mut unsaid, if keep_alive.is_some() => {
                     if let Some(keep_alive) = keep_alive {
-                        connection.queue.push_first(alive(keep_alive));
+                        connection.queue.push_first(sign_of_life(Message::text(keep_alive.text)));
                     }
                     unsaid.as_mut().reset(Instant::now() + every);
                 }
@@ -426,6 +425,10 @@ impl Session {
                 ticker_event(ticker)
             }
             ExchangeMessage::Alive => return Ok(None),
+            ExchangeMessage::Ping { answer } => {
+                connection.queue.push_first(sign_of_life(answer));
+                return Ok(None);
+            }
             ExchangeMessage::Acknowledged(reply) => {
                 connection.requests.answered(&reply);
                 return Ok(None);
@@ -533,10 +536,10 @@ async fn leave(mut socket: WebSocket) {
 }
 
 /// What keeps a connection open, as a request for nothing.
-fn alive(keep_alive: KeepAlive) -> StreamRequest {
+fn sign_of_life(message: Message) -> StreamRequest {
     StreamRequest {
         id: None,
-        message: Message::text(keep_alive.text),
+        message,
         streams: Vec::new(),
     }
 }

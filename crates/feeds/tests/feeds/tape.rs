@@ -224,6 +224,9 @@ impl Decoder for TapeDecoder {
                         false => ExchangeMessage::Missed,
                     }
                 }
+                ["ping", number] => ExchangeMessage::Ping {
+                    answer: Message::text(format!("pong {number}")),
+                },
                 ["ack", id, name] => ExchangeMessage::Acknowledged(reply(id, name)),
                 ["refuse", id, name] => ExchangeMessage::Refused(Refusal {
                     reply: reply(id, name),

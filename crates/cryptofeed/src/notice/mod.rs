@@ -188,7 +188,11 @@ fn log(event: &FeedEvent) {
             tracing::info!(exchange, connection, "shutdown announced");
         }
         FeedEventKind::MessagesMissed => {
-            tracing::warn!(exchange, connection, "messages of the connection are missing");
+            tracing::warn!(
+                exchange,
+                connection,
+                "messages of the connection are missing"
+            );
         }
         FeedEventKind::Rejected {
             symbols,

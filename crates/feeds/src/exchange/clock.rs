@@ -1,19 +1,22 @@
 //! The clocks of exchanges.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::de::{Deserialize, Deserializer};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::message::Time;
+use super::wire::integer;
 
 /// The `UNIT` of a [`Clock`] in milliseconds.
 pub const MILLIS: i64 = 1_000_000;
 /// The `UNIT` of a [`Clock`] in microseconds.
 pub const MICROS: i64 = 1_000;
 
-/// A time, sent as a whole number of units of `UNIT` nanoseconds since 1970.
+/// A time, sent as a whole number of units of `UNIT` nanoseconds since 1970, or as text that holds one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Clock<const UNIT: i64>(pub Time);
 
@@ -29,7 +32,31 @@ impl<const UNIT: i64> Clock<UNIT> {
 
 impl<'de, const UNIT: i64> Deserialize<'de> for Clock<UNIT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        i64::deserialize(deserializer).map(Self::of_units)
+        struct Units<const UNIT: i64>;
+
+        impl<const UNIT: i64> Visitor<'_> for Units<UNIT> {
+            type Value = Clock<UNIT>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time: an integer")
+            }
+
+            fn visit_u64<E: de::Error>(self, units: u64) -> Result<Clock<UNIT>, E> {
+                Ok(Clock::of_units(units))
+            }
+
+            fn visit_i64<E: de::Error>(self, units: i64) -> Result<Clock<UNIT>, E> {
+                Ok(Clock::of_units(units))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Clock<UNIT>, E> {
+                let invalid = || E::invalid_value(de::Unexpected::Str(text), &self);
+                integer(text).map(Clock::of_units).ok_or_else(invalid)
+            }
+        }
+
+        // Backpack was seen to write `"E":"1754903057555305"`, and at other times no quotes.
+        deserializer.deserialize_any(Units)
     }
 }
 
@@ -71,11 +98,16 @@ mod tests {
         assert_eq!(parsed, Clock(Time::At(1_723_161_255_208_000_000)));
         let parsed: Clock<MICROS> = serde_json::from_str("1790915525102951").unwrap();
         assert_eq!(parsed, Clock(Time::At(1_790_915_525_102_951_000)));
+        let text: Clock<MICROS> = serde_json::from_str("\"1790915525102951\"").unwrap();
+        assert_eq!(text, parsed);
         for other_unit in ["1790915525", "1790915525102951", "9223372036855", "0", "-1"] {
             let parsed: Clock<MILLIS> = serde_json::from_str(other_unit).unwrap();
             assert_eq!(parsed, Clock(Time::Impossible), "{other_unit}");
         }
-        assert!(serde_json::from_str::<Clock<MILLIS>>("\"1723161255208\"").is_err());
+        for malformed in ["\"\"", "\"+5\"", "\"now\"", "1.5", "null", "[]"] {
+            let parsed = serde_json::from_str::<Clock<MILLIS>>(malformed);
+            assert!(parsed.is_err(), "{malformed}");
+        }
     }
 
     #[test]

@@ -108,6 +108,17 @@ fn a_side_of_the_book_may_be_empty() {
 }
 
 #[test]
+fn times_may_be_text() {
+    let number = r#"{"data":{"E":1754903057555305,"T":1754903057554352,"U":1345937436,"a":[],"b":[],"e":"depth","s":"SOL_USDC","u":1345937436},"stream":"depth.SOL_USDC"}"#;
+    let text = number
+        .replace("1754903057555305", "\"1754903057555305\"")
+        .replace("1754903057554352", "\"1754903057554352\"");
+    let decode = |text: &str| decode(&Backpack::default(), &fixtures::backpack(), text).unwrap();
+    assert!(matches!(decode(number), ExchangeMessage::Book(_)));
+    assert_eq!(decode(&text), decode(number));
+}
+
+#[test]
 fn only_open_markets_are_listed_and_perpetuals_are_told_apart() {
     let listed = fixtures::backpack();
     assert_eq!(listed.len(), 6);

@@ -197,7 +197,7 @@ async fn a_drip_over_several_phases_ends_at_the_deadline() {
     assert_eq!(elapsed, WHOLE);
     assert_eq!(
         chain(&error).to_string(),
-        "establish tls with h.example:443: timed out: the limit for all phases together is 30s"
+        "establish tls with h.example:443 through proxy p:1: timed out: the limit for all phases together is 30s"
     );
 }
 

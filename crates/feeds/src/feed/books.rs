@@ -30,7 +30,7 @@ pub(super) enum Due {
     /// The snapshot that was asked for in the stream, as the request of this number, should be there.
     Snapshot(Symbol, u64),
     /// A book that has been subscribed to should have changed, if its market is not quiet.
-    FirstChange(Symbol),
+    FirstChange(Symbol, u64),
     /// The book should have changed, or shown a sign of life.
     SignOfLife(Symbol),
 }
@@ -180,13 +180,24 @@ impl Books {
         book.asked += 1;
         match self.exchange.rules().books.renewal {
             Renewal::Request { .. } => {
-                let due = Due::FirstChange(symbol.clone());
+                let due = Due::FirstChange(symbol.clone(), book.asked);
                 self.dues.push(later(FIRST_CHANGE, due));
             }
             Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
                 let due = Due::Snapshot(symbol.clone(), book.asked);
                 self.silences.push(later(within, due));
             }
+        }
+    }
+
+    /// The exchange has declined a subscription of `symbol`. A book that is not subscribed to and whose
+    /// snapshot is requested would never change.
+    pub(super) fn refused(&mut self, symbol: &Symbol) {
+        if let (Renewal::Request { .. }, Some(book)) = (
+            self.exchange.rules().books.renewal,
+            self.books.get_mut(symbol),
+        ) {
+            book.asked += 1;
         }
     }
 
@@ -256,8 +267,10 @@ impl Books {
                 };
                 Ok(Some((symbol, order)))
             }
-            Due::FirstChange(symbol) => {
-                if let Some(book) = self.books.get_mut(&symbol) {
+            Due::FirstChange(symbol, asked) => {
+                if let Some(book) = self.books.get_mut(&symbol)
+                    && book.asked == asked
+                {
                     book.sync.note_quiet();
                 }
                 self.act(&symbol).await?;

@@ -446,11 +446,17 @@ impl Session {
                 let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
                 return Ok(Some(end));
             }
-            ExchangeMessage::Refused(refusal) => FeedEventKind::Rejected {
-                symbols: connection.requests.answered(&refusal.reply),
-                code: refusal.code.map(|code| words(code, secrets)),
-                message: words(refusal.message, secrets),
-            },
+            ExchangeMessage::Refused(refusal) => {
+                let symbols = connection.requests.answered(&refusal.reply);
+                for symbol in &symbols {
+                    self.books.refused(symbol);
+                }
+                FeedEventKind::Rejected {
+                    symbols,
+                    code: refusal.code.map(|code| words(code, secrets)),
+                    message: words(refusal.message, secrets),
+                }
+            }
             ExchangeMessage::Notice { text } => FeedEventKind::Notice {
                 text: words(text, secrets),
             },

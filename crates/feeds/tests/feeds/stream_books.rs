@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use feeds::exchange::Renewal;
+use feeds::exchange::{Renewal, by_ranges};
 use feeds::{Channel, FeedEventKind, InvalidReason, OrderBook, QueueLimits, event_queue};
 use tokio::time::sleep;
 use transport::Message;
 
 use crate::fake::{Dial, Events, Rig, Spoken, Step, ok, say};
-use crate::fixtures::level;
+use crate::fixtures::{level, symbol};
 use crate::tape::{COUNT, Tape, without_ids};
 
 fn start(exchange: Tape, dials: Vec<Dial>, names: &[&str]) -> (Rig, Events, Spoken) {
@@ -151,6 +151,21 @@ async fn a_first_snapshot_that_does_not_come_is_asked_for_too() {
         texts(&spoken),
         ["unsubscribe 2 A-B:l2_book", "subscribe 3 A-B:l2_book"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_snapshot_is_requested_of_a_book_whose_subscription_is_refused() {
+    let exchange = Tape::default().with_books(|books| {
+        books.renewal = Renewal::Request { joins: by_ranges };
+    });
+    let (_rig, mut events, _spoken) = start(exchange, script(&["refuse 1 A-B"]), &["A-B"]);
+    assert_eq!(told(&mut events, 1).await, ["connected"]);
+    assert!(matches!(
+        events.next().await,
+        FeedEventKind::Rejected { symbols, .. } if symbols == [symbol("A-B")]
+    ));
+    // The request, which this exchange has not, would be told as a failure.
+    assert!(events.are_over_for(30).await);
 }
 
 #[tokio::test(start_paused = true)]

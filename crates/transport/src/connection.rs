@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::egress::Egress;
-use crate::error::{Hop, Phase};
+use crate::hop::{Hop, Phase};
 use crate::secrets::Secrets;
 use crate::target::Endpoint;
 

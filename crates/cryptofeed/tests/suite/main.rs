@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod check;
+mod check_routes;
 mod child;
 mod demo;
 mod documentation;

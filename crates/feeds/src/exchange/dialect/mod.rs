@@ -4,6 +4,8 @@
 //! knows them bare. Replies to what the client says are never in an envelope. What differs between
 //! the two, the unit of time, how streams are named and whether requests have ids, is the caller's.
 
+mod events;
+
 use std::cmp::Reverse;
 
 use serde::Deserialize;
@@ -12,18 +14,17 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use transport::Message;
 
-use super::batch::batches;
-use super::clock::Clock;
-use super::levels::{compact_levels, levels};
-use super::limits::Limits;
-use super::message::{
+use self::events::{Depth, DepthEvent, Header, Kind, TickerEvent, TradeEvent};
+use crate::event::Side;
+use crate::exchange::batch::batches;
+use crate::exchange::clock::Clock;
+use crate::exchange::limits::Limits;
+use crate::exchange::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
     TradeId,
 };
-use super::plain_number::plain_integer;
-use super::wire::{Exact, Id, Text, integer, parse, parse_body};
-use super::{AnswerError, Decoder, Frame, Malformed, StreamRequest};
-use crate::event::Side;
+use crate::exchange::wire::{Exact, Id, Text, integer, parse, parse_body};
+use crate::exchange::{AnswerError, Decoder, Frame, Malformed, StreamRequest};
 use crate::instruments::Instruments;
 use crate::level::Level;
 use crate::symbol::Symbol;
@@ -447,154 +448,13 @@ impl Declined<'_> {
     }
 }
 
-/// The type of an event, if anybody wants to know it.
-trait Kind<'a>: Deserialize<'a> + Default {
-    /// What it is instead of `expected`.
-    fn other_than(self, expected: &str) -> Option<Text<'a>>;
-}
-
-impl<'a> Kind<'a> for Option<Text<'a>> {
-    fn other_than(self, expected: &str) -> Option<Text<'a>> {
-        self.filter(|kind| **kind != *expected)
-    }
-}
-
-/// It is known already.
-impl<'a> Kind<'a> for IgnoredAny {
-    fn other_than(self, _: &str) -> Option<Text<'a>> {
-        None
-    }
-}
-
-#[derive(Deserialize)]
-struct Header<'a> {
-    #[serde(borrow)]
-    e: Option<Text<'a>>,
-}
-
-//     {"e":"trade","E":1723161255343,"s":"BTCUSDT","t":3735683259,"p":"61837.63000000",
-//      "q":"0.02000000","T":1723161255342,"m":true,"M":true}
-//     {"E":1790915531026313,"T":1790915531025000,"a":"66605319496","b":"66605329178","e":"trade",
-//      "m":false,"p":"86642.9","q":"0.07206","s":"BTC_USDC_PERP","t":99419870}
-//
-// Keys that differ only in case differ in meaning, here and below: `t` the trade, `T` its time.
-#[derive(Deserialize)]
-struct TradeEvent<'a, K, const UNIT: i64> {
-    #[serde(rename = "e", default)]
-    kind: K,
-    #[serde(rename = "s", borrow)]
-    symbol: Text<'a>,
-    #[serde(rename = "t")]
-    id: Id,
-    #[serde(rename = "p")]
-    price: Exact,
-    #[serde(rename = "q")]
-    amount: Exact,
-    #[serde(rename = "T")]
-    matched: Clock<UNIT>,
-    #[serde(rename = "m")]
-    is_buyer_maker: bool,
-}
-
-//     {"u":35346513501,"s":"ETHUSDT","b":"2683.80000000","B":"3.02920000","a":"2683.81000000",
-//      "A":"31.43950000"}
-//     {"A":"7.76096","B":"1.60813","E":1790915525118154,"T":1790915525118046,"a":"86645.3",
-//      "b":"86645.2","e":"bookTicker","s":"BTC_USDC_PERP","u":6904947654}
-/// Prices and sizes may be null, but not absent.
-#[derive(Deserialize)]
-struct TickerEvent<'a, const UNIT: i64> {
-    #[serde(rename = "e", borrow)]
-    kind: Option<Text<'a>>,
-    #[serde(rename = "s", borrow)]
-    symbol: Text<'a>,
-    #[serde(rename = "u")]
-    last_id: Id,
-    // `deserialize_with` is what makes the key necessary: by itself, serde takes an absent `Option`
-    // for `None`. Backpack sends null for a side without orders.
-    #[serde(rename = "b", deserialize_with = "Option::deserialize")]
-    bid: Option<Exact>,
-    #[serde(rename = "B", deserialize_with = "Option::deserialize")]
-    bid_size: Option<Exact>,
-    #[serde(rename = "a", deserialize_with = "Option::deserialize")]
-    ask: Option<Exact>,
-    #[serde(rename = "A", deserialize_with = "Option::deserialize")]
-    ask_size: Option<Exact>,
-    #[serde(rename = "T")]
-    matched: Option<Clock<UNIT>>,
-}
-
-//     {"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":50093239203,"u":50093239207,
-//      "b":[["55653.87000000","0.00000000"]],"a":[["61838.04000000","0.32332000"],...]}
-//     {"E":1790915525103070,"T":1790915525102951,"U":6904947650,"a":[],"b":[["86640.8","1.32076"]],
-//      "e":"depth","s":"BTC_USDC_PERP","u":6904947650}
-#[derive(Deserialize)]
-struct DepthEvent<'a, const UNIT: i64> {
-    #[serde(rename = "e", borrow)]
-    kind: Option<Text<'a>>,
-    #[serde(rename = "s", borrow)]
-    symbol: Text<'a>,
-    #[serde(rename = "U")]
-    first_id: Id,
-    #[serde(rename = "u")]
-    last_id: Id,
-    #[serde(rename = "b", deserialize_with = "levels::<0, _>")]
-    bids: Vec<Level>,
-    #[serde(rename = "a", deserialize_with = "levels::<0, _>")]
-    asks: Vec<Level>,
-    #[serde(rename = "E")]
-    sent: Clock<UNIT>,
-    #[serde(rename = "T")]
-    matched: Option<Clock<UNIT>>,
-}
-
-impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
-    /// Reads a change of a book by the letter, twice as fast as serde, which must look at every
-    /// level to find its end. `None` for any other order of keys, and whatever else is different.
-    fn as_binance_writes(json: &'a str) -> Option<Self> {
-        // Cut at the keys, in their order, and each part then has to be all of a number, a name or
-        // a list. So an escape, a space or another key in between ends here.
-        let (sent, rest) = json
-            .strip_prefix(r#"{"e":"depthUpdate","E":"#)?
-            .split_once(r#","s":""#)?;
-        let (symbol, rest) = rest.split_once(r#"","U":"#)?;
-        let (first_id, rest) = rest.split_once(r#","u":"#)?;
-        let (last_id, rest) = rest.split_once(r#","b":"#)?;
-        // No list that is understood holds a letter.
-        let (bids, asks) = rest.split_at_checked(rest.find('a')?)?;
-        Some(Self {
-            kind: None,
-            symbol: is_verbatim(symbol).then_some(Text(symbol.into()))?,
-            first_id: Id(plain_integer(first_id)?),
-            last_id: Id(plain_integer(last_id)?),
-            bids: compact_levels::<0>(bids.strip_suffix(",\"")?)?,
-            asks: compact_levels::<0>(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
-            sent: Clock::of_units(plain_integer(sent)?),
-            matched: None,
-        })
-    }
-}
-
-//     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],"asks":[...]}
-//     {"asks":[["100.65","65.5"],...],"bids":[...],"lastUpdateId":"4324522523",
-//      "timestamp":1788285151254895}
-#[derive(Deserialize)]
-struct Depth<const UNIT: i64> {
-    #[serde(rename = "lastUpdateId")]
-    last_id: Id,
-    #[serde(deserialize_with = "levels::<0, _>")]
-    bids: Vec<Level>,
-    #[serde(deserialize_with = "levels::<0, _>")]
-    asks: Vec<Level>,
-    timestamp: Option<Clock<UNIT>>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Binance, Exchange};
     use super::*;
 
     const RECORDED: &str =
-        include_str!("../../tests/fixtures/binance/ws_combined_btcusdt_ethusdt_10s.jsonl");
+        include_str!("../../../tests/fixtures/binance/ws_combined_btcusdt_ethusdt_10s.jsonl");
 
     #[test]
     fn spaces_change_the_way_a_message_is_read_but_not_what_is_understood() {

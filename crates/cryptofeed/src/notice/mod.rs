@@ -88,6 +88,7 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::MessagesMissed => "messages_missed",
         FeedEventKind::Rejected { .. } => "rejected",
         FeedEventKind::NumberingRestarted { .. } => "numbering_restarted",
+        FeedEventKind::TradeGap { .. } => "trade_gap",
         FeedEventKind::Notice { .. } => "notice",
         FeedEventKind::ImpossibleTime { .. } => "impossible_time",
         FeedEventKind::Unknown { .. } => "unknown",
@@ -210,6 +211,9 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::NumberingRestarted { symbol } => {
             tracing::warn!(exchange, connection, %symbol, "numbering of trades has begun anew");
+        }
+        FeedEventKind::TradeGap { symbol, from, to } => {
+            tracing::warn!(exchange, connection, %symbol, from, to, "trades are missing");
         }
         FeedEventKind::Notice { text } => {
             tracing::warn!(exchange, connection, words = text, "notice of the exchange");

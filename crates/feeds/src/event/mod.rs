@@ -207,6 +207,18 @@ pub enum FeedEventKind {
         /// Whose trades.
         symbol: Symbol,
     },
+    /// Trades of a symbol are missing, where the exchange numbers them without a hole. The trade behind the
+    /// gap follows. One of them that is late comes all the same.
+    TradeGap {
+        /// Whose trades.
+        symbol: Symbol,
+        /// The id of the first one.
+        #[serde(with = "number_text")]
+        from: u64,
+        /// The id of the last one.
+        #[serde(with = "number_text")]
+        to: u64,
+    },
     /// Messages of this connection are missing, as its own counter shows. Nobody can tell which: there
     /// may have been trades among them. Its books become invalid.
     MessagesMissed,
@@ -238,7 +250,8 @@ impl FeedEvent {
             | FeedEventKind::BookInvalid { symbol, .. }
             | FeedEventKind::SnapshotFailed { symbol, .. }
             | FeedEventKind::ImpossibleTime { symbol, .. }
-            | FeedEventKind::NumberingRestarted { symbol, .. } => Some(symbol),
+            | FeedEventKind::NumberingRestarted { symbol, .. }
+            | FeedEventKind::TradeGap { symbol, .. } => Some(symbol),
             _ => None,
         }
     }

@@ -409,6 +409,11 @@ impl Session {
                 match self.trades.note(&trade) {
                     Novelty::Known => return Ok(None),
                     Novelty::New => {}
+                    Novelty::AfterHole { from, to } => {
+                        let symbol = trade.symbol.clone();
+                        let gap = FeedEventKind::TradeGap { symbol, from, to };
+                        self.events.send(gap, received_ns).await?;
+                    }
                     Novelty::Restarted => {
                         let restarted = FeedEventKind::NumberingRestarted {
                             symbol: trade.symbol.clone(),

@@ -1,15 +1,21 @@
 //! Which trades have been seen before.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
 
 use crate::exchange::{Trade, TradeId, TradeIds};
 use crate::symbol::Symbol;
+
+/// How many holes of a symbol are remembered, in case that a trade is late.
+const HOLES: usize = 16;
 
 /// What a trade is to those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Novelty {
     /// It is new.
     New,
+    /// It is new, and those with these ids are missing before it.
+    AfterHole { from: u64, to: u64 },
     /// It has been there before, or was before the subscription.
     Known,
     /// It is new, and numbering has begun anew with it.
@@ -33,6 +39,8 @@ struct Last {
     /// The first id on the connection.
     first_id: Option<u64>,
     latest_ns: Option<i64>,
+    /// The ids that are missing, where ids have no holes of their own.
+    holes: VecDeque<RangeInclusive<u64>>,
     /// The connection that brought the first trade.
     since: u32,
     remembered: VecDeque<TradeId>,
@@ -75,7 +83,11 @@ impl Trades {
         let novelty = match (self.rules, &trade.id) {
             (_, None) => Novelty::New,
             (TradeIds::Opaque { remembered }, Some(id)) => last.remember(id, remembered),
-            (_, Some(TradeId::Number(id))) => last.count(*id, trade.time.ns()),
+            (TradeIds::Contiguous, Some(TradeId::Number(id))) => {
+                let first = id.saturating_sub(u64::from(trade.count.saturating_sub(1)));
+                last.count(first..=*id, trade.time.ns(), true)
+            }
+            (_, Some(TradeId::Number(id))) => last.count(*id..=*id, trade.time.ns(), false),
             (_, Some(TradeId::Text(_))) => Novelty::New,
         };
         if is_before { Novelty::Known } else { novelty }
@@ -83,23 +95,70 @@ impl Trades {
 }
 
 impl Last {
-    fn count(&mut self, id: u64, time_ns: Option<i64>) -> Novelty {
+    /// `ids` are those of one event. A hole between them and the last is one only if `is_contiguous`.
+    fn count(
+        &mut self,
+        ids: RangeInclusive<u64>,
+        time_ns: Option<i64>,
+        is_contiguous: bool,
+    ) -> Novelty {
+        let (first, id) = ids.into_inner();
         let is_new_time = self
             .latest_ns
             .zip(time_ns)
             .is_some_and(|(latest, time)| latest < time);
         self.latest_ns = self.latest_ns.max(time_ns);
         if self.id.is_none_or(|last| last < id) {
-            self.id = Some(id);
-            self.first_id = self.first_id.or(Some(id));
+            let expected = self.id.replace(id).map(|last| last + 1);
+            self.first_id = self.first_id.or(Some(first));
+            return match expected {
+                Some(expected) if is_contiguous && expected < first => {
+                    self.open_hole(expected..=first - 1);
+                    Novelty::AfterHole {
+                        from: expected,
+                        to: first - 1,
+                    }
+                }
+                _ => Novelty::New,
+            };
+        }
+        if self.fill_hole(first..=id) {
+            self.first_id = self.first_id.map(|known| known.min(first));
             return Novelty::New;
         }
         if is_new_time || self.first_id.is_some_and(|first| id < first) {
             (self.id, self.first_id) = (Some(id), Some(id));
+            self.holes.clear();
             return Novelty::Restarted;
         }
         self.first_id = self.first_id.or(Some(id));
         Novelty::Known
+    }
+
+    fn open_hole(&mut self, hole: RangeInclusive<u64>) {
+        self.holes.push_back(hole);
+        if self.holes.len() > HOLES {
+            self.holes.pop_front();
+        }
+    }
+
+    /// Whether `ids` are missing. From now on, they are not.
+    fn fill_hole(&mut self, ids: RangeInclusive<u64>) -> bool {
+        let is_around =
+            |hole: &RangeInclusive<u64>| hole.contains(ids.start()) && hole.contains(ids.end());
+        let Some(place) = self.holes.iter().position(is_around) else {
+            return false;
+        };
+        if let Some(hole) = self.holes.remove(place) {
+            let (before, behind) = (hole.start()..ids.start(), ids.end()..hole.end());
+            if before.start < before.end {
+                self.open_hole(*before.start..=*before.end - 1);
+            }
+            if behind.start < behind.end {
+                self.open_hole(*behind.start + 1..=*behind.end);
+            }
+        }
+        true
     }
 
     fn remember(&mut self, id: &TradeId, remembered: usize) -> Novelty {
@@ -158,8 +217,42 @@ mod tests {
             trades.begin_connection();
             assert_eq!(trades.note(&number(5, 10)), Known);
             assert_eq!(trades.note(&number(6, 20)), Known);
-            assert_eq!(trades.note(&number(8, 20)), New);
+            assert_eq!(trades.note(&number(7, 20)), New);
         }
+    }
+
+    #[test]
+    fn ids_that_skip_are_a_hole_where_they_have_none_of_their_own() {
+        use Novelty::{AfterHole, Known, New};
+        let mut trades = connected(TradeIds::Growing);
+        assert_eq!(trades.note(&number(300, 10)), New);
+        assert_eq!(trades.note(&number(305, 10)), New);
+        let mut trades = connected(TradeIds::Contiguous);
+        assert_eq!(trades.note(&number(300, 10)), New);
+        trades.begin_connection();
+        let hole = AfterHole { from: 301, to: 304 };
+        assert_eq!(trades.note(&number(305, 10)), hole);
+        // Late ones, of which some are one event.
+        let two = Trade {
+            count: 2,
+            ..number(303, 10)
+        };
+        assert_eq!(trades.note(&two), New);
+        assert_eq!(trades.note(&two), Known);
+        assert_eq!(trades.note(&number(304, 10)), New);
+        assert_eq!(trades.note(&number(301, 10)), New);
+        assert_eq!(trades.note(&number(301, 10)), Known);
+        // Five trades in one event leave none out.
+        let five = Trade {
+            count: 5,
+            ..number(310, 20)
+        };
+        assert_eq!(trades.note(&five), New);
+        let last = AfterHole {
+            from: 311,
+            to: u64::MAX - 1,
+        };
+        assert_eq!(trades.note(&number(u64::MAX, 20)), last);
     }
 
     #[test]

@@ -272,6 +272,7 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
                 format!("{} {id} at {time}", trade.symbol)
             }
             FeedEventKind::NumberingRestarted { symbol, .. } => format!("{symbol} restarted"),
+            FeedEventKind::TradeGap { symbol, from, to } => format!("{symbol} gap {from} {to}"),
             FeedEventKind::ImpossibleTime {
                 symbol, channel, ..
             } => format!("{symbol} {channel} times"),

@@ -1,6 +1,6 @@
 //! Binance's messages.
 
-use feeds::exchange::{Acknowledgement, Time};
+use feeds::exchange::{Acknowledgement, Time, TradeHole};
 use feeds::{Binance, Channel, Exchange, ExchangeMessage, RequestIds, Side, TradeId};
 
 use crate::fixtures::{self, counts, decode, level, lines, outcome, read, streams, symbol, tally};
@@ -371,5 +371,62 @@ fn a_time_that_cannot_be_is_no_reason_to_lose_a_trade() {
             panic!("not a trade");
         };
         assert_eq!(trade.time, Time::Impossible, "{time}");
+    }
+}
+
+#[test]
+fn missing_trades_are_asked_for_by_id_page_by_page() {
+    let binance = Binance::default();
+    let of = fixtures::binance()
+        .by_symbol(&symbol("BTC-USDT"))
+        .unwrap()
+        .clone();
+    let hole = TradeHole {
+        after_id: 7,
+        after_ns: None,
+        before_id: 2000,
+    };
+    let asked = |cursor: Option<&str>| {
+        let request = binance.trades_request(&of, &hole, cursor).unwrap().unwrap();
+        request.uri().to_string()
+    };
+    let base = "https://api.binance.com/api/v3/historicalTrades?symbol=BTCUSDT&limit=1000&fromId=";
+    assert_eq!(asked(None), format!("{base}8"));
+    assert_eq!(asked(Some("1008")), format!("{base}1008"));
+
+    let row = |id: u64| {
+        format!(
+            r#"{{"id":{id},"price":"61837.63000000","qty":"0.02000000","quoteQty":"1236.75260000","time":1723161255342,"isBuyerMaker":true,"isBestMatch":true}}"#
+        )
+    };
+    let page = |ids: std::ops::Range<u64>| {
+        let rows: Vec<_> = ids.map(row).collect();
+        let body = format!("[{}]", rows.join(","));
+        binance
+            .parse_trades(&symbol("BTC-USDT"), body.as_bytes())
+            .unwrap()
+    };
+    let full = page(8..1008);
+    assert_eq!(full.cursor.as_deref(), Some("1008"));
+    let first = &full.trades[0];
+    assert_eq!(
+        (&first.id, first.side),
+        (&Some(TradeId::Number(8)), Side::Sell)
+    );
+    assert_eq!(first.price.to_string(), "61837.63000000");
+    assert_eq!(first.time, Time::At(1_723_161_255_342_000_000));
+    assert!(first.is_history);
+    assert_eq!(page(8..10).cursor, None);
+    assert_eq!(page(0..0).trades, []);
+    for wrong in [
+        "{}",
+        r#"[{"id":1}]"#,
+        r#"[{"id":-1,"price":"1","qty":"1","time":1723161255342,"isBuyerMaker":true}]"#,
+    ] {
+        assert!(
+            binance
+                .parse_trades(&symbol("BTC-USDT"), wrong.as_bytes())
+                .is_err()
+        );
     }
 }

@@ -151,7 +151,7 @@ impl Blank {
             problems.report(&join(table, UNKNOWN), origin, BLANK);
         } else {
             let unknown = unknown_key(&self.key, known);
-            let problem = format_args!("{unknown}; {REST}");
+            let problem = format!("{unknown}; {REST}");
             problems.report(&join(table, UNKNOWN), origin, problem);
         }
     }

@@ -1,5 +1,6 @@
 //! Binance spot.
 
+mod history;
 #[cfg(feature = "mock")]
 mod mock;
 
@@ -18,7 +19,9 @@ use crate::exchange::limits::Limits;
 use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
 use crate::exchange::wire::{Text, parse_body};
-use crate::exchange::{AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest};
+use crate::exchange::{
+    AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest, TradeHole, TradePage,
+};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
@@ -31,6 +34,7 @@ const SNAPSHOT_LEVELS: u16 = 1000;
 // 6000 a minute for an address.
 const SNAPSHOT: Draw = weight(50);
 const METADATA: Draw = weight(20);
+const HISTORY: Draw = weight(25);
 const PING: Draw = weight(1);
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -175,6 +179,22 @@ impl Exchange for Binance {
         //
         // No time and no symbol.
         Ok(dialect::parse_snapshot::<MILLIS>(of, body)?)
+    }
+
+    fn trades_request(
+        &self,
+        of: &Instrument,
+        hole: &TradeHole,
+        cursor: Option<&str>,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let symbol = escaped(of.exchange_symbol()).to_string();
+        let query = history::query(&symbol, hole, cursor);
+        let path = format!("/api/v3/historicalTrades?{query}");
+        self.addresses.rest.get_by(&path, HISTORY).map(Some)
+    }
+
+    fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
+        history::page(of, body)
     }
 
     fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {

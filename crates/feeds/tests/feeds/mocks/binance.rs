@@ -60,10 +60,14 @@ async fn rest_answers_like_the_exchange() {
     assert!(price(&bids[0]) > price(&bids[4]), "bids descend");
     assert_eq!(price(&bids[0]).split('.').nth(1).unwrap().len(), 8);
 
-    let trades = trades(&rest, "/api/v3/trades?symbol=BTCUSDT&limit=5").await;
+    let newest = trades(&rest, "/api/v3/trades?symbol=BTCUSDT&limit=5").await;
     let id = |trade: &Value| trade["id"].as_u64().unwrap();
-    assert_eq!(id(&trades[4]), id(&trades[0]) + 4, "oldest first");
-    assert!(trades[0]["time"].as_u64().unwrap() > 1_000_000_000_000_000);
+    assert_eq!(id(&newest[4]), id(&newest[0]) + 4, "oldest first");
+    assert!(newest[0]["time"].as_u64().unwrap() > 1_000_000_000_000_000);
+    let from = id(&newest[2]);
+    let path = format!("/api/v3/historicalTrades?symbol=BTCUSDT&limit=2&fromId={from}");
+    let older = rest.json(&path).await;
+    assert_eq!([id(&older[0]), id(&older[1])], [from, from + 1]);
 }
 
 #[tokio::test]
@@ -78,6 +82,7 @@ async fn rest_refuses_like_the_exchange_and_counts_weight() {
         ("/api/v3/exchangeInfo?symbol=NOPE", -1121),
         ("/api/v3/exchangeInfo?symbols=nonsense", -1100),
         ("/api/v3/trades?symbol=NOPE", -1121),
+        ("/api/v3/historicalTrades?symbol=BTCUSDT&fromId=x", -1100),
     ] {
         let (status, _, body) = rest.get(path).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");

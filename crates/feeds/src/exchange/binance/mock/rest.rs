@@ -19,7 +19,9 @@ pub(super) fn answer(weights: &Meter, request: &RestRequest, source: Source<'_>)
         }
         (&Method::GET, "/api/v3/exchangeInfo") => (20, exchange_info(request, source)),
         (&Method::GET, "/api/v3/depth") => depth(request, source),
-        (&Method::GET, "/api/v3/trades") => (25, trades(request, source)),
+        (&Method::GET, "/api/v3/trades" | "/api/v3/historicalTrades") => {
+            (25, trades(request, source))
+        }
         _ => {
             let page = "<html><body><h2>404 Not found</h2></body></html>";
             (1, Ok(Answer::new(StatusCode::NOT_FOUND, "text/html", page)))
@@ -146,12 +148,18 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
     let symbol = symbol(request)?;
     let limit = limit(request, 500, 1000)?;
     let instrument = source.market.find(symbol).ok_or_else(invalid_symbol)?;
+    // `fromId` is for the older ones. The market remembers only so many.
+    let from_id = request.parameter("fromId").map(str::parse::<u64>);
+    let from_id = from_id.transpose().map_err(|_| illegal("fromId"))?;
+    let newest = if from_id.is_some() { usize::MAX } else { limit };
     let trades = source
         .market
-        .trades(symbol, limit)
+        .trades(symbol, newest)
         .ok_or_else(invalid_symbol)?;
     let trades: Vec<Value> = trades
         .iter()
+        .filter(|trade| from_id.is_none_or(|from_id| from_id <= trade.id))
+        .take(limit)
         .map(|trade| {
             let price = instrument.price(trade.level.price);
             let quantity = instrument.quantity(trade.level.quantity);
@@ -184,12 +192,16 @@ fn limit(request: &RestRequest, default: usize, most: usize) -> Result<usize, An
         None => Ok(default),
         Some(limit) => match limit.parse::<usize>() {
             Ok(limit) => Ok(limit.min(most)),
-            Err(_) => Err(refuse(
-                -1100,
-                "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.",
-            )),
+            Err(_) => Err(illegal("limit")),
         },
     }
+}
+
+fn illegal(parameter: &str) -> Answer {
+    let message = format!(
+        "Illegal characters found in parameter '{parameter}'; legal range is '^[0-9]{{1,20}}$'."
+    );
+    refuse(-1100, &message)
 }
 
 fn wants_micros(headers: &HeaderMap) -> bool {

@@ -54,6 +54,7 @@ fn every_request_says_what_it_uses() {
                 "metadata 20 of 6000 in 60s: weight",
                 "ping 1 of 6000 in 60s: weight",
                 "snapshot 50 of 6000 in 60s: weight",
+                "trades 25 of 6000 in 60s: weight",
             ],
         ),
         (

@@ -88,7 +88,7 @@ async fn gzip_is_decoded_whatever_the_status_and_the_framing() {
         assert!(length.is_none_or(|length| length == "56"), "{length:?}");
         if let Err(error) = require_success(answer) {
             assert!(chain(&error).to_string().ends_with(
-                "body \"{\\\"msg\\\":\\\"Service unavailable from a restricted location\\\"}\""
+                "body \"{\"msg\":\"Service unavailable from a restricted location\"}\""
             ));
         }
     }

@@ -34,8 +34,8 @@ impl BadHead {
 /// Of a malformed header, a tolerant parser like that of hyper or httparse can do without the one line,
 /// as browsers and curl do. Two kinds of lines are an error here:
 /// - with NUL, or with CR and no LF, which readers take for different things (RFC 9110, section 5.5);
-/// - one that looks like `Content-Length` or `Transfer-Encoding` and is not well-formed: who passes over
-///   it finds another end of the body than the sender.
+/// - one that looks like `Content-Length` or `Transfer-Encoding` and is not well-formed, or is another
+///   length than the one before: who passes over it finds another end of the body than the sender.
 #[derive(Debug, Default)]
 pub struct HeadReader {
     bytes: Vec<u8>,
@@ -131,13 +131,20 @@ fn malformed_line(heads: &[u8]) -> Option<&[u8]> {
         .map(without_end)
         .skip(1)
         .peekable();
+    let mut length = None;
     while let Some(line) = lines.next() {
         // The obsolete way to go on with a value (RFC 9112, section 5.2).
         let is_folded = lines
             .peek()
             .is_some_and(|next| next.starts_with(b" ") || next.starts_with(b"\t"));
         let is_torn = line.iter().any(|byte| matches!(byte, b'\0' | b'\r'));
-        if is_torn || (is_framing(line) && (is_folded || !is_well_formed(line))) {
+        if is_torn {
+            return Some(line);
+        }
+        if line.is_empty() {
+            // The next head has lengths of its own.
+            length = None;
+        } else if is_framing(line) && (is_folded || !is_well_formed(line, &mut length)) {
             return Some(line);
         }
     }
@@ -193,8 +200,9 @@ fn is_token(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(is_sign)
 }
 
-/// Whether a framing field has a name and a value that all readers understand alike.
-fn is_well_formed(line: &[u8]) -> bool {
+/// Whether a framing field has a name and a value that all readers understand alike. All lengths have to
+/// be the same one: `length`, once there is one.
+fn is_well_formed(line: &[u8], length: &mut Option<u64>) -> bool {
     let name = name(line);
     let Some(at) = line.iter().position(|byte| *byte == b':') else {
         return false;
@@ -203,12 +211,19 @@ fn is_well_formed(line: &[u8]) -> bool {
     is_token(name)
         && match name.first() {
             // The same number several times is one (RFC 9110, section 8.6).
-            Some(b'c' | b'C') => value.split(|byte| *byte == b',').all(|length| {
-                let (_, length) = trimmed(length);
-                !length.is_empty() && length.iter().all(u8::is_ascii_digit)
+            Some(b'c' | b'C') => value.split(|byte| *byte == b',').all(|member| {
+                let (_, member) = trimmed(member);
+                number(member).is_some_and(|it| *length.get_or_insert(it) == it)
             }),
             _ => !value.is_empty() && value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')),
         }
+}
+
+/// The number that `digits` are, if they are some.
+fn number(digits: &[u8]) -> Option<u64> {
+    // `u64::from_str` takes a leading plus.
+    let digits = Some(digits).filter(|it| it.iter().all(u8::is_ascii_digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -300,6 +315,8 @@ mod tests {
             "Content-Length: 5",
             "CONTENT-LENGTH : 5",
             "Content-Length: 5, 5",
+            "Content-Length: 5\r\nA: b\r\nContent-Length: 05",
+            "Content-Length: 18446744073709551615",
             "Transfer-Encoding: gzip, chunked",
             "X-Content-Length: five",
             "Content_Length: five",
@@ -318,6 +335,8 @@ mod tests {
             "Content-Length: +5",
             "Content-Length:",
             "Content-Length: 5,",
+            "Content-Length: 5, 6",
+            "Content-Length: 18446744073709551616",
             "Content-Length 5",
             "Content-Length\u{1}: 5",
             "Content-Length\u{c}: 5",
@@ -333,6 +352,14 @@ mod tests {
             assert_eq!(malformed(line), Some(line.to_owned()));
             assert_eq!(malformed(&format!("A: b\r\n{line}")), Some(line.to_owned()));
         }
+        let other = malformed("Content-Length: 5\r\nContent-Length: 6");
+        assert_eq!(other, Some("Content-Length: 6".to_owned()));
+        let early = "HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n";
+        let reader = read(
+            &format!("{early}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"),
+            9,
+        );
+        assert!(reader.is_ok());
         assert!(malformed("Content-Length:\r\n 5").is_some());
         assert!(malformed("Content-Length: 5\r\n\t6").is_some());
     }

@@ -33,6 +33,10 @@ async fn a_malformed_end_of_the_body_is_refused_and_named() {
     for (header, shown) in [
         // hyper#2569
         ("Content-Length: 5O", "Content-Length: 5O"),
+        (
+            "Content-Length: 2\r\nContent-Length: 3",
+            "Content-Length: 3",
+        ),
         ("Content-Length\u{1}: 2", "Content-Length\\u{1}: 2"),
         (
             "Transfer-Encoding: chun\u{1}ked",

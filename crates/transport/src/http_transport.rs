@@ -28,7 +28,8 @@ pub trait HttpTransport: Send + Sync {
     ///
     /// # Errors
     /// [`HttpError`] if there was no connection, no complete answer or too large an answer. A
-    /// status of 400 and more is not an error here; [`require_success`] makes it one.
+    /// status of 400 and more is not an error here; [`require_success`] makes it one. It is the error,
+    /// with the wait that its headers ask for, of an answer whose body does not arrive.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError>;
 
     /// Every reload of what the route of a request depends on, from this call on. Never, unless
@@ -131,7 +132,7 @@ pub enum HttpErrorKind {
     Broken,
     /// The answer is larger than allowed.
     TooLarge,
-    /// The answer has another status than 2xx.
+    /// The answer has another status than 2xx. Its body may not have arrived.
     Status(StatusCode),
     /// The answer is not what was asked for: a page, nothing, or in an encoding that is not understood.
     Unreadable,
@@ -263,7 +264,10 @@ impl HttpError {
                 self.dial_error().is_none_or(DialError::is_retryable)
             }
             HttpErrorKind::Status(status) => {
-                status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+                // 408 is about a connection that was too slow, or idle (RFC 9110, section 15.5.9).
+                status == StatusCode::REQUEST_TIMEOUT
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    || status.is_server_error()
             }
             // The next answer may come from whom it was asked for.
             HttpErrorKind::Unreadable => true,
@@ -328,6 +332,23 @@ mod tests {
             crate::chain(&error).to_string(),
             "succeed with the request: status 451 Unavailable For Legal Reasons, body \"{\\n \"code\": 0 }\""
         );
+    }
+
+    #[test]
+    fn a_status_about_the_moment_is_worth_another_try() {
+        for (code, is_retryable) in [
+            (400, false),
+            (403, false),
+            (408, true),
+            (418, false),
+            (429, true),
+            (451, false),
+            (503, true),
+        ] {
+            let response = Response::builder().status(code).body(Bytes::new()).unwrap();
+            let error = require_success(response).unwrap_err();
+            assert_eq!(error.is_retryable(), is_retryable, "{code}");
+        }
     }
 
     #[test]

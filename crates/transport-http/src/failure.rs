@@ -26,8 +26,8 @@ pub(crate) enum Failure {
     Broken(hyper::Error),
     /// The body has more bytes than these.
     TooLarge(usize),
-    /// The body is not what its encoding says.
-    Encoding(Box<Response<Bytes>>, io::Error),
+    /// There is an answer without a body that could be used, for this reason.
+    Unreadable(Box<Response<Bytes>>, String),
     /// A limit was over.
     Late(Late),
 }
@@ -71,6 +71,11 @@ impl Failure {
             Self::Late(late) => matches!(late, Late::Nothing(_)),
             _ => false,
         }
+    }
+
+    /// Whether its route was taken from the connection.
+    pub(crate) fn is_of_the_route(&self) -> bool {
+        matches!(self, Self::Broken(error) if DialError::find(error).is_some())
     }
 
     pub(crate) fn on(self, line: &Line) -> Failed {
@@ -132,9 +137,7 @@ impl Failed {
                 let cause = format!("it has more than {limit} bytes");
                 HttpError::new(HttpErrorKind::TooLarge, cause)
             }
-            Failure::Encoding(response, error) => {
-                unreadable(&response, format!("it cannot be decoded: {error}"))
-            }
+            Failure::Unreadable(response, cause) => unreadable(&response, cause),
             Failure::Late(late) => {
                 let phase = match late {
                     Late::Connection(_) => Phase::Tcp,

@@ -1,12 +1,15 @@
 //! One request on one connection.
 
-use std::pin::pin;
+use std::fmt;
+use std::io;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use tokio::time::{Instant, sleep};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::body::{BadBody, Body};
 use crate::clock::{Clock, within};
@@ -28,7 +31,7 @@ pub(crate) async fn answer(
         alarm.as_mut(),
         || clock.head(patience.filter(|_| watch.is_silent())),
     );
-    let (mut head, mut incoming) = head
+    let (mut head, incoming) = head
         .await
         .map_err(Failure::Late)?
         .map_err(|mut error| match error.take_message() {
@@ -37,43 +40,64 @@ pub(crate) async fn answer(
         })?
         .into_parts();
 
-    let mut body = Body::of(&head.headers, clock.limits.size);
+    head.extensions.insert(line.info.clone());
+    let body = whole(incoming, &mut head.headers, clock, alarm).await;
+    let is_success = head.status.is_success();
+    let answer = |body| Response::from_parts(head, body);
+    match body {
+        Ok(body) => Ok(answer(body)),
+        Err(NoBody::Failed(failure)) if is_success || failure.is_of_the_route() => Err(failure),
+        // What the answer is, its head tells, and for how long to wait.
+        Err(no_body) => Err(Failure::Unreadable(
+            Box::new(answer(Bytes::new())),
+            no_body.to_string(),
+        )),
+    }
+}
+
+/// The whole body of an answer with `headers`, which become those of the decoded body.
+async fn whole(
+    mut incoming: Incoming,
+    headers: &mut HeaderMap,
+    clock: &Clock,
+    mut alarm: Pin<&mut Sleep>,
+) -> Result<Bytes, NoBody> {
+    let mut body = Body::of(headers, clock.limits.size);
+    let no_body = |bad| match bad {
+        BadBody::TooLarge => NoBody::Failed(Failure::TooLarge(clock.limits.size)),
+        BadBody::Encoding(error) => NoBody::Encoding(error),
+    };
     let mut received = 0;
     let mut last = Instant::now();
     while let Some(frame) = within(incoming.frame(), alarm.as_mut(), || {
         clock.body(last, received)
     })
     .await
-    .map_err(Failure::Late)?
+    .map_err(|late| NoBody::Failed(Failure::Late(late)))?
     {
-        let frame = frame.map_err(Failure::Broken)?;
+        let frame = frame.map_err(|error| NoBody::Failed(Failure::Broken(error)))?;
         last = Instant::now();
         let Ok(data) = frame.into_data() else {
             continue;
         };
         received += data.len();
-        if let Err(bad) = body.add(data) {
-            return Err(unacceptable(bad, head, line, clock));
-        }
+        body.add(data).map_err(no_body)?;
     }
-    head.extensions.insert(line.info.clone());
-    match body.finish(&mut head.headers) {
-        Ok(body) => Ok(Response::from_parts(head, body)),
-        Err(bad) => Err(unacceptable(bad, head, line, clock)),
-    }
+    body.finish(headers).map_err(no_body)
 }
 
-fn unacceptable(
-    bad: BadBody,
-    mut head: http::response::Parts,
-    line: &Line,
-    clock: &Clock,
-) -> Failure {
-    match bad {
-        BadBody::TooLarge => Failure::TooLarge(clock.limits.size),
-        BadBody::Encoding(error) => {
-            head.extensions.insert(line.info.clone());
-            Failure::Encoding(Box::new(Response::from_parts(head, Bytes::new())), error)
+/// Why an answer is not there, although its head is.
+enum NoBody {
+    Failed(Failure),
+    /// The body is not what its encoding says.
+    Encoding(io::Error),
+}
+
+impl fmt::Display for NoBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(_) => f.write_str("it is not complete"),
+            Self::Encoding(error) => write!(f, "it cannot be decoded: {error}"),
         }
     }
 }

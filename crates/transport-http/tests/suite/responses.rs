@@ -1,8 +1,12 @@
 //! Answers in all their forms.
 
-use transport::{DialErrorKind, HttpErrorKind, Phase, require_success};
+use std::time::Duration;
 
-use crate::common::{client, get, once};
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use transport::{DialErrorKind, HttpErrorKind, Phase, ResponseLimits, chain, require_success};
+
+use crate::common::{Piped, client, get, once, read_head};
 
 #[tokio::test]
 async fn a_body_arrives_whole_whatever_its_framing() {
@@ -80,5 +84,41 @@ async fn a_head_without_end_is_cut_off() {
             .unwrap_err();
         assert_eq!(error.kind(), HttpErrorKind::Broken);
         assert_eq!(error.dial_error().unwrap().kind(), DialErrorKind::Protocol);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_asks_for_its_wait_however_its_body_ends() {
+    let head = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 45\r\n";
+    let cut = format!("{head}Content-Length: 100\r\n\r\nno");
+    let invalid = format!("{head}Transfer-Encoding: chunked\r\n\r\nno");
+    let large = format!("{head}Content-Length: 100\r\n\r\n{}", "x".repeat(100));
+    let silent = cut.clone();
+    let stalls = Piped::new(move |mut stream: DuplexStream| {
+        let silent = silent.clone();
+        async move {
+            read_head(&mut stream).await;
+            stream.write_all(silent.as_bytes()).await.unwrap();
+            stream.read_to_end(&mut Vec::new()).await.unwrap();
+        }
+    });
+    let limits = ResponseLimits {
+        size: 50,
+        ..ResponseLimits::default()
+    };
+    for client in [
+        client(once(cut)),
+        client(once(invalid)),
+        client(once(large)),
+        client(stalls),
+    ] {
+        let client = client.with_limits(limits);
+        let error = get(&client, "http://h.example/").await.unwrap_err();
+        assert_eq!(error.status(), Some(StatusCode::TOO_MANY_REQUESTS));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(45)));
+        assert_eq!(
+            chain(&error).to_string(),
+            "succeed with GET h.example/: status 429 Too Many Requests"
+        );
     }
 }

@@ -111,6 +111,8 @@ impl Pool {
     /// Keeps a connection whose request has been answered, once it can take another one.
     pub(crate) fn keep(self: &Arc<Self>, place: Place, mut line: Line) {
         line.is_reused = true;
+        // From now on, also if it never gets ready for another request.
+        *line.idle_since.lock() = Some(Instant::now());
         match line.sender.ready().now_or_never() {
             Some(Ok(())) => self.add(place, line),
             Some(Err(_closed)) => {}
@@ -129,7 +131,6 @@ impl Pool {
     }
 
     fn add(&self, place: Place, line: Line) {
-        *line.idle_since.lock() = Some(Instant::now());
         self.0.lock().entry(place).or_default().push(line);
     }
 }

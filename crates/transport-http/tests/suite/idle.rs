@@ -183,3 +183,25 @@ async fn what_nobody_uses_is_closed_after_90_seconds() {
     assert_eq!(ends.recv().await.unwrap(), Duration::from_secs(90));
     drop(client);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_a_request_never_ends_is_not_kept() {
+    let (sender, mut ends) = unbounded_channel();
+    // Answers before it has the whole request, and reads no more of it.
+    let dialer = Piped::new(move |mut stream: DuplexStream| {
+        let sender = sender.clone();
+        async move {
+            read_head(&mut stream).await;
+            stream.write_all(OK).await.unwrap();
+            sleep(Duration::from_secs(91)).await;
+            sender
+                .send(stream.read_to_end(&mut Vec::new()).await)
+                .unwrap();
+        }
+    });
+    let client = client(dialer);
+    let order = Request::post(URI).body(Bytes::from(vec![b'x'; 1 << 20]));
+    client.send(order.unwrap()).await.unwrap();
+    let read = ends.recv().await.unwrap().unwrap();
+    assert!(read < 1 << 20, "all {read} bytes were sent");
+}

@@ -26,11 +26,11 @@ const CONCURRENT: usize = 4;
 /// is the window in which most of them count.
 const PAUSE: Duration = Duration::from_secs(60);
 
-//     an answer                            what is sent next
-//     2xx, and understood                  the next, when one of the few places is free
-//     with Retry-After, or a ban's end     nothing until then, or until there is another route
-//     418, or words of too many requests   nothing for a minute, or until there is another route
-//     anything else                        the next; who failed waits by a delay of its own
+//     an answer                              what is sent next
+//     2xx, and understood                    the next, when one of the few places is free
+//     with Retry-After, or a ban's end       nothing until then, or until there is another route
+//     418, 429, or words that say as much    nothing for a minute, or until there is another route
+//     anything else                          the next; who failed waits by a delay of its own
 /// Sends the requests of a feed.
 pub(super) struct Rest {
     exchange: Arc<dyn Exchange>,
@@ -90,9 +90,10 @@ impl Rest {
         let reloads = self.reloads();
         let response = match self.http.send(request).await {
             Ok(response) => response,
-            // The exchange has answered, and its answer could not be decoded.
+            // The exchange has answered, and the body of its answer did not arrive.
             Err(error) if error.reply().is_some() => {
-                return Err(self.paused(error, None, reloads));
+                let least = pause(&error, false);
+                return Err(self.paused(error, least, reloads));
             }
             Err(error) => return Err(error.into()),
         };
@@ -151,9 +152,8 @@ impl Rest {
             .and_then(|until_ms| UNIX_EPOCH.checked_add(Duration::from_millis(until_ms)))
             .map(|until| wait_until(until, response.headers()))
             .filter(|wait| !wait.is_zero());
-        let is_banned = is_too_many || response.status() == StatusCode::IM_A_TEAPOT;
-        let unsaid = is_banned && error.retry_after().is_none();
-        (error, ban.or(unsaid.then_some(PAUSE)))
+        let least = ban.or_else(|| pause(&error, is_too_many));
+        (error, least)
     }
 
     /// Every reload from now on.
@@ -178,4 +178,12 @@ impl Rest {
             *pause = Some(Pause { until, reloads });
         }
     }
+}
+
+/// The wait after an answer that does not say how long, if it is of too many requests, by its words or
+/// by its status.
+fn pause(error: &HttpError, is_too_many: bool) -> Option<Duration> {
+    let statuses = [StatusCode::IM_A_TEAPOT, StatusCode::TOO_MANY_REQUESTS];
+    let is_meant = is_too_many || error.status().is_some_and(|it| statuses.contains(&it));
+    (is_meant && error.retry_after().is_none()).then_some(PAUSE)
 }

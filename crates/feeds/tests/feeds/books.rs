@@ -303,6 +303,8 @@ async fn a_pause_that_the_exchange_asks_for_holds_back_every_request() {
     for (banned, seconds) in [
         (status(418, "banned").with_retry_after("120"), 120),
         (status(418, "banned"), 60),
+        (status(418, "banned").without_body(), 60),
+        (status(429, "<title>Access denied</title>"), 60),
         (ok(r#"{"code":-1003,"msg":"Too many requests"}"#), 60),
     ] {
         holds_back_every_request(banned, seconds).await;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 use transport::{
     ConnectionInfo, DialError, DialErrorKind, Hop, HttpError, HttpErrorKind, HttpTransport,
     Message, Phase, Reload, Reloads, Target, WebSocket, WsDialer, WsError, WsErrorKind, WsRequest,
+    unreadable,
 };
 
 use crate::fixtures::symbol;
@@ -194,6 +195,7 @@ pub(crate) struct Answer {
     status: u16,
     retry_after: Option<String>,
     body: String,
+    is_whole: bool,
     seconds: u64,
 }
 
@@ -206,6 +208,7 @@ pub(crate) fn status(status: u16, body: impl Into<String>) -> Answer {
         status,
         retry_after: None,
         body: body.into(),
+        is_whole: true,
         seconds: 0,
     }
 }
@@ -213,6 +216,12 @@ pub(crate) fn status(status: u16, body: impl Into<String>) -> Answer {
 impl Answer {
     pub(crate) fn with_retry_after(mut self, value: &str) -> Self {
         self.retry_after = Some(value.to_owned());
+        self
+    }
+
+    /// Its body does not arrive.
+    pub(crate) fn without_body(mut self) -> Self {
+        self.is_whole = false;
         self
     }
 
@@ -267,7 +276,11 @@ impl HttpTransport for FakeHttp {
         if let Some(value) = answer.retry_after {
             response = response.header("Retry-After", value);
         }
-        Ok(response.body(Bytes::from(answer.body)).unwrap())
+        let response = response.body(Bytes::from(answer.body)).unwrap();
+        match answer.is_whole {
+            true => Ok(response),
+            false => Err(unreadable(&response, "it is not complete")),
+        }
     }
 
     fn reloads(&self) -> Reloads {

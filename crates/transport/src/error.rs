@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::hop::{Hop, Phase};
 use crate::printable::printable;
-use crate::reply::Reply;
+use crate::reply::{Reply, is_of_the_moment};
 use crate::target::Endpoint;
 
 /// A cause of any type.
@@ -279,8 +279,7 @@ impl DialError {
             | DialErrorKind::Local
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {
-                // 4xx is about the request, 5xx about the moment, and 429 asks to come again.
-                Some(Reply::Http(ref reply)) => reply.status == 429 || reply.status >= 500,
+                Some(Reply::Http(ref reply)) => is_of_the_moment(reply.status),
                 Some(Reply::Socks4(code)) => code == 0x5B,
                 // General failure, network or host unreachable, refused, TTL expired. Not a ruleset
                 // (2), an unknown command (7) or type of address (8), which stay as they are.

@@ -14,7 +14,7 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use crate::connection::ConnectionInfo;
 use crate::error::{BoxError, DialError, through};
 use crate::reload::Reloads;
-use crate::reply::{HttpReply, Reply};
+use crate::reply::{HttpReply, Reply, is_of_the_moment};
 use crate::retry_after::retry_after;
 use crate::target::{Endpoint, InvalidTarget};
 
@@ -263,12 +263,7 @@ impl HttpError {
                 // A certificate that is not trusted is a dial that will fail again; a cut is not.
                 self.dial_error().is_none_or(DialError::is_retryable)
             }
-            HttpErrorKind::Status(status) => {
-                // 408 is about a connection that was too slow, or idle (RFC 9110, section 15.5.9).
-                status == StatusCode::REQUEST_TIMEOUT
-                    || status == StatusCode::TOO_MANY_REQUESTS
-                    || status.is_server_error()
-            }
+            HttpErrorKind::Status(status) => is_of_the_moment(status.as_u16()),
             // The next answer may come from whom it was asked for.
             HttpErrorKind::Unreadable => true,
             HttpErrorKind::Request | HttpErrorKind::TooLarge => false,

@@ -158,6 +158,13 @@ impl fmt::Display for HttpReply {
     }
 }
 
+/// Whether an answer with `status` is about the moment, and the next one may be another.
+pub(crate) fn is_of_the_moment(status: u16) -> bool {
+    // 4xx is about the request. But 408 is about a connection that was too slow, or idle (RFC 9110,
+    // section 15.5.9), and 429 asks to come again.
+    matches!(status, 408 | 429 | 500..)
+}
+
 fn socks4_meaning(code: u8) -> &'static str {
     // "SOCKS: A protocol for TCP proxy across firewalls" (Ying-Da Lee), as decimal 91 to 93.
     match code {

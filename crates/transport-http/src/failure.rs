@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use transport::{
-    BadHead, BoxError, ConnectionInfo, DialError, DialErrorKind, Elapsed, Hop, HttpError,
+    BadHead, BoxError, ConnectionInfo, DialError, DialErrorKind, Elapsed, Excerpt, Hop, HttpError,
     HttpErrorKind, Phase, Target, chain, unreadable,
 };
 
@@ -82,6 +82,7 @@ impl Failure {
         Failed {
             failure: self,
             is_reused: line.is_reused,
+            unasked: line.watch.unasked(line.info.secrets()),
             info: line.info.clone(),
         }
     }
@@ -91,6 +92,8 @@ impl Failure {
 pub(crate) struct Failed {
     failure: Failure,
     is_reused: bool,
+    /// What arrived although no request was sent.
+    unasked: Option<Excerpt>,
     info: ConnectionInfo,
 }
 
@@ -100,6 +103,7 @@ impl From<Failure> for Failed {
         Self {
             failure,
             is_reused: false,
+            unasked: None,
             info: ConnectionInfo::default(),
         }
     }
@@ -164,6 +168,11 @@ impl Failed {
     }
 
     fn explained(&self, error: &hyper::Error) -> (DialErrorKind, String) {
+        // A server of another protocol, or a balancer that turns away whoever comes.
+        if let Some(unasked) = &self.unasked {
+            let cause = format!("it answers before it is asked: \"{unasked}\"");
+            return (DialErrorKind::WrongProtocol, cause);
+        }
         match bad_head(error) {
             Some(bad) => (DialErrorKind::Protocol, bad.quoted(self.info.secrets())),
             None => (kind(error), chain(error).to_string()),

@@ -37,6 +37,7 @@ impl Line {
     /// [`Watch`] decides.
     pub(crate) async fn over(connection: HyperConnection) -> hyper::Result<Self> {
         let (info, watch) = (connection.info().clone(), Arc::clone(connection.watch()));
+        watch.begin();
         let (sender, connection) = Builder::new()
             .ignore_invalid_headers_in_responses(true)
             .allow_spaces_after_header_name_in_responses(true)

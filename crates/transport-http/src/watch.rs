@@ -7,17 +7,20 @@ use std::task::{Context, Poll, ready};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use transport::{BadHead, Connection, HeadReader};
+use transport::{Connection, Excerpt, HeadReader, Secrets};
 
 /// What has arrived since the last request was sent, as far as it stands in front of a body.
 #[derive(Debug, Default)]
 pub(crate) struct Watch(Mutex<Arrived>);
 
-//     begin() -> Head, empty -> Head -> Rest
+//     begin() -> Unasked -> the first write -> Head -> Rest
 #[derive(Debug, Default)]
 enum Arrived {
+    /// The beginning of what nobody has asked for. It answers no request, but the next one would take it
+    /// for its answer.
+    Unasked(Vec<u8>),
     Head(HeadReader),
-    /// A body, or what nobody has asked for.
+    /// A body, or what is not watched.
     #[default]
     Rest,
 }
@@ -25,25 +28,55 @@ enum Arrived {
 impl Watch {
     /// A request is sent next.
     pub(crate) fn begin(&self) {
-        *self.0.lock() = Arrived::Head(HeadReader::default());
+        let mut arrived = self.0.lock();
+        if !matches!(*arrived, Arrived::Unasked(_)) {
+            *arrived = Arrived::Unasked(Vec::new());
+        }
     }
 
-    /// Whether nothing has arrived since.
+    /// Whether nothing of an answer has arrived since.
     pub(crate) fn is_silent(&self) -> bool {
         match &*self.0.lock() {
+            Arrived::Unasked(_) => true,
             Arrived::Head(head) => head.is_empty(),
             Arrived::Rest => false,
         }
     }
 
-    fn see(&self, bytes: &[u8]) -> Result<(), BadHead> {
+    /// What has arrived although no request was sent, if something has.
+    pub(crate) fn unasked(&self, secrets: &Secrets) -> Option<Excerpt> {
+        match &*self.0.lock() {
+            Arrived::Unasked(bytes) if !bytes.is_empty() => Some(secrets.quote(bytes)),
+            _ => None,
+        }
+    }
+
+    fn see(&self, bytes: &[u8]) -> io::Result<()> {
         let mut arrived = self.0.lock();
-        if let Arrived::Head(head) = &mut *arrived
-            && head.add(bytes)?
-        {
-            *arrived = Arrived::Rest;
+        match &mut *arrived {
+            Arrived::Unasked(unasked) if !bytes.is_empty() => {
+                // One more, so that it is seen to be cut.
+                unasked.extend(bytes.iter().take(Excerpt::MAX + 1));
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            Arrived::Head(head) => {
+                if head.add(bytes).map_err(io::Error::other)? {
+                    *arrived = Arrived::Rest;
+                }
+            }
+            Arrived::Unasked(_) | Arrived::Rest => {}
         }
         Ok(())
+    }
+
+    /// So many bytes of a request were sent.
+    fn sent(&self, written: &Poll<io::Result<usize>>) {
+        let mut arrived = self.0.lock();
+        if let (Arrived::Unasked(unasked), Poll::Ready(Ok(1..))) = (&*arrived, written)
+            && unasked.is_empty()
+        {
+            *arrived = Arrived::Head(HeadReader::default());
+        }
     }
 }
 
@@ -82,7 +115,7 @@ impl AsyncRead for Watched {
         let seen = self
             .watch
             .see(buf.filled().get(before..).unwrap_or_default());
-        Poll::Ready(seen.map_err(io::Error::other))
+        Poll::Ready(seen)
     }
 }
 
@@ -92,7 +125,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(cx, buf)
+        let written = Pin::new(&mut self.connection).poll_write(cx, buf);
+        self.watch.sent(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -112,7 +147,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.connection).poll_write_vectored(cx, bufs);
+        self.watch.sent(&written);
+        written
     }
 }
 
@@ -126,9 +163,15 @@ mod tests {
         assert!(!watch.is_silent());
         watch.begin();
         assert!(watch.is_silent());
+        watch.sent(&Poll::Ready(Ok(1)));
+        assert!(watch.is_silent());
         watch.see(b"H").unwrap();
         assert!(!watch.is_silent());
         watch.begin();
         assert!(watch.is_silent());
+        watch.see(b"").unwrap();
+        assert!(watch.see(b"H").is_err());
+        let unasked = watch.unasked(&Secrets::default()).unwrap();
+        assert_eq!(unasked.as_str(), "H");
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::unbounded_channel;
 use transport::{
     Connection, ConnectionInfo, DialError, DialErrorKind, Dialer, HttpErrorKind, HttpTransport,
-    Phase, Target,
+    Phase, Target, chain,
 };
 
 use crate::common::{Piped, always, client, get, once, read_head};
@@ -90,6 +90,48 @@ async fn an_answer_that_nobody_asked_for_is_nobodys_answer() {
         let response = get(&client, "http://h.example/").await.unwrap();
         assert_eq!(response.body(), "ok");
         tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_first_is_quoted() {
+    // hyper#2673: "operation was canceled: received unexpected message from connection".
+    for (said, shown) in [
+        ("SSH-2.0-OpenSSH_9.6\r\n", "SSH-2.0-OpenSSH_9.6"),
+        ("HTTP/1.1 503 No server\r\n\r\n", "HTTP/1.1 503 No server"),
+    ] {
+        // Before the request is sent, and before the client knows of the connection.
+        for is_early in [false, true] {
+            let dialer = Piped::new(move |mut stream: DuplexStream| async move {
+                let _ = stream.write_all(said.as_bytes()).await;
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            });
+            let client = match is_early {
+                false => client(dialer),
+                true => client(Late(dialer)),
+            };
+            let error = get(&client, "http://h.example/").await.unwrap_err();
+            assert_eq!(
+                chain(&error).to_string(),
+                format!(
+                    "complete GET h.example/: get an answer from h.example:80: it speaks another \
+                     protocol: it answers before it is asked: \"{shown}\""
+                )
+            );
+            assert!(error.is_retryable());
+        }
+    }
+}
+
+/// Hands a connection on when the other side has had time to speak.
+struct Late<D>(D);
+
+#[async_trait::async_trait]
+impl<D: Dialer> Dialer for Late<D> {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+        let connection = self.0.dial(target).await;
+        tokio::task::yield_now().await;
+        connection
     }
 }
 

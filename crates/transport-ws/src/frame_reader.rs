@@ -52,6 +52,8 @@ pub(crate) struct FrameReader {
     due: usize,
     /// How many bytes the next frame lacks at least.
     missing: usize,
+    /// The next frame has begun, and is a part of a message.
+    is_within_data: bool,
     /// Nothing more will arrive.
     has_ended: bool,
 }
@@ -95,6 +97,7 @@ impl FrameReader {
             is_fragmented: false,
             due: 0,
             missing: 0,
+            is_within_data: false,
             has_ended: false,
         }
     }
@@ -112,10 +115,14 @@ impl FrameReader {
                 // Too long, says tungstenite.
                 _ => return self.leave_to_tungstenite(start, false),
             },
-            Ok(None) => return self.fill(1),
+            Ok(None) => {
+                self.is_within_data = false;
+                return self.fill(1);
+            }
             Err(_) => return self.leave_to_tungstenite(self.bytes.len(), false),
         };
         let Some(payload) = self.bytes.get(start..len) else {
+            self.is_within_data = matches!(header.opcode, OpCode::Data(_));
             return self.fill(len - self.bytes.len());
         };
         // A text in the middle of a fragmented message breaks the protocol (section 5.4). That is
@@ -141,6 +148,11 @@ impl FrameReader {
         }
         let is_empty = payload.is_empty();
         self.leave_to_tungstenite(len, is_empty)
+    }
+
+    /// Whether what arrives next goes on with a message.
+    pub(crate) fn is_within_data(&self) -> bool {
+        self.is_within_data
     }
 
     /// At the end, tungstenite says what it means that something is missing.

@@ -47,7 +47,7 @@ pub(crate) enum Due {
 //     nothing taken of what waits to be sent   the end, after 30 s
 //     a close was sent or read                 the end, after 10 s
 //
-// Heard is what a peer says that reads: data, and pongs. Pings are not: who has stopped reading can
+// Heard is what a peer says that reads: data, also a part of a frame, and pongs. Pings are not: who has stopped reading can
 // send them for ever.
 /// When something was sent and heard last, and what follows from that.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Liveness {
         }
     }
 
-    /// Data has arrived, or a pong.
+    /// Data has arrived, or a part of it, or a pong.
     pub(crate) fn note_heard(&mut self) {
         self.has_heard = true;
     }

@@ -141,7 +141,14 @@ impl Frames {
         loop {
             match self.reader.next() {
                 Next::Fill => match self.reader.poll_fill(&mut self.connection, cx) {
-                    Poll::Ready(filled) => filled?,
+                    Poll::Ready(filled) => {
+                        filled?;
+                        // A long message may take longer than the answer to a ping may, which waits
+                        // behind it.
+                        if self.reader.is_within_data() {
+                            self.liveness.note_heard();
+                        }
+                    }
                     Poll::Pending => {
                         let lost = ready!(self.poll_liveness(cx));
                         return Poll::Ready(Err(lost));

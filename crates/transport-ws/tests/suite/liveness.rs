@@ -200,6 +200,34 @@ async fn a_long_message_in_parts_is_an_answer_while_it_goes_on() {
     assert_eq!(message.as_text().unwrap().len(), 122);
 }
 
+/// Sends `header`, and then a byte every second, as long as anybody listens; answers nothing.
+async fn drip(header: &'static [u8]) -> WebSocket {
+    dial(exchange(
+        move |socket: WebSocketStream<DuplexStream>| async move {
+            let mut stream = socket.into_inner();
+            stream.write_all(header).await.unwrap();
+            while stream.write_all(b"x").await.is_ok() {
+                sleep(SECOND).await;
+            }
+        },
+    ))
+    .await
+}
+
+// yjs/y-websocket#203 and sockjs/sockjs-node#169 end connections in the middle of a long message, and so
+// for ever.
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_arrives_slowly_is_an_answer_unless_it_is_a_ping() {
+    let mut socket = drip(b"\x81\x7d").await;
+    let start = Instant::now();
+    let message = socket.next().await.unwrap().unwrap();
+    assert_eq!(message.as_text().unwrap().len(), 125);
+    assert_eq!(start.elapsed(), 124 * SECOND);
+
+    let (kind, _, elapsed, _) = end(&mut drip(b"\x89\x7d").await).await;
+    assert_eq!((kind, elapsed), (WsErrorKind::Unresponsive, 30 * SECOND));
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_sends_and_reads_nothing_is_dead_though_it_sends_data() {
     let socket = every_second(b"\x81\x02ok", true).await;

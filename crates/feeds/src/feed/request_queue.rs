@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use tokio::time::{Instant, sleep_until};
-use transport::Window;
+use transport::{Message, Window};
 
 use crate::exchange::{Limits, Stream, StreamRequest};
 
@@ -34,9 +34,18 @@ impl RequestQueue {
         self.waiting.push_back(request);
     }
 
-    /// The same, before all others.
-    pub(super) fn push_first(&mut self, request: StreamRequest) {
-        self.waiting.push_front(request);
+    /// A request for nothing, which keeps the connection open, before all others. It takes the place of
+    /// one that waits: of many, only the latest is of use, as with pongs (RFC 6455, section 5.5.3).
+    pub(super) fn push_sign_of_life(&mut self, message: Message) {
+        let is_one = |first: &StreamRequest| first.id.is_none() && first.streams.is_empty();
+        if self.waiting.front().is_some_and(is_one) {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_front(StreamRequest {
+            id: None,
+            message,
+            streams: Vec::new(),
+        });
     }
 
     /// Whether a request about `stream` waits.
@@ -156,8 +165,6 @@ impl WindowUse {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use transport::Message;
 
     use super::*;
     use crate::channel::Channel;

@@ -24,7 +24,7 @@ use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{
-    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, StreamRequest, Time,
+    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, Time,
 };
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
@@ -251,7 +251,7 @@ impl Session {
                 }
                 () = &mut unsaid, if keep_alive.is_some() => {
                     if let Some(keep_alive) = keep_alive {
-                        connection.queue.push_first(sign_of_life(Message::text(keep_alive.text)));
+                        connection.queue.push_sign_of_life(Message::text(keep_alive.text));
                     }
                     unsaid.as_mut().reset(Instant::now() + every);
                 }
@@ -431,7 +431,7 @@ impl Session {
             }
             ExchangeMessage::Alive => return Ok(None),
             ExchangeMessage::Ping { answer } => {
-                connection.queue.push_first(sign_of_life(answer));
+                connection.queue.push_sign_of_life(answer);
                 return Ok(None);
             }
             ExchangeMessage::Acknowledged(reply) => {
@@ -544,15 +544,6 @@ async fn leave(mut socket: WebSocket) {
     };
     // Whoever does not answer is left all the same.
     let _ = timeout(FAREWELL, farewell).await;
-}
-
-/// What keeps a connection open, as a request for nothing.
-fn sign_of_life(message: Message) -> StreamRequest {
-    StreamRequest {
-        id: None,
-        message,
-        streams: Vec::new(),
-    }
 }
 
 fn excerpt(message: &Message, secrets: &Secrets) -> String {

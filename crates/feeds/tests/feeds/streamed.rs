@@ -135,6 +135,25 @@ async fn an_exchange_that_asks_for_a_sign_of_life_in_its_own_words_gets_it_befor
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_signs_of_life_that_are_asked_for_the_latest_is_given_and_requests_get_their_turn()
+{
+    let mut exchange = Tape::default();
+    exchange.limits.streams_per_request = Some(1);
+    exchange.limits.messages = Some(Window::new("messages", 4, seconds(10)));
+    let mut steps: Vec<_> = (1..=1000).map(|id| say(format!("ping {id}"))).collect();
+    steps.push(say("trade A-B 1 0"));
+    let rig = rig(vec![Dial::Open(steps)]);
+    let spoken = rig.listen();
+    let mut events = trades(&rig, exchange);
+    let is_trade = |event| matches!(event, FeedEventKind::Trade(_)).then_some(());
+    events.find(is_trade).await;
+    sleep(seconds(15)).await;
+    let spoken = spoken.lock().unwrap();
+    let said: Vec<_> = spoken.iter().map(|(_, said)| said.as_text()).collect();
+    assert_eq!(said, [Some("pong 1000"), Some("subscribe 3 E-F:trades")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_is_pinged_as_the_exchange_allows_and_a_pong_is_a_sign_of_life() {
     for (ping_interval, asked_for) in [(Some(seconds(20)), seconds(20)), (None, seconds(0))] {
         let mut exchange = Tape::default();

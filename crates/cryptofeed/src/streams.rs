@@ -1,6 +1,7 @@
 //! Running feeds and their events.
 
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
 use proxy_config::ExchangeId;
@@ -19,6 +20,8 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Streams {
     events: Events,
+    /// Events that have come out of it, for [`take`](Self::take).
+    batch: IntoIter<FeedEvent>,
     feeds: JoinSet<Result<(), (ExchangeId, Unavailable)>>,
 }
 
@@ -40,22 +43,32 @@ impl Streams {
         }
         Self {
             events,
+            batch: IntoIter::default(),
             feeds: running,
         }
     }
 
-    /// Waits for the next events and takes all that are there, up to some hundreds.
-    pub(crate) async fn next(&mut self) -> Result<Vec<FeedEvent>, Failure> {
-        let mut batch = Vec::new();
-        tokio::select! {
-            _ = self.events.recv_many(&mut batch, BATCH) => Ok(batch),
-            Some(ended) = self.feeds.join_next() => Err(failure(ended)),
+    /// Waits until there is an event to take.
+    pub(crate) async fn arrived(&mut self) -> Result<(), Failure> {
+        if self.batch.len() == 0 {
+            let mut batch = Vec::new();
+            tokio::select! {
+                _ = self.events.recv_many(&mut batch, BATCH) => {}
+                Some(ended) = self.feeds.join_next() => return Err(failure(ended)),
+            }
+            self.batch = batch.into_iter();
         }
+        Ok(())
+    }
+
+    /// The next of the events that have arrived.
+    pub(crate) fn take(&mut self) -> Option<FeedEvent> {
+        self.batch.next()
     }
 
     /// How many events wait to be taken.
     pub(crate) fn waiting(&self) -> usize {
-        self.events.len()
+        self.batch.len() + self.events.len()
     }
 
     /// Tells the feeds to end.
@@ -63,11 +76,14 @@ impl Streams {
         self.events.close();
     }
 
-    /// Some of the events that waited when the feeds were told to end.
-    pub(crate) async fn rest(&mut self) -> Vec<FeedEvent> {
-        let mut batch = Vec::new();
-        self.events.recv_many(&mut batch, BATCH).await;
-        batch
+    /// The next of the events that waited when the feeds were told to end.
+    pub(crate) async fn take_rest(&mut self) -> Option<FeedEvent> {
+        if self.batch.len() == 0 && !self.events.is_empty() {
+            let mut batch = Vec::new();
+            self.events.recv_many(&mut batch, BATCH).await;
+            self.batch = batch.into_iter();
+        }
+        self.take()
     }
 
     /// Waits until `end` for the feeds, which say farewell to their exchanges when they are told to end.

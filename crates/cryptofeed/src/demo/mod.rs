@@ -91,8 +91,9 @@ async fn watch(
     refresh.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !progress.is_complete() {
         tokio::select! {
-            events = streams.next() => {
-                for event in events? {
+            arrived = streams.arrived() => {
+                arrived?;
+                while let Some(event) = streams.take() {
                     notices.log(&event);
                     tallies.entry(event.exchange.clone()).or_default().add(&event);
                 }

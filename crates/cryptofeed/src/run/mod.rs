@@ -137,9 +137,10 @@ impl Writer {
         let mut sums = interval(SUMS);
         loop {
             tokio::select! {
-                events = self.streams.next() => {
-                    for event in events? {
-                        self.write(&event)?;
+                arrived = self.streams.arrived() => {
+                    arrived?;
+                    while let Some(event) = self.streams.take() {
+                        self.write(&event).await?;
                         if self.left == Some(0) {
                             return Ok(());
                         }
@@ -152,18 +153,16 @@ impl Writer {
             }
             // Lines are output when no event waits: at once in quiet times, in large pieces
             // otherwise.
-            if self.streams.waiting() == 0 || self.stdout.is_full() {
+            if self.streams.waiting() == 0 {
                 self.flush().await?;
             }
         }
     }
 
-    fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
-        self.notices.log(event);
-        self.tallies
-            .entry(event.exchange.clone())
-            .or_default()
-            .add(event);
+    /// Writes `event`, and outputs the lines as soon as they are a large piece: an event may be a line of
+    /// megabytes, and hundreds may have come at once.
+    async fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
+        self.note(event);
         let is_written = self
             .format
             .write(event, self.stdout.line())
@@ -173,7 +172,18 @@ impl Writer {
         {
             *left -= 1;
         }
+        if self.stdout.is_full() {
+            self.flush().await?;
+        }
         Ok(())
+    }
+
+    fn note(&mut self, event: &FeedEvent) {
+        self.notices.log(event);
+        self.tallies
+            .entry(event.exchange.clone())
+            .or_default()
+            .add(event);
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
@@ -200,24 +210,29 @@ impl Writer {
         self.streams.close();
         let written = timeout_at(end, self.write_rest()).await;
         let written = written.unwrap_or_else(|_| Err(self.unwritten(None)));
+        while self.left != Some(0)
+            && let Some(event) = self.streams.take_rest().await
+        {
+            self.note(&event);
+        }
         self.streams.leave(end).await;
         written
     }
 
     async fn write_rest(&mut self) -> Result<(), Failure> {
-        while self.streams.waiting() > 0 {
-            for event in self.streams.rest().await {
-                if self.left != Some(0) {
-                    self.write(&event)?;
-                }
-            }
+        while self.left != Some(0)
+            && let Some(event) = self.streams.take_rest().await
+        {
+            self.write(&event).await?;
         }
-        let flushed = self.stdout.flush().await;
-        flushed.map_err(|error| self.unwritten(Some(error)))
+        self.flush().await
     }
 
     fn unwritten(&self, cause: Option<io::Error>) -> Failure {
-        let events = self.waiting();
+        // Of those that wait, as many as were asked for.
+        let left = self.left.and_then(|left| usize::try_from(left).ok());
+        let waiting = self.streams.waiting().min(left.unwrap_or(usize::MAX));
+        let events = self.stdout.unwritten() + waiting;
         Failure::Unwritten { events, cause }
     }
 

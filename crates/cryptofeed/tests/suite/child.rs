@@ -35,9 +35,14 @@ impl Running {
     }
 
     /// Does not read standard output until [`read`](Self::read).
-    pub(crate) fn start_unread(mut command: Command) -> Self {
+    pub(crate) fn start_unread(command: Command) -> Self {
+        Self::start_on(Stdio::piped(), command)
+    }
+
+    /// Its standard output is `stdout`.
+    pub(crate) fn start_on(stdout: impl Into<Stdio>, mut command: Command) -> Self {
         command.stderr(Stdio::piped());
-        let mut running = Self::spawn(command);
+        let mut running = Self::spawn(stdout, command);
         let stderr = BufReader::new(running.child.stderr.take().unwrap());
         let log = Arc::clone(&running.log);
         running.logging = Some(thread::spawn(move || {
@@ -53,15 +58,14 @@ impl Running {
 
     /// Leaves its standard error to somebody else.
     pub(crate) fn start_unheard(command: Command) -> Self {
-        let mut running = Self::spawn(command);
+        let mut running = Self::spawn(Stdio::piped(), command);
         running.read();
         running
     }
 
-    fn spawn(mut command: Command) -> Self {
-        command.stdout(Stdio::piped());
+    fn spawn(stdout: impl Into<Stdio>, mut command: Command) -> Self {
         Self {
-            child: command.spawn().unwrap(),
+            child: command.stdout(stdout).spawn().unwrap(),
             lines: mpsc::channel().1,
             log: Arc::default(),
             logging: None,
@@ -173,13 +177,8 @@ pub(crate) struct Stalled {
 }
 
 impl Stalled {
-    pub(crate) fn start(command: Command) -> Self {
-        Self::start_on(Stdio::piped(), command)
-    }
-
-    /// Its standard output is `stdout`.
-    pub(crate) fn start_on(stdout: Stdio, mut command: Command) -> Self {
-        command.stdout(stdout).stderr(Stdio::piped());
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let log = thread::spawn(move || {

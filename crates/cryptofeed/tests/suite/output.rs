@@ -114,14 +114,27 @@ async fn what_a_stuck_reader_has_not_taken_is_counted_and_ends_it_with_3() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_more_are_unwritten_than_were_asked_for() {
+    let (workspace, _exchange) = flooded(Flood::Trades).await;
+    let command = workspace.cryptofeed(&["run", "--format", "jsonl", "--count", "1000"], &[]);
+    let mut run = Running::start_unread(command);
+    run.logged("standard output is not read", 1);
+    run.close_unread();
+    let (code, log) = run.finish();
+    assert_eq!(code, Some(3), "{log}");
+    let unwritten = number(&log, "events that were not written: ");
+    assert!((1..1000).contains(&unwritten), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_socket_that_nobody_reads_has_whole_lines_as_well() {
-    let (workspace, exchange) = flooded(Flood::Trades).await;
+    let (workspace, _exchange) = flooded(Flood::Trades).await;
     let (mut ours, theirs) = UnixStream::pair().unwrap();
     let command = workspace.cryptofeed(&["run", "--format", "jsonl"], &[]);
-    let run = Stalled::start_on(OwnedFd::from(theirs).into(), command);
-    exchange.wait_for_sent(ENOUGH);
+    let run = Running::start_on(OwnedFd::from(theirs), command);
+    run.logged("standard output is not read", 1);
     run.terminate();
-    let (code, _, log) = run.finish();
+    let (code, log) = run.finish();
     assert_eq!(code, Some(3), "{log}");
     let mut left = String::new();
     ours.read_to_string(&mut left).unwrap();
@@ -169,8 +182,8 @@ async fn outputs_that_do_not_block_lose_nothing() {
 async fn a_full_disk_is_told_and_ends_it_with_3() {
     let (workspace, _exchange) = flooded(Flood::Trades).await;
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let run = Stalled::start_on(full.into(), workspace.cryptofeed(&["run"], &[]));
-    let (code, _, log) = run.finish();
+    let run = Running::start_on(full, workspace.cryptofeed(&["run"], &[]));
+    let (code, log) = run.finish();
     assert_eq!(code, Some(3), "{log}");
     let message = "error: failed to write to standard output: No space left on device";
     assert!(log.contains(message), "{log}");

@@ -12,6 +12,7 @@ pub(crate) enum Kind {
     Digits,
     Brackets,
     UnreadChanges,
+    LongLines,
     WaitingChanges,
     Chunks,
     Interim,
@@ -20,8 +21,14 @@ pub(crate) enum Kind {
 /// As large as a message may be.
 const LARGE: usize = 4_000_000;
 
+/// A level that takes more in memory than on the wire.
+const SHORT: &str = r#"["1","1"]"#;
+
+/// A level that takes more in the output than in memory.
+const LONG: &str = r#"["0.1234567890123456789012345678","1234567890123456789012.345678"]"#;
+
 impl Kind {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Pings,
         Self::EmptyContinuations,
         Self::Junk,
@@ -29,6 +36,7 @@ impl Kind {
         Self::Digits,
         Self::Brackets,
         Self::UnreadChanges,
+        Self::LongLines,
         Self::WaitingChanges,
         Self::Chunks,
         Self::Interim,
@@ -43,6 +51,7 @@ impl Kind {
             Self::Digits => "prices of 4 MB",
             Self::Brackets => "lists of 4 million brackets",
             Self::UnreadChanges => "book changes of 4 MB, and nobody reads the output",
+            Self::LongLines => "book changes of 4 MB that are lines of 4 MB",
             Self::WaitingChanges => "book changes of 40 kB without a snapshot",
             Self::Chunks => "a body in chunks of one byte",
             Self::Interim => "interim answers without an end",
@@ -84,15 +93,15 @@ impl Kind {
                 )
             }
             Self::Brackets => frame(0x81, change(number, &"[".repeat(LARGE)).as_bytes()),
-            Self::UnreadChanges => frame(0x81, levels(number, LARGE).as_bytes()),
-            Self::WaitingChanges => frame(0x81, levels(number, 40_000).as_bytes()),
+            Self::UnreadChanges => frame(0x81, levels(number, SHORT, LARGE).as_bytes()),
+            Self::LongLines => frame(0x81, levels(number, LONG, LARGE).as_bytes()),
+            Self::WaitingChanges => frame(0x81, levels(number, SHORT, 40_000).as_bytes()),
             Self::Chunks | Self::Interim => Vec::new(),
         }
     }
 }
 
-fn levels(number: u64, bytes: usize) -> String {
-    let level = r#"["1","1"]"#;
+fn levels(number: u64, level: &str, bytes: usize) -> String {
     let levels: Vec<_> = repeat_n(level, bytes / (level.len() + 1)).collect();
     change(number, &levels.join(","))
 }

@@ -93,8 +93,9 @@ fn flood(command: &Path, kind: Kind, duration: Duration) -> Result<Flooded> {
     };
     let log = process.stderr.take().map(count).ok_or("no log")?;
     thread::sleep(duration);
-    let peak_mib = peak_mib(process.id())?;
-    let seconds_to_end = end(&mut process)?;
+    let before_the_end = peak_mib(process.id())?;
+    let (seconds_to_end, in_the_end) = end(&mut process)?;
+    let peak_mib = in_the_end.unwrap_or(before_the_end);
     drop(output);
     runtime.shutdown_background();
     if let Some(reading) = reading {
@@ -123,20 +124,23 @@ fn peak_mib(process: u32) -> Result<f64> {
     Ok(kib.ok_or("no peak of memory")?.parse::<f64>()? / 1024.0)
 }
 
-/// Asks the process to end, and tells how many seconds that took.
-fn end(process: &mut Child) -> Result<f64> {
+/// Asks the process to end, and tells how many seconds that took, and the peak of its memory then, unless
+/// it was too quick.
+fn end(process: &mut Child) -> Result<(f64, Option<f64>)> {
     let pid = Pid::from_child(process);
     let asked_at = Instant::now();
     kill_process(pid, Signal::TERM)?;
+    let mut peak = None;
     while process.try_wait()?.is_none() {
         if asked_at.elapsed() > PATIENCE {
             process.kill()?;
             process.wait()?;
             break;
         }
+        peak = peak_mib(process.id()).ok().or(peak);
         thread::sleep(Duration::from_millis(5));
     }
-    Ok(asked_at.elapsed().as_secs_f64())
+    Ok((asked_at.elapsed().as_secs_f64(), peak))
 }
 
 /// The command, as users have it.

@@ -114,13 +114,14 @@ async fn read_answer(connection: &mut Connection) -> Result<(Response<()>, Bytes
         if arrived.is_empty() {
             return Err(Failure::Closed);
         }
-        if reader.add(arrived).map_err(Failure::Head)? {
-            let (head, behind) = reader.parts();
-            return Ok((parsed(head).map_err(Failure::NoHead)?, behind.into()));
-        }
+        let added = reader.add(arrived);
         // Whoever does not speak HTTP may not end a line, either.
         if !begins_like_http(reader.begun()) {
             return Err(Failure::NoHead(httparse::Error::Version));
+        }
+        if added.map_err(Failure::Head)? {
+            let (head, behind) = reader.parts();
+            return Ok((parsed(head).map_err(Failure::NoHead)?, behind.into()));
         }
     }
 }

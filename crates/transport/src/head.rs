@@ -116,8 +116,11 @@ impl HeadReader {
     /// Whether the last head announces another one.
     fn is_interim(&self) -> bool {
         //     HTTP/1.1 103 Early Hints
-        let status = self.bytes.get(self.head + 9..).unwrap_or_default();
-        status.starts_with(b"1") && !status.starts_with(b"101")
+        //
+        // Not a byte behind it, which may not have arrived.
+        let head = self.bytes.get(self.head..self.line).unwrap_or_default();
+        let status = head.get(9..).unwrap_or_default();
+        head.starts_with(b"HTTP/") && status.starts_with(b"1") && !status.starts_with(b"101")
     }
 }
 
@@ -264,6 +267,8 @@ mod tests {
                 "Content-Length: 5O\r\n\r\n",
             ),
             ("", "HTTP/1.1 200 OK\nA: b\n\n", "\0"),
+            // What stands behind it looks like the status of an interim one.
+            ("", "HTT\n\n", "\n\nP/1.1"),
             ("\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "\r\n\r\n"),
             ("HTTP/1.1 100 C\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n", "\0"),
             ("", "HTTP/1.1 101 Switching\r\n\r\n", "\u{1}\u{4}\r\n\r\n"),

@@ -119,11 +119,20 @@ pub fn socks5_reply(data: &[u8]) {
     assert_cut_makes_no_difference(all_at_once, data);
 }
 
-/// Any bytes as the answer to an upgrade, `@` standing for the right key.
+/// Any bytes as the answer to an upgrade, in which `Accept: @` stands for the right key.
 pub fn websocket_answer(data: &[u8]) {
+    // Nowhere else: each dial has another key, and a part of it could be the status.
+    const ACCEPT: &[u8] = b"Accept: @";
     let talk = |data: &[u8], chunk| {
-        let answer = data.split(|byte| *byte == b'@').map(<[u8]>::to_vec);
-        stream(answer.collect(), Vec::new(), chunk)
+        let place = data.windows(ACCEPT.len()).position(|part| part == ACCEPT);
+        let answer = match place {
+            Some(place) => {
+                let (before, behind) = data.split_at(place + ACCEPT.len());
+                vec![before[..before.len() - 1].to_vec(), behind.to_vec()]
+            }
+            None => vec![data.to_vec()],
+        };
+        stream(answer, Vec::new(), chunk)
     };
     assert_cut_streams_alike(talk, data);
 }

@@ -204,8 +204,15 @@ async fn it_refuses_in_its_own_words_and_allows_no_more_than_the_codec_knows() {
         ("jump", "btcusd", r#"{"error":"no operation jump","id":1}"#),
     ] {
         ws.send(request(op, code)).await.unwrap();
-        let message = soon(ws.next()).await.unwrap().unwrap();
-        assert_eq!(message.as_text(), Some(reply));
+        let said = loop {
+            let message = soon(ws.next()).await.unwrap().unwrap();
+            let said = message.as_text().unwrap().to_owned();
+            // The market's first moment is at the start, and its trades may come in between.
+            if !said.contains(r#""n":"#) {
+                break said;
+            }
+        };
+        assert_eq!(said, reply);
     }
     let too_long = "x".repeat(LIMITS.request.unwrap() + 1);
     ws.send(Message::text(too_long)).await.unwrap();

@@ -26,9 +26,7 @@ impl Decoder for TidemarkDecoder {
         instruments: &Instruments,
         messages: &mut Vec<ExchangeMessage>,
     ) -> Result<(), Malformed> {
-        let Frame::Text(text) = frame else {
-            return Err(Malformed::new("binary"));
-        };
+        let text = frame.text()?;
         let said: Said<'_> = parse(text)?;
         match (said.n, said.id) {
             (Some(n), _) => {

@@ -167,6 +167,19 @@ pub enum Frame<'a> {
     Binary(&'a [u8]),
 }
 
+impl<'a> Frame<'a> {
+    /// The text, for who takes nothing else.
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is binary.
+    pub fn text(self) -> Result<&'a str, Malformed> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Binary(_) => Err(Malformed::new("binary, not text")),
+        }
+    }
+}
+
 /// A connection to open.
 #[derive(Debug, Clone)]
 pub struct ConnectionPlan {

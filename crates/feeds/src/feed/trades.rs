@@ -144,19 +144,19 @@ impl Last {
 
     /// Whether `ids` are missing. From now on, they are not.
     fn fill_hole(&mut self, ids: RangeInclusive<u64>) -> bool {
-        let is_around =
-            |hole: &RangeInclusive<u64>| hole.contains(ids.start()) && hole.contains(ids.end());
-        let Some(place) = self.holes.iter().position(is_around) else {
+        let (first, last) = ids.into_inner();
+        let is_around = |hole: &RangeInclusive<u64>| hole.contains(&first) && hole.contains(&last);
+        let place = self.holes.iter().position(is_around);
+        let Some(hole) = place.and_then(|place| self.holes.remove(place)) else {
             return false;
         };
-        if let Some(hole) = self.holes.remove(place) {
-            let (before, behind) = (hole.start()..ids.start(), ids.end()..hole.end());
-            if before.start < before.end {
-                self.open_hole(*before.start..=*before.end - 1);
-            }
-            if behind.start < behind.end {
-                self.open_hole(*behind.start + 1..=*behind.end);
-            }
+        // What is left of it on both sides.
+        let (from, to) = hole.into_inner();
+        if from < first {
+            self.open_hole(from..=first - 1);
+        }
+        if last < to {
+            self.open_hole(last + 1..=to);
         }
         true
     }

@@ -188,9 +188,7 @@ impl Decoder for TapeDecoder {
     ) -> Result<(), Malformed> {
         //     snapshot A-B 5 9x1 10x2 #3        up to id 5, with a checksum
         //     change A-B 5>6 9x0; tick 1        prices below 10 are bids
-        let Frame::Text(text) = frame else {
-            return Err(Malformed::new("binary"));
-        };
+        let text = frame.text()?;
         for said in text.split("; ") {
             let words: Vec<_> = said.split(' ').collect();
             messages.push(match words[..] {

@@ -69,9 +69,7 @@ impl<const UNIT: i64> Decoder for DialectDecoder<UNIT> {
         instruments: &Instruments,
         messages: &mut Vec<ExchangeMessage>,
     ) -> Result<(), Malformed> {
-        let Frame::Text(text) = frame else {
-            return Err(Malformed::new("binary, not text"));
-        };
+        let text = frame.text()?;
         let dialect = Dialect::<UNIT> {
             kind_of: self.kind_of,
             instruments,

@@ -35,9 +35,7 @@ impl Decoder for KrakenDecoder {
         //     {"method":"subscribe","req_id":1,"result":{...},"success":true,"time_in":...}
         //     {"error":"Currency pair not supported XBT/USD","method":"subscribe",
         //      "success":false,"symbol":"XBT/USD",...}
-        let Frame::Text(text) = frame else {
-            return Err(Malformed::new("binary, not text"));
-        };
+        let text = frame.text()?;
         let Envelope {
             channel,
             kind,

@@ -30,14 +30,11 @@ impl Decoder for OkxDecoder {
         //     {"event":"subscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"..."}
         //     {"event":"error","code":"60018","msg":"...","connId":"...","id":"ob1"}
         //     pong
-        let text = match frame {
-            Frame::Text("pong") => {
-                messages.push(ExchangeMessage::Alive);
-                return Ok(());
-            }
-            Frame::Text(text) => text,
-            Frame::Binary(_) => return Err(Malformed::new("binary, not text")),
-        };
+        let text = frame.text()?;
+        if text == "pong" {
+            messages.push(ExchangeMessage::Alive);
+            return Ok(());
+        }
         let before = messages.len();
         // Of anything else, nobody would look at the entries, which may be no JSON at all.
         let is_wanted = |data: &Data<'_>| {

@@ -2,9 +2,11 @@
 
 mod backoff;
 mod books;
+mod connection;
 mod convert;
 mod event_sender;
 mod failure;
+mod intake;
 mod outgoing;
 mod request_queue;
 mod requests;

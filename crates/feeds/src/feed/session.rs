@@ -5,32 +5,24 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, WsErrorKind, through};
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep};
+use transport::{Message, WsDialer, WsError, WsErrorKind};
 
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::books::{Books, Due, Order};
-use super::convert::{ticker_event, trade_event};
+use super::connection::Connection;
 use super::event_sender::{EventSender, Stopped};
-use super::failure::{Failure, Pace};
+use super::failure::Failure;
 use super::outgoing::{Outgoing, Progress, progress};
-use super::request_queue::RequestQueue;
-use super::requests::Requests;
-use super::trades::{Novelty, Trades};
+use super::trades::Trades;
 use super::wait::wait;
-use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
-use crate::exchange::{
-    Decoder, Exchange, ExchangeMessage, Frame, Malformed, RequestIds, Stream, Time,
-};
+use crate::exchange::{Exchange, ExchangeMessage, Stream};
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
-
-/// How long an exchange has to answer a farewell (RFC 6455, section 7.1.1).
-const FAREWELL: Duration = Duration::from_secs(1);
 
 //     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
 //       |                                               ^
@@ -64,24 +56,6 @@ pub(super) struct Session {
     pub(super) backoff: Backoff,
 }
 
-/// One connection.
-struct Connection {
-    socket: WebSocket,
-    decoder: Box<dyn Decoder>,
-    queue: RequestQueue,
-    /// What is being sent.
-    outgoing: Option<Outgoing>,
-    ids: RequestIds,
-    /// What has been asked for and not answered.
-    requests: Requests,
-    opened_at: Instant,
-    has_data: bool,
-    /// The exchange's endpoint, and the proxies on the way to it.
-    way: String,
-    /// What nothing that is quoted may show.
-    secrets: Secrets,
-}
-
 impl Session {
     /// Connects, streams, and connects again, until the subscriber is gone. Says farewell then.
     pub(super) async fn run(mut self) {
@@ -93,7 +67,7 @@ impl Session {
             () = events.closed() => {}
         }
         if let Some(connection) = open {
-            leave(connection.socket).await;
+            connection.leave().await;
         }
     }
 
@@ -142,52 +116,24 @@ impl Session {
     }
 
     async fn dial(&mut self) -> Result<Connection, Failure> {
-        let mut ids = RequestIds::default();
-        let plan = self.exchange.plan(&self.streams, &mut ids)?;
-        let mut queue = RequestQueue::new(self.exchange.limits());
-        for request in plan.requests {
-            queue.push(request);
-        }
-        let mut dial = plan.socket;
-        dial.ping_interval = Some(self.exchange.limits().ping_interval.unwrap_or_default());
-        // A quiet stream would otherwise end again and again for want of an answer.
-        dial.ping_timeout = (self.answers_pings == Some(false)).then_some(Duration::ZERO);
-        let first = queue.take_ready();
-        dial.first_messages
-            .extend(first.iter().map(|request| request.message.clone()));
-        let dials = self.exchange.limits().dials;
-        dial.draws = dials
-            .map(|window| Draw { window, units: 1 })
-            .into_iter()
-            .collect();
-        let endpoint = dial.target().endpoint().clone();
-        let socket = self.ws.dial(dial).await?;
-        queue.note_sent_now();
+        let (exchange, ws) = (Arc::clone(&self.exchange), Arc::clone(&self.ws));
+        let streams = self.streams.clone();
+        let connection = Connection::open(exchange, ws, streams, self.answers_pings).await?;
+        self.begin(&connection);
+        Ok(connection)
+    }
+
+    /// Goes on with `connection`.
+    fn begin(&mut self, connection: &Connection) {
         self.events.begin_connection();
-        let mut requests = Requests::default();
-        for request in first {
-            requests.note(request);
-        }
         self.trades.begin_connection();
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
         for stream in &self.streams {
-            if stream.channel == Channel::L2Book && !queue.is_waiting_for(stream) {
+            if stream.channel == Channel::L2Book && !connection.queue.is_waiting_for(stream) {
                 self.books.asked(stream.instrument.symbol());
             }
         }
-        Ok(Connection {
-            decoder: self.exchange.decoder(),
-            queue,
-            outgoing: None,
-            ids,
-            requests,
-            opened_at: Instant::now(),
-            has_data: false,
-            way: format!("{endpoint}{}", through(socket.info().hops())),
-            secrets: socket.info().secrets().clone(),
-            socket,
-        })
     }
 
     /// Streams until the connection ends, and tells why it did.
@@ -205,7 +151,7 @@ impl Session {
         let every = keep_alive.map_or(Duration::MAX, |it| it.every);
         let mut unsaid = pin!(sleep(every));
         loop {
-            let sending_since = connection.outgoing.as_ref().map(Outgoing::since);
+            let overdue = connection.overdue(self.silence_limit);
             tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
@@ -238,7 +184,7 @@ impl Session {
                 request = connection.queue.next(), if connection.outgoing.is_none() => {
                     connection.outgoing = Some(Outgoing::new(request));
                 }
-                () = overdue(sending_since, self.silence_limit) => {
+                () = overdue => {
                     let limit = self.silence_limit;
                     return Ok(Failure::new(format!("nothing could be sent for {limit:?}")));
                 }
@@ -309,191 +255,8 @@ impl Session {
         connection.requests.note(request);
     }
 
-    /// Takes what the socket yields. Tells why the connection ended, if it did.
-    async fn receive(
-        &mut self,
-        message: Option<Result<Message, WsError>>,
-        connection: &mut Connection,
-    ) -> Result<Option<Failure>, Stopped> {
-        let secrets = &connection.secrets;
-        let message = match message {
-            // Signs of life, and no more. The transport answers pings.
-            Some(Ok(Message::Ping(_))) => return Ok(None),
-            Some(Ok(Message::Pong(_))) => {
-                self.answers_pings = Some(true);
-                return Ok(None);
-            }
-            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
-            Some(Ok(message)) => message,
-            Some(Err(error)) => {
-                self.note_failure(&error, connection);
-                return Ok(Some(error.into()));
-            }
-            None => {
-                return Ok(Some(Failure::new(
-                    "the connection ended without a close frame",
-                )));
-            }
-        };
-        let received_ns = self.events.now_ns();
-        let mut messages = std::mem::take(&mut self.messages);
-        messages.clear();
-        let decoded = self.decode(&message, &mut *connection.decoder, &mut messages);
-        if let Err(malformed) = decoded {
-            self.messages = messages;
-            let malformed = FeedEventKind::Malformed {
-                reason: connection.secrets.seal_text(malformed.reason().to_owned()),
-                excerpt: excerpt(&message, &connection.secrets),
-            };
-            self.events.send(malformed, received_ns).await?;
-            self.books.note_loss(true, received_ns).await?;
-            return Ok(None);
-        }
-        for said in messages.drain(..) {
-            let end = self.take(said, &message, connection, received_ns).await?;
-            if end.is_some() {
-                return Ok(end);
-            }
-        }
-        self.messages = messages;
-        Ok(None)
-    }
-
-    fn decode(
-        &self,
-        message: &Message,
-        decoder: &mut dyn Decoder,
-        messages: &mut Vec<ExchangeMessage>,
-    ) -> Result<(), Malformed> {
-        let (Message::Text(bytes) | Message::Binary(bytes)) = message else {
-            return Ok(());
-        };
-        let limit = self.exchange.limits().frame;
-        if bytes.len() > limit {
-            return Err(Malformed::new(format!("more than {limit} bytes")));
-        }
-        let frame = match message {
-            Message::Binary(bytes) => Frame::Binary(bytes),
-            _ => Frame::Text(
-                message
-                    .as_text()
-                    .ok_or_else(|| Malformed::new("not utf-8"))?,
-            ),
-        };
-        decoder.decode(frame, &self.instruments, messages)
-    }
-
-    /// Takes one thing that `frame` says, and quotes it without any of the connection's secrets. Tells
-    /// why the connection ended, if it did.
-    async fn take(
-        &mut self,
-        said: ExchangeMessage,
-        frame: &Message,
-        connection: &mut Connection,
-        received_ns: i64,
-    ) -> Result<Option<Failure>, Stopped> {
-        let secrets = &connection.secrets;
-        let event = match said {
-            ExchangeMessage::Book(change) => {
-                self.note_data(connection);
-                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
-                    .await?;
-                // Emitted by the book, if it is true, and never past it.
-                self.books.update(change, received_ns).await?;
-                return Ok(None);
-            }
-            ExchangeMessage::Trade(trade) => {
-                self.note_data(connection);
-                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
-                    .await?;
-                match self.trades.note(&trade) {
-                    Novelty::Known => return Ok(None),
-                    Novelty::New => {}
-                    Novelty::AfterHole { from, to } => {
-                        let symbol = trade.symbol.clone();
-                        let gap = FeedEventKind::TradeGap { symbol, from, to };
-                        self.events.send(gap, received_ns).await?;
-                    }
-                    Novelty::Restarted => {
-                        let restarted = FeedEventKind::NumberingRestarted {
-                            symbol: trade.symbol.clone(),
-                        };
-                        self.events.send(restarted, received_ns).await?;
-                    }
-                }
-                trade_event(trade)
-            }
-            ExchangeMessage::Ticker(ticker) => {
-                self.note_data(connection);
-                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
-                    .await?;
-                ticker_event(ticker)
-            }
-            ExchangeMessage::Alive => return Ok(None),
-            ExchangeMessage::Ping { answer } => {
-                connection.queue.push_sign_of_life(answer);
-                return Ok(None);
-            }
-            ExchangeMessage::Acknowledged(reply) => {
-                connection.requests.answered(&reply);
-                return Ok(None);
-            }
-            ExchangeMessage::Missed => {
-                let missed = FeedEventKind::MessagesMissed;
-                self.events.send(missed, received_ns).await?;
-                self.books.note_loss(false, received_ns).await?;
-                return Ok(None);
-            }
-            ExchangeMessage::ShutdownAnnounced { .. } => {
-                let announced = FeedEventKind::ShutdownAnnounced;
-                self.events.send(announced, received_ns).await?;
-                // Without waiting for the close, which may come at once or much later.
-                let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
-                return Ok(Some(end));
-            }
-            ExchangeMessage::Refused(refusal) => {
-                let symbols = connection.requests.answered(&refusal.reply);
-                for symbol in &symbols {
-                    self.books.refused(symbol);
-                }
-                FeedEventKind::Rejected {
-                    symbols,
-                    code: refusal.code.map(|code| words(code, secrets)),
-                    message: words(refusal.message, secrets),
-                }
-            }
-            ExchangeMessage::Notice { text } => FeedEventKind::Notice {
-                text: words(text, secrets),
-            },
-            ExchangeMessage::Unknown { kind } => FeedEventKind::Unknown {
-                kind: words(kind, secrets),
-                excerpt: excerpt(frame, secrets),
-            },
-        };
-        self.events.send(event, received_ns).await?;
-        Ok(None)
-    }
-
-    /// Tells of a time that cannot be, once for each stream.
-    async fn note_time(
-        &mut self,
-        symbol: &Symbol,
-        channel: Channel,
-        time: Time,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
-        if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
-            return Ok(());
-        }
-        let event = FeedEventKind::ImpossibleTime {
-            symbol: symbol.clone(),
-            channel,
-        };
-        self.events.send(event, received_ns).await
-    }
-
     /// Data on a connection that has lasted for a while ends a series of failures.
-    fn note_data(&mut self, connection: &mut Connection) {
+    pub(super) fn note_data(&mut self, connection: &mut Connection) {
         connection.has_data = true;
         if self.backoff.attempt() > 0 {
             self.note_end(connection);
@@ -509,46 +272,9 @@ impl Session {
 
     /// Learns from a failure whether the exchange answers pings: not if it has sent data, and never a
     /// pong.
-    fn note_failure(&mut self, error: &WsError, connection: &Connection) {
+    pub(super) fn note_failure(&mut self, error: &WsError, connection: &Connection) {
         if error.kind() == WsErrorKind::Unresponsive && connection.has_data {
             self.answers_pings.get_or_insert(false);
         }
-    }
-}
-
-fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
-    Failure::new(match frame {
-        Some((code, reason)) if reason.is_empty() => format!("closed by the exchange: {code}"),
-        Some((code, reason)) => {
-            let reason = secrets.quote(reason.as_bytes());
-            format!("closed by the exchange: {code} {reason}")
-        }
-        None => "closed by the exchange without a code".to_owned(),
-    })
-}
-
-/// Ends when it has been tried for `limit` to send something.
-async fn overdue(since: Option<Instant>, limit: Duration) {
-    match since.and_then(|since| since.checked_add(limit)) {
-        Some(end) => sleep_until(end).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Says farewell, and waits for the answer.
-async fn leave(mut socket: WebSocket) {
-    let farewell = async {
-        if socket.close().await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
-        }
-    };
-    // Whoever does not answer is left all the same.
-    let _ = timeout(FAREWELL, farewell).await;
-}
-
-fn excerpt(message: &Message, secrets: &Secrets) -> String {
-    match message {
-        Message::Text(bytes) | Message::Binary(bytes) => secrets.quote(bytes).as_str().to_owned(),
-        _ => String::new(),
     }
 }

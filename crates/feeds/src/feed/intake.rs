@@ -1,0 +1,218 @@
+//! What arrives on a connection, and what becomes of it.
+
+use transport::{Message, Secrets, WsError};
+
+use super::connection::Connection;
+use super::convert::{ticker_event, trade_event};
+use super::event_sender::Stopped;
+use super::failure::{Failure, Pace};
+use super::session::Session;
+use super::trades::Novelty;
+use super::words::words;
+use crate::channel::Channel;
+use crate::event::FeedEventKind;
+use crate::exchange::{Decoder, ExchangeMessage, Frame, Malformed, Time};
+use crate::symbol::Symbol;
+
+impl Session {
+    /// Takes what the socket yields. Tells why the connection ended, if it did.
+    pub(super) async fn receive(
+        &mut self,
+        message: Option<Result<Message, WsError>>,
+        connection: &mut Connection,
+    ) -> Result<Option<Failure>, Stopped> {
+        let secrets = &connection.secrets;
+        let message = match message {
+            // Signs of life, and no more. The transport answers pings.
+            Some(Ok(Message::Ping(_))) => return Ok(None),
+            Some(Ok(Message::Pong(_))) => {
+                self.answers_pings = Some(true);
+                return Ok(None);
+            }
+            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
+            Some(Ok(message)) => message,
+            Some(Err(error)) => {
+                self.note_failure(&error, connection);
+                return Ok(Some(error.into()));
+            }
+            None => {
+                return Ok(Some(Failure::new(
+                    "the connection ended without a close frame",
+                )));
+            }
+        };
+        let received_ns = self.events.now_ns();
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.clear();
+        let decoded = self.decode(&message, &mut *connection.decoder, &mut messages);
+        if let Err(malformed) = decoded {
+            self.messages = messages;
+            let malformed = FeedEventKind::Malformed {
+                reason: connection.secrets.seal_text(malformed.reason().to_owned()),
+                excerpt: excerpt(&message, &connection.secrets),
+            };
+            self.events.send(malformed, received_ns).await?;
+            self.books.note_loss(true, received_ns).await?;
+            return Ok(None);
+        }
+        for said in messages.drain(..) {
+            let end = self.take(said, &message, connection, received_ns).await?;
+            if end.is_some() {
+                return Ok(end);
+            }
+        }
+        self.messages = messages;
+        Ok(None)
+    }
+
+    fn decode(
+        &self,
+        message: &Message,
+        decoder: &mut dyn Decoder,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
+        let (Message::Text(bytes) | Message::Binary(bytes)) = message else {
+            return Ok(());
+        };
+        let limit = self.exchange.limits().frame;
+        if bytes.len() > limit {
+            return Err(Malformed::new(format!("more than {limit} bytes")));
+        }
+        let frame = match message {
+            Message::Binary(bytes) => Frame::Binary(bytes),
+            _ => Frame::Text(
+                message
+                    .as_text()
+                    .ok_or_else(|| Malformed::new("not utf-8"))?,
+            ),
+        };
+        decoder.decode(frame, &self.instruments, messages)
+    }
+
+    /// Takes one thing that `frame` says, and quotes it without any of the connection's secrets. Tells
+    /// why the connection ended, if it did.
+    async fn take(
+        &mut self,
+        said: ExchangeMessage,
+        frame: &Message,
+        connection: &mut Connection,
+        received_ns: i64,
+    ) -> Result<Option<Failure>, Stopped> {
+        let secrets = &connection.secrets;
+        let event = match said {
+            ExchangeMessage::Book(change) => {
+                self.note_data(connection);
+                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
+                    .await?;
+                // Emitted by the book, if it is true, and never past it.
+                self.books.update(change, received_ns).await?;
+                return Ok(None);
+            }
+            ExchangeMessage::Trade(trade) => {
+                self.note_data(connection);
+                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
+                    .await?;
+                match self.trades.note(&trade) {
+                    Novelty::Known => return Ok(None),
+                    Novelty::New => {}
+                    Novelty::AfterHole { from, to } => {
+                        let symbol = trade.symbol.clone();
+                        let gap = FeedEventKind::TradeGap { symbol, from, to };
+                        self.events.send(gap, received_ns).await?;
+                    }
+                    Novelty::Restarted => {
+                        let restarted = FeedEventKind::NumberingRestarted {
+                            symbol: trade.symbol.clone(),
+                        };
+                        self.events.send(restarted, received_ns).await?;
+                    }
+                }
+                trade_event(trade)
+            }
+            ExchangeMessage::Ticker(ticker) => {
+                self.note_data(connection);
+                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
+                    .await?;
+                ticker_event(ticker)
+            }
+            ExchangeMessage::Alive => return Ok(None),
+            ExchangeMessage::Ping { answer } => {
+                connection.queue.push_sign_of_life(answer);
+                return Ok(None);
+            }
+            ExchangeMessage::Acknowledged(reply) => {
+                connection.requests.answered(&reply);
+                return Ok(None);
+            }
+            ExchangeMessage::Missed => {
+                let missed = FeedEventKind::MessagesMissed;
+                self.events.send(missed, received_ns).await?;
+                self.books.note_loss(false, received_ns).await?;
+                return Ok(None);
+            }
+            ExchangeMessage::ShutdownAnnounced { .. } => {
+                let announced = FeedEventKind::ShutdownAnnounced;
+                self.events.send(announced, received_ns).await?;
+                // Without waiting for the close, which may come at once or much later.
+                let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
+                return Ok(Some(end));
+            }
+            ExchangeMessage::Refused(refusal) => {
+                let symbols = connection.requests.answered(&refusal.reply);
+                for symbol in &symbols {
+                    self.books.refused(symbol);
+                }
+                FeedEventKind::Rejected {
+                    symbols,
+                    code: refusal.code.map(|code| words(code, secrets)),
+                    message: words(refusal.message, secrets),
+                }
+            }
+            ExchangeMessage::Notice { text } => FeedEventKind::Notice {
+                text: words(text, secrets),
+            },
+            ExchangeMessage::Unknown { kind } => FeedEventKind::Unknown {
+                kind: words(kind, secrets),
+                excerpt: excerpt(frame, secrets),
+            },
+        };
+        self.events.send(event, received_ns).await?;
+        Ok(None)
+    }
+
+    /// Tells of a time that cannot be, once for each stream.
+    async fn note_time(
+        &mut self,
+        symbol: &Symbol,
+        channel: Channel,
+        time: Time,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
+            return Ok(());
+        }
+        let event = FeedEventKind::ImpossibleTime {
+            symbol: symbol.clone(),
+            channel,
+        };
+        self.events.send(event, received_ns).await
+    }
+}
+
+fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
+    Failure::new(match frame {
+        Some((code, reason)) if reason.is_empty() => format!("closed by the exchange: {code}"),
+        Some((code, reason)) => {
+            let reason = secrets.quote(reason.as_bytes());
+            format!("closed by the exchange: {code} {reason}")
+        }
+        None => "closed by the exchange without a code".to_owned(),
+    })
+}
+
+fn excerpt(message: &Message, secrets: &Secrets) -> String {
+    match message {
+        Message::Text(bytes) | Message::Binary(bytes) => secrets.quote(bytes).as_str().to_owned(),
+        _ => String::new(),
+    }
+}

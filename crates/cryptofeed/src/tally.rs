@@ -33,8 +33,13 @@ impl Tally {
             | FeedEventKind::L2Snapshot(_)
             | FeedEventKind::L2Delta(_) => self.market_data += 1,
             FeedEventKind::BookInvalid { .. } => self.invalid_books += 1,
-            FeedEventKind::Connected { .. } => {
+            FeedEventKind::Connected { replaces, .. } => {
                 self.open.extend(event.connection);
+                if let Some(replaced) = replaces {
+                    self.open.remove(replaced);
+                    self.reconnects += 1;
+                    return;
+                }
                 // A feed may have several connections. One that is made after a loss counts as its
                 // replacement.
                 if self.lost > 0 {
@@ -84,6 +89,7 @@ mod tests {
             reason: String::new(),
             retry_in: Duration::ZERO,
             attempt,
+            planned: false,
         };
         event(connection, kind)
     }

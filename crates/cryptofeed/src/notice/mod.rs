@@ -82,6 +82,8 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         } => return None,
         FeedEventKind::Connected { .. } => "connected",
         FeedEventKind::Disconnected { .. } => "disconnected",
+        FeedEventKind::ReplacementFailed { .. } => "replacement_failed",
+        FeedEventKind::Unanswered { .. } => "unanswered",
         FeedEventKind::BookInvalid { .. } => "book_invalid",
         FeedEventKind::SnapshotFailed { .. } => "snapshot_failed",
         FeedEventKind::ShutdownAnnounced => "shutdown_announced",
@@ -100,16 +102,15 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
 /// How bad it is that something failed.
 #[derive(Debug, PartialEq, Eq)]
 enum Gravity {
-    /// Not at all: a reload leads another way, or the exchange has announced that it closes. Only then is
-    /// the next try at once.
+    /// Not at all: a reload leads another way, or the exchange has announced that it closes.
     Planned,
     Failure,
     Outage,
 }
 
 impl Gravity {
-    fn of(retry_in: Duration, attempt: u32) -> Self {
-        if retry_in.is_zero() {
+    fn of(retry_in: Duration, attempt: u32, planned: bool) -> Self {
+        if planned {
             Self::Planned
         } else if attempt < LASTING && retry_in < LONG {
             Self::Failure
@@ -135,9 +136,10 @@ fn log(event: &FeedEvent) {
             reason,
             retry_in,
             attempt,
+            planned,
         } => {
             let retry_in_s = seconds(*retry_in);
-            match Gravity::of(*retry_in, *attempt) {
+            match Gravity::of(*retry_in, *attempt, *planned) {
                 Gravity::Planned => {
                     tracing::info!(
                         exchange,
@@ -170,6 +172,16 @@ fn log(event: &FeedEvent) {
                 }
             }
         }
+        FeedEventKind::ReplacementFailed { reason, retry_in } => {
+            let retry_in_s = seconds(*retry_in);
+            tracing::warn!(
+                exchange,
+                connection,
+                reason,
+                retry_in_s,
+                "the connection that should take over failed"
+            );
+        }
         FeedEventKind::BookInvalid { symbol, reason } => {
             tracing::warn!(exchange, connection, %symbol, ?reason, "book invalid");
         }
@@ -197,16 +209,29 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::Rejected {
             symbols,
+            retry_in,
             code,
             message,
         } => {
+            let retry_in_s = retry_in.map(seconds);
             tracing::warn!(
                 exchange,
                 connection,
                 ?symbols,
+                retry_in_s,
                 code,
                 words = message,
                 "request rejected"
+            );
+        }
+        FeedEventKind::Unanswered { symbols, retry_in } => {
+            let retry_in_s = seconds(*retry_in);
+            tracing::warn!(
+                exchange,
+                connection,
+                ?symbols,
+                retry_in_s,
+                "request not answered"
             );
         }
         FeedEventKind::NumberingRestarted { symbol } => {
@@ -237,11 +262,13 @@ mod tests {
 
     #[test]
     fn what_is_planned_is_no_failure_and_what_lasts_is_an_outage() {
-        let of = |retry_in_s, attempt| Gravity::of(Duration::from_secs_f64(retry_in_s), attempt);
-        assert_eq!(of(0.0, 1), Gravity::Planned);
-        assert_eq!(of(1.5, 1), Gravity::Failure);
-        assert_eq!(of(15.9, 4), Gravity::Failure);
-        assert_eq!(of(16.0, 5), Gravity::Outage);
-        assert_eq!(of(60.0, 1), Gravity::Outage);
+        let of = |retry_in_s, attempt, planned| {
+            Gravity::of(Duration::from_secs_f64(retry_in_s), attempt, planned)
+        };
+        assert_eq!(of(0.0, 1, true), Gravity::Planned);
+        assert_eq!(of(0.0, 1, false), Gravity::Failure);
+        assert_eq!(of(15.9, 4, false), Gravity::Failure);
+        assert_eq!(of(16.0, 5, false), Gravity::Outage);
+        assert_eq!(of(60.0, 1, false), Gravity::Outage);
     }
 }

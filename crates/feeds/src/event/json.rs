@@ -68,6 +68,28 @@ pub(super) mod milliseconds {
     }
 }
 
+/// A duration that may not be there.
+pub(super) mod some_milliseconds {
+    use super::{Deserialize, Deserializer, Duration, Serializer, milliseconds};
+
+    pub(in crate::event) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => milliseconds::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in crate::event) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let milliseconds = Option::<u64>::deserialize(deserializer)?;
+        Ok(milliseconds.map(Duration::from_millis))
+    }
+}
+
 /// The version of the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version;

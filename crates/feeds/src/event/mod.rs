@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 pub use self::data::{Covers, L2Delta, L2Snapshot, Side, Ticker, Trade};
-use self::json::{Version, milliseconds, number_text};
+use self::json::{Version, milliseconds, number_text, some_milliseconds};
 use crate::channel::Channel;
 use crate::symbol::Symbol;
 
@@ -167,6 +167,18 @@ pub enum FeedEventKind {
         proxies: Vec<String>,
         /// How many symbols it is for.
         symbols: usize,
+        /// The number of the connection that it takes over from, if it does: nothing is missing between
+        /// the two, and books go on.
+        replaces: Option<u64>,
+    },
+    /// The connection that should take over from this one could not be opened, or ended before it did. This
+    /// one goes on.
+    ReplacementFailed {
+        /// Why.
+        reason: String,
+        /// How long until the next try.
+        #[serde(rename = "retry_in_ms", with = "milliseconds")]
+        retry_in: Duration,
     },
     /// The metadata could not be loaded, or the WebSocket could not be opened or came to its end.
     Disconnected {
@@ -177,6 +189,8 @@ pub enum FeedEventKind {
         retry_in: Duration,
         /// How many tries have failed in a row, with this one.
         attempt: u32,
+        /// Whether it is no failure: new settings lead another way, or the exchange has announced it.
+        planned: bool,
     },
     /// The exchange says that it is about to close the connection.
     ShutdownAnnounced,
@@ -184,10 +198,21 @@ pub enum FeedEventKind {
     Rejected {
         /// What it was about, as far as the exchange tells.
         symbols: Vec<Symbol>,
+        /// How long until it is asked for again, each symbol by itself, if it is.
+        #[serde(rename = "retry_in_ms", with = "some_milliseconds")]
+        retry_in: Option<Duration>,
         /// The exchange's error code, where it has one.
         code: Option<String>,
         /// The exchange's words.
         message: String,
+    },
+    /// The exchange has not answered a request over the WebSocket within ten seconds.
+    Unanswered {
+        /// What was asked for.
+        symbols: Vec<Symbol>,
+        /// How long until it is asked for again, each symbol by itself.
+        #[serde(rename = "retry_in_ms", with = "milliseconds")]
+        retry_in: Duration,
     },
     /// The exchange has something to say to people, such as that a maintenance is planned.
     Notice {
@@ -386,6 +411,7 @@ mod tests {
             reason: "cut".to_owned(),
             retry_in: Duration::from_millis(1408),
             attempt: 1,
+            planned: false,
         };
         assert!(json(disconnected).contains(r#""retry_in_ms":1408,"attempt":1"#));
         assert!(

@@ -44,6 +44,11 @@ pub struct BookRules {
 }
 
 impl BookRules {
+    /// Whether snapshots come in the stream.
+    pub(crate) fn is_streamed(&self) -> bool {
+        !matches!(self.renewal, Renewal::Request { .. })
+    }
+
     /// Whether nothing in a change tells that others are missing before it.
     pub(crate) fn is_unnumbered(&self) -> bool {
         (self.follows)(u64::MAX, &Ids::default()) == Step::Next

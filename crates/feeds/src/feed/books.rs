@@ -55,6 +55,7 @@ pub(super) struct Books {
     rest: Arc<Rest>,
     events: EventSender,
     books: HashMap<Symbol, Book>,
+    is_replay: bool,
     /// What is due at its time.
     pub(super) dues: FuturesUnordered<BoxFuture<'static, Due>>,
     /// What is due because nothing came in time. What has come and is not read yet counts before it.
@@ -125,6 +126,7 @@ impl Books {
             rest,
             events,
             books,
+            is_replay: false,
             dues: FuturesUnordered::new(),
             silences: FuturesUnordered::new(),
         }
@@ -145,6 +147,10 @@ impl Books {
         if let Some(book) = self.books.get_mut(&symbol) {
             book.heard_at = Instant::now();
             book.sync.update(change, received_ns);
+            // A snapshot of the stream that is no news has all that is behind it put into it first.
+            if self.is_replay && self.exchange.rules().books.is_streamed() {
+                return Ok(());
+            }
         }
         self.act(&symbol).await
     }
@@ -203,6 +209,7 @@ impl Books {
 
     /// A connection begins: where the exchange promises signs of life, they are awaited.
     pub(super) fn begin_connection(&mut self) {
+        self.silences.clear();
         let Some(quiet) = self.exchange.rules().books.quiet else {
             return;
         };
@@ -210,6 +217,27 @@ impl Books {
             self.silences
                 .push(later(quiet, Due::SignOfLife(symbol.clone())));
         }
+    }
+
+    /// What comes now comes from another connection, which takes over: what is known of it is no news.
+    pub(super) fn begin_replay(&mut self) {
+        self.is_replay = true;
+        for book in self.books.values_mut() {
+            book.sync.begin_replay();
+        }
+    }
+
+    /// The other connection has taken over.
+    pub(super) async fn end_replay(&mut self) -> Result<(), Stopped> {
+        self.is_replay = false;
+        let symbols: Vec<_> = self.books.keys().cloned().collect();
+        for symbol in symbols {
+            if let Some(book) = self.books.get_mut(&symbol) {
+                book.sync.end_replay();
+            }
+            self.act(&symbol).await?;
+        }
+        Ok(())
     }
 
     /// Voids a book that has been silent for too long.

@@ -1,17 +1,19 @@
 //! One connection to an exchange.
 
+use std::future::pending;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, sleep_until, timeout};
-use transport::{Draw, Secrets, WebSocket, WsDialer, through};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
 
 use super::failure::Failure;
-use super::outgoing::Outgoing;
+use super::outgoing::{Outgoing, Progress, progress};
 use super::request_queue::RequestQueue;
 use super::requests::Requests;
-use crate::exchange::{Decoder, Exchange, RequestIds, Stream};
+use crate::exchange::{Decoder, Exchange, KeepAlive, RequestIds, Stream, StreamRequest};
 
 /// How long an exchange has to answer a farewell (RFC 6455, section 7.1.1).
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -21,27 +23,56 @@ pub(super) struct Connection {
     pub(super) socket: WebSocket,
     pub(super) decoder: Box<dyn Decoder>,
     pub(super) queue: RequestQueue,
-    /// What is being sent.
-    pub(super) outgoing: Option<Outgoing>,
     pub(super) ids: RequestIds,
     /// What has been asked for and not answered.
     pub(super) requests: Requests,
-    pub(super) opened_at: Instant,
+    /// Whether it has brought data.
     pub(super) has_data: bool,
-    /// The exchange's endpoint, and the proxies on the way to it.
-    pub(super) way: String,
     /// What nothing that is quoted may show.
     pub(super) secrets: Secrets,
+    /// The exchange's endpoint, and the proxies on the way to it.
+    way: String,
+    /// What is being sent.
+    outgoing: Option<Outgoing>,
+    opened_at: Instant,
+    heard_at: Instant,
+    silence_limit: Duration,
+    /// When to look how long the silence is. It is not moved for each message.
+    silence: Pin<Box<Sleep>>,
+    keep_alive: Option<(KeepAlive, Pin<Box<Sleep>>)>,
+}
+
+/// How a connection is opened.
+#[derive(Debug, Clone)]
+pub(super) struct Opening {
+    pub(super) exchange: Arc<dyn Exchange>,
+    pub(super) streams: Vec<Stream>,
+    pub(super) silence_limit: Duration,
+    /// Whether the exchange answers pings, once that is known.
+    pub(super) answers_pings: Option<bool>,
+}
+
+/// What happens on a connection.
+pub(super) enum Step {
+    /// A message, or the end.
+    Received(Option<Result<Message, WsError>>),
+    /// A request has been sent.
+    Sent(StreamRequest),
+    /// These were asked for, and the reply is overdue.
+    Unanswered(Vec<Stream>),
+    /// It is of no use any longer.
+    Failed(Failure),
 }
 
 impl Connection {
-    /// Opens one for `streams`. Whoever does not answer pings is not expected to.
-    pub(super) async fn open(
-        exchange: Arc<dyn Exchange>,
-        ws: Arc<dyn WsDialer>,
-        streams: Vec<Stream>,
-        answers_pings: Option<bool>,
-    ) -> Result<Self, Failure> {
+    /// Opens one.
+    pub(super) async fn open(opening: Opening, ws: Arc<dyn WsDialer>) -> Result<Self, Failure> {
+        let Opening {
+            exchange,
+            streams,
+            silence_limit,
+            answers_pings,
+        } = opening;
         let mut ids = RequestIds::default();
         let plan = exchange.plan(&streams, &mut ids)?;
         let limits = exchange.limits();
@@ -64,32 +95,93 @@ impl Connection {
         let endpoint = dial.target().endpoint().clone();
         let socket = ws.dial(dial).await?;
         queue.note_sent_now();
-        let mut requests = Requests::default();
-        for request in first {
+        let mut requests = Requests::new(exchange.rules().acknowledgement);
+        for request in &first {
             requests.note(request);
         }
+        let opened_at = Instant::now();
         Ok(Self {
             decoder: exchange.decoder(),
             queue,
-            outgoing: None,
             ids,
             requests,
-            opened_at: Instant::now(),
             has_data: false,
-            way: format!("{endpoint}{}", through(socket.info().hops())),
             secrets: socket.info().secrets().clone(),
+            way: format!("{endpoint}{}", through(socket.info().hops())),
+            outgoing: None,
+            opened_at,
+            heard_at: opened_at,
+            silence_limit,
+            silence: Box::pin(sleep(silence_limit)),
+            keep_alive: limits.keep_alive.map(|it| (it, Box::pin(sleep(it.every)))),
             socket,
         })
     }
 
-    /// Ends when it has been tried for `limit` to send something.
-    pub(super) fn overdue(&self, limit: Duration) -> impl Future<Output = ()> + use<> {
-        let since = self.outgoing.as_ref().map(Outgoing::since);
-        let end = since.and_then(|since| since.checked_add(limit));
-        async move {
-            match end {
-                Some(end) => sleep_until(end).await,
-                None => std::future::pending().await,
+    /// The proxies on its way, nearest first.
+    pub(super) fn proxies(&self) -> Vec<String> {
+        let hops = self.socket.info().hops().iter();
+        hops.map(ToString::to_string).collect()
+    }
+
+    /// The exchange's endpoint, and the proxies on the way to it.
+    pub(super) fn way(&self) -> &str {
+        &self.way
+    }
+
+    /// For how long it has been open.
+    pub(super) fn age(&self) -> Duration {
+        self.opened_at.elapsed()
+    }
+
+    /// What was received has been dealt with, which may have meant waiting for the subscriber.
+    pub(super) fn note_heard(&mut self) {
+        self.heard_at = Instant::now();
+    }
+
+    /// Nobody has read since then, so that this was not the exchange's silence.
+    pub(super) fn note_unread(&mut self, since: Instant) {
+        self.heard_at += since.elapsed();
+    }
+
+    /// Whether everything has been said that waited to be.
+    pub(super) fn is_all_said(&self) -> bool {
+        self.outgoing.is_none() && self.queue.is_empty()
+    }
+
+    /// Goes on: sends what waits for its turn, and takes what arrives. Dropping the future loses nothing.
+    pub(super) async fn step(&mut self) -> Step {
+        loop {
+            let overdue = overdue(self.outgoing.as_ref(), self.silence_limit);
+            tokio::select! {
+                // What has come counts before silence.
+                biased;
+                progress = progress(&mut self.socket, self.outgoing.as_mut()) => match progress {
+                    Progress::Received(message) => return Step::Received(message),
+                    Progress::Sent(Ok(())) => {
+                        if let Some(request) = self.outgoing.take().map(Outgoing::into_request) {
+                            self.requests.note(&request);
+                            return Step::Sent(request);
+                        }
+                    }
+                    Progress::Sent(Err(error)) => return Step::Failed(error.into()),
+                },
+                request = self.queue.next(), if self.outgoing.is_none() => {
+                    self.outgoing = Some(Outgoing::new(request));
+                }
+                streams = self.requests.overdue() => return Step::Unanswered(streams),
+                () = overdue => {
+                    let limit = self.silence_limit;
+                    return Step::Failed(Failure::new(format!("nothing could be sent for {limit:?}")));
+                }
+                () = &mut self.silence => {
+                    let limit = self.silence_limit;
+                    if self.heard_at.elapsed() >= limit {
+                        return Step::Failed(Failure::new(format!("nothing received for {limit:?}")));
+                    }
+                    self.silence.as_mut().reset(self.heard_at + limit);
+                }
+                message = unsaid(&mut self.keep_alive) => self.queue.push_sign_of_life(message),
             }
         }
     }
@@ -104,5 +196,28 @@ impl Connection {
         };
         // Whoever does not answer is left all the same.
         let _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// Ends when it has been tried for `limit` to send `outgoing`.
+fn overdue(outgoing: Option<&Outgoing>, limit: Duration) -> impl Future<Output = ()> + use<> {
+    let end = outgoing.and_then(|outgoing| outgoing.since().checked_add(limit));
+    async move {
+        match end {
+            Some(end) => sleep_until(end).await,
+            None => pending().await,
+        }
+    }
+}
+
+/// What is to be said again and again, when it is time.
+async fn unsaid(keep_alive: &mut Option<(KeepAlive, Pin<Box<Sleep>>)>) -> Message {
+    match keep_alive {
+        Some((keep_alive, timer)) => {
+            timer.as_mut().await;
+            timer.as_mut().reset(Instant::now() + keep_alive.every);
+            Message::text(keep_alive.text)
+        }
+        None => pending().await,
     }
 }

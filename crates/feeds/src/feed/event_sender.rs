@@ -79,6 +79,11 @@ impl EventSender {
         *self.origin.lock() = Origin::new(Some(before + 1));
     }
 
+    /// The number of the connection, or of the last one.
+    pub(super) fn connection(&self) -> Option<u64> {
+        self.origin.lock().connection
+    }
+
     /// The time: nanoseconds since 1970, UTC. Until the next connection it does not step back.
     pub(super) fn now_ns(&self) -> i64 {
         let origin = *self.origin.lock();

@@ -5,8 +5,8 @@ use transport::{Message, Secrets, WsError};
 use super::connection::Connection;
 use super::convert::{ticker_event, trade_event};
 use super::event_sender::Stopped;
-use super::failure::{Failure, Pace};
-use super::session::Session;
+use super::failure::Failure;
+use super::session::{Session, symbols};
 use super::trades::Novelty;
 use super::words::words;
 use crate::channel::Channel;
@@ -42,21 +42,31 @@ impl Session {
             }
         };
         let received_ns = self.events.now_ns();
+        self.take_message(&message, connection, received_ns).await
+    }
+
+    /// Takes what `message` says, which came at `received_ns`. Tells why the connection ended, if it did.
+    pub(super) async fn take_message(
+        &mut self,
+        message: &Message,
+        connection: &mut Connection,
+        received_ns: i64,
+    ) -> Result<Option<Failure>, Stopped> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
-        let decoded = self.decode(&message, &mut *connection.decoder, &mut messages);
+        let decoded = self.decode(message, &mut *connection.decoder, &mut messages);
         if let Err(malformed) = decoded {
             self.messages = messages;
             let malformed = FeedEventKind::Malformed {
                 reason: connection.secrets.seal_text(malformed.reason().to_owned()),
-                excerpt: excerpt(&message, &connection.secrets),
+                excerpt: excerpt(message, &connection.secrets),
             };
             self.events.send(malformed, received_ns).await?;
             self.books.note_loss(true, received_ns).await?;
             return Ok(None);
         }
         for said in messages.drain(..) {
-            let end = self.take(said, &message, connection, received_ns).await?;
+            let end = self.take(said, message, connection, received_ns).await?;
             if end.is_some() {
                 return Ok(end);
             }
@@ -101,7 +111,7 @@ impl Session {
         let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
-                self.note_data(connection);
+                connection.has_data = true;
                 self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
                     .await?;
                 // Emitted by the book, if it is true, and never past it.
@@ -109,7 +119,7 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::Trade(trade) => {
-                self.note_data(connection);
+                connection.has_data = true;
                 self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
                     .await?;
                 match self.trades.note(&trade) {
@@ -130,9 +140,15 @@ impl Session {
                 trade_event(trade)
             }
             ExchangeMessage::Ticker(ticker) => {
-                self.note_data(connection);
+                connection.has_data = true;
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
                     .await?;
+                if self.tickers.is_known(&ticker, received_ns) {
+                    return Ok(None);
+                }
+                if self.successor.is_open() {
+                    self.tickers.note(&ticker, received_ns);
+                }
                 ticker_event(ticker)
             }
             ExchangeMessage::Alive => return Ok(None),
@@ -154,16 +170,22 @@ impl Session {
                 let announced = FeedEventKind::ShutdownAnnounced;
                 self.events.send(announced, received_ns).await?;
                 // Without waiting for the close, which may come at once or much later.
-                let end = Failure::new("the exchange announced a shutdown").with_pace(Pace::AtOnce);
-                return Ok(Some(end));
+                self.successor.hasten(connection.age());
+                return Ok(None);
             }
             ExchangeMessage::Refused(refusal) => {
-                let symbols = connection.requests.answered(&refusal.reply);
+                let streams = connection.requests.answered(&refusal.reply);
+                let symbols = match refusal.reply.symbol {
+                    Some(symbol) => vec![symbol],
+                    None => symbols(&streams),
+                };
                 for symbol in &symbols {
                     self.books.refused(symbol);
                 }
+                let retry_in = (!streams.is_empty()).then(|| self.ask_again(streams));
                 FeedEventKind::Rejected {
                     symbols,
+                    retry_in,
                     code: refusal.code.map(|code| words(code, secrets)),
                     message: words(refusal.message, secrets),
                 }

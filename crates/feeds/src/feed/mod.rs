@@ -8,10 +8,14 @@ mod event_sender;
 mod failure;
 mod intake;
 mod outgoing;
+mod pacing;
 mod request_queue;
 mod requests;
 mod rest;
+mod retries;
 mod session;
+mod successor;
+mod tickers;
 mod trades;
 mod wait;
 mod words;
@@ -22,14 +26,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::FuturesUnordered;
 use transport::{HttpTransport, WsDialer};
 
 use self::backoff::Backoff;
 use self::books::Books;
 use self::event_sender::{EventSender, Stopped};
 use self::failure::Failure;
+use self::pacing::Pacing;
 use self::rest::Rest;
+use self::retries::Retries;
 use self::session::Session;
+use self::successor::Successor;
+use self::tickers::Tickers;
 use self::trades::Trades;
 use self::wait::wait;
 use crate::channel::Channel;
@@ -39,7 +48,7 @@ use crate::instruments::{Instrument, Instruments, UnknownSymbol};
 use crate::queue::EventQueue;
 use crate::subscription::Subscription;
 
-/// How long a connection or a book must last for what failed before it to be forgotten.
+/// How long a book must last for what failed before it to be forgotten.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
 
 /// The market data of one exchange: what is subscribed to, and the transports to use.
@@ -201,6 +210,7 @@ impl Feed {
                 reason: format!("no list of instruments: {}", failure.reason),
                 retry_in,
                 attempt: backoff.attempt(),
+                planned: false,
             };
             events.send_now(disconnected).await?;
             if wait(retry_in, failure.imposed(), &mut reloads).await {
@@ -238,10 +248,15 @@ impl Feed {
             books: Books::new(exchange, rest, events.clone(), with_books),
             events,
             trades: Trades::new(self.exchange.rules().trades),
+            tickers: Tickers::default(),
             without_time: HashSet::new(),
             messages: Vec::new(),
             answers_pings: None,
-            backoff: Backoff::new(),
+            pacing: Pacing::new(),
+            retries: Retries::default(),
+            successor: Successor::new(),
+            under_way: None,
+            farewells: FuturesUnordered::new(),
         }
     }
 }

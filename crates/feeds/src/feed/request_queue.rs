@@ -48,6 +48,11 @@ impl RequestQueue {
         });
     }
 
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether a request about `stream` waits.
     pub(super) fn is_waiting_for(&self, stream: &Stream) -> bool {
         self.waiting

@@ -1,56 +1,98 @@
 //! Requests on a connection, and which of them a reply answers.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::time::Duration;
 
-use crate::exchange::{Reply, Stream, StreamRequest};
-use crate::symbol::Symbol;
+use tokio::time::{Instant, sleep_until};
 
-/// What has been asked for and not answered, by the id of the request.
-#[derive(Debug, Default)]
-pub(super) struct Requests(HashMap<u64, Vec<Stream>>);
+use crate::exchange::{Acknowledgement, Reply, Stream, StreamRequest};
+
+/// How long an exchange may take for a reply.
+const REPLY: Duration = Duration::from_secs(10);
+
+/// What has been asked for and not answered, by the id of the request: ids grow.
+#[derive(Debug)]
+pub(super) struct Requests {
+    asked: BTreeMap<u64, Asked>,
+    are_answered: bool,
+}
+
+#[derive(Debug)]
+struct Asked {
+    streams: Vec<Stream>,
+    at: Instant,
+}
 
 impl Requests {
-    /// A request has been sent.
-    pub(super) fn note(&mut self, request: StreamRequest) {
-        if let Some(id) = request.id
-            && !request.streams.is_empty()
-        {
-            self.0.insert(id, request.streams);
+    /// Those to an exchange that replies so.
+    pub(super) fn new(acknowledgement: Acknowledgement) -> Self {
+        Self {
+            asked: BTreeMap::new(),
+            are_answered: acknowledgement != Acknowledgement::Never,
         }
     }
 
-    /// Takes a reply, and tells which symbols it is about, as far as that is known.
+    /// A request has been sent.
+    pub(super) fn note(&mut self, request: &StreamRequest) {
+        if let Some(id) = request.id
+            && !request.streams.is_empty()
+        {
+            let asked = Asked {
+                streams: request.streams.clone(),
+                at: Instant::now(),
+            };
+            self.asked.insert(id, asked);
+        }
+    }
+
+    /// Takes a reply, and tells which of the streams that were asked for it is about.
     //
     //     the reply names                what it answers
     //     the request                    all streams of the request
     //     the request, and a symbol      those of the symbol; the others are still to come
-    //     no request                     what it names itself
-    pub(super) fn answered(&mut self, reply: &Reply) -> Vec<Symbol> {
-        let is_meant = |stream: &Stream| {
-            let is_symbol = reply
-                .symbol
-                .as_ref()
-                .is_none_or(|symbol| symbol == stream.instrument.symbol());
-            is_symbol
-                && reply
-                    .channel
-                    .is_none_or(|channel| channel == stream.channel)
+    //     a symbol or a channel          those of it, in every request
+    pub(super) fn answered(&mut self, reply: &Reply) -> Vec<Stream> {
+        let ids = match (reply.request, &reply.symbol, reply.channel) {
+            (Some(id), ..) => id..=id,
+            (None, None, None) => return Vec::new(),
+            (None, ..) => 0..=u64::MAX,
         };
-        let Some((id, asked)) = reply.request.and_then(|id| Some((id, self.0.remove(&id)?))) else {
-            return reply.symbol.iter().cloned().collect();
-        };
-        let (meant, left): (Vec<_>, Vec<_>) = asked.into_iter().partition(is_meant);
-        if !left.is_empty() {
-            self.0.insert(id, left);
+        let mut meant = Vec::new();
+        for (_, asked) in self.asked.range_mut(ids) {
+            meant.extend(
+                asked
+                    .streams
+                    .extract_if(.., |stream| reply.is_about(stream)),
+            );
         }
-        let mut symbols: Vec<Symbol> = Vec::new();
-        for stream in meant {
-            let symbol = stream.instrument.symbol();
-            if symbols.last() != Some(symbol) {
-                symbols.push(symbol.clone());
+        self.asked.retain(|_, asked| !asked.streams.is_empty());
+        meant
+    }
+
+    /// Waits until a reply is overdue, and tells which streams were asked for. Dropping the future loses
+    /// nothing.
+    pub(super) async fn overdue(&mut self) -> Vec<Stream> {
+        match self.asked.first_entry() {
+            Some(first) if self.are_answered => {
+                sleep_until(first.get().at + REPLY).await;
+                first.remove().streams
             }
+            _ => pending().await,
         }
-        symbols
+    }
+}
+
+impl Reply {
+    /// Whether it may be about `stream`, by what it names.
+    fn is_about(&self, stream: &Stream) -> bool {
+        let Self {
+            symbol, channel, ..
+        } = self;
+        symbol
+            .as_ref()
+            .is_none_or(|symbol| symbol == stream.instrument.symbol())
+            && channel.is_none_or(|channel| channel == stream.channel)
     }
 }
 
@@ -61,6 +103,7 @@ mod tests {
     use super::*;
     use crate::channel::Channel;
     use crate::instruments::Instrument;
+    use crate::symbol::Symbol;
 
     fn symbol(text: &str) -> Symbol {
         text.parse().unwrap()
@@ -71,8 +114,8 @@ mod tests {
             instrument: Instrument::new(symbol(name), name),
             channel,
         };
-        let mut requests = Requests::default();
-        requests.note(StreamRequest {
+        let mut requests = Requests::new(Acknowledgement::PerRequest);
+        requests.note(&StreamRequest {
             id: Some(1),
             message: Message::text("subscribe"),
             streams: vec![
@@ -84,6 +127,12 @@ mod tests {
         requests
     }
 
+    fn names(streams: &[Stream]) -> Vec<(&str, Channel)> {
+        let named = streams.iter();
+        let named = named.map(|stream| (stream.instrument.exchange_symbol(), stream.channel));
+        named.collect()
+    }
+
     #[test]
     fn a_reply_to_a_request_is_about_all_of_its_streams_and_answers_it_once() {
         let mut requests = requests();
@@ -91,32 +140,42 @@ mod tests {
             request: Some(1),
             ..Reply::default()
         };
-        assert_eq!(requests.answered(&reply), [symbol("A-B"), symbol("C-D")]);
+        assert_eq!(requests.answered(&reply).len(), 3);
         assert!(requests.answered(&reply).is_empty());
     }
 
     #[test]
     fn a_reply_that_names_a_symbol_leaves_the_rest_of_its_request() {
         let mut requests = requests();
-        let of = |name, channel| Reply {
-            request: Some(1),
+        let of = |request, name, channel| Reply {
+            request,
             symbol: Some(symbol(name)),
             channel,
         };
-        let book = of("A-B", Some(Channel::L2Book));
-        assert_eq!(requests.answered(&book), [symbol("A-B")]);
+        let book = of(Some(1), "A-B", Some(Channel::L2Book));
+        let answered = requests.answered(&book);
+        assert_eq!(names(&answered), [("A-B", Channel::L2Book)]);
         assert!(requests.answered(&book).is_empty());
-        assert_eq!(requests.answered(&of("C-D", None)), [symbol("C-D")]);
-        assert_eq!(requests.answered(&of("A-B", None)), [symbol("A-B")]);
-        assert!(requests.0.is_empty());
+        let answered = requests.answered(&of(None, "C-D", None));
+        assert_eq!(names(&answered), [("C-D", Channel::Trades)]);
+        let answered = requests.answered(&of(Some(1), "A-B", None));
+        assert_eq!(names(&answered), [("A-B", Channel::Trades)]);
+        assert!(requests.asked.is_empty());
     }
 
     #[test]
-    fn a_reply_without_a_request_is_about_what_it_names() {
-        let reply = Reply {
-            symbol: Some(symbol("E-F")),
-            ..Reply::default()
-        };
-        assert_eq!(requests().answered(&reply), [symbol("E-F")]);
+    fn a_reply_that_names_nothing_answers_nothing() {
+        let mut requests = requests();
+        assert!(requests.answered(&Reply::default()).is_empty());
+        assert_eq!(requests.asked.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_answered_within_ten_seconds_is_overdue() {
+        let mut requests = requests();
+        let asked_at = Instant::now();
+        assert_eq!(requests.overdue().await.len(), 3);
+        assert_eq!(asked_at.elapsed(), REPLY);
+        assert!(requests.asked.is_empty());
     }
 }

@@ -1,39 +1,46 @@
-//! One WebSocket connection and all that follow it.
+//! One row of WebSocket connections, of which each follows the one before.
 
 use std::collections::HashSet;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep};
-use transport::{Message, WsDialer, WsError, WsErrorKind};
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use transport::{WsDialer, WsError, WsErrorKind};
 
-use super::HEALTHY_AFTER;
-use super::backoff::Backoff;
 use super::books::{Books, Due, Order};
-use super::connection::Connection;
+use super::connection::{Connection, Opening, Step};
 use super::event_sender::{EventSender, Stopped};
-use super::failure::Failure;
-use super::outgoing::{Outgoing, Progress, progress};
+use super::failure::{Failure, Pace};
+use super::pacing::Pacing;
+use super::retries::Retries;
+use super::successor::{Left, Overlap, Successor, Turn};
+use super::tickers::Tickers;
 use super::trades::Trades;
 use super::wait::wait;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
-use crate::exchange::{Exchange, ExchangeMessage, Stream};
+use crate::exchange::{Exchange, ExchangeMessage, Stream, StreamRequest};
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
 //     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
-//       |                                               ^
-//       +------------------- failed --------------------+
+//       |                            |               ^
+//       +----------- failed ---------|---------------+
+//                                    |
+//                                    +-- a second connection takes over --> Connected --> stream
 //
 //     how it ends                                    the next dial
-//     a cut, a close, silence, a refused dial        after the growing delay
+//     a dial fails, or a connection is cut           as `Pacing` has it
 //     what a person must mend: login, certificate    after a minute
-//     the exchange announces a shutdown              at once, if it is the first failure in a row
 //     new settings lead another way                  at once, and failures are forgotten
 //     the exchange asks to wait                      not before that
+//
+//     what calls for a second connection
+//     the age at which the exchange ends the first, or an announcement that it will
+//     a book or a stream that only another connection can bring back
 //
 // Nothing ends a session but its subscriber.
 /// Streams the channels of some instruments over one connection at a time.
@@ -47,13 +54,20 @@ pub(super) struct Session {
     pub(super) instruments: Instruments,
     pub(super) books: Books,
     pub(super) trades: Trades,
+    pub(super) tickers: Tickers,
     /// The streams whose times cannot be.
     pub(super) without_time: HashSet<(Symbol, Channel)>,
     /// What one frame says; kept for its memory.
     pub(super) messages: Vec<ExchangeMessage>,
     /// Whether the exchange answers pings, once that is known.
     pub(super) answers_pings: Option<bool>,
-    pub(super) backoff: Backoff,
+    pub(super) pacing: Pacing,
+    pub(super) retries: Retries,
+    pub(super) successor: Successor,
+    /// The dial of a second connection that the first one has not lived to see.
+    pub(super) under_way: Option<BoxFuture<'static, Result<Connection, Failure>>>,
+    /// Connections that others have taken over from.
+    pub(super) farewells: FuturesUnordered<BoxFuture<'static, ()>>,
 }
 
 impl Session {
@@ -67,8 +81,12 @@ impl Session {
             () = events.closed() => {}
         }
         if let Some(connection) = open {
-            connection.leave().await;
+            self.farewells.push(connection.leave().boxed());
         }
+        if let Some(Left::Open(overlap)) = self.successor.take() {
+            self.farewells.push(overlap.connection.leave().boxed());
+        }
+        while self.farewells.next().await.is_some() {}
     }
 
     async fn stream_for_ever(&mut self, open: &mut Option<Connection>) -> Stopped {
@@ -79,53 +97,73 @@ impl Session {
         }
     }
 
-    /// Streams over one connection until it ends, and waits until the time for the next has come. The
-    /// connection is in `open` as long as it lasts.
+    /// Streams over one connection, and those that take over from it, until it ends, and waits until the
+    /// time for the next has come. The connection is in `open` as long as it lasts.
     async fn connect_once(&mut self, open: &mut Option<Connection>) -> Result<(), Stopped> {
         // From before the dial on: a reload that comes while it fails may have mended it.
         let mut reloads = self.ws.reloads();
-        let failure = match self.dial().await {
+        let dial = self.under_way.take();
+        let dial = dial.unwrap_or_else(|| Connection::open(self.opening(), self.ws()).boxed());
+        let (failure, retry_in) = match dial.await {
             Ok(connection) => {
                 let connection = open.insert(connection);
-                let way = connection.way.clone();
-                let end = self.stream(connection).await?;
-                self.note_end(connection);
+                self.begin(connection, None).await?;
+                let mut end = self.stream(connection).await?;
+                let delay = self.pacing.after_end(&mut end, connection.age());
+                let end = end.on(connection.way());
                 *open = None;
                 // The stream has outlived those before.
                 reloads = self.ws.reloads();
-                end.on(&way)
+                match self.under_way {
+                    Some(_) => (end, Duration::ZERO),
+                    None => (end, delay),
+                }
             }
-            Err(failure) => failure,
+            Err(failure) => {
+                let delay = self.pacing.after_dial(&failure);
+                (failure, delay)
+            }
         };
-        let retry_in = self.backoff.delay_after(&failure);
-        let attempt = self.backoff.attempt();
         let imposed = failure.imposed();
+        let planned = failure.pace == Pace::Rerouted || self.under_way.is_some();
         let disconnected = FeedEventKind::Disconnected {
             reason: failure.reason,
             retry_in,
-            attempt,
+            attempt: self.pacing.attempt(),
+            planned,
         };
         self.events.send_now(disconnected).await?;
         // After `Disconnected`, so that a subscriber learns why its books are invalid before they
         // are.
         self.books.restart().await?;
+        self.retries.clear();
         if wait(retry_in, imposed, &mut reloads).await {
-            self.backoff.reset();
+            self.pacing.reset();
         }
         Ok(())
     }
 
-    async fn dial(&mut self) -> Result<Connection, Failure> {
-        let (exchange, ws) = (Arc::clone(&self.exchange), Arc::clone(&self.ws));
-        let streams = self.streams.clone();
-        let connection = Connection::open(exchange, ws, streams, self.answers_pings).await?;
-        self.begin(&connection);
-        Ok(connection)
+    fn ws(&self) -> Arc<dyn WsDialer> {
+        Arc::clone(&self.ws)
     }
 
-    /// Goes on with `connection`.
-    fn begin(&mut self, connection: &Connection) {
+    fn opening(&self) -> Opening {
+        Opening {
+            exchange: Arc::clone(&self.exchange),
+            streams: self.streams.clone(),
+            silence_limit: self.silence_limit,
+            answers_pings: self.answers_pings,
+        }
+    }
+
+    /// Goes on with `connection`, which takes over from the one with the number `replaces`.
+    async fn begin(
+        &mut self,
+        connection: &mut Connection,
+        replaces: Option<u64>,
+    ) -> Result<(), Stopped> {
         self.events.begin_connection();
+        self.successor.begin(self.exchange.limits().rollover);
         self.trades.begin_connection();
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
@@ -134,96 +172,142 @@ impl Session {
                 self.books.asked(stream.instrument.symbol());
             }
         }
+        let connected = FeedEventKind::Connected {
+            proxies: connection.proxies(),
+            symbols: self.instruments.len(),
+            replaces,
+        };
+        self.events.send_now(connected).await
     }
 
-    /// Streams until the connection ends, and tells why it did.
+    /// Streams until the connection ends and none takes over from it, and tells why it did.
     async fn stream(&mut self, connection: &mut Connection) -> Result<Failure, Stopped> {
-        let hops = connection.socket.info().hops().iter();
-        let connected = FeedEventKind::Connected {
-            proxies: hops.map(ToString::to_string).collect(),
-            symbols: self.instruments.len(),
-        };
-        self.events.send_now(connected).await?;
-        let mut heard_at = connection.opened_at;
-        // Not moved for each message; when it fires, it looks at how long the silence really was.
-        let mut silence = pin!(sleep(self.silence_limit));
-        let keep_alive = self.exchange.limits().keep_alive;
-        let every = keep_alive.map_or(Duration::MAX, |it| it.every);
-        let mut unsaid = pin!(sleep(every));
         loop {
-            let overdue = connection.overdue(self.silence_limit);
-            tokio::select! {
+            let end = tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
                 biased;
                 // Off while nothing is due: a stream that ends does not match.
                 Some(due) = self.books.dues.next() => {
-                    if let Some(end) = self.take_due(due, connection, &mut heard_at).await? {
-                        return Ok(end);
-                    }
+                    self.take_due(due, connection).await?;
+                    None
                 }
-                progress = progress(&mut connection.socket, connection.outgoing.as_mut()) => {
-                    match progress {
-                        Progress::Received(message) => {
-                            if let Some(end) = self.receive(message, connection).await? {
-                                return Ok(end);
-                            }
-                            // After the message was dealt with, which may have meant waiting for the
-                            // subscriber.
-                            heard_at = Instant::now();
-                        }
-                        Progress::Sent(Ok(())) => self.note_sent(connection),
-                        Progress::Sent(Err(error)) => return Ok(error.into()),
+                step = connection.step() => match step {
+                    Step::Received(message) => {
+                        let end = self.receive(message, connection).await?;
+                        connection.note_heard();
+                        end
                     }
-                }
+                    Step::Sent(request) => {
+                        self.note_sent(&request);
+                        None
+                    }
+                    Step::Unanswered(streams) => {
+                        let symbols = symbols(&streams);
+                        let retry_in = self.ask_again(streams);
+                        let unanswered = FeedEventKind::Unanswered { symbols, retry_in };
+                        self.events.send_now(unanswered).await?;
+                        None
+                    }
+                    Step::Failed(failure) => Some(failure),
+                },
                 Some(due) = self.books.silences.next() => {
-                    if let Some(end) = self.take_due(due, connection, &mut heard_at).await? {
+                    self.take_due(due, connection).await?;
+                    None
+                }
+                turn = self.successor.next(&self.events) => self.turn(turn, connection).await?,
+                Some(streams) = self.retries.next() => {
+                    self.subscribe(&streams, connection);
+                    None
+                }
+                Some(()) = self.farewells.next() => None,
+            };
+            let Some(end) = end else {
+                continue;
+            };
+            match self.successor.take() {
+                // It has all that has come since it is open.
+                Some(Left::Open(overlap)) => {
+                    if let Some(end) = self.replace(connection, overlap).await? {
                         return Ok(end);
                     }
                 }
-                request = connection.queue.next(), if connection.outgoing.is_none() => {
-                    connection.outgoing = Some(Outgoing::new(request));
+                Some(Left::Dialing(dial)) => {
+                    self.under_way = Some(dial);
+                    return Ok(end);
                 }
-                () = overdue => {
-                    let limit = self.silence_limit;
-                    return Ok(Failure::new(format!("nothing could be sent for {limit:?}")));
-                }
-                () = &mut silence => {
-                    if heard_at.elapsed() >= self.silence_limit {
-                        let limit = self.silence_limit;
-                        return Ok(Failure::new(format!("nothing received for {limit:?}")));
-                    }
-                    silence.as_mut().reset(heard_at + self.silence_limit);
-                }
-                () = &mut unsaid, if keep_alive.is_some() => {
-                    if let Some(keep_alive) = keep_alive {
-                        connection.queue.push_sign_of_life(Message::text(keep_alive.text));
-                    }
-                    unsaid.as_mut().reset(Instant::now() + every);
-                }
+                None => return Ok(end),
             }
         }
     }
 
-    /// Takes what is due for a book. Tells why the connection ends, if it does.
-    async fn take_due(
+    /// Does what is due for the second connection. Tells why the connection ends, if it does.
+    async fn turn(
         &mut self,
-        due: Due,
+        turn: Turn,
         connection: &mut Connection,
-        heard_at: &mut Instant,
     ) -> Result<Option<Failure>, Stopped> {
+        match turn {
+            Turn::Dial => {
+                let (opening, ws) = (self.opening(), self.ws());
+                self.successor.dial(opening, ws);
+                Ok(None)
+            }
+            Turn::TakeOver(overlap) => self.replace(connection, overlap).await,
+            Turn::Failed(failure, retry_in) => {
+                let failed = FeedEventKind::ReplacementFailed {
+                    reason: failure.reason,
+                    retry_in,
+                };
+                self.events.send_now(failed).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Has the second connection take over from `connection`, which it becomes. Tells why that ends, if
+    /// it does.
+    async fn replace(
+        &mut self,
+        connection: &mut Connection,
+        overlap: Box<Overlap>,
+    ) -> Result<Option<Failure>, Stopped> {
+        let Overlap {
+            connection: next,
+            heard,
+            ..
+        } = *overlap;
+        let before = std::mem::replace(connection, next);
+        self.farewells.push(before.leave().boxed());
+        let (replaces, clock_ns) = (self.events.connection(), self.events.now_ns());
+        self.begin(connection, replaces).await?;
+        // Both by the clock of the new connection.
+        let ahead_ns = self.events.now_ns().saturating_sub(clock_ns);
+        self.retries.clear();
+        self.books.begin_replay();
+        let mut end = None;
+        for (message, received_ns) in heard {
+            let received_ns = received_ns.saturating_add(ahead_ns);
+            end = self.take_message(&message, connection, received_ns).await?;
+            if end.is_some() {
+                break;
+            }
+        }
+        self.tickers.clear();
+        self.books.end_replay().await?;
+        Ok(end)
+    }
+
+    /// Takes what is due for a book.
+    async fn take_due(&mut self, due: Due, connection: &mut Connection) -> Result<(), Stopped> {
         let began_at = Instant::now();
         match self.books.take_due(due).await? {
             Some((symbol, Order::Resubscribe)) => self.resubscribe(&symbol, connection),
-            Some((symbol, Order::Reconnect)) => {
-                let reason = format!("{symbol} needs another connection");
-                return Ok(Some(Failure::new(reason)));
-            }
+            Some((_, Order::Reconnect)) => self.successor.hasten(connection.age()),
             None => {}
         }
-        // Time in which nobody read is not the exchange's silence.
-        *heard_at += began_at.elapsed();
-        Ok(None)
+        connection.note_unread(began_at);
+        Ok(())
     }
 
     /// Has the book of `symbol` begin anew in the stream.
@@ -243,30 +327,30 @@ impl Session {
         }
     }
 
-    fn note_sent(&mut self, connection: &mut Connection) {
-        let Some(request) = connection.outgoing.take().map(Outgoing::into_request) else {
-            return;
-        };
+    /// Asks for `streams`, as far as they are still wanted.
+    fn subscribe(&self, streams: &[Stream], connection: &mut Connection) {
+        let is_wanted = |stream: &&Stream| self.streams.contains(stream);
+        let wanted: Vec<_> = streams.iter().filter(is_wanted).cloned().collect();
+        let Connection { ids, queue, .. } = connection;
+        for request in self.exchange.subscribe(&wanted, ids) {
+            queue.push(request);
+        }
+    }
+
+    /// Has `streams`, which were declined or not answered, asked for again. Returns the delay until then.
+    pub(super) fn ask_again(&mut self, mut streams: Vec<Stream>) -> Duration {
+        // Where books come in the stream, each that does not come is asked for again.
+        if self.exchange.rules().books.is_streamed() {
+            streams.retain(|stream| stream.channel != Channel::L2Book);
+        }
+        self.retries.push(&streams)
+    }
+
+    fn note_sent(&mut self, request: &StreamRequest) {
         for stream in &request.streams {
             if stream.channel == Channel::L2Book {
                 self.books.asked(stream.instrument.symbol());
             }
-        }
-        connection.requests.note(request);
-    }
-
-    /// Data on a connection that has lasted for a while ends a series of failures.
-    pub(super) fn note_data(&mut self, connection: &mut Connection) {
-        connection.has_data = true;
-        if self.backoff.attempt() > 0 {
-            self.note_end(connection);
-        }
-    }
-
-    /// So does the end of one that has had data.
-    fn note_end(&mut self, connection: &Connection) {
-        if connection.has_data && connection.opened_at.elapsed() >= HEALTHY_AFTER {
-            self.backoff.reset();
         }
     }
 
@@ -277,4 +361,14 @@ impl Session {
             self.answers_pings.get_or_insert(false);
         }
     }
+}
+
+/// The symbols of `streams`, each once where they stand together.
+pub(super) fn symbols(streams: &[Stream]) -> Vec<Symbol> {
+    let mut symbols: Vec<_> = streams
+        .iter()
+        .map(|stream| stream.instrument.symbol().clone())
+        .collect();
+    symbols.dedup();
+    symbols
 }

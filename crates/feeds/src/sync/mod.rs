@@ -83,6 +83,7 @@ pub struct BookSync {
     latest_ns: Option<i64>,
     request: SnapshotRequest,
     actions: VecDeque<BookAction>,
+    is_replay: bool,
 }
 
 /// The most prices of a side. The largest books have some ten thousand, and outside of their snapshot's
@@ -147,7 +148,44 @@ impl BookSync {
             latest_ns: None,
             request: SnapshotRequest::None,
             actions: VecDeque::new(),
+            is_replay: false,
         }
+    }
+
+    /// From now on comes what another connection, which takes over from the one before, has said
+    /// meanwhile. What is known is no sign of a restart, and a snapshot in the stream is no news.
+    pub fn begin_replay(&mut self) {
+        self.is_replay = true;
+    }
+
+    /// The replay is over. If there was a snapshot in it, the book as it is now is emitted in its place.
+    pub fn end_replay(&mut self) {
+        self.is_replay = false;
+        let is_snapshot = |action: &BookAction| {
+            matches!(action, BookAction::Emit(FeedEventKind::L2Snapshot(_), _))
+        };
+        let Some(at) = self.actions.iter().rposition(is_snapshot) else {
+            return;
+        };
+        let mut after = self.actions.split_off(at);
+        let Some(BookAction::Emit(FeedEventKind::L2Snapshot(mut snapshot), mut at_ns)) =
+            after.pop_front()
+        else {
+            return;
+        };
+        while let Some(BookAction::Emit(FeedEventKind::L2Delta(delta), delta_ns)) = after.front() {
+            snapshot.last_id = delta.last_id;
+            snapshot.timestamp_ns = delta.timestamp_ns;
+            at_ns = *delta_ns;
+            after.pop_front();
+        }
+        if self.book().is_some() {
+            (snapshot.bids, snapshot.asks) =
+                (self.book.bids().collect(), self.book.asks().collect());
+            self.actions.clear();
+            self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
+        }
+        self.actions.append(&mut after);
     }
 
     /// What to do next; `None` if there is nothing to do until something arrives.
@@ -275,6 +313,10 @@ impl BookSync {
     /// Whether numbering has begun anew with a change whose id is not new.
     fn is_restart(&self, change: &BookChange, is_new_time: bool) -> bool {
         let is_before = |(last, first): (u64, u64)| last < first;
+        // Another connection may tell another time of the same change.
+        if self.is_replay {
+            return false;
+        }
         is_new_time || change.ids.last.zip(self.first_id).is_some_and(is_before)
     }
 

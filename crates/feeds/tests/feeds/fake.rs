@@ -46,6 +46,8 @@ pub(crate) fn say(text: impl Into<String>) -> Step {
 pub(crate) enum Dial {
     Open(Vec<Step>),
     Fail(DialError),
+    /// It is open for the first time, and then there is no network for the second.
+    Cut(Duration, Duration),
 }
 
 pub(crate) fn dial_error(kind: DialErrorKind) -> DialError {
@@ -87,6 +89,8 @@ pub(crate) struct FakeWs {
     spoken: Mutex<Option<Spoken>>,
     /// Nothing that is sent is read.
     is_deaf: AtomicBool,
+    /// When there is a network again.
+    back_at: Mutex<Option<Instant>>,
     /// How many farewells were said.
     pub(crate) farewells: Arc<AtomicUsize>,
     routes: Routes,
@@ -96,7 +100,22 @@ pub(crate) struct FakeWs {
 impl WsDialer for FakeWs {
     async fn dial(&self, request: WsRequest) -> Result<WebSocket, DialError> {
         self.dials.lock().unwrap().push((Instant::now(), request));
+        if self
+            .back_at
+            .lock()
+            .unwrap()
+            .is_some_and(|at| Instant::now() < at)
+        {
+            return Err(dial_error(DialErrorKind::Unreachable));
+        }
         let next = self.script.lock().unwrap().pop_front();
+        let next = match next {
+            Some(Dial::Cut(open, gone)) => {
+                *self.back_at.lock().unwrap() = Some(Instant::now() + open + gone);
+                Some(Dial::Open(vec![Step::Wait(open.as_secs()), Step::Break]))
+            }
+            other => other,
+        };
         match next {
             Some(Dial::Open(steps)) => {
                 let frames = play(steps.into(), Arc::clone(&self.taken));
@@ -110,6 +129,7 @@ impl WsDialer for FakeWs {
                 Ok(WebSocket::new(frames, ConnectionInfo::default()))
             }
             Some(Dial::Fail(error)) => Err(error),
+            Some(Dial::Cut(..)) => unreachable!("it is open by now"),
             None => std::future::pending().await,
         }
     }

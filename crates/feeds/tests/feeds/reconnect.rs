@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use feeds::{Channel, FeedEventKind, TradeId};
+use tokio::time::Instant;
 use transport::{DialErrorKind, Message};
 
 use crate::fake::{Dial, LISTED, Rig, Step, dial_error, ok, say, trade};
@@ -13,28 +14,28 @@ fn seconds(count: u64) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_double_with_jitter_up_to_a_minute_and_are_kept() {
+async fn delays_between_dials_grow_with_jitter_up_to_a_minute_and_are_kept() {
     let refuse = |_| Dial::Fail(dial_error(DialErrorKind::Refused));
-    let rig = Rig::new([ok(LISTED)], (0..9).map(refuse).collect::<Vec<_>>());
+    let rig = Rig::new([ok(LISTED)], (0..15).map(refuse).collect::<Vec<_>>());
     let mut events = rig.start(Channel::Trades);
     let mut delays = Vec::new();
-    for attempt in 1..=9_u32 {
+    for attempt in 1..=15_i32 {
         let (reason, retry_in, counted) = events.disconnected().await;
         assert_eq!(
             reason,
             "failed to connect to exchange.example:443: connection refused"
         );
-        assert_eq!(counted, attempt);
-        let base = seconds(1 << (attempt - 1).min(5)).min(seconds(30));
+        assert_eq!(i64::from(counted), i64::from(attempt));
+        let base = (0.2 * 1.5_f64.powi(attempt - 1)).min(30.0);
         assert!(
-            (base..=2 * base).contains(&retry_in),
+            (base * 0.999..=2.001 * base).contains(&retry_in.as_secs_f64()),
             "{attempt}: {retry_in:?}"
         );
         delays.push(retry_in);
     }
     assert!(events.are_over_for(61).await);
     let dials = rig.dial_times();
-    assert_eq!(dials.len(), 10);
+    assert_eq!(dials.len(), 16);
     for (pair, delay) in dials.windows(2).zip(delays) {
         let waited = pair[1] - pair[0];
         // The clock of the runtime ticks in milliseconds.
@@ -66,28 +67,63 @@ async fn a_dial_that_is_told_to_wait_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_lasted_ends_the_series_of_failures() {
+async fn an_open_connection_ends_the_series_of_dials_and_one_that_lasts_that_of_short_ones() {
     let refuse = || Dial::Fail(dial_error(DialErrorKind::Refused));
-    let rig = Rig::new(
-        [ok(LISTED)],
-        [
-            refuse(),
-            refuse(),
-            Dial::Open(vec![trade(1), Step::Wait(5), trade(2), Step::Break]),
-            Dial::Open(vec![trade(3), Step::Wait(40), trade(4), Step::Break]),
-        ],
-    );
+    let open = |lasts| Dial::Open(vec![Step::Wait(lasts), Step::Break]);
+    let script = [
+        refuse(),
+        refuse(),
+        open(9),
+        open(9),
+        refuse(),
+        open(10),
+        open(9),
+    ];
+    let rig = Rig::new([ok(LISTED)], script);
     let mut events = rig.start(Channel::Trades);
-    assert_eq!(events.disconnected().await.2, 1);
-    assert_eq!(events.disconnected().await.2, 2);
-    assert_eq!(events.disconnected().await.2, 3, "5 seconds are not enough");
-    let (reason, retry_in, attempt) = events.disconnected().await;
-    assert_eq!(
-        reason,
-        "stream.binance.com:9443: failed to keep the websocket open: the connection broke: reset by peer"
+    let mut attempts = Vec::new();
+    for (least, most) in [
+        (0.2, 0.4),
+        (0.3, 0.6),
+        (1.0, 2.0),
+        (2.0, 4.0),
+        (0.2, 0.4),
+        (0.0, 0.0),
+        (1.0, 2.0),
+    ] {
+        let (reason, retry_in, attempt) = events.disconnected().await;
+        let retry_in = retry_in.as_secs_f64();
+        assert!((least..=most).contains(&retry_in), "{reason}: {retry_in}");
+        attempts.push(attempt);
+    }
+    assert_eq!(attempts, [1, 2, 1, 2, 3, 1, 2]);
+}
+
+/// The network is gone for a second, again and again, while the exchange is in order.
+#[tokio::test(start_paused = true)]
+async fn each_of_ten_cuts_of_a_second_costs_less_than_two() {
+    let start = Instant::now();
+    let script = (0..100).map(|_| Dial::Cut(seconds(12), seconds(1)));
+    let rig = Rig::new([ok(LISTED)], script.collect::<Vec<_>>());
+    let mut events = rig.start(Channel::Trades);
+    let mut lost_at = None;
+    let mut outages = Vec::new();
+    while outages.len() < 10 {
+        match events.next().await {
+            FeedEventKind::Connected { .. } => {
+                outages.extend(lost_at.take().map(|at: Instant| at.elapsed()));
+            }
+            FeedEventKind::Disconnected { .. } => {
+                lost_at.get_or_insert_with(Instant::now);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(
+        outages.iter().all(|outage| *outage < seconds(2)),
+        "{outages:?}"
     );
-    assert_eq!(attempt, 1, "40 seconds are");
-    assert!(retry_in <= seconds(2));
+    assert!(start.elapsed() < seconds(140));
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,25 +169,27 @@ async fn an_announced_shutdown_is_followed_by_a_new_connection_at_once() {
     let rig = Rig::new(
         [ok(LISTED)],
         [
-            Dial::Open(vec![trade(1), Step::Wait(86_400), shutdown()]),
+            Dial::Open(vec![trade(1), Step::Wait(80_000), shutdown()]),
             Dial::Open(vec![shutdown()]),
+            Dial::Open(vec![shutdown()]),
+            Dial::Open(vec![]),
         ],
     )
     .with_silence_limit(seconds(100_000));
     let mut events = rig.start(Channel::Trades);
     let is_announced = |event| matches!(event, FeedEventKind::ShutdownAnnounced).then_some(());
     events.find(is_announced).await;
-    let (reason, retry_in, _) = events.disconnected().await;
-    assert_eq!(
-        reason,
-        "stream.binance.com:9443: the exchange announced a shutdown"
-    );
-    assert_eq!(retry_in, Duration::ZERO);
-    let (_, retry_in, attempt) = events.disconnected().await;
-    assert!(retry_in >= seconds(1), "no endless loop");
-    assert_eq!(attempt, 2);
+    for replaced in 1..=3 {
+        let connected = events.find(|event| match event {
+            FeedEventKind::Connected { replaces, .. } => Some(replaces),
+            _ => None,
+        });
+        assert_eq!(connected.await, Some(replaced));
+    }
     let dials = rig.dial_times();
-    assert!(dials[1] - dials[0] <= seconds(86_400) + Duration::from_millis(2));
+    assert!(dials[1] - dials[0] <= seconds(80_000) + Duration::from_millis(2));
+    assert!(dials[2] - dials[1] >= seconds(3), "no endless loop");
+    assert!(dials[3] - dials[2] >= seconds(4), "no endless loop");
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ impl Default for Tape {
                 ..*Binance::default().limits()
             },
             rules: Rules {
-                acknowledgement: Acknowledgement::PerStream,
+                acknowledgement: Acknowledgement::Never,
                 books: BookRules {
                     follows: by_previous,
                     renewal: Renewal::Resubscribe {

@@ -46,6 +46,8 @@ pub(crate) fn say(text: impl Into<String>) -> Step {
 pub(crate) enum Dial {
     Open(Vec<Step>),
     Fail(DialError),
+    /// It opens after so many seconds.
+    Late(u64, Vec<Step>),
     /// It is open for the first time, and then there is no network for the second.
     Cut(Duration, Duration),
 }
@@ -114,6 +116,10 @@ impl WsDialer for FakeWs {
                 *self.back_at.lock().unwrap() = Some(Instant::now() + open + gone);
                 Some(Dial::Open(vec![Step::Wait(open.as_secs()), Step::Break]))
             }
+            Some(Dial::Late(seconds, steps)) => {
+                sleep(Duration::from_secs(seconds)).await;
+                Some(Dial::Open(steps))
+            }
             other => other,
         };
         match next {
@@ -129,7 +135,7 @@ impl WsDialer for FakeWs {
                 Ok(WebSocket::new(frames, ConnectionInfo::default()))
             }
             Some(Dial::Fail(error)) => Err(error),
-            Some(Dial::Cut(..)) => unreachable!("it is open by now"),
+            Some(Dial::Cut(..) | Dial::Late(..)) => unreachable!("it is open by now"),
             None => std::future::pending().await,
         }
     }

@@ -43,4 +43,6 @@ mod stream_books;
 #[cfg(test)]
 mod streamed;
 #[cfg(test)]
+mod takeover;
+#[cfg(test)]
 mod tape;

@@ -231,6 +231,7 @@ impl Decoder for TapeDecoder {
                     code: Some("E1".to_owned()),
                     message: "no".to_owned(),
                 }),
+                ["shutdown"] => ExchangeMessage::ShutdownAnnounced { within: None },
                 ["notice"] => ExchangeMessage::Notice {
                     text: "maintenance".to_owned(),
                 },

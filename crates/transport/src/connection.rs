@@ -159,10 +159,7 @@ impl ConnectionInfo {
     /// By which address the connection leaves: that of the last proxy, or of this machine.
     #[must_use]
     pub fn egress(&self) -> Egress {
-        match self.0.hops.last() {
-            Some(proxy) => Egress::Proxy(proxy.clone()),
-            None => Egress::Direct,
-        }
+        Egress::of(self.hops())
     }
 
     /// How long each phase took, in their order.

@@ -13,6 +13,14 @@ pub enum Egress {
     Proxy(Endpoint),
 }
 
+impl Egress {
+    /// That of what passes these proxies, nearest first.
+    #[must_use]
+    pub fn of(proxies: &[Endpoint]) -> Self {
+        proxies.last().cloned().map_or(Self::Direct, Self::Proxy)
+    }
+}
+
 /// `direct`, or the host and port of the proxy.
 impl fmt::Display for Egress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -220,6 +220,13 @@ impl HttpError {
         self
     }
 
+    /// The proxies that the connection passed, nearest first, as far as they were
+    /// [told](Self::with_through).
+    #[must_use]
+    pub fn through(&self) -> &[Endpoint] {
+        &self.through
+    }
+
     /// What kind of failure it was.
     #[must_use]
     pub fn kind(&self) -> HttpErrorKind {

@@ -86,6 +86,7 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::Unanswered { .. } => "unanswered",
         FeedEventKind::BookInvalid { .. } => "book_invalid",
         FeedEventKind::SnapshotFailed { .. } => "snapshot_failed",
+        FeedEventKind::Blocked { .. } => "blocked",
         FeedEventKind::ShutdownAnnounced => "shutdown_announced",
         FeedEventKind::MessagesMissed => "messages_missed",
         FeedEventKind::Rejected { .. } => "rejected",
@@ -196,6 +197,21 @@ fn log(event: &FeedEvent) {
             } else {
                 tracing::error!(exchange, connection, %symbol, reason, retry_in_s, "snapshot failed");
             }
+        }
+        FeedEventKind::Blocked {
+            status,
+            egress,
+            until_ns,
+        } => {
+            let for_s = until_ns.map(|until_ns| (until_ns - event.received_ns) / 1_000_000_000);
+            tracing::error!(
+                exchange,
+                connection,
+                status,
+                egress,
+                for_s,
+                "the exchange does not serve this address"
+            );
         }
         FeedEventKind::ShutdownAnnounced => {
             tracing::info!(exchange, connection, "shutdown announced");

@@ -192,6 +192,16 @@ pub enum FeedEventKind {
         /// Whether it is no failure: new settings lead another way, or the exchange has announced it.
         planned: bool,
     },
+    /// The exchange does not serve an address: it is banned (418), behind a firewall (403), or in a region that
+    /// is not served (451). What failed by it is told after this.
+    Blocked {
+        /// The status.
+        status: u16,
+        /// Which address: `direct`, or `host:port` of the last proxy on the way.
+        egress: String,
+        /// Until when: nanoseconds since 1970, UTC. `None` where the exchange does not tell.
+        until_ns: Option<i64>,
+    },
     /// The exchange says that it is about to close the connection.
     ShutdownAnnounced,
     /// The exchange declined something that it was asked over the WebSocket.

@@ -340,6 +340,7 @@ impl Books {
             }
             Err(failure) => {
                 let retry_in = book.backoff.delay_after(&failure);
+                self.events.send_blocked(&failure).await?;
                 self.renew(&symbol, retry_in, failure.imposed());
                 self.tell_failure(symbol, failure, retry_in).await
             }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::failure::{Blocked, Failure};
 use crate::event::{FeedEvent, FeedEventKind};
 use crate::queue::EventQueue;
 
@@ -103,6 +104,21 @@ impl EventSender {
             kind,
         };
         self.queue.put(kind, event).await.map_err(|_| Stopped)
+    }
+
+    /// Tells that the exchange does not serve an address, if that is why something failed.
+    pub(super) async fn send_blocked(&self, failure: &Failure) -> Result<(), Stopped> {
+        let Some(Blocked { status, egress }) = &failure.blocked else {
+            return Ok(());
+        };
+        let wait = failure.retry_after;
+        let until = wait.and_then(|wait| i64::try_from(wait.as_nanos()).ok());
+        let blocked = FeedEventKind::Blocked {
+            status: *status,
+            egress: egress.to_string(),
+            until_ns: until.map(|wait_ns| self.now_ns().saturating_add(wait_ns)),
+        };
+        self.send_now(blocked).await
     }
 
     /// Ends when the subscriber has gone.

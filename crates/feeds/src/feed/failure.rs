@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::time::Duration;
 
-use transport::{DialError, DialErrorKind, HttpError, WsError, WsErrorKind, chain};
+use transport::{
+    DialError, DialErrorKind, Egress, Endpoint, HttpError, Reply, WsError, WsErrorKind, chain,
+};
 
 use crate::exchange::InvalidUrl;
 
@@ -17,6 +19,23 @@ pub(super) struct Failure {
     pub(super) pace: Pace,
     /// How long the other side asked to wait; at most [`LONGEST_WAIT`].
     pub(super) retry_after: Option<Duration>,
+    pub(super) blocked: Option<Blocked>,
+}
+
+/// An exchange does not serve an address: a ban (418), a firewall (403), a region (451).
+#[derive(Debug)]
+pub(super) struct Blocked {
+    pub(super) status: u16,
+    pub(super) egress: Egress,
+}
+
+impl Blocked {
+    fn of(status: u16, through: &[Endpoint]) -> Option<Self> {
+        matches!(status, 403 | 418 | 451).then(|| Self {
+            status,
+            egress: Egress::of(through),
+        })
+    }
 }
 
 /// How soon to try again.
@@ -38,6 +57,7 @@ impl Failure {
             reason: reason.into(),
             pace: Pace::Growing,
             retry_after: None,
+            blocked: None,
         }
     }
 
@@ -65,14 +85,18 @@ impl Failure {
     }
 
     fn caused_by(error: &(dyn Error + 'static), is_retryable: bool) -> Self {
-        let is_rerouted =
-            DialError::find(error).is_some_and(|error| error.kind() == DialErrorKind::RouteChanged);
-        Self::new(format!("failed to {}", chain(error))).with_pace(match is_retryable {
-            // A reload has closed the connection, which was in order.
-            _ if is_rerouted => Pace::Rerouted,
-            true => Pace::Growing,
-            false => Pace::Slowest,
-        })
+        let dial = DialError::find(error);
+        let is_rerouted = dial.is_some_and(|dial| dial.kind() == DialErrorKind::RouteChanged);
+        let blocked = dial.filter(|dial| !dial.hop().is_proxy());
+        let blocked = blocked.and_then(|dial| Blocked::of(dial.reply()?.status()?, dial.through()));
+        let failure =
+            Self::new(format!("failed to {}", chain(error))).with_pace(match is_retryable {
+                // A reload has closed the connection, which was in order.
+                _ if is_rerouted => Pace::Rerouted,
+                true => Pace::Growing,
+                false => Pace::Slowest,
+            });
+        Self { blocked, ..failure }
     }
 }
 
@@ -84,7 +108,15 @@ impl From<DialError> for Failure {
 
 impl From<HttpError> for Failure {
     fn from(error: HttpError) -> Self {
-        Self::caused_by(&error, error.is_retryable()).with_retry_after(error.retry_after())
+        let failure = Self::caused_by(&error, error.is_retryable());
+        // Also if the body of the answer did not arrive.
+        let status = error.reply().and_then(Reply::status);
+        let by_status = status.and_then(|status| Blocked::of(status, error.through()));
+        Self {
+            blocked: failure.blocked.or(by_status),
+            ..failure
+        }
+        .with_retry_after(error.retry_after())
     }
 }
 

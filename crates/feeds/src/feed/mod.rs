@@ -206,6 +206,7 @@ impl Feed {
                 Err(failure) => failure,
             };
             let retry_in = backoff.delay_after(&failure);
+            events.send_blocked(&failure).await?;
             let disconnected = FeedEventKind::Disconnected {
                 reason: format!("no list of instruments: {}", failure.reason),
                 retry_in,

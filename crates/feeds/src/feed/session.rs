@@ -124,6 +124,7 @@ impl Session {
                 (failure, delay)
             }
         };
+        self.events.send_blocked(&failure).await?;
         let imposed = failure.imposed();
         let planned = failure.pace == Pace::Rerouted || self.under_way.is_some();
         let disconnected = FeedEventKind::Disconnected {
@@ -255,6 +256,7 @@ impl Session {
             }
             Turn::TakeOver(overlap) => self.replace(connection, overlap).await,
             Turn::Failed(failure, retry_in) => {
+                self.events.send_blocked(&failure).await?;
                 let failed = FeedEventKind::ReplacementFailed {
                     reason: failure.reason,
                     retry_in,

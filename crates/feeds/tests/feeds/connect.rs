@@ -282,3 +282,32 @@ async fn backpack_is_told_what_to_send_when_it_is_dialed() {
         r#"{"method":"SUBSCRIBE","params":["bookTicker.SOL_USDC_PERP"]}"#
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_is_not_served_is_told_with_the_way_and_the_end() {
+    let banned = r#"{"code":-1003,"msg":"Way too much request weight used; IP banned until 99."}"#;
+    let rig = Rig::new(
+        [
+            status(418, banned).with_retry_after("120"),
+            status(451, "{}"),
+            ok(LISTED),
+        ],
+        [Dial::Open(vec![])],
+    );
+    let mut events = rig.start(Channel::Trades);
+    for (expected, seconds) in [(418, Some(120)), (451, None)] {
+        let event = events.next_event().await;
+        let FeedEventKind::Blocked {
+            status,
+            egress,
+            until_ns,
+        } = event.kind
+        else {
+            panic!("{event:?}");
+        };
+        assert_eq!((status, egress.as_str()), (expected, "direct"));
+        let for_s = until_ns.map(|until_ns| (until_ns - event.received_ns) / 1_000_000_000);
+        assert_eq!(for_s, seconds);
+        events.disconnected().await;
+    }
+}

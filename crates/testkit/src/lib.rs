@@ -8,6 +8,7 @@
 //! - [`MockExchange`] is an exchange: REST and WebSocket over a generated market or a recording, with
 //!   [`Fault`]s on demand. It speaks whatever protocol it is given; [`mock`] is what one is made of.
 //! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
+//! - A [`Link`] carries connections to one of them, with [`LinkFault`]s on demand.
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.
 //! - A [`Canary`] finds a login wherever and however it is printed.
@@ -52,6 +53,7 @@ mod documented;
 mod error;
 mod exchange;
 mod ledger;
+mod link;
 pub mod mock;
 mod proxy;
 mod server;
@@ -66,6 +68,7 @@ pub use exchange::{
     MockExchangeBuilder, Replay,
 };
 pub use ledger::Ledger;
+pub use link::{Link, LinkFault};
 pub use proxy::{
     Authentication, MockProxy, MockProxyBuilder, ProxyConnection, ProxyFault, ProxyKind,
     TunnelRequest, TunnelTarget,

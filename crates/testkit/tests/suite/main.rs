@@ -4,6 +4,7 @@
 mod ca;
 mod exchange_client;
 mod faults;
+mod links;
 mod proxies;
 mod raw_client;
 mod rest;

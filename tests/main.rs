@@ -19,6 +19,7 @@ mod environment;
 mod every_scheme;
 mod exhaustion;
 mod farewells;
+mod fault_matrix;
 mod firehose;
 mod interop;
 mod log_lines;

@@ -37,6 +37,8 @@
 //! # Ok::<(), AnswerError>(())
 //! ```
 
+#[cfg(feature = "mock")]
+pub mod audit;
 mod book;
 mod channel;
 pub mod codec;

@@ -146,6 +146,12 @@ impl MockExchange {
             .collect()
     }
 
+    /// What is true: its books and its trades.
+    #[must_use]
+    pub fn market(&self) -> &Market {
+        &self.setup.market
+    }
+
     /// What it remembers of its connections, of both listeners.
     #[must_use]
     pub fn ledger(&self) -> Ledger<ExchangeConnection> {

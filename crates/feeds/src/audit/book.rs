@@ -1,0 +1,197 @@
+//! The book of a consumer, beside the market's.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use testkit::mock::{Side, Snapshot};
+
+use crate::book::OrderBook;
+use crate::event::{Covers, L2Delta, L2Snapshot};
+use crate::level::Level;
+
+/// How many changes a book may take to become what the market was.
+const MOST: u32 = 5000;
+
+/// What is found out about a book.
+pub(super) enum Verdict {
+    /// Nothing yet.
+    Open,
+    /// It is the market's.
+    True,
+    /// It is not.
+    Wrong(String),
+}
+
+/// A book that is built from events.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    /// `None` while it is invalid.
+    valid: Option<Valid>,
+    expected: Option<Expected>,
+}
+
+#[derive(Debug)]
+struct Valid {
+    book: OrderBook,
+    covers: Covers,
+    epoch: u64,
+    last_id: Option<u64>,
+}
+
+/// What the market was at a look.
+#[derive(Debug)]
+struct Expected {
+    id: u64,
+    bids: BTreeMap<Decimal, Decimal>,
+    asks: BTreeMap<Decimal, Decimal>,
+    /// How many changes have come since.
+    changes: u32,
+}
+
+impl Book {
+    pub(super) fn replace(&mut self, snapshot: &L2Snapshot) {
+        // It may be later than what is expected, and nothing would tell.
+        if snapshot.last_id.is_none() {
+            self.expected = None;
+        }
+        let mut book = OrderBook::new();
+        book.apply_snapshot(snapshot);
+        self.valid = Some(Valid {
+            book,
+            covers: snapshot.covers,
+            epoch: snapshot.epoch,
+            last_id: snapshot.last_id,
+        });
+    }
+
+    pub(super) fn change(&mut self, delta: &L2Delta) -> Result<(), String> {
+        let Some(valid) = &mut self.valid else {
+            return Err(format!("a change without a book: {:?}", delta.last_id));
+        };
+        if valid.epoch != delta.epoch {
+            return Err(format!(
+                "a change of epoch {} in {}",
+                delta.epoch, valid.epoch
+            ));
+        }
+        if let Some((first, last)) = delta.first_id.zip(valid.last_id)
+            && first > last.saturating_add(1)
+        {
+            return Err(format!("a change from {first} on after {last}"));
+        }
+        valid.book.apply_delta(delta);
+        valid.last_id = delta.last_id;
+        match valid.book.crossed() {
+            Some((bid, ask)) => Err(format!("crossed: {} and {}", bid.price, ask.price)),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn invalidate(&mut self) {
+        (self.valid, self.expected) = (None, None);
+    }
+
+    pub(super) fn is_valid(&self) -> bool {
+        self.valid.is_some()
+    }
+
+    /// Whether it is valid and nothing is expected of it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_valid() && self.expected.is_none()
+    }
+
+    pub(super) fn expect(&mut self, truth: &Snapshot) {
+        let side = |side| {
+            let levels = truth.book.best_first(side);
+            let level = |level: testkit::mock::Level| {
+                (
+                    truth.instrument.price(level.price),
+                    truth.instrument.quantity(level.quantity),
+                )
+            };
+            levels.map(level).collect()
+        };
+        self.expected = Some(Expected {
+            id: truth.id,
+            bids: side(Side::Bid),
+            asks: side(Side::Ask),
+            changes: 0,
+        });
+    }
+
+    /// Compares it with what is expected.
+    pub(super) fn compare(&mut self) -> Verdict {
+        let (Some(valid), Some(expected)) = (&self.valid, &mut self.expected) else {
+            return Verdict::Open;
+        };
+        let difference = valid.difference(expected);
+        expected.changes += 1;
+        let is_there = valid.last_id == Some(expected.id);
+        let is_past = valid.last_id.is_some_and(|last| last > expected.id);
+        let verdict = match difference {
+            None => Verdict::True,
+            Some(difference) if is_there => {
+                Verdict::Wrong(format!("at {}: {difference}", expected.id))
+            }
+            Some(difference) if expected.changes > MOST => Verdict::Wrong(format!(
+                "never what it was at {}: {difference}",
+                expected.id
+            )),
+            Some(_) if is_past => Verdict::Open,
+            Some(_) => return Verdict::Open,
+        };
+        self.expected = None;
+        verdict
+    }
+}
+
+impl Valid {
+    /// The first price at which it differs from `expected`, as far as it claims to know.
+    fn difference(&self, expected: &Expected) -> Option<String> {
+        let (levels, lowest, highest) = match self.covers {
+            Covers::Top { levels } => (levels, None, None),
+            Covers::Prices {
+                lowest_bid,
+                highest_ask,
+            } => (usize::MAX, lowest_bid, highest_ask),
+        };
+        let is_covered = |price: &Decimal| {
+            lowest.is_none_or(|lowest| *price >= lowest)
+                && highest.is_none_or(|highest| *price <= highest)
+        };
+        let bids = expected.bids.iter().rev();
+        let asks = expected.asks.iter();
+        differ(
+            self.book.bids(),
+            bids.filter(|(price, _)| is_covered(price)),
+            levels,
+        )
+        .or_else(|| {
+            differ(
+                self.book.asks(),
+                asks.filter(|(price, _)| is_covered(price)),
+                levels,
+            )
+        })
+    }
+}
+
+fn differ<'a>(
+    book: impl Iterator<Item = Level>,
+    truth: impl Iterator<Item = (&'a Decimal, &'a Decimal)>,
+    levels: usize,
+) -> Option<String> {
+    let book = book.map(|level| (level.price, level.size)).take(levels);
+    let mut book = book.fuse();
+    let mut truth = truth
+        .map(|(price, size)| (*price, *size))
+        .take(levels)
+        .fuse();
+    loop {
+        match (book.next(), truth.next()) {
+            (None, None) => return None,
+            (one, other) if one == other => {}
+            (one, other) => return Some(format!("{one:?} where {other:?} is right")),
+        }
+    }
+}

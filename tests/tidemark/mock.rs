@@ -44,7 +44,7 @@ impl ExchangeProtocol for TidemarkMock {
         LIMITS.conduct()
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         match uri.path() {
             "/tide" => Ok(Box::<Connection>::default()),
             _ => Err(Answer::not_found()),

@@ -29,7 +29,7 @@
 //!         Conduct { message_size: Some(1024), ..Conduct::default() }
 //!     }
 //!
-//!     fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+//!     fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
 //!         match uri.path() {
 //!             "/bids" => Ok(Box::new(Self)),
 //!             _ => Err(Answer::not_found()),
@@ -68,7 +68,8 @@
 //! ```
 
 pub use crate::exchange::{
-    Answer, Book, Breach, Change, Conduct, Delta, Engine, ExchangeProtocol, Frame, Instrument,
-    Level, Market, MarketKind, Meter, Quote, RestRequest, Side, Snapshot, Source, Step, StreamKind,
-    StreamProtocol, Subscription, Subscriptions, Trade, Update, json_levels, now, parse_query,
+    Answer, Ban, Bans, Book, Breach, Change, Client, Conduct, Delta, Engine, ExchangeProtocol,
+    Frame, Guard, Instrument, Level, Market, MarketKind, Quote, RestRequest, Side, Snapshot,
+    Source, Spent, Step, StreamKind, StreamProtocol, Subscription, Subscriptions, Trade, Update,
+    json_levels, now, parse_query,
 };

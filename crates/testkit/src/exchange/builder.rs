@@ -9,9 +9,9 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use super::fault::Faults;
+use super::guard::Guard;
 use super::market::Market;
-use super::meter::Meter;
-use super::protocol::{Conduct, ExchangeProtocol};
+use super::protocol::ExchangeProtocol;
 use super::replay::Replay;
 use super::{MockExchange, Setup, rest, ws};
 use crate::error::SetupError;
@@ -25,7 +25,6 @@ const ORDERS: usize = 64;
 #[derive(Debug)]
 pub struct MockExchangeBuilder {
     protocol: Box<dyn ExchangeProtocol>,
-    conduct: Conduct,
     rest: SocketAddr,
     ws: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
@@ -33,12 +32,17 @@ pub struct MockExchangeBuilder {
     tick: Duration,
     snapshot_age: usize,
     replay: Option<Replay>,
+    enforces: bool,
+    speed: f64,
+    ping_interval: Option<Duration>,
+    pong_timeout: Option<Duration>,
+    idle_limit: Option<Duration>,
+    rollover: Option<Duration>,
 }
 
 impl MockExchangeBuilder {
     pub(super) fn new(protocol: Box<dyn ExchangeProtocol>) -> Self {
         Self {
-            conduct: protocol.conduct(),
             protocol,
             rest: ANY_PORT,
             ws: ANY_PORT,
@@ -47,6 +51,12 @@ impl MockExchangeBuilder {
             tick: Duration::from_millis(20),
             snapshot_age: 0,
             replay: None,
+            enforces: true,
+            speed: 1.0,
+            ping_interval: None,
+            pong_timeout: None,
+            idle_limit: None,
+            rollover: None,
         }
     }
 
@@ -93,11 +103,32 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// How often a ping, or what the exchange sends in its place, is sent. The default is the
-    /// exchange's. 0 counts as 1 ms.
+    /// Refuses, closes and bans nothing for what the exchange does not allow. It is counted and listed
+    /// by [`MockExchange::violations`] all the same. What is malformed is still refused, and connections
+    /// still end at their age.
+    #[must_use]
+    pub fn without_limits(mut self) -> Self {
+        self.enforces = false;
+        self
+    }
+
+    /// How many times as fast the clock of the exchange runs: windows of limits, bans, the age and the
+    /// idle time of connections and the time between pings are shorter by this factor, but for pings
+    /// and pongs not below 100 ms and a second. The market has a clock of its own. The default is 1,
+    /// as what is not above 0 is.
+    #[must_use]
+    pub fn speed(mut self, factor: f64) -> Self {
+        let is_usable = factor.is_finite() && factor > 0.0;
+        self.speed = if is_usable { factor } else { 1.0 };
+        self
+    }
+
+    /// How often a ping, or what the exchange sends in its place, is sent, whatever the
+    /// [`speed`](Self::speed). The default is the exchange's. 0 counts as 1 ms. Pongs that answer such
+    /// pings do not count as messages, since pings may come more often than a client may speak.
     #[must_use]
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.conduct.ping_every = Some(interval.max(Duration::from_millis(1)));
+        self.ping_interval = Some(interval.max(Duration::from_millis(1)));
         self
     }
 
@@ -105,7 +136,7 @@ impl MockExchangeBuilder {
     /// exchange's.
     #[must_use]
     pub fn pong_timeout(mut self, timeout: Duration) -> Self {
-        self.conduct.pong_within = timeout;
+        self.pong_timeout = Some(timeout);
         self
     }
 
@@ -113,7 +144,14 @@ impl MockExchangeBuilder {
     /// exchange's, if it has such a limit.
     #[must_use]
     pub fn idle_limit(mut self, limit: Duration) -> Self {
-        self.conduct.idle = Some(limit);
+        self.idle_limit = Some(limit);
+        self
+    }
+
+    /// At which age a connection is closed. The default is the exchange's, if it has such a limit.
+    #[must_use]
+    pub fn rollover(mut self, age: Duration) -> Self {
+        self.rollover = Some(age);
         self
     }
 
@@ -132,8 +170,13 @@ impl MockExchangeBuilder {
     pub async fn start(self) -> Result<MockExchange, SetupError> {
         let protocol = self.protocol;
         let replay = self.replay.map(|replay| replay.read_by(&*protocol));
+        let mut conduct = protocol.conduct().faster(self.speed);
+        conduct.ping_every = self.ping_interval.or(conduct.ping_every);
+        conduct.pong_within = self.pong_timeout.unwrap_or(conduct.pong_within);
+        conduct.idle = self.idle_limit.or(conduct.idle);
+        conduct.rollover = self.rollover.or(conduct.rollover);
         let setup = Arc::new(Setup {
-            conduct: self.conduct,
+            conduct,
             market: Market::new(protocol.instruments(), self.seed, self.snapshot_age),
             replay: replay.map(Arc::new),
             protocol,
@@ -141,7 +184,8 @@ impl MockExchangeBuilder {
             faults: Faults::default(),
             orders: broadcast::Sender::new(ORDERS),
             ledger: Ledger::default(),
-            dials: Meter::default(),
+            guard: Guard::new(self.enforces, self.speed, conduct.bans),
+            counts_pongs: self.ping_interval.is_none(),
         });
         let rest = Server::start(self.rest, {
             let setup = Arc::clone(&setup);

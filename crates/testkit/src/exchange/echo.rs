@@ -11,7 +11,7 @@ use super::rest_message::{Answer, RestRequest};
 pub(super) struct Echo;
 
 impl ExchangeProtocol for Echo {
-    fn open(&self, _: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, _: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         Ok(Box::new(Self))
     }
 

@@ -1,5 +1,7 @@
 //! Exchanges that misbehave.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 
@@ -34,6 +36,11 @@ pub enum Fault {
         body: String,
         /// How many handshakes.
         count: u32,
+    },
+    /// Every address is banned for so long, whatever it did.
+    Ban {
+        /// How long, by the clock of the exchange.
+        length: Duration,
     },
     /// No events are sent, but pings and answers are. The events are lost.
     Mute,

@@ -7,6 +7,7 @@ mod engine;
 mod fault;
 mod feed;
 mod frame;
+mod guard;
 mod instrument;
 mod market;
 mod meter;
@@ -19,6 +20,7 @@ mod rest_message;
 mod session;
 mod subscription;
 mod update;
+mod violation;
 mod ws;
 
 use std::net::SocketAddr;
@@ -33,15 +35,16 @@ pub use self::builder::MockExchangeBuilder;
 pub use self::engine::Engine;
 pub use self::fault::Fault;
 pub use self::frame::Frame;
+pub use self::guard::{Ban, Bans, Client, Guard, Spent};
 pub use self::instrument::{Instrument, MarketKind, json_levels};
 pub use self::market::{Market, now};
-pub use self::meter::Meter;
 pub use self::protocol::{Breach, Conduct, ExchangeProtocol, Source, StreamProtocol};
 pub use self::record::{ExchangeConnection, ExchangeRequest, ExchangeTransport};
 pub use self::replay::Replay;
 pub use self::rest_message::{Answer, RestRequest, parse_query};
 pub use self::subscription::{StreamKind, Subscription, Subscriptions};
 pub use self::update::{Delta, Snapshot, Step, Trade, Update};
+pub use self::violation::Violation;
 
 use self::echo::Echo;
 use self::fault::Faults;
@@ -73,14 +76,17 @@ struct Setup {
     // To every open WebSocket at once, and kept for none that comes later.
     orders: broadcast::Sender<Order>,
     ledger: Ledger<ExchangeConnection>,
-    /// The handshakes of each address.
-    dials: Meter,
+    /// What clients do that is counted.
+    guard: Guard,
+    /// Whether pongs count as messages.
+    counts_pongs: bool,
 }
 
 impl Setup {
-    fn source(&self) -> Source<'_> {
+    fn source(&self, peer: SocketAddr) -> Source<'_> {
         Source {
             market: &self.market,
+            client: self.guard.client(peer),
             replay: self.replay.as_deref(),
         }
     }
@@ -158,6 +164,13 @@ impl MockExchange {
         self.setup.ledger.clone()
     }
 
+    /// What clients did that the exchange forbids, the oldest first; the first 1,000 if there are
+    /// more. A client that keeps to all limits has none.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.setup.guard.violations()
+    }
+
     /// Does something wrong from now on, or now.
     pub fn inject(&self, fault: Fault) {
         let faults = &self.setup.faults;
@@ -174,6 +187,7 @@ impl MockExchange {
                 body,
                 count,
             } => faults.substitute_upgrade(status, body, count),
+            Fault::Ban { length } => self.setup.guard.ban_everybody(length),
             Fault::Mute => faults.mute(),
             Fault::CloseFrame { code } => self.order(Order::Close(code)),
         }
@@ -182,6 +196,7 @@ impl MockExchange {
     /// Ends every fault.
     pub fn resume(&self) {
         self.setup.faults.clear();
+        self.setup.guard.pardon_everybody();
     }
 
     /// Closes every WebSocket connection at once by closing its socket, without a close frame.
@@ -193,6 +208,12 @@ impl MockExchange {
     /// Announces the end of every WebSocket connection, and leaves it open. An exchange that has no
     /// such notice sends a close frame.
     pub fn shutdown_notice(&self) {
+        self.order(Order::Notice);
+    }
+
+    /// Announces the end of every WebSocket connection and closes it as long after that as the exchange
+    /// does, or at once if it has no such notice.
+    pub fn shut_down(&self) {
         self.order(Order::Shutdown);
     }
 

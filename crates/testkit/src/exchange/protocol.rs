@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use transport::Window;
 
 use super::frame::Frame;
+use super::guard::{Ban, Bans, Client};
 use super::instrument::Instrument;
 use super::market::Market;
 use super::replay::Replay;
@@ -33,10 +34,17 @@ pub trait ExchangeProtocol: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// The answer to a handshake that is refused, [`Answer::not_found`] where nothing is.
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer>;
+    fn open(&self, uri: &Uri, source: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer>;
 
     /// The answer to a REST request.
     fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer;
+
+    /// The answer to every request and handshake of an address that is banned: 403 unless the protocol
+    /// says otherwise.
+    fn banned(&self, ban: Ban) -> Answer {
+        Answer::new(StatusCode::FORBIDDEN, "text/plain", "banned")
+            .with_header("retry-after", ban.seconds)
+    }
 
     /// Finds out to which stream a recorded message belongs; to none unless the protocol says so. What
     /// is not understood is played as well: it may be what a test is about.
@@ -93,8 +101,11 @@ pub struct Conduct {
     pub idle: Option<Duration>,
     /// At which age it closes a connection.
     pub rollover: Option<Duration>,
-    /// Messages from a client on one connection. A pong that answers a ping is not counted, so that a
-    /// mock that pings often can be used.
+    /// How long before it closes a connection, for its age or to shut down, it says so, if it has a
+    /// notice at all.
+    pub notice: Duration,
+    /// Messages from a client on one connection. Pongs count, unless they answer a ping of
+    /// [`ping_interval`](crate::MockExchangeBuilder::ping_interval).
     pub messages: Option<Window>,
     /// Bytes of a message from a client.
     pub message_size: Option<usize>,
@@ -102,8 +113,28 @@ pub struct Conduct {
     pub url: Option<usize>,
     /// WebSocket handshakes from one address. One more is answered with 429.
     pub dials: Option<Window>,
-    /// How many seconds it asks a client to wait that has asked too much by REST.
+    /// The seconds that a 418 or 429 of a [`Fault`](crate::Fault) asks to wait.
     pub retry_after: Option<u64>,
+    /// When it bans an address.
+    pub bans: Option<Bans>,
+}
+
+impl Conduct {
+    /// The same, with everything that takes time `speed` times as fast. What becomes shorter by it stays
+    /// at 100 ms between pings, and at a second to answer one.
+    pub(super) fn faster(self, speed: f64) -> Self {
+        let scaled = |time: Duration| time.div_f64(speed);
+        let floored = |time: Duration, floor: Duration| scaled(time).max(floor.min(time));
+        let apart = Duration::from_millis(100);
+        Self {
+            ping_every: self.ping_every.map(|it| floored(it, apart)),
+            pong_within: floored(self.pong_within, Duration::from_secs(1)),
+            idle: self.idle.map(scaled),
+            rollover: self.rollover.map(scaled),
+            notice: scaled(self.notice),
+            ..self
+        }
+    }
 }
 
 /// No pings and no limits; a pong within a minute, where pings are asked for.
@@ -114,11 +145,13 @@ impl Default for Conduct {
             pong_within: Duration::from_secs(60),
             idle: None,
             rollover: None,
+            notice: Duration::from_secs(30),
             messages: None,
             message_size: None,
             url: None,
             dials: None,
             retry_after: None,
+            bans: None,
         }
     }
 }
@@ -162,6 +195,8 @@ impl Breach {
 pub struct Source<'a> {
     /// The market.
     pub market: &'a Market,
+    /// Who asks.
+    pub client: Client<'a>,
     pub(super) replay: Option<&'a Replay>,
 }
 

@@ -53,6 +53,10 @@ async fn talk(
 }
 
 async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> Answer {
+    let source = setup.source(peer);
+    if let Some(ban) = source.client.ban() {
+        return setup.protocol.banned(ban);
+    }
     // Ahead of all paths, as a firewall or a region's block is: those answer `ping` like this, too.
     if let Some(substitute) = setup.faults.take_rest() {
         return substituted(setup, substitute);
@@ -61,7 +65,7 @@ async fn answer(setup: &Setup, request: Request<Incoming>, peer: SocketAddr) -> 
         return echo(request, peer).await;
     }
     let request = RestRequest::new(&request, peer);
-    setup.protocol.answer(&request, setup.source())
+    setup.protocol.answer(&request, source)
 }
 
 fn substituted(setup: &Setup, substitute: Substitute) -> Answer {

@@ -1,6 +1,7 @@
 //! An open WebSocket connection of an exchange.
 
 use std::future::pending;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +18,9 @@ use super::Setup;
 use super::fault::Copies;
 use super::feed::Feed;
 use super::frame::Frame;
+use super::guard::{Client, millis};
 use super::market::now;
-use super::meter::Count;
-use super::protocol::{Breach, StreamProtocol};
+use super::protocol::{Breach, Source, StreamProtocol};
 use super::record::ExchangeConnection;
 use crate::ledger::{Entry, push_bounded};
 
@@ -36,6 +37,8 @@ pub(super) enum Order {
     /// Close with this code.
     Close(u16),
     /// Say that the server will go away, or close where the exchange says nothing.
+    Notice,
+    /// The same, and close as long after it as the exchange does.
     Shutdown,
 }
 
@@ -43,15 +46,17 @@ pub(super) enum Order {
 //     the start                                    the exchange's greeting, if it has one
 //     a message                                    the protocol's answers, if it has any
 //     a pong that repeats a ping's payload         the deadline is over
-//     too many other messages, or one too long     close as the protocol does
+//     too many messages, or one too long           close as the protocol does
 //     a tick of the market                         its frames, unless the exchange is muted
 //     time for a ping                              ping, and a deadline if there is none;
 //                                                  or the exchange's own heartbeat
 //     a ping was not answered in time              close as the protocol does
 //     nothing was sent for the time that is idle   the same
-//     the connection is as old as it may be        the same
+//     the connection will soon be that old         the protocol's notice, if it has one
+//     the connection is as old as it may be        close as the protocol does
 //     the order to close                           close with the code that was ordered
-//     the order to shut down                       the protocol's notice, or close 1001 without one
+//     the order to shut down                       the protocol's notice, then the end of its age; or
+//                                                  close 1001 without one
 //     the client is too slow, or gone              end
 /// What a connection does next.
 enum Action {
@@ -65,6 +70,7 @@ enum Action {
 /// One connection.
 pub(super) struct Session<'a> {
     setup: &'a Setup,
+    peer: SocketAddr,
     socket: WebSocketStream<Box<dyn Io>>,
     protocol: Box<dyn StreamProtocol>,
     entry: Entry<ExchangeConnection>,
@@ -74,10 +80,10 @@ pub(super) struct Session<'a> {
     deadline: Option<Instant>,
     /// When the last message was sent, or the connection opened.
     last_sent: Instant,
+    /// When the end is announced.
+    notice: Option<Instant>,
     /// When the connection is as old as it may be.
     end: Option<Instant>,
-    /// The messages that came in.
-    inbound: Count,
 }
 
 impl<'a> Session<'a> {
@@ -86,18 +92,21 @@ impl<'a> Session<'a> {
         socket: WebSocketStream<Box<dyn Io>>,
         protocol: Box<dyn StreamProtocol>,
         entry: Entry<ExchangeConnection>,
+        peer: SocketAddr,
     ) -> Self {
         let opened = Instant::now();
+        let end = setup.conduct.rollover.map(|age| opened + age);
         Self {
             setup,
+            peer,
             socket,
             protocol,
             entry,
             unanswered: Vec::new(),
             deadline: None,
             last_sent: opened,
-            end: setup.conduct.rollover.map(|age| opened + age),
-            inbound: Count::default(),
+            notice: end.and_then(|end| end.checked_sub(setup.conduct.notice)),
+            end,
         }
     }
 
@@ -122,7 +131,7 @@ impl<'a> Session<'a> {
         }
         loop {
             // Copied: the branches below borrow the session.
-            let (elapsed, end) = (self.deadline, self.end);
+            let (elapsed, notice, end) = (self.deadline, self.notice, self.end);
             let idle = self.setup.conduct.idle.map(|idle| self.last_sent + idle);
             let action = tokio::select! {
                 message = self.socket.next() => match message {
@@ -136,12 +145,14 @@ impl<'a> Session<'a> {
                 },
                 order = orders.recv() => match order {
                     Ok(Order::Close(code)) => Action::Close(code, ""),
-                    Ok(Order::Shutdown) => self.shutdown(),
+                    Ok(Order::Notice) => self.announce(),
+                    Ok(Order::Shutdown) => self.shut_down(),
                     Err(_) => Action::End,
                 },
                 () = next_tick(pings.as_mut()) => self.beat(),
-                () = reached(elapsed) => self.part(Breach::Pong),
-                () = reached(idle) => self.part(Breach::Idle),
+                () = reached(elapsed) => self.deaf(),
+                () = reached(idle) => self.idle(),
+                () = reached(notice) => self.remind(),
                 () = reached(end) => self.part(Breach::Age),
             };
             match action {
@@ -164,7 +175,9 @@ impl<'a> Session<'a> {
         if answers_ping {
             self.unanswered.clear();
             self.deadline = None;
-        } else if let Some(breach) = self.breach(&message) {
+        }
+        let counts = !answers_ping || self.setup.counts_pongs;
+        if counts && let Some(breach) = self.breach(&message) {
             return self.part(breach);
         }
         match message {
@@ -173,7 +186,7 @@ impl<'a> Session<'a> {
                 self.entry.update(|record| {
                     push_bounded(&mut record.messages_received, received);
                 });
-                let mut frames = self.protocol.receive(&text, self.setup.source());
+                let mut frames = self.protocol.receive(&text, self.source());
                 if self.setup.faults.is_muted() {
                     frames.retain(|frame| frame.stream.is_none());
                 }
@@ -186,15 +199,44 @@ impl<'a> Session<'a> {
     /// Counts a message from the client, and says what is wrong with it.
     fn breach(&mut self, message: &Message) -> Option<Breach> {
         let conduct = &self.setup.conduct;
+        let client = self.client();
+        // An acknowledgement of the close frame is no message.
         if let Some(window) = conduct.messages
-            && self.inbound.add(1, window.per) > window.units
+            && !message.is_close()
+            && client.spend_here(window, 1).refused.is_some()
         {
+            client.closed();
             return Some(Breach::Messages);
         }
         let is_too_long = conduct
             .message_size
-            .is_some_and(|limit| message.len() > limit);
+            .is_some_and(|limit| client.exceeds("request", message.len(), limit));
         is_too_long.then_some(Breach::MessageSize)
+    }
+
+    /// A ping was not answered in time.
+    fn deaf(&mut self) -> Action {
+        self.deadline = None;
+        self.neglect("pong", self.setup.conduct.pong_within, Breach::Pong)
+    }
+
+    /// Nothing was sent for too long.
+    fn idle(&mut self) -> Action {
+        self.last_sent = Instant::now();
+        let allowed = self.setup.conduct.idle.unwrap_or_default();
+        self.neglect("idle", allowed, Breach::Idle)
+    }
+
+    fn neglect(&self, limit: &'static str, allowed: Duration, breach: Breach) -> Action {
+        let allowed = usize::try_from(millis(allowed)).unwrap_or(usize::MAX);
+        if self
+            .client()
+            .exceeds(limit, allowed.saturating_add(1), allowed)
+        {
+            self.part(breach)
+        } else {
+            Action::Nothing
+        }
     }
 
     fn part(&self, breach: Breach) -> Action {
@@ -211,11 +253,34 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn shutdown(&self) -> Action {
-        match self.protocol.shutdown_notice() {
-            Some(notice) => Action::Send(vec![Frame::control(notice)]),
-            None => Action::Close(AWAY, ""),
-        }
+    fn announce(&self) -> Action {
+        self.notice().unwrap_or(Action::Close(AWAY, ""))
+    }
+
+    fn shut_down(&mut self) -> Action {
+        self.notice = None;
+        let soon = Instant::now() + self.setup.conduct.notice;
+        self.end = Some(self.end.map_or(soon, |end| end.min(soon)));
+        self.announce()
+    }
+
+    /// Announces the end of the connection's age.
+    fn remind(&mut self) -> Action {
+        self.notice = None;
+        self.notice().unwrap_or(Action::Nothing)
+    }
+
+    fn notice(&self) -> Option<Action> {
+        let notice = self.protocol.shutdown_notice()?;
+        Some(Action::Send(vec![Frame::control(notice)]))
+    }
+
+    fn client(&self) -> Client<'a> {
+        self.source().client
+    }
+
+    fn source(&self) -> Source<'a> {
+        self.setup.source(self.peer)
     }
 
     async fn send(&mut self, frames: Vec<Frame>) -> Result<(), BoxError> {

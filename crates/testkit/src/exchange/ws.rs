@@ -57,7 +57,7 @@ async fn talk(
         Some(replay) => Feed::recorded(Arc::clone(replay)),
         None => Feed::live(setup.market.subscribe()),
     };
-    Session::new(setup, socket, protocol, entry)
+    Session::new(setup, socket, protocol, entry, peer)
         .run(feed, orders)
         .await
 }
@@ -70,8 +70,13 @@ fn admit(
 ) -> Result<Box<dyn StreamProtocol>, Answer> {
     let plain = |status, text| Answer::new(status, "text/plain", text);
     let Conduct { dials, url, .. } = setup.conduct;
+    let source = setup.source(peer);
+    let client = source.client;
+    if let Some(ban) = client.ban() {
+        return Err(setup.protocol.banned(ban));
+    }
     if let Some(window) = dials
-        && setup.dials.add(peer.ip(), window, 1) > window.units
+        && client.dial(window).refused.is_some()
     {
         return Err(plain(StatusCode::TOO_MANY_REQUESTS, "too many connections"));
     }
@@ -80,10 +85,10 @@ fn admit(
     }
     let uri = request.uri();
     let length = uri.path_and_query().map_or(0, |it| it.as_str().len());
-    if url.is_some_and(|limit| length > limit) {
+    if url.is_some_and(|limit| client.exceeds("url", length, limit)) {
         return Err(plain(StatusCode::URI_TOO_LONG, "URL too long"));
     }
-    setup.protocol.open(uri)
+    setup.protocol.open(uri, source)
 }
 
 fn refusal(answer: Answer) -> ErrorResponse {

@@ -77,6 +77,17 @@ impl Ws {
         Ok(Self(client_async(url, stream).await?.0))
     }
 
+    /// The status and the body of a handshake that is refused.
+    pub(crate) async fn refused(exchange: &MockExchange, path: &str) -> (u16, String) {
+        let error = Self::try_open(exchange, None, path).await.err().unwrap();
+        let Error::Http(response) = error else {
+            panic!("{error}");
+        };
+        let body = response.body().as_deref().unwrap_or_default();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        (response.status().as_u16(), body)
+    }
+
     /// The stream below, on which nobody answers pings.
     pub(crate) fn into_stream(self) -> Box<dyn Io> {
         self.0.into_inner()

@@ -5,6 +5,7 @@ mod ca;
 mod exchange_client;
 mod faults;
 mod links;
+mod limits;
 mod proxies;
 mod raw_client;
 mod rest;

@@ -7,7 +7,7 @@ use testkit::mock::Conduct;
 use testkit::{ExchangeTransport, MockExchange, Replay, TestCa};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Message;
 use transport::Window;
 
 use crate::exchange_client::Ws;
@@ -29,22 +29,11 @@ async fn the_echo_says_back_what_it_hears() {
     assert_eq!(records[0].messages_sent, 2);
 }
 
-/// The status and the body of a handshake that is refused.
-async fn refused(exchange: &MockExchange, path: &str) -> (u16, String) {
-    let error = Ws::try_open(exchange, None, path).await.err().unwrap();
-    let Error::Http(response) = error else {
-        panic!("{error}");
-    };
-    let body = response.body().as_deref().unwrap_or_default();
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    (response.status().as_u16(), body)
-}
-
 #[tokio::test]
 async fn the_protocol_refuses_in_the_handshake() {
     let exchange = ticks::exchange().start().await.unwrap();
     assert_eq!(
-        refused(&exchange, "/nope").await,
+        Ws::refused(&exchange, "/nope").await,
         (404, "not found".to_owned())
     );
 }
@@ -135,9 +124,9 @@ async fn dials_are_counted_and_urls_measured() {
     };
     let exchange = ticks::exchange_with(conduct).start().await.unwrap();
     Ws::open(&exchange, "/ticks?12").await;
-    assert_eq!(refused(&exchange, "/ticks?123").await.0, 414);
-    assert_eq!(refused(&exchange, "/nope").await.0, 404);
-    assert_eq!(refused(&exchange, "/ticks").await.0, 429);
+    assert_eq!(Ws::refused(&exchange, "/ticks?123").await.0, 414);
+    assert_eq!(Ws::refused(&exchange, "/nope").await.0, 404);
+    assert_eq!(Ws::refused(&exchange, "/ticks").await.0, 429);
 }
 
 #[tokio::test]

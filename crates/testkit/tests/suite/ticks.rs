@@ -23,6 +23,8 @@ struct Ticks(Conduct);
 #[derive(Debug, Default)]
 struct Connection {
     is_subscribed: bool,
+    /// Whether the end of the connection is announced: with the query `announced`.
+    is_announced: bool,
 }
 
 impl ExchangeProtocol for Ticks {
@@ -40,9 +42,12 @@ impl ExchangeProtocol for Ticks {
         self.0
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         match uri.path() {
-            "/ticks" => Ok(Box::<Connection>::default()),
+            "/ticks" => Ok(Box::new(Connection {
+                is_announced: uri.query() == Some("announced"),
+                ..Connection::default()
+            })),
             _ => Err(Answer::not_found()),
         }
     }
@@ -78,6 +83,10 @@ impl StreamProtocol for Connection {
             is_depth: true,
         };
         self.is_subscribed.then(frame).into_iter().collect()
+    }
+
+    fn shutdown_notice(&self) -> Option<String> {
+        self.is_announced.then(|| "going away".to_owned())
     }
 
     fn is_subscribed(&self, stream: Option<&str>) -> bool {

@@ -269,9 +269,61 @@ async fn limits_are_those_of_the_codec() {
         answered += 250;
     };
     assert!(answered >= limits.rest[0].units, "{answered}");
-    assert_eq!(headers["retry-after"], "1");
+    let seconds: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((30..=60).contains(&seconds), "{seconds}");
     assert!(
         body.contains("current limit is 6000 request weight per 1 MINUTE"),
         "{body}"
     );
+}
+
+#[tokio::test]
+async fn one_that_goes_on_after_429_is_banned_in_the_words_of_the_exchange() {
+    let exchange = exchange().await;
+    let rest = Rest::of(&exchange);
+    let banned = loop {
+        let (status, headers, body) = rest.get("/api/v3/depth?symbol=BTCUSDT&limit=5000").await;
+        match status.as_u16() {
+            200 | 429 => {}
+            418 => break (headers, body),
+            other => panic!("{other}"),
+        }
+    };
+    let (headers, body) = banned;
+    let seconds: u64 = headers["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((110..=120).contains(&seconds), "{seconds}");
+    let until = body.split_once("IP banned until ").unwrap().1;
+    let until: u64 = until.split_once(". Please").unwrap().0.parse().unwrap();
+    assert!(until > 1_700_000_000_000, "milliseconds: {until}");
+    assert_eq!(Ws::refused(&exchange, "/ws").await, 418);
+    let all = exchange.violations();
+    let first = &all[0];
+    assert_eq!((first.limit, first.allowed), ("weight", 6000));
+    assert!(all.iter().filter(|it| it.limit == "weight").count() >= 20);
+}
+
+#[tokio::test]
+async fn every_limit_of_a_connection_is_a_violation_of_its_own() {
+    let exchange = exchange().await;
+    let mut ws = Ws::open(&exchange, "/ws").await;
+    let long = format!(
+        r#"{{"method":"SUBSCRIBE","params":["{}"]}}"#,
+        "x".repeat(5000)
+    );
+    ws.say(&long).await;
+    assert!(ws.text().await.contains("line 1 column 4096"));
+    Ws::refused(&exchange, &format!("/ws/{}", "x".repeat(9000))).await;
+    let streams: Vec<_> = (0..1025).map(|n| format!("{n:x}@t")).collect();
+    Ws::refused(&exchange, &format!("/ws/{}", streams.join("/"))).await;
+    let found: Vec<_> = exchange
+        .violations()
+        .iter()
+        .map(|it| (it.limit, it.found, it.allowed))
+        .collect();
+    let expected = [
+        ("request", long.len() as u64, 4096),
+        ("url", 9004, 8004),
+        ("streams", 1025, 1024),
+    ];
+    assert_eq!(found, expected);
 }

@@ -64,7 +64,7 @@ impl ExchangeProtocol for BackpackMock {
         }
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         match uri.path() {
             "/" => Ok(Box::<Stream>::default()),
             _ => Err(Answer::not_found()),

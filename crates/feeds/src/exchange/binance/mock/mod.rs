@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Uri;
 use rust_decimal::Decimal;
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Frame, Instrument, Meter, RestRequest, Source,
+    Answer, Ban, Bans, Conduct, ExchangeProtocol, Frame, Instrument, RestRequest, Source,
     StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
@@ -17,8 +17,11 @@ use self::stream::Stream;
 use super::{Binance, LIMITS};
 use crate::exchange::mock::enveloped;
 
-/// Seconds.
-const RETRY_AFTER: u64 = 1;
+/// The shortest and the longest ban, as documented: two minutes, and three days.
+const BANS: [Duration; 2] = [
+    Duration::from_secs(2 * 60),
+    Duration::from_secs(3 * 24 * 60 * 60),
+];
 
 impl Binance {
     /// A mock, with BTCUSDT, ETHUSDT and SOLUSDT, and LUNABTC in status BREAK.
@@ -28,15 +31,13 @@ impl Binance {
     /// either speed.
     #[must_use]
     pub fn mock() -> MockExchangeBuilder {
-        MockExchange::builder(BinanceMock::default())
+        MockExchange::builder(BinanceMock)
     }
 }
 
-/// The exchange, with the request weight that each address has used.
-#[derive(Debug, Default)]
-struct BinanceMock {
-    weights: Meter,
-}
+/// The exchange.
+#[derive(Debug)]
+struct BinanceMock;
 
 impl ExchangeProtocol for BinanceMock {
     fn instruments(&self) -> Vec<Instrument> {
@@ -59,22 +60,34 @@ impl ExchangeProtocol for BinanceMock {
 
     fn conduct(&self) -> Conduct {
         Conduct {
-            // As documented in 2026. The real `Retry-After` is seconds to minutes, which no test
-            // waits for. A message that is too long is cut, not refused.
+            // As documented in 2026. The `Retry-After` of a fault is shorter than any real one, since no
+            // test waits for that. A message that is too long is cut, not refused.
             ping_every: Some(Duration::from_secs(20)),
             pong_within: Duration::from_secs(60),
             message_size: None,
-            retry_after: Some(RETRY_AFTER),
+            retry_after: Some(1),
+            // How many refusals lead to a ban is not documented, only that repeated ones do. Requests
+            // that were on the way when the first was refused must not be enough.
+            bans: Some(Bans {
+                refusals: 20,
+                closes: 3,
+                first: BANS[0],
+                longest: BANS[1],
+            }),
             ..LIMITS.conduct()
         }
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
-        Ok(Box::new(Stream::open(uri)?))
+    fn open(&self, uri: &Uri, source: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
+        Ok(Box::new(Stream::open(uri, source.client)?))
     }
 
     fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
-        rest::answer(&self.weights, request, source)
+        rest::answer(request, source)
+    }
+
+    fn banned(&self, ban: Ban) -> Answer {
+        rest::banned(ban)
     }
 
     fn recorded(&self, text: String) -> Frame {

@@ -2,14 +2,14 @@
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
-use testkit::mock::{Answer, Instrument, Meter, RestRequest, Side, Source, json_levels, now};
+use testkit::mock::{Answer, Ban, Instrument, RestRequest, Side, Source, json_levels, now};
 
 use super::super::WEIGHT;
-use super::{RETRY_AFTER, in_unit, padded};
+use super::{in_unit, padded};
 
 const JSON: &str = "application/json;charset=UTF-8";
 
-pub(super) fn answer(weights: &Meter, request: &RestRequest, source: Source<'_>) -> Answer {
+pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
     // Weights as documented. They are told in a header of every answer, refusals included.
     let (weight, answer) = match (&request.method, request.path.as_str()) {
         (&Method::GET, "/api/v3/ping") => (1, ok("{}")),
@@ -28,24 +28,34 @@ pub(super) fn answer(weights: &Meter, request: &RestRequest, source: Source<'_>)
         }
     };
     // Per address, so that each proxy has a count of its own.
-    let used = weights.add(request.peer.ip(), WEIGHT, weight);
-    let answer = match used <= WEIGHT.units {
-        true => answer.unwrap_or_else(|refusal| refusal),
-        false => too_much(),
+    let spent = source.client.spend(WEIGHT, weight);
+    let answer = match spent.refused {
+        None => answer.unwrap_or_else(|refusal| refusal),
+        Some(seconds) => too_much(seconds),
     };
     answer
-        .with_header("x-mbx-used-weight", used.into())
-        .with_header("x-mbx-used-weight-1m", used.into())
+        .with_header("x-mbx-used-weight", spent.used.into())
+        .with_header("x-mbx-used-weight-1m", spent.used.into())
 }
 
-/// As recorded, when the limit was another. Bans, which follow in time, are not there.
-fn too_much() -> Answer {
+/// As recorded.
+pub(super) fn banned(ban: Ban) -> Answer {
+    let until = ban.until;
+    let message = format!(
+        "Way too much request weight used; IP banned until {until}. Please use the websocket for live updates to avoid bans."
+    );
+    let body = json!({"code": -1003, "msg": message}).to_string();
+    Answer::new(StatusCode::IM_A_TEAPOT, JSON, body).with_header("retry-after", ban.seconds)
+}
+
+/// As recorded, when the limit was another. `seconds` are those until the next window.
+fn too_much(seconds: u64) -> Answer {
     let limit = WEIGHT.units;
     let message = format!(
         "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
     );
     let body = json!({"code": -1003, "msg": message}).to_string();
-    Answer::new(StatusCode::TOO_MANY_REQUESTS, JSON, body).with_header("retry-after", RETRY_AFTER)
+    Answer::new(StatusCode::TOO_MANY_REQUESTS, JSON, body).with_header("retry-after", seconds)
 }
 
 fn exchange_info(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {

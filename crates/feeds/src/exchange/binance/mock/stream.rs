@@ -3,7 +3,7 @@
 use http::{StatusCode, Uri};
 use serde_json::Value;
 use testkit::mock::{
-    Answer, Breach, Delta, Frame, Quote, Source, StreamKind, StreamProtocol, Subscription,
+    Answer, Breach, Client, Delta, Frame, Quote, Source, StreamKind, StreamProtocol, Subscription,
     Subscriptions, Trade, Update, json_levels, now, parse_query,
 };
 
@@ -22,7 +22,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// `/ws`, `/ws/<a>/<b>`, or `/stream` with the parameters `streams=<a>/<b>` and `timeUnit`.
-    pub(super) fn open(uri: &Uri) -> Result<Self, Answer> {
+    pub(super) fn open(uri: &Uri, client: Client<'_>) -> Result<Self, Answer> {
         let query = parse_query(uri);
         let parameter = |name| {
             let found = query.iter().find(|(key, _)| key == name);
@@ -43,7 +43,7 @@ impl Stream {
         for subscription in streams.split('/').filter_map(parse_stream) {
             subscriptions.add(subscription);
         }
-        if is_too_many(subscriptions.len()) {
+        if is_too_many(subscriptions.len(), client) {
             // How the exchange refuses them is not documented.
             let text = "too many streams";
             return Err(Answer::new(StatusCode::BAD_REQUEST, "text/plain", text));
@@ -56,15 +56,22 @@ impl Stream {
         })
     }
 
-    fn reply(&mut self, text: &str) -> String {
-        self.request(text).unwrap_or_else(|failure| failure.0)
+    fn reply(&mut self, text: &str, client: Client<'_>) -> String {
+        self.request(text, client)
+            .unwrap_or_else(|failure| failure.0)
     }
 
-    fn request(&mut self, text: &str) -> Result<String, Failure> {
+    fn request(&mut self, text: &str, client: Client<'_>) -> Result<String, Failure> {
         // Cut off where it is too long. Seen in an error of the real one: "EOF while parsing a string
         // at line 1 column 4096".
-        let mut cuts = (0..=LIMITS.request.unwrap_or(text.len())).rev();
-        let text = cuts.find_map(|at| text.get(..at)).unwrap_or(text);
+        let longest = LIMITS.request.unwrap_or(text.len());
+        let text = match client.exceeds("request", text.len(), longest) {
+            true => {
+                let mut cuts = (0..=longest).rev();
+                cuts.find_map(|at| text.get(..at)).unwrap_or(text)
+            }
+            false => text,
+        };
         //     {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}   {"result":null,"id":1}
         //     {"method":"SUBSCRIBE","params":["btcusdt"],"id":2}         {"error":{...},"id":2}
         //     nonsense                                                   {"error":{...}}
@@ -98,7 +105,7 @@ impl Stream {
         let result = match method {
             "SUBSCRIBE" => {
                 let streams = streams().ok_or_else(|| invalid("invalid stream"))?;
-                if is_too_many(self.subscriptions.len() + streams.len()) {
+                if is_too_many(self.subscriptions.len() + streams.len(), client) {
                     return Err(Failure::new(
                         4,
                         "Too many subscriptions".to_owned(),
@@ -162,8 +169,8 @@ impl Stream {
 }
 
 impl StreamProtocol for Stream {
-    fn receive(&mut self, text: &str, _: Source<'_>) -> Vec<Frame> {
-        vec![Frame::control(self.reply(text))]
+    fn receive(&mut self, text: &str, source: Source<'_>) -> Vec<Frame> {
+        vec![Frame::control(self.reply(text, source.client))]
     }
 
     fn frames(&mut self, update: &Update) -> Vec<Frame> {
@@ -221,9 +228,9 @@ impl StreamProtocol for Stream {
     }
 }
 
-fn is_too_many(streams: usize) -> bool {
+fn is_too_many(streams: usize, client: Client<'_>) -> bool {
     let most = LIMITS.streams.map_or(usize::MAX, |most| most as usize);
-    streams > most
+    client.exceeds("streams", streams, most)
 }
 
 /// An error frame: nested, and with the id if there was one.
@@ -282,11 +289,17 @@ fn parse_stream(name: &str) -> Option<Subscription> {
 
 #[cfg(test)]
 mod tests {
+    use testkit::mock::Guard;
+
     use super::*;
 
     fn open(uri: &'static str) -> Option<Stream> {
-        Stream::open(&Uri::from_static(uri)).ok()
+        let guard = Guard::default();
+        Stream::open(&Uri::from_static(uri), guard.client(PEER)).ok()
     }
+
+    const PEER: std::net::SocketAddr =
+        std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4242);
 
     #[test]
     fn streams_come_from_both_forms_of_the_path_and_no_other() {
@@ -305,7 +318,8 @@ mod tests {
     #[test]
     fn requests_are_acknowledged_unwrapped_and_change_the_list() {
         let mut stream = open("/stream").unwrap();
-        let mut ask = |text: &str| stream.reply(text);
+        let guard = Guard::default();
+        let mut ask = |text: &str| stream.reply(text, guard.client(PEER));
         assert_eq!(
             ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@trade","nope@trade"],"id":1}"#),
             r#"{"result":null,"id":1}"#
@@ -323,7 +337,8 @@ mod tests {
     #[test]
     fn errors_read_as_recorded() {
         let mut stream = open("/ws").unwrap();
-        let mut ask = |text: &str| stream.reply(text);
+        let guard = Guard::default();
+        let mut ask = |text: &str| stream.reply(text, guard.client(PEER));
         assert_eq!(
             ask(r#"{"method":"SUBSCRIBE","params":["btcusdt"],"id":2}"#),
             r#"{"error":{"code":2,"msg":"Invalid request: invalid stream"},"id":2}"#

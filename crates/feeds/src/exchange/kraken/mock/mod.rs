@@ -1,6 +1,5 @@
 //! A mock of Kraken spot.
 
-mod budget;
 mod checksum;
 mod depth;
 mod form;
@@ -11,13 +10,12 @@ mod view;
 
 use std::time::Duration;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Instrument, RestRequest, Source, StreamProtocol,
+    Answer, Ban, Bans, Conduct, ExchangeProtocol, Instrument, RestRequest, Source, StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
 
-use self::budget::Budgets;
 use self::stream::Stream;
 use super::{Kraken, LIMITS};
 
@@ -29,15 +27,16 @@ impl Kraken {
     /// Snapshots come in the stream and have no age.
     #[must_use]
     pub fn mock() -> MockExchangeBuilder {
-        MockExchange::builder(KrakenMock::default())
+        MockExchange::builder(KrakenMock)
     }
 }
 
-/// The exchange, with the requests that each address has left.
-#[derive(Debug, Default)]
-struct KrakenMock {
-    budgets: Budgets,
-}
+/// The length of a ban, as documented: ten minutes.
+const BAN: Duration = Duration::from_secs(600);
+
+/// The exchange.
+#[derive(Debug)]
+struct KrakenMock;
 
 impl ExchangeProtocol for KrakenMock {
     fn instruments(&self) -> Vec<Instrument> {
@@ -62,11 +61,19 @@ impl ExchangeProtocol for KrakenMock {
         Conduct {
             // Of its heartbeat; it sends no pings. No limit of the symbols in a request is documented.
             ping_every: Some(Duration::from_secs(1)),
+            // Of what has subscribed to nothing, for the rest has heartbeats.
+            idle: Some(Duration::from_secs(60)),
+            bans: Some(Bans {
+                refusals: 1,
+                closes: 1,
+                first: BAN,
+                longest: BAN,
+            }),
             ..LIMITS.conduct()
         }
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         match uri.path() {
             // At the exchange `/` is version 1; here the address of the mock is enough.
             "/" | "/v2" => Ok(Box::<Stream>::default()),
@@ -75,6 +82,13 @@ impl ExchangeProtocol for KrakenMock {
     }
 
     fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
-        rest::answer(&self.budgets, request, source)
+        rest::answer(request, source)
+    }
+
+    // By Cloudflare, ahead of both. The page is abridged.
+    fn banned(&self, ban: Ban) -> Answer {
+        let page = "<!DOCTYPE html><title>Access denied | api.kraken.com used Cloudflare to restrict access</title><h1>Error 1015</h1>You are being rate limited";
+        Answer::new(StatusCode::TOO_MANY_REQUESTS, "text/html", page)
+            .with_header("retry-after", ban.seconds)
     }
 }

@@ -4,18 +4,23 @@ use http::{Method, StatusCode};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use testkit::mock::{Answer, Instrument, RestRequest, Source, Trade, now};
+use transport::Window;
 
-use super::budget::Budgets;
+use super::LIMITS;
 use super::form::{self, Names};
 
 /// The most trades of an answer.
 const MOST_TRADES: usize = 1000;
 
-pub(super) fn answer(budgets: &Budgets, request: &RestRequest, source: Source<'_>) -> Answer {
-    let result = if budgets.admit(request.peer.ip()) {
-        result(request, source)
-    } else {
-        Err("EGeneral:Too many requests")
+/// How many requests in a row an address may send before it waits for each.
+// From reports of users; nothing is documented.
+const BURST: u32 = 30;
+
+pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
+    let is_refused = |window: &Window| source.client.is_refused(*window, BURST);
+    let result = match LIMITS.rest.iter().any(is_refused) {
+        false => result(request, source),
+        true => Err("EGeneral:Too many requests"),
     };
     // Refusals have status 200, too, and no result.
     let body = match result {

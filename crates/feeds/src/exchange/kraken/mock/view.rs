@@ -221,7 +221,7 @@ mod tests {
         is_lost: impl Fn(usize) -> bool,
     ) -> (usize, usize) {
         let (mut held, mut all) = (0, 0);
-        for (seed, instrument) in (1..).zip(KrakenMock::default().instruments()) {
+        for (seed, instrument) in (1..).zip(KrakenMock.instruments()) {
             let mut engine = Engine::new(Arc::new(instrument), seed, 3, 0);
             let mut view = View::new(&engine.latest().unwrap(), None);
             view.depth = Some(depth);
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_was_before_the_snapshot_is_not_told_again() {
-        let instrument = Arc::new(KrakenMock::default().instruments().remove(0));
+        let instrument = Arc::new(KrakenMock.instruments().remove(0));
         let mut engine = Engine::new(instrument, 1, 0, 0);
         let update = engine.tick(1);
         let mut view = View::new(&engine.latest().unwrap(), None);

@@ -5,12 +5,13 @@ mod requests;
 mod rest;
 mod stream;
 
+use std::time::Duration;
+
 use http::Uri;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use testkit::mock::{
-    Answer, Conduct, ExchangeProtocol, Frame, Instrument, Meter, RestRequest, Source,
-    StreamProtocol,
+    Answer, Conduct, ExchangeProtocol, Frame, Instrument, RestRequest, Source, StreamProtocol,
 };
 use testkit::{MockExchange, MockExchangeBuilder};
 
@@ -27,15 +28,13 @@ impl Okx {
     /// sent anything for 30 seconds, not even a `pong`, is closed.
     #[must_use]
     pub fn mock() -> MockExchangeBuilder {
-        MockExchange::builder(OkxMock::default())
+        MockExchange::builder(OkxMock)
     }
 }
 
-/// The exchange, with the requests of each address.
-#[derive(Debug, Default)]
-struct OkxMock {
-    requests: Meter,
-}
+/// The exchange.
+#[derive(Debug)]
+struct OkxMock;
 
 impl ExchangeProtocol for OkxMock {
     fn instruments(&self) -> Vec<Instrument> {
@@ -60,11 +59,12 @@ impl ExchangeProtocol for OkxMock {
             // The client pings, in text. No number of streams is documented, and no answer has a
             // `Retry-After`.
             idle: Some(LIMITS.silence),
+            notice: Duration::from_secs(60),
             ..LIMITS.conduct()
         }
     }
 
-    fn open(&self, uri: &Uri) -> Result<Box<dyn StreamProtocol>, Answer> {
+    fn open(&self, uri: &Uri, _: Source<'_>) -> Result<Box<dyn StreamProtocol>, Answer> {
         match uri.path() {
             "/ws/v5/public" => Ok(Box::new(Stream::new())),
             _ => Err(Answer::not_found()),
@@ -72,7 +72,7 @@ impl ExchangeProtocol for OkxMock {
     }
 
     fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
-        rest::answer(&self.requests, request, source)
+        rest::answer(request, source)
     }
 
     //     {"arg":{"channel":"books","instId":"BTC-USDT"},"action":"update","data":[...]}

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use testkit::mock::{Answer, Instrument, Meter, RestRequest, Source, Trade, now};
+use testkit::mock::{Answer, Instrument, RestRequest, Source, Trade, now};
 
 use super::super::limits::{HISTORY_TRADES, INSTRUMENTS, TIME};
 use super::stream::side;
@@ -12,7 +12,7 @@ const JSON: &str = "application/json";
 /// The most trades in one answer.
 const TRADES: usize = 100;
 
-pub(super) fn answer(requests: &Meter, request: &RestRequest, source: Source<'_>) -> Answer {
+pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
     let (window, answer) = match (&request.method, request.path.as_str()) {
         (&Method::GET, "/api/v5/public/time") => {
             let millis = (now() / 1000).to_string();
@@ -28,7 +28,7 @@ pub(super) fn answer(requests: &Meter, request: &RestRequest, source: Source<'_>
         _ => (None, Err(refuse(StatusCode::NOT_FOUND, "404", "Not Found"))),
     };
     if let Some(window) = window
-        && requests.add(request.peer.ip(), window, 1) > window.units
+        && source.client.spend(window, 1).refused.is_some()
     {
         // As recorded: no data.
         let body = r#"{"msg":"Too Many Requests","code":"50011"}"#;

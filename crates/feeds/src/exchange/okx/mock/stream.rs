@@ -16,10 +16,6 @@ use super::{LIMITS, levels, unpadded};
 pub(super) struct Stream {
     /// What the exchange calls the connection.
     connection: String,
-    /// How many arguments it has subscribed to and unsubscribed from.
-    // Counted from its beginning: no test lasts an hour. Whether OKX counts requests or their
-    // arguments is not clear; this is the stricter reading.
-    operations: usize,
     subscriptions: Vec<Subscription>,
 }
 
@@ -34,16 +30,18 @@ impl Stream {
     pub(super) fn new() -> Self {
         Self {
             connection: format!("{:08x}", now() & 0xffff_ffff),
-            operations: 0,
             subscriptions: Vec::new(),
         }
     }
 
     fn request(&mut self, text: &str, source: Source<'_>) -> Result<Vec<Frame>, Failure> {
         let Request { id, op, args } = Request::parse(text)?;
-        self.operations += args.len();
-        let most = LIMITS.operations.map_or(usize::MAX, |it| it.units as usize);
-        if self.operations > most {
+        // Whether OKX counts requests or their arguments is not clear; this is the stricter reading.
+        let units = u32::try_from(args.len()).unwrap_or(u32::MAX);
+        let spent = LIMITS
+            .operations
+            .map(|it| source.client.spend_here(it, units));
+        if spent.is_some_and(|spent| spent.refused.is_some()) {
             let message = "Requests too frequent".to_owned();
             return Err(Failure::new(60014, message, id));
         }

@@ -53,7 +53,10 @@ impl ExchangeProtocol for TidemarkMock {
 
     fn answer(&self, request: &RestRequest, source: Source<'_>) -> Answer {
         let body = match request.path.as_str() {
-            "/products" => source.market.instruments().map(product).collect(),
+            "/products" => {
+                let instruments = source.market.instruments();
+                instruments.iter().map(|it| product(it)).collect()
+            }
             "/clock" => json!(now() / 1000),
             _ => return Answer::not_found(),
         };

@@ -65,7 +65,7 @@ pub use documented::documented;
 pub use error::SetupError;
 pub use exchange::{
     ExchangeConnection, ExchangeRequest, ExchangeTransport, Fault, MockExchange,
-    MockExchangeBuilder, Replay, Violation,
+    MockExchangeBuilder, Movement, Replay, Violation,
 };
 pub use ledger::Ledger;
 pub use link::{Link, LinkFault};

@@ -68,8 +68,8 @@
 //! ```
 
 pub use crate::exchange::{
-    Answer, Ban, Bans, Book, Breach, Change, Client, Conduct, Delta, Engine, ExchangeProtocol,
-    Frame, Guard, Instrument, Level, Market, MarketKind, Quote, RestRequest, Side, Snapshot,
-    Source, Spent, Step, StreamKind, StreamProtocol, Subscription, Subscriptions, Trade, Update,
-    json_levels, now, parse_query,
+    Answer, Ban, Bans, Book, Breach, Change, Client, Conduct, Day, Delta, Engine, ExchangeProtocol,
+    Frame, Guard, Instrument, Level, Market, MarketKind, MarketOptions, Quote, RestRequest, Side,
+    Snapshot, Source, Spent, Step, StreamKind, StreamProtocol, Subscription, Subscriptions, Trade,
+    Update, json_levels, now, parse_query,
 };

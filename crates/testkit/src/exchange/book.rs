@@ -1,6 +1,7 @@
 //! An order book in ticks and lots.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
 /// A side of the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,16 @@ pub struct Book {
 }
 
 impl Book {
+    /// A book of these levels, in any order.
+    pub(super) fn of(sides: [Vec<Level>; 2]) -> Self {
+        let levels = |levels: Vec<Level>| {
+            let levels = levels.into_iter();
+            levels.map(|it| (it.price, it.quantity)).collect()
+        };
+        let [bids, asks] = sides.map(levels);
+        Self { bids, asks }
+    }
+
     /// Takes over a change.
     pub fn apply(&mut self, change: Change) {
         let Level { price, quantity } = change.level;
@@ -93,8 +104,17 @@ impl Book {
     #[must_use]
     pub fn best_first(&self, side: Side) -> Box<dyn Iterator<Item = Level> + '_> {
         match side {
-            Side::Bid => Box::new(levels_of(&self.bids).rev()),
-            Side::Ask => Box::new(levels_of(&self.asks)),
+            Side::Bid => Box::new(levels_of(&self.bids, ..).rev()),
+            Side::Ask => Box::new(levels_of(&self.asks, ..)),
+        }
+    }
+
+    /// The level at a price or, if there is none, the next one farther from the other side.
+    #[must_use]
+    pub fn at_or_behind(&self, side: Side, price: u64) -> Option<Level> {
+        match side {
+            Side::Bid => levels_of(&self.bids, ..=price).next_back(),
+            Side::Ask => levels_of(&self.asks, price..).next(),
         }
     }
 
@@ -102,8 +122,8 @@ impl Book {
     #[must_use]
     pub fn worst(&self, side: Side) -> Option<Level> {
         match side {
-            Side::Bid => levels_of(&self.bids).next(),
-            Side::Ask => levels_of(&self.asks).next_back(),
+            Side::Bid => levels_of(&self.bids, ..).next(),
+            Side::Ask => levels_of(&self.asks, ..).next_back(),
         }
     }
 
@@ -111,8 +131,8 @@ impl Book {
     #[must_use]
     pub fn quote(&self) -> Option<Quote> {
         Some(Quote {
-            bid: self.best_first(Side::Bid).next()?,
-            ask: self.best_first(Side::Ask).next()?,
+            bid: levels_of(&self.bids, ..).next_back()?,
+            ask: levels_of(&self.asks, ..).next()?,
         })
     }
 
@@ -124,8 +144,11 @@ impl Book {
     }
 }
 
-fn levels_of(levels: &BTreeMap<u64, u64>) -> impl DoubleEndedIterator<Item = Level> + '_ {
+fn levels_of(
+    levels: &BTreeMap<u64, u64>,
+    prices: impl RangeBounds<u64>,
+) -> impl DoubleEndedIterator<Item = Level> + '_ {
     levels
-        .iter()
+        .range(prices)
         .map(|(&price, &quantity)| Level { price, quantity })
 }

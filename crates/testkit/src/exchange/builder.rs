@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 
 use super::fault::Faults;
 use super::guard::Guard;
+use super::instrument::Instrument;
 use super::market::Market;
+use super::movement::{MarketOptions, Movement};
 use super::protocol::ExchangeProtocol;
 use super::replay::Replay;
 use super::{MockExchange, Setup, rest, ws};
@@ -30,7 +32,9 @@ pub struct MockExchangeBuilder {
     tls: Option<Arc<ServerConfig>>,
     seed: u64,
     tick: Duration,
-    snapshot_age: usize,
+    market: MarketOptions,
+    rate: Option<f64>,
+    symbols: usize,
     replay: Option<Replay>,
     enforces: bool,
     speed: f64,
@@ -49,7 +53,9 @@ impl MockExchangeBuilder {
             tls: None,
             seed: 1,
             tick: Duration::from_millis(20),
-            snapshot_age: 0,
+            market: MarketOptions::default(),
+            rate: None,
+            symbols: 0,
             replay: None,
             enforces: true,
             speed: 1.0,
@@ -88,8 +94,8 @@ impl MockExchangeBuilder {
         self
     }
 
-    /// How often something happens to each symbol: one to five changes of the book, and the
-    /// trades and tickers that belong to them. The default is 20 ms; 0 counts as 1 ms.
+    /// How often something happens to each symbol: one to five changes of the book in a calm market,
+    /// and the trades and tickers that belong to them. The default is 20 ms; 0 counts as 1 ms.
     #[must_use]
     pub fn tick_interval(mut self, interval: Duration) -> Self {
         self.tick = interval.max(Duration::from_millis(1));
@@ -99,7 +105,38 @@ impl MockExchangeBuilder {
     /// How many ticks a REST snapshot is behind the stream. The default is 0.
     #[must_use]
     pub fn snapshot_age(mut self, ticks: usize) -> Self {
-        self.snapshot_age = ticks;
+        self.market.snapshot_age = ticks;
+        self
+    }
+
+    /// How the market moves, and how deep its books are. The default is [`Movement::CALM`].
+    #[must_use]
+    pub fn movement(mut self, movement: Movement) -> Self {
+        self.market.movement = movement;
+        self
+    }
+
+    /// How many trades of each symbol REST can tell of. The default is 10,000.
+    #[must_use]
+    pub fn trade_memory(mut self, trades: usize) -> Self {
+        self.market.trades = trades;
+        self
+    }
+
+    /// How many further symbols there are beside those of the exchange: `T0001` and so on, with prices
+    /// that are the same every time. The default is none, and so it is at an exchange without
+    /// [`ExchangeProtocol::further`].
+    #[must_use]
+    pub fn symbols(mut self, further: usize) -> Self {
+        self.symbols = further;
+        self
+    }
+
+    /// How often something happens in a second, to all symbols in turn, but to none more often than
+    /// once a tick. The default is to each symbol at every tick.
+    #[must_use]
+    pub fn rate(mut self, updates_per_second: f64) -> Self {
+        self.rate = Some(updates_per_second);
         self
     }
 
@@ -170,6 +207,10 @@ impl MockExchangeBuilder {
     pub async fn start(self) -> Result<MockExchange, SetupError> {
         let protocol = self.protocol;
         let replay = self.replay.map(|replay| replay.read_by(&*protocol));
+        let further =
+            (1..=self.symbols).filter_map(|number| further(&*protocol, &format!("T{number:04}")));
+        let mut instruments = protocol.instruments();
+        instruments.extend(further);
         let mut conduct = protocol.conduct().faster(self.speed);
         conduct.ping_every = self.ping_interval.or(conduct.ping_every);
         conduct.pong_within = self.pong_timeout.unwrap_or(conduct.pong_within);
@@ -177,7 +218,7 @@ impl MockExchangeBuilder {
         conduct.rollover = self.rollover.or(conduct.rollover);
         let setup = Arc::new(Setup {
             conduct,
-            market: Market::new(protocol.instruments(), self.seed, self.snapshot_age),
+            market: Market::new(instruments, self.seed, self.market, self.tick, self.rate),
             replay: replay.map(Arc::new),
             protocol,
             tls: self.tls,
@@ -200,8 +241,8 @@ impl MockExchangeBuilder {
         // A set of one task, for a set ends its tasks when it is dropped, which a handle does not.
         let mut clock = JoinSet::new();
         clock.spawn({
-            let (setup, tick) = (Arc::clone(&setup), self.tick);
-            async move { setup.market.run(tick).await }
+            let setup = Arc::clone(&setup);
+            async move { setup.market.run().await }
         });
         Ok(MockExchange {
             setup,
@@ -210,4 +251,10 @@ impl MockExchangeBuilder {
             _clock: clock,
         })
     }
+}
+
+/// One more instrument of this base, if the exchange has a name for it.
+pub(super) fn further(protocol: &dyn ExchangeProtocol, base: &str) -> Option<Instrument> {
+    let (symbol, quote) = protocol.further(base)?;
+    Some(Instrument::made_up(symbol, [base, &quote]))
 }

@@ -5,25 +5,22 @@ use std::sync::Arc;
 
 use super::book::{Book, Change, Level, Quote, Side};
 use super::instrument::Instrument;
+use super::movement::{MarketOptions, Movement};
 use super::random::Random;
-use super::update::{Snapshot, Step, Trade, Update};
+use super::update::{Day, Snapshot, Step, Trade, Update};
 
 /// A side is never emptied below this.
 const FEWEST_LEVELS: usize = 20;
-/// A side never grows beyond this.
-const MOST_LEVELS: usize = 200;
-/// How many levels a side starts with.
-const FIRST_LEVELS: u64 = 100;
-/// The most changes of one tick.
-const MOST_STEPS: u64 = 5;
-/// How far from the best price, in ticks, levels come and go.
-const REACH: u64 = 40;
-/// How many trades REST can tell of.
-const RECENT_TRADES: usize = 1000;
+/// One tick of so many has a burst.
+const BURST_EVERY: u64 = 200;
+/// Microseconds.
+const MINUTE: u64 = 60_000_000;
+/// The most levels that the price drifts in one tick: after a pause, it has not been elsewhere.
+const MOST_DRIFT: u64 = 50;
 
-//     engine --tick--> Update of 1 to 5 steps, an id each --> every connection, in its own format
+//     engine --tick--> Update of some steps, an id each --> every connection, in its own format
 //        |
-//        +--remember--> the state after it, which REST tells `snapshot_age` ticks later
+//        +--undo--> what REST needs to tell the state of `snapshot_age` ticks ago
 //
 // One change of a step is, of a hundred:
 //
@@ -31,6 +28,9 @@ const RECENT_TRADES: usize = 1000;
 //      5   a removal of a level that is not there
 //     15   a removal of one that is
 //     60   a new level, or another quantity
+//
+// A level that the price drifts takes three steps: a trade takes the best level of one side, the other
+// side follows into the spread, and the first side gets another level at its far end.
 /// One instrument's book and trades, and the ids of both.
 ///
 /// Everything a client can learn comes from here, so all of it agrees: a book built from a
@@ -39,52 +39,88 @@ const RECENT_TRADES: usize = 1000;
 #[derive(Debug)]
 pub struct Engine {
     instrument: Arc<Instrument>,
+    options: MarketOptions,
     random: Random,
     book: Book,
+    epoch: u32,
     last_id: u64,
     last_trade: u64,
     last_order: u64,
+    /// When the last tick was.
+    time: u64,
+    /// Whether the price drifts up.
+    is_rising: bool,
+    /// The part of a level that it has yet to drift, in levels times microseconds per minute.
+    drift: u64,
     trades: VecDeque<Trade>,
-    /// The latest states, oldest first; the first is the one that REST tells.
-    snapshots: VecDeque<Arc<Snapshot>>,
-    snapshot_age: usize,
+    /// What was traded.
+    day: Totals,
+    /// What undoes the latest ticks, oldest first: as many as REST is behind.
+    undo: VecDeque<Undo>,
+}
+
+/// What undoes one tick.
+#[derive(Debug)]
+struct Undo {
+    epoch: u32,
+    id: u64,
+    time: u64,
+    /// In the order in which they happened: to be undone from the last one on.
+    before: Vec<Change>,
+}
+
+/// What was traded since the beginning.
+#[derive(Debug)]
+struct Totals {
+    since: u64,
+    first_id: u64,
+    count: u64,
+    high: u64,
+    low: u64,
+    volume: u128,
+    turnover: u128,
+    /// The price of the first trade.
+    open: Option<u64>,
 }
 
 impl Engine {
-    /// A market that begins at `time`, in microseconds since 1970. `snapshot_age` is how many ticks
-    /// [`snapshot`](Self::snapshot) is behind.
+    /// A market that begins at `time`, in microseconds since 1970.
     #[must_use]
-    pub fn new(instrument: Arc<Instrument>, seed: u64, snapshot_age: usize, time: u64) -> Self {
+    pub fn new(instrument: Arc<Instrument>, seed: u64, options: MarketOptions, time: u64) -> Self {
         let mut random = Random::new(seed);
-        let mut book = Book::default();
-        for side in [Side::Bid, Side::Ask] {
+        let sides = [Side::Bid, Side::Ask].map(|side| {
+            // The best bid is at the start and the best ask a tick above, so the book begins
+            // uncrossed.
+            let best = match side {
+                Side::Bid => instrument.start,
+                Side::Ask => instrument.start + 1,
+            };
             let mut distance = 0;
-            for _ in 0..FIRST_LEVELS {
-                // The best bid is at the start and the best ask a tick above, so the book begins
-                // uncrossed.
-                let price = match side {
-                    Side::Bid => instrument.start.saturating_sub(distance).max(1),
-                    Side::Ask => instrument.start + 1 + distance,
-                };
+            let levels = (0..options.movement.depth).map(|_| {
+                let price = behind(side, best, distance);
                 let quantity = random.up_to(instrument.largest);
-                let level = Level { price, quantity };
-                book.apply(Change { side, level });
                 distance += random.up_to(3);
-            }
-        }
-        let mut engine = Self {
+                Level { price, quantity }
+            });
+            levels.collect()
+        });
+        let last_trade = 1_000_000 + random.below(1_000_000);
+        Self {
             last_id: 1_000_000_000 + random.below(1_000_000_000),
-            last_trade: 1_000_000 + random.below(1_000_000),
+            last_trade,
             last_order: 10_000_000_000,
             instrument,
+            options,
             random,
-            book,
+            book: Book::of(sides),
+            epoch: 0,
+            time,
+            is_rising: true,
+            drift: 0,
             trades: VecDeque::new(),
-            snapshots: VecDeque::new(),
-            snapshot_age,
-        };
-        engine.remember(time);
-        engine
+            day: Totals::new(time, last_trade + 1),
+            undo: VecDeque::new(),
+        }
     }
 
     /// The exchange's symbol.
@@ -95,14 +131,27 @@ impl Engine {
 
     /// The book as it was some ticks ago.
     #[must_use]
-    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
-        self.snapshots.front().cloned()
+    pub fn snapshot(&self) -> Snapshot {
+        let mut snapshot = self.latest();
+        for undo in self.undo.iter().rev() {
+            for change in undo.before.iter().rev() {
+                snapshot.book.apply(*change);
+            }
+            (snapshot.epoch, snapshot.id, snapshot.time) = (undo.epoch, undo.id, undo.time);
+        }
+        snapshot
     }
 
     /// The book as it is.
     #[must_use]
-    pub fn latest(&self) -> Option<Arc<Snapshot>> {
-        self.snapshots.back().cloned()
+    pub fn latest(&self) -> Snapshot {
+        Snapshot {
+            instrument: Arc::clone(&self.instrument),
+            epoch: self.epoch,
+            id: self.last_id,
+            time: self.time,
+            book: self.book.clone(),
+        }
     }
 
     /// The latest trades, oldest first.
@@ -110,33 +159,89 @@ impl Engine {
         self.trades.iter()
     }
 
+    /// What was traded. `None` only for a book with an empty side, which does not come to be.
+    #[must_use]
+    pub fn day(&self) -> Option<Day> {
+        let Totals {
+            since,
+            first_id,
+            count,
+            high,
+            low,
+            volume,
+            turnover,
+            open,
+        } = self.day;
+        let start = self.instrument.start;
+        Some(Day {
+            instrument: Arc::clone(&self.instrument),
+            quote: self.book.quote()?,
+            since,
+            last: self.trades.back().cloned(),
+            first_id,
+            count,
+            open: open.unwrap_or(start),
+            high: open.map_or(start, |_| high),
+            low: open.map_or(start, |_| low),
+            volume,
+            turnover,
+        })
+    }
+
     /// Makes something happen at `time`, in microseconds since 1970.
     pub fn tick(&mut self, time: u64) -> Update {
-        let count = self.random.up_to(MOST_STEPS);
-        let steps = (0..count).filter_map(|_| self.step(time)).collect();
-        self.remember(time);
+        let before = (self.epoch, self.last_id, self.time);
+        let elapsed = time.saturating_sub(self.time);
+        self.time = time;
+        let mut steps = self.drift(elapsed);
+        let Movement {
+            steps: most, burst, ..
+        } = self.options.movement;
+        let count = match burst {
+            0 => self.random.up_to(most),
+            _ if self.random.below(BURST_EVERY) == 0 => self.random.up_to(burst),
+            _ => self.random.up_to(most),
+        };
+        for _ in 0..count {
+            steps.extend(self.step());
+        }
+        self.remember(before, &steps);
         Update {
             instrument: Arc::clone(&self.instrument),
             time,
-            steps,
+            epoch: self.epoch,
+            steps: steps.into_iter().map(|(step, _)| step).collect(),
         }
     }
 
-    fn remember(&mut self, time: u64) {
-        self.snapshots.push_back(Arc::new(Snapshot {
-            instrument: Arc::clone(&self.instrument),
-            id: self.last_id,
+    /// Numbers changes and trades anew from half of where they are, as after a maintenance; the trades
+    /// before it are forgotten.
+    pub(super) fn restart_ids(&mut self) {
+        self.epoch += 1;
+        self.last_id /= 2;
+        self.last_trade /= 2;
+        self.trades.clear();
+        self.day = Totals::new(self.time, self.last_trade + 1);
+    }
+
+    fn remember(&mut self, before: (u32, u64, u64), steps: &[(Step, Change)]) {
+        if self.options.snapshot_age == 0 {
+            return;
+        }
+        if self.undo.len() == self.options.snapshot_age {
+            self.undo.pop_front();
+        }
+        let (epoch, id, time) = before;
+        self.undo.push_back(Undo {
+            epoch,
+            id,
             time,
-            book: self.book.clone(),
-        }));
-        // An age of 0 keeps the latest state only.
-        while self.snapshots.len() > self.snapshot_age + 1 {
-            self.snapshots.pop_front();
-        }
+            before: steps.iter().map(|(_, before)| *before).collect(),
+        });
     }
 
-    /// One change. `None` only for a book with an empty side, which does not come to be.
-    fn step(&mut self, time: u64) -> Option<Step> {
+    /// One change, and what undoes it. `None` only for a book with an empty side.
+    fn step(&mut self) -> Option<(Step, Change)> {
         let before = self.book.quote()?;
         let side = if self.random.flip() {
             Side::Bid
@@ -145,31 +250,101 @@ impl Engine {
         };
         let (change, trade) = match self.random.below(100) {
             // Each of these falls back to `place` where the book does not allow it.
-            0..20 => self.trade(before, time),
+            0..20 => self.trade(before),
             20..25 => (self.remove_nothing(side, before), None),
             25..40 => (self.withdraw(side, before), None),
             _ => (self.place(side, before), None),
         };
+        self.take(change, trade)
+    }
+
+    /// Gives a change an id, and takes it over.
+    fn take(&mut self, change: Change, trade: Option<Trade>) -> Option<(Step, Change)> {
+        let before = self.book.quote()?;
+        let Change { side, level } = change;
+        let quantity = self.book.quantity(side, level.price);
+        let undo = Change {
+            side,
+            level: Level { quantity, ..level },
+        };
         self.book.apply(change);
         self.last_id += 1;
         let after = self.book.quote()?;
-        Some(Step {
+        let step = Step {
             id: self.last_id,
             change,
             quote: (after != before).then_some(after),
             trade,
-        })
+        };
+        Some((step, undo))
+    }
+
+    /// Moves the price by the levels that are due after so many microseconds.
+    fn drift(&mut self, elapsed: u64) -> Vec<(Step, Change)> {
+        let mut steps = Vec::new();
+        if self.options.movement.drift == 0 {
+            return steps;
+        }
+        if self.random.below(MINUTE) < elapsed {
+            self.is_rising = !self.is_rising;
+        }
+        let due = self.options.movement.drift.saturating_mul(elapsed);
+        self.drift = self.drift.saturating_add(due).min(MOST_DRIFT * MINUTE);
+        while self.drift >= MINUTE {
+            self.drift -= MINUTE;
+            steps.extend(self.shift().unwrap_or_default());
+        }
+        steps
+    }
+
+    /// Moves the price by one level.
+    fn shift(&mut self) -> Option<Vec<(Step, Change)>> {
+        let quote = self.book.quote()?;
+        let wanted = if self.is_rising { Side::Ask } else { Side::Bid };
+        let side = self.bounded(quote).unwrap_or(wanted);
+        if self.book.depth(side) <= FEWEST_LEVELS {
+            return None;
+        }
+        let Level { price, quantity } = quote.side(side);
+        let trade = self.deal(side, price, quantity);
+        let mut steps = Vec::from_iter(self.take(removal(side, price), Some(trade)));
+        let other = match side {
+            Side::Bid => Side::Ask,
+            Side::Ask => Side::Bid,
+        };
+        let following = self.inwards(other, self.book.quote()?);
+        steps.extend(following.and_then(|change| self.take(change, None)));
+        if self.is_full(other) {
+            let worst = self.book.worst(other)?;
+            steps.extend(self.take(removal(other, worst.price), None));
+        }
+        let worst = self.book.worst(side)?;
+        let farther = behind(side, worst.price, self.random.up_to(3));
+        if (self.book.depth(side) as u64) < self.options.movement.depth
+            && !self.book.holds(side, farther)
+        {
+            let change = self.level(side, farther);
+            steps.extend(self.take(change, None));
+        }
+        Some(steps)
+    }
+
+    /// The side that is hit to keep the walk of the price between half and double its start.
+    fn bounded(&self, quote: Quote) -> Option<Side> {
+        let start = self.instrument.start;
+        match quote.bid.price {
+            price if price < start / 2 => Some(Side::Ask),
+            price if price > start * 2 => Some(Side::Bid),
+            _ => None,
+        }
     }
 
     /// A taker meets the best level, and takes half of the times all of it.
-    fn trade(&mut self, quote: Quote, time: u64) -> (Change, Option<Trade>) {
-        let start = self.instrument.start;
-        // The side that is hit. The walk of the price is kept between half and double its start.
-        let side = match quote.bid.price {
-            price if price < start / 2 => Side::Ask,
-            price if price > start * 2 => Side::Bid,
-            _ if self.random.flip() => Side::Ask,
-            _ => Side::Bid,
+    fn trade(&mut self, quote: Quote) -> (Change, Option<Trade>) {
+        let side = match self.bounded(quote) {
+            Some(side) => side,
+            None if self.random.flip() => Side::Ask,
+            None => Side::Bid,
         };
         let level = quote.side(side);
         let taken = if self.random.flip() && self.book.depth(side) > FEWEST_LEVELS {
@@ -179,24 +354,7 @@ impl Engine {
         } else {
             return (self.place(side, quote), None);
         };
-        self.last_trade += 1;
-        // One order of each side, for exchanges that tell both.
-        self.last_order += 2;
-        let trade = Trade {
-            id: self.last_trade,
-            time,
-            level: Level {
-                price: level.price,
-                quantity: taken,
-            },
-            buyer_is_maker: side == Side::Bid,
-            buyer_order: self.last_order - 1,
-            seller_order: self.last_order,
-        };
-        if self.trades.len() == RECENT_TRADES {
-            self.trades.pop_front();
-        }
-        self.trades.push_back(trade.clone());
+        let trade = self.deal(side, level.price, taken);
         let left = Level {
             price: level.price,
             quantity: level.quantity - taken,
@@ -204,25 +362,65 @@ impl Engine {
         (Change { side, level: left }, Some(trade))
     }
 
+    /// Makes a trade.
+    fn deal(&mut self, side: Side, price: u64, quantity: u64) -> Trade {
+        self.last_trade += 1;
+        // One order of each side, for exchanges that tell both.
+        self.last_order += 2;
+        let trade = Trade {
+            id: self.last_trade,
+            time: self.time,
+            level: Level { price, quantity },
+            buyer_is_maker: side == Side::Bid,
+            buyer_order: self.last_order - 1,
+            seller_order: self.last_order,
+        };
+        if self.trades.len() >= self.options.trades.max(1) {
+            self.trades.pop_front();
+        }
+        self.trades.push_back(trade.clone());
+        self.day.add(price, quantity);
+        trade
+    }
+
     /// A level appears or gets another quantity: within the spread, or behind the best price.
     fn place(&mut self, side: Side, quote: Quote) -> Change {
-        if self.book.depth(side) >= MOST_LEVELS
+        if self.is_full(side)
             && let Some(worst) = self.book.worst(side)
         {
             return removal(side, worst.price);
         }
-        // Half of the way inwards at most, from one side at a time: the other side is never met.
         let spread = quote.ask.price - quote.bid.price;
-        let price = if spread > 1 && self.random.flip() {
-            let inwards = self.random.up_to(spread / 2);
-            match side {
-                Side::Bid => quote.bid.price + inwards,
-                Side::Ask => quote.ask.price - inwards,
-            }
-        } else {
-            let outwards = self.random.below(REACH);
-            behind(side, quote.side(side).price, outwards)
+        if spread > 1
+            && self.random.flip()
+            && let Some(change) = self.inwards(side, quote)
+        {
+            return change;
+        }
+        let outwards = self.distance(side, quote);
+        self.level(side, behind(side, quote.side(side).price, outwards))
+    }
+
+    fn is_full(&self, side: Side) -> bool {
+        self.book.depth(side) as u64 >= self.options.movement.depth * 2
+    }
+
+    /// A new best level, unless there is no room for one.
+    fn inwards(&mut self, side: Side, quote: Quote) -> Option<Change> {
+        let spread = quote.ask.price - quote.bid.price;
+        if spread <= 1 {
+            return None;
+        }
+        // Half of the way inwards at most, from one side at a time: the other side is never met.
+        let inwards = self.random.up_to(spread / 2);
+        let price = match side {
+            Side::Bid => quote.bid.price + inwards,
+            Side::Ask => quote.ask.price - inwards,
         };
+        Some(self.level(side, price))
+    }
+
+    fn level(&mut self, side: Side, price: u64) -> Change {
         let quantity = self.random.up_to(self.instrument.largest);
         Change {
             side,
@@ -232,9 +430,10 @@ impl Engine {
 
     /// A level disappears.
     fn withdraw(&mut self, side: Side, quote: Quote) -> Change {
-        let nearby = usize::try_from(self.random.below(REACH)).unwrap_or_default();
+        let outwards = self.distance(side, quote);
+        let price = behind(side, quote.side(side).price, outwards);
         if self.book.depth(side) > FEWEST_LEVELS
-            && let Some(level) = self.book.best_first(side).nth(nearby)
+            && let Some(level) = self.book.at_or_behind(side, price)
         {
             return removal(side, level.price);
         }
@@ -243,13 +442,50 @@ impl Engine {
 
     /// The removal of a level that is not there, which real exchanges send all the time.
     fn remove_nothing(&mut self, side: Side, quote: Quote) -> Change {
-        let outwards = self.random.up_to(REACH);
+        let outwards = 1 + self.distance(side, quote);
         let price = behind(side, quote.side(side).price, outwards);
         if self.book.holds(side, price) {
             self.place(side, quote)
         } else {
             removal(side, price)
         }
+    }
+
+    /// How far from the best price something happens, in ticks.
+    fn distance(&mut self, side: Side, quote: Quote) -> u64 {
+        let Movement { reach, far, .. } = self.options.movement;
+        if far > 0
+            && self.random.below(100) < far
+            && let Some(worst) = self.book.worst(side)
+        {
+            let extent = quote.side(side).price.abs_diff(worst.price);
+            return self.random.below(extent);
+        }
+        self.random.below(reach)
+    }
+}
+
+impl Totals {
+    fn new(since: u64, first_id: u64) -> Self {
+        Self {
+            since,
+            first_id,
+            count: 0,
+            high: 0,
+            low: u64::MAX,
+            volume: 0,
+            turnover: 0,
+            open: None,
+        }
+    }
+
+    fn add(&mut self, price: u64, quantity: u64) {
+        self.count += 1;
+        self.high = self.high.max(price);
+        self.low = self.low.min(price);
+        self.volume += u128::from(quantity);
+        self.turnover += u128::from(price) * u128::from(quantity);
+        self.open.get_or_insert(price);
     }
 }
 
@@ -267,109 +503,4 @@ fn removal(side: Side, price: u64) -> Change {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn engine(seed: u64, snapshot_age: usize) -> Engine {
-        let instrument = Instrument::spot("AB".to_owned(), ["A", "B"], [2, 3], 10_000, 50);
-        Engine::new(Arc::new(instrument), seed, snapshot_age, 0)
-    }
-
-    #[test]
-    fn ids_are_contiguous_and_the_book_is_never_crossed_or_empty() {
-        for seed in 0..20 {
-            let mut engine = engine(seed, 0);
-            let (mut id, mut trade) = (engine.last_id, engine.last_trade);
-            for time in 0..2_000 {
-                let update = engine.tick(time);
-                assert!(!update.steps.is_empty());
-                for step in &update.steps {
-                    id += 1;
-                    assert_eq!(step.id, id);
-                }
-                for made in update.trades() {
-                    trade += 1;
-                    assert_eq!(made.id, trade);
-                }
-                let quote = engine.book.quote().unwrap();
-                assert!(quote.bid.price < quote.ask.price);
-                assert!((5_000..25_000).contains(&quote.bid.price), "{quote:?}");
-                for side in [Side::Bid, Side::Ask] {
-                    assert!((1..=MOST_LEVELS).contains(&engine.book.depth(side)));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn deltas_over_a_snapshot_give_the_quote_of_the_same_id() {
-        let mut engine = engine(7, 2);
-        let first = engine.snapshot().unwrap();
-        let updates: Vec<_> = (0..500).map(|time| engine.tick(time)).collect();
-        for whole in [true, false] {
-            let mut book = first.book.clone();
-            let mut compared = 0;
-            for update in &updates {
-                let deltas: Vec<_> = match whole {
-                    true => vec![update.delta()],
-                    false => update.single_deltas().collect(),
-                };
-                for delta in deltas {
-                    for (side, levels) in [(Side::Bid, delta.bids), (Side::Ask, delta.asks)] {
-                        for level in levels {
-                            book.apply(Change { side, level });
-                        }
-                    }
-                    for (_, quote) in update.quotes().filter(|(id, _)| *id == delta.last_id) {
-                        assert_eq!(book.quote(), Some(quote));
-                        compared += 1;
-                    }
-                }
-            }
-            assert!(compared > 100, "{compared}");
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_market_and_another_seed_another() {
-        let run = |seed| {
-            let mut engine = engine(seed, 0);
-            (0..50).for_each(|time| drop(engine.tick(time)));
-            engine.book
-        };
-        assert_eq!(run(1), run(1));
-        assert_ne!(run(1), run(2));
-    }
-
-    #[test]
-    fn rest_is_as_many_ticks_behind_as_it_shall_be() {
-        for age in 0..=3 {
-            let mut engine = engine(1, age);
-            let ids: Vec<_> = (0..10)
-                .map(|time| engine.tick(time).delta().last_id)
-                .collect();
-            assert_eq!(engine.snapshot().unwrap().id, ids[9 - age]);
-        }
-    }
-
-    #[test]
-    fn levels_come_and_go_and_some_removals_remove_nothing() {
-        let mut engine = engine(3, 0);
-        let (mut added, mut removed, mut vain) = (0, 0, 0);
-        for time in 0..1_000 {
-            let before = engine.book.clone();
-            for Change { side, level } in engine.tick(time).steps.iter().map(|step| step.change) {
-                match (before.holds(side, level.price), level.quantity) {
-                    (true, 0) => removed += 1,
-                    (false, 0) => vain += 1,
-                    (false, _) => added += 1,
-                    (true, _) => {}
-                }
-            }
-        }
-        assert!(
-            added > 100 && removed > 100 && vain > 20,
-            "{added} {removed} {vain}"
-        );
-    }
-}
+mod tests;

@@ -9,7 +9,8 @@ use super::rest_message::Answer;
 
 /// What a [`MockExchange`](crate::MockExchange) does wrong.
 ///
-/// Faults add up; one that is given again replaces what is left of the one before.
+/// Faults add up; one that is given again replaces what is left of the one before. What happens at once
+/// and symbols that were halted or listed stay as they are when faults [end](crate::MockExchange::resume).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -44,6 +45,20 @@ pub enum Fault {
     },
     /// No events are sent, but pings and answers are. The events are lost.
     Mute,
+    /// Changes and trades are numbered anew, from half of where they were, on all connections and by
+    /// REST. The trades before are forgotten.
+    RestartIds,
+    /// A symbol is traded no more: it is listed as closed, and its streams fall silent without a word.
+    Halt {
+        /// Base and quote, as in [`MockExchange::pairs`](crate::MockExchange::pairs).
+        pair: String,
+    },
+    /// A symbol is traded again, or is new: a base that the exchange does not know gets the quote that
+    /// further symbols have.
+    List {
+        /// Base and quote, or the base of a new one.
+        pair: String,
+    },
     /// Every WebSocket connection is closed at once, with a close frame of this code (RFC 6455,
     /// section 7.4).
     CloseFrame {

@@ -7,9 +7,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::frame::Frame;
+use super::market::Tick;
 use super::protocol::StreamProtocol;
 use super::replay::Replay;
-use super::update::Update;
 
 /// How many recorded messages are sent in one go.
 // A recording without a pace would otherwise starve pings, orders and the client's messages.
@@ -19,7 +19,7 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) enum Feed {
     /// The market that makes itself up.
-    Live(Receiver<Arc<Update>>),
+    Live(Receiver<Tick>),
     /// A recording, from its beginning.
     Recorded {
         replay: Arc<Replay>,
@@ -30,12 +30,12 @@ pub(super) enum Feed {
 
 /// The client takes its messages too slowly to be told everything.
 #[derive(Debug, thiserror::Error)]
-#[error("too slow by {0} updates")]
+#[error("too slow by {0} ticks")]
 pub(super) struct TooSlow(u64);
 
 impl Feed {
-    pub(super) fn live(updates: Receiver<Arc<Update>>) -> Self {
-        Self::Live(updates)
+    pub(super) fn live(ticks: Receiver<Tick>) -> Self {
+        Self::Live(ticks)
     }
 
     pub(super) fn recorded(replay: Arc<Replay>) -> Self {
@@ -57,8 +57,8 @@ impl Feed {
         protocol: &mut dyn StreamProtocol,
     ) -> Result<Vec<Frame>, TooSlow> {
         match self {
-            Self::Live(updates) => match updates.recv().await {
-                Ok(update) => Ok(protocol.frames(&update)),
+            Self::Live(ticks) => match ticks.recv().await {
+                Ok(updates) => Ok(updates.iter().flat_map(|it| protocol.frames(it)).collect()),
                 Err(RecvError::Lagged(missed)) => Err(TooSlow(missed)),
                 // Does not happen: the market lives as long as its connections.
                 Err(RecvError::Closed) => std::future::pending().await,

@@ -3,6 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::book::Level;
+use super::random::Random;
 
 /// What kind of market it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,9 +23,9 @@ pub struct Instrument {
     /// The exchange's symbol.
     pub symbol: String,
     /// What is traded: `BTC`.
-    pub base: &'static str,
+    pub base: String,
     /// What it is paid with: `USDT`.
-    pub quote: &'static str,
+    pub quote: String,
     /// The kind of market.
     pub kind: MarketKind,
     /// Whether it is traded: closed markets are listed and silent.
@@ -45,15 +46,15 @@ impl Instrument {
     #[must_use]
     pub fn spot(
         symbol: String,
-        [base, quote]: [&'static str; 2],
+        [base, quote]: [&str; 2],
         [price_scale, quantity_scale]: [u32; 2],
         start: u64,
         largest: u64,
     ) -> Self {
         Self {
             symbol,
-            base,
-            quote,
+            base: base.to_owned(),
+            quote: quote.to_owned(),
             kind: MarketKind::Spot,
             open: true,
             price_scale,
@@ -61,6 +62,24 @@ impl Instrument {
             start,
             largest,
         }
+    }
+
+    /// An open spot market that is made up, always the same one for a symbol.
+    pub(super) fn made_up(symbol: String, names: [&str; 2]) -> Self {
+        let seed = symbol.bytes().fold(0_u64, |hash, byte| {
+            hash.wrapping_mul(31).wrapping_add(byte.into())
+        });
+        let mut random = Random::new(seed);
+        // A deep book is below its best bid, too.
+        let start = 20_000 + random.below(980_000);
+        let scales = [random.up_to(4), random.up_to(3)].map(|scale| scale as u32);
+        Self::spot(symbol, names, scales, start, 500_000)
+    }
+
+    /// Base and quote, whatever the exchange calls them: `BTC-USDT`.
+    #[must_use]
+    pub fn pair(&self) -> String {
+        format!("{}-{}", self.base, self.quote)
     }
 
     /// A price in the instrument's own number of decimals.

@@ -11,6 +11,7 @@ mod guard;
 mod instrument;
 mod market;
 mod meter;
+mod movement;
 mod protocol;
 mod random;
 mod record;
@@ -38,12 +39,13 @@ pub use self::frame::Frame;
 pub use self::guard::{Ban, Bans, Client, Guard, Spent};
 pub use self::instrument::{Instrument, MarketKind, json_levels};
 pub use self::market::{Market, now};
+pub use self::movement::{MarketOptions, Movement};
 pub use self::protocol::{Breach, Conduct, ExchangeProtocol, Source, StreamProtocol};
 pub use self::record::{ExchangeConnection, ExchangeRequest, ExchangeTransport};
 pub use self::replay::Replay;
 pub use self::rest_message::{Answer, RestRequest, parse_query};
 pub use self::subscription::{StreamKind, Subscription, Subscriptions};
-pub use self::update::{Delta, Snapshot, Step, Trade, Update};
+pub use self::update::{Day, Delta, Snapshot, Step, Trade, Update};
 pub use self::violation::Violation;
 
 use self::echo::Echo;
@@ -144,11 +146,10 @@ impl MockExchange {
     /// The open spot markets as base and quote, whatever the exchange calls them: `BTC-USDT`.
     #[must_use]
     pub fn pairs(&self) -> Vec<String> {
-        let instruments = self.setup.market.instruments();
-        let is_open_spot = |it: &&Instrument| it.open && it.kind == MarketKind::Spot;
+        let instruments = self.setup.market.instruments().into_iter();
         instruments
-            .filter(is_open_spot)
-            .map(|it| format!("{}-{}", it.base, it.quote))
+            .filter(|it| it.open && it.kind == MarketKind::Spot)
+            .map(|it| it.pair())
             .collect()
     }
 
@@ -189,6 +190,9 @@ impl MockExchange {
             } => faults.substitute_upgrade(status, body, count),
             Fault::Ban { length } => self.setup.guard.ban_everybody(length),
             Fault::Mute => faults.mute(),
+            Fault::RestartIds => self.setup.market.restart_ids(),
+            Fault::Halt { pair } => self.trade(&pair, false),
+            Fault::List { pair } => self.trade(&pair, true),
             Fault::CloseFrame { code } => self.order(Order::Close(code)),
         }
     }
@@ -215,6 +219,22 @@ impl MockExchange {
     /// does, or at once if it has no such notice.
     pub fn shut_down(&self) {
         self.order(Order::Shutdown);
+    }
+
+    fn trade(&self, pair: &str, open: bool) {
+        let known = self.setup.market.pair(pair).map(|it| Instrument {
+            open,
+            ..(*it).clone()
+        });
+        let base = pair.split('-').next().unwrap_or_default();
+        let new = || {
+            let new = builder::further(&*self.setup.protocol, base)?;
+            let is_new = self.setup.market.find(&new.symbol).is_none();
+            (open && is_new).then_some(new)
+        };
+        if let Some(instrument) = known.or_else(new) {
+            self.setup.market.list(instrument);
+        }
     }
 
     fn order(&self, order: Order) {

@@ -24,6 +24,12 @@ pub trait ExchangeProtocol: fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The exchange's symbol for a further spot instrument of this base, and its quote; none unless the
+    /// protocol says so.
+    fn further(&self, _base: &str) -> Option<(String, String)> {
+        None
+    }
+
     /// How it behaves and what it allows; without pings and without limits unless the protocol says
     /// so.
     fn conduct(&self) -> Conduct {

@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rust_decimal::Decimal;
+
 use super::book::{Book, Change, Level, Quote, Side};
 use super::instrument::Instrument;
 
 /// The steps of one instrument in one tick, at least one.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Update {
     /// What it happened to.
     pub instrument: Arc<Instrument>,
     /// Microseconds since 1970.
     pub time: u64,
+    /// How often ids have begun anew.
+    pub epoch: u32,
     /// In the order of their ids.
     pub steps: Vec<Step>,
 }
 
 /// One change of the book, and what it means to the other streams.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Step {
     /// One more than that of the step before.
     pub id: u64,
@@ -52,12 +56,72 @@ pub struct Trade {
 pub struct Snapshot {
     /// Whose book it is.
     pub instrument: Arc<Instrument>,
+    /// How often ids had begun anew.
+    pub epoch: u32,
     /// The id of the last change.
     pub id: u64,
     /// Microseconds since 1970.
     pub time: u64,
     /// The book.
     pub book: Book,
+}
+
+/// What has been traded of an instrument since the mock began, which stands for the last day.
+#[derive(Debug, Clone)]
+pub struct Day {
+    /// What it is about.
+    pub instrument: Arc<Instrument>,
+    /// The best levels.
+    pub quote: Quote,
+    /// Since when, in microseconds since 1970.
+    pub since: u64,
+    /// The latest trade.
+    pub last: Option<Trade>,
+    /// The id of the first trade.
+    pub first_id: u64,
+    /// How many trades there were.
+    pub count: u64,
+    /// In ticks; the first bid, until there is a trade.
+    pub open: u64,
+    /// In ticks.
+    pub high: u64,
+    /// In ticks.
+    pub low: u64,
+    /// In lots.
+    pub volume: u128,
+    /// The sum of price times quantity, in ticks times lots.
+    pub turnover: u128,
+}
+
+impl Day {
+    /// The price of the latest trade in ticks; the first bid, until there is one.
+    #[must_use]
+    pub fn last_price(&self) -> u64 {
+        self.last.as_ref().map_or(self.open, |it| it.level.price)
+    }
+
+    /// The quantity that was traded.
+    #[must_use]
+    pub fn base_volume(&self) -> Decimal {
+        decimal(self.volume, self.instrument.quantity_scale)
+    }
+
+    /// What was paid for it.
+    #[must_use]
+    pub fn quote_volume(&self) -> Decimal {
+        let Instrument {
+            price_scale,
+            quantity_scale,
+            ..
+        } = *self.instrument;
+        decimal(self.turnover, price_scale + quantity_scale)
+    }
+}
+
+/// A number of units of so many decimals. What no decimal can hold is cut.
+fn decimal(units: u128, scale: u32) -> Decimal {
+    let units = i128::try_from(units).unwrap_or(i128::MAX);
+    Decimal::try_from_i128_with_scale(units, scale).unwrap_or(Decimal::MAX)
 }
 
 /// One or more changes in a row, each price named once with its last quantity.

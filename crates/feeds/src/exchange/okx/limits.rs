@@ -9,6 +9,7 @@ use crate::exchange::{
 
 pub(super) const INSTRUMENTS: Window = of_two_seconds("instruments", 20);
 pub(super) const TIME: Window = of_two_seconds("time", 10);
+pub(super) const TICKERS: Window = of_two_seconds("tickers", 20);
 pub(super) const HISTORY_TRADES: Window = of_two_seconds("history-trades", 20);
 
 /// What OKX allows.
@@ -25,7 +26,7 @@ pub(super) static LIMITS: Limits = Limits {
     messages: None,
     operations: Some(Window::new("operations", 480, Duration::from_secs(3600))),
     dials: Some(Window::new("dials", 3, Duration::from_secs(1))),
-    rest: &[INSTRUMENTS, TIME, HISTORY_TRADES],
+    rest: &[INSTRUMENTS, TIME, HISTORY_TRADES, TICKERS],
     rollover: None,
     // OKX closes what has been silent for 30 seconds, and sends no ping of its own.
     silence: Duration::from_secs(30),

@@ -5,7 +5,9 @@ mod binance;
 mod books;
 mod client;
 mod kraken;
+mod listings;
 mod okx;
+mod tickers;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -19,7 +19,8 @@ use crate::exchange::mock::enveloped;
 impl Backpack {
     /// A mock, with SOL_USDC, BTC_USDC, ETH_USDC and SOL_USDC_PERP, and HNT_USDC closed.
     ///
-    /// REST: `/api/v1/` with `status`, `ping`, `time`, `markets`, `market`, `depth`, `trades`.
+    /// REST: `/api/v1/` with `status`, `ping`, `time`, `markets`, `market`, `depth`, `trades`,
+    /// `trades/history`, `ticker`, `tickers`.
     /// WebSocket: `trade`, `bookTicker`, `depth`, and `depth` of 200, 600 and 1000 ms, which come
     /// once per tick.
     #[must_use]
@@ -52,6 +53,10 @@ impl ExchangeProtocol for BackpackMock {
                 ..pair("SOL", [2, 2], 10_061, 90_000)
             },
         ]
+    }
+
+    fn further(&self, base: &str) -> Option<(String, String)> {
+        Some((format!("{base}_USDC"), "USDC".to_owned()))
     }
 
     fn conduct(&self) -> Conduct {

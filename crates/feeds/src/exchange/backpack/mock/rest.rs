@@ -1,10 +1,12 @@
 //! Backpack's REST interface, public market data.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use testkit::mock::{
-    Answer, Instrument, Level, MarketKind, RestRequest, Side, Source, json_levels, now,
+    Answer, Day, Instrument, Level, MarketKind, RestRequest, Side, Source, json_levels, now,
 };
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -20,10 +22,18 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
         }
         (&Method::GET, "/api/v1/markets") => markets(request, source),
         (&Method::GET, "/api/v1/market") => {
-            find(request, source).and_then(|instrument| ok(market(instrument).to_string()))
+            find(request, source).and_then(|instrument| ok(market(&instrument).to_string()))
         }
         (&Method::GET, "/api/v1/depth") => depth(request, source),
-        (&Method::GET, "/api/v1/trades") => trades(request, source),
+        (&Method::GET, "/api/v1/trades") => trades(request, 0, source),
+        (&Method::GET, "/api/v1/trades/history") => {
+            offset(request).and_then(|offset| trades(request, offset, source))
+        }
+        (&Method::GET, "/api/v1/ticker") => ticker(request, source),
+        (&Method::GET, "/api/v1/tickers") => {
+            let tickers: Vec<Value> = source.market.days().iter().map(day).collect();
+            ok(Value::from(tickers).to_string())
+        }
         _ => Err(Answer::not_found()),
     };
     answer.unwrap_or_else(|refusal| refusal)
@@ -34,8 +44,9 @@ fn markets(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> 
     let markets: Vec<Value> = source
         .market
         .instruments()
+        .iter()
         .filter(|instrument| kind.is_none_or(|kind| kind == market_type(instrument)))
-        .map(market)
+        .map(|instrument| market(instrument))
         .collect();
     ok(Value::from(markets).to_string())
 }
@@ -103,8 +114,48 @@ fn depth(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
     ))
 }
 
+fn ticker(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
+    let instrument = find(request, source)?;
+    let of_day = source.market.day(&instrument.symbol);
+    ok(day(&of_day.ok_or_else(not_traded)?).to_string())
+}
+
+//     {"firstPrice":"103.68","high":"104.96","lastPrice":"100.67","low":"100.57","priceChange":"-3.01",
+//      "priceChangePercent":"-0.029032","quoteVolume":"1163648.1557","symbol":"SOL_USDC",
+//      "trades":"3872","volume":"11355.78"}
+/// What a day was like: everything is text.
+fn day(day: &Day) -> Value {
+    let at = |ticks: u64| unpadded(day.instrument.price(ticks));
+    let (first, last) = (at(day.open), at(day.last_price()));
+    let change = last - first;
+    json!({
+        "firstPrice": first.to_string(),
+        "high": at(day.high).to_string(),
+        "lastPrice": last.to_string(),
+        "low": at(day.low).to_string(),
+        "priceChange": unpadded(change).to_string(),
+        "priceChangePercent": (change / first).round_dp(6).to_string(),
+        "quoteVolume": unpadded(day.quote_volume()).to_string(),
+        "symbol": day.instrument.symbol,
+        "trades": day.count.to_string(),
+        "volume": unpadded(day.base_volume()).to_string(),
+    })
+}
+
+/// How many of the newest trades are skipped.
+fn offset(request: &RestRequest) -> Result<usize, Answer> {
+    match request.parameter("offset").map(str::parse) {
+        None => Ok(0),
+        Some(Ok(offset)) => Ok(offset),
+        Some(Err(_)) => {
+            let text = "failed to parse parameter `offset`: invalid digit found in string";
+            Err(Answer::new(StatusCode::BAD_REQUEST, "text/plain", text))
+        }
+    }
+}
+
 /// The newest first.
-fn trades(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
+fn trades(request: &RestRequest, offset: usize, source: Source<'_>) -> Result<Answer, Answer> {
     let limit = match request.parameter("limit").map(str::parse::<usize>) {
         None => 100,
         Some(Ok(limit @ 1..=1000)) => limit,
@@ -113,11 +164,12 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
     let instrument = find(request, source)?;
     let trades = source
         .market
-        .trades(&instrument.symbol, limit)
+        .trades(&instrument.symbol, limit.saturating_add(offset))
         .unwrap_or_default();
     let trades: Vec<Value> = trades
         .iter()
         .rev()
+        .skip(offset)
         .map(|trade| {
             let price = instrument.price(trade.level.price);
             let quantity = instrument.quantity(trade.level.quantity);
@@ -135,7 +187,7 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
     ok(Value::from(trades).to_string())
 }
 
-fn find<'a>(request: &RestRequest, source: Source<'a>) -> Result<&'a Instrument, Answer> {
+fn find(request: &RestRequest, source: Source<'_>) -> Result<Arc<Instrument>, Answer> {
     let symbol = request.parameter("symbol").ok_or_else(|| {
         let text = "failed to parse parameter `symbol`: Missing required parameter";
         Answer::new(StatusCode::BAD_REQUEST, "text/plain", text)

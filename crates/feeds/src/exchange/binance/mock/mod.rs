@@ -2,6 +2,7 @@
 
 mod rest;
 mod stream;
+mod tickers;
 
 use std::time::Duration;
 
@@ -26,8 +27,8 @@ const BANS: [Duration; 2] = [
 impl Binance {
     /// A mock, with BTCUSDT, ETHUSDT and SOLUSDT, and LUNABTC in status BREAK.
     ///
-    /// REST: `/api/v3/` with `ping`, `time`, `exchangeInfo`, `depth`, `trades`. WebSocket:
-    /// `@trade`, `@bookTicker`, `@depth`, `@depth@100ms`; book changes come once per tick at
+    /// REST: `/api/v3/` with `ping`, `time`, `exchangeInfo`, `depth`, `trades`, `historicalTrades`,
+    /// `ticker/bookTicker`, `ticker/price`, `ticker/24hr`. WebSocket: `@trade`, `@bookTicker`, `@depth`, `@depth@100ms`; book changes come once per tick at
     /// either speed.
     #[must_use]
     pub fn mock() -> MockExchangeBuilder {
@@ -56,6 +57,10 @@ impl ExchangeProtocol for BinanceMock {
                 ..pair("LUNA", "BTC", [8, 2], 100_000, 1_000)
             },
         ]
+    }
+
+    fn further(&self, base: &str) -> Option<(String, String)> {
+        Some((format!("{base}USDT"), "USDT".to_owned()))
     }
 
     fn conduct(&self) -> Conduct {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use testkit::mock::{Answer, Ban, Instrument, RestRequest, Side, Source, json_levels, now};
 
 use super::super::WEIGHT;
-use super::{in_unit, padded};
+use super::{in_unit, padded, tickers};
 
 const JSON: &str = "application/json;charset=UTF-8";
 
@@ -22,10 +22,10 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
         (&Method::GET, "/api/v3/trades" | "/api/v3/historicalTrades") => {
             (25, trades(request, source))
         }
-        _ => {
-            let page = "<html><body><h2>404 Not found</h2></body></html>";
-            (1, Ok(Answer::new(StatusCode::NOT_FOUND, "text/html", page)))
+        (&Method::GET, path) if path.starts_with("/api/v3/ticker/") => {
+            tickers::answer(request, source)
         }
+        _ => (1, Ok(no_page())),
     };
     // Per address, so that each proxy has a count of its own.
     let spent = source.client.spend(WEIGHT, weight);
@@ -36,6 +36,11 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
     answer
         .with_header("x-mbx-used-weight", spent.used.into())
         .with_header("x-mbx-used-weight-1m", spent.used.into())
+}
+
+pub(super) fn no_page() -> Answer {
+    let page = "<html><body><h2>404 Not found</h2></body></html>";
+    Answer::new(StatusCode::NOT_FOUND, "text/html", page)
 }
 
 /// As recorded.
@@ -59,24 +64,20 @@ fn too_much(seconds: u64) -> Answer {
 }
 
 fn exchange_info(request: &RestRequest, source: Source<'_>) -> Result<Answer, Answer> {
-    let wanted: Option<Vec<String>> = match (
-        request.parameter("symbol"),
-        request.parameter("symbols"),
-    ) {
-        (Some(symbol), _) => Some(vec![symbol.to_owned()]),
-        (None, Some(list)) => Some(serde_json::from_str(list).map_err(|_| {
-            refuse(-1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\\]$'.")
-        })?),
-        (None, None) => None,
-    };
-    let symbols: Vec<Value> = match wanted {
-        None => source.market.instruments().map(symbol_info).collect(),
+    let status = request.parameter("symbolStatus");
+    let instruments = match wanted(request)? {
+        None => source.market.instruments(),
         Some(symbols) => symbols
             .iter()
-            .map(|symbol| source.market.find(symbol).map(symbol_info))
+            .map(|symbol| source.market.find(symbol))
             .collect::<Option<_>>()
             .ok_or_else(invalid_symbol)?,
     };
+    let symbols: Vec<Value> = instruments
+        .iter()
+        .filter(|it| status.is_none_or(|status| status == self::status(it)))
+        .map(|it| symbol_info(it))
+        .collect();
     let info = json!({
         "timezone": "UTC",
         "serverTime": in_unit(now(), wants_micros(&request.headers)),
@@ -90,12 +91,28 @@ fn exchange_info(request: &RestRequest, source: Source<'_>) -> Result<Answer, An
     ok(info.to_string())
 }
 
+/// The symbols that a request names, if it names any.
+pub(super) fn wanted(request: &RestRequest) -> Result<Option<Vec<String>>, Answer> {
+    let symbols = match (request.parameter("symbol"), request.parameter("symbols")) {
+        (Some(symbol), _) => vec![symbol.to_owned()],
+        (None, Some(list)) => serde_json::from_str(list).map_err(|_| {
+            refuse(-1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\\]$'.")
+        })?,
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(symbols))
+}
+
+fn status(instrument: &Instrument) -> &'static str {
+    if instrument.open { "TRADING" } else { "BREAK" }
+}
+
 fn symbol_info(instrument: &Instrument) -> Value {
     let tick = padded(instrument.price(1)).to_string();
     let lot = padded(instrument.quantity(1)).to_string();
     json!({
         "symbol": instrument.symbol,
-        "status": if instrument.open { "TRADING" } else { "BREAK" },
+        "status": status(instrument),
         "baseAsset": instrument.base,
         "baseAssetPrecision": 8,
         "quoteAsset": instrument.quote,
@@ -220,15 +237,15 @@ fn wants_micros(headers: &HeaderMap) -> bool {
         .is_some_and(|unit| unit.as_bytes().eq_ignore_ascii_case(b"microsecond"))
 }
 
-fn invalid_symbol() -> Answer {
+pub(super) fn invalid_symbol() -> Answer {
     refuse(-1121, "Invalid symbol.")
 }
 
-fn refuse(code: i32, message: &str) -> Answer {
+pub(super) fn refuse(code: i32, message: &str) -> Answer {
     let body = json!({"code": code, "msg": message}).to_string();
     Answer::new(StatusCode::BAD_REQUEST, JSON, body)
 }
 
-fn ok(body: impl Into<bytes::Bytes>) -> Result<Answer, Answer> {
+pub(super) fn ok(body: impl Into<bytes::Bytes>) -> Result<Answer, Answer> {
     Ok(Answer::new(StatusCode::OK, JSON, body))
 }

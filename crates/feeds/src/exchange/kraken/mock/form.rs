@@ -48,7 +48,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(instrument: &Instrument) -> Self {
-        let (base, quote) = (old_name(instrument.base), old_name(instrument.quote));
+        let (base, quote) = (old_name(&instrument.base), old_name(&instrument.quote));
         // The oldest pairs have assets of four letters in their key, most of the time.
         let key = match (base, quote) {
             ("XBT" | "ETH", "USD" | "EUR") => format!("X{base}Z{quote}"),
@@ -62,7 +62,7 @@ impl Names {
     }
 }
 
-fn old_name(asset: &'static str) -> &'static str {
+fn old_name(asset: &str) -> &str {
     match asset {
         "BTC" => "XBT",
         "DOGE" => "XDG",

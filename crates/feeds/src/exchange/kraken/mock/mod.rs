@@ -22,7 +22,7 @@ use super::{Kraken, LIMITS};
 impl Kraken {
     /// A mock, with BTC/USD, ETH/USD, SOL/USD and DOGE/USD, and ACA/EUR in status cancel_only.
     ///
-    /// REST: `/0/public/` with `Time`, `SystemStatus`, `AssetPairs`, `Trades`. WebSocket: version 2
+    /// REST: `/0/public/` with `Time`, `SystemStatus`, `AssetPairs`, `Trades`, `Ticker`. WebSocket: version 2
     /// at `/v2` and at `/`, with `trade`, `ticker` and `book`; book changes come once per tick.
     /// Snapshots come in the stream and have no age.
     #[must_use]
@@ -55,6 +55,10 @@ impl ExchangeProtocol for KrakenMock {
                 ..pair("ACA", "EUR", 5, 5_000, 1_000_000_000)
             },
         ]
+    }
+
+    fn further(&self, base: &str) -> Option<(String, String)> {
+        Some((format!("{base}/USD"), "USD".to_owned()))
     }
 
     fn conduct(&self) -> Conduct {

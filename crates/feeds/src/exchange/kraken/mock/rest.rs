@@ -1,9 +1,11 @@
 //! Kraken's REST interface, public market data.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
-use testkit::mock::{Answer, Instrument, RestRequest, Source, Trade, now};
+use testkit::mock::{Answer, Day, Instrument, Level, RestRequest, Source, Trade, now};
 use transport::Window;
 
 use super::LIMITS;
@@ -40,6 +42,7 @@ fn result(request: &RestRequest, source: Source<'_>) -> Result<String, &'static 
         }
         (&Method::GET, "/0/public/AssetPairs") => asset_pairs(request, source),
         (&Method::GET, "/0/public/Trades") => trades(request, source),
+        (&Method::GET, "/0/public/Ticker") => tickers(request, source),
         _ => Err("EGeneral:Unknown method"),
     }
 }
@@ -49,16 +52,16 @@ fn asset_pairs(request: &RestRequest, source: Source<'_>) -> Result<String, &'st
     match request.parameter("pair") {
         None => {
             for instrument in source.market.instruments() {
-                let names = Names::of(instrument);
+                let names = Names::of(&instrument);
                 pairs.insert(format!("{}.d", names.key), dark_pool(&names));
-                pairs.insert(names.key.clone(), pair(instrument, &names));
+                pairs.insert(names.key.clone(), pair(&instrument, &names));
             }
         }
         Some(list) => {
             for name in list.split(',') {
                 let instrument = find(name, source)?;
-                let names = Names::of(instrument);
-                pairs.insert(names.key.clone(), pair(instrument, &names));
+                let names = Names::of(&instrument);
+                pairs.insert(names.key.clone(), pair(&instrument, &names));
             }
         }
     }
@@ -89,6 +92,54 @@ fn dark_pool(names: &Names) -> Value {
     json!({"altname": format!("{}.d", names.altname), "aclass_base": "currency", "lot": "unit"})
 }
 
+/// Of the pairs that are named, or of all that trade.
+fn tickers(request: &RestRequest, source: Source<'_>) -> Result<String, &'static str> {
+    let days = match request.parameter("pair") {
+        None => source.market.days(),
+        Some(list) => {
+            let named = list.split(',').map(|name| find(name, source));
+            let named = named.collect::<Result<Vec<_>, _>>()?;
+            let days = named.iter().filter_map(|it| source.market.day(&it.symbol));
+            days.collect()
+        }
+    };
+    let tickers = days.iter().map(|day| {
+        let Names { key, .. } = Names::of(&day.instrument);
+        (key, ticker(day))
+    });
+    Ok(Value::from(tickers.collect::<Map<_, _>>()).to_string())
+}
+
+//     {"a":["30300.10000","1","1.000"],"b":["30300.00000","1","1.000"],
+//      "c":["30303.20000","0.00067643"],"v":["4083.67001100","4412.73601799"],
+//      "p":["30706.77771","30689.13205"],"t":[34619,38907],"l":["29868.30000","29868.30000"],
+//      "h":["31631.00000","31631.00000"],"o":"30502.80000"}
+/// Best ask and bid with their quantity in whole lots and in lots, the last trade, and of today and of
+/// the last 24 hours, which are the same here, the volume, the average price, the number of trades, the
+/// lowest and the highest price; the first price of today.
+fn ticker(day: &Day) -> Value {
+    let price = |ticks: u64| padded(day.instrument.price(ticks)).to_string();
+    let level = |level: Level| {
+        let quantity = day.instrument.quantity(level.quantity);
+        let whole = quantity.trunc().normalize().to_string();
+        json!([price(level.price), whole, format!("{quantity:.3}")])
+    };
+    let twice = |text: String| json!([text, text]);
+    let last = day.last.as_ref().map_or(0, |trade| trade.level.quantity);
+    let average = day.quote_volume().checked_div(day.base_volume());
+    json!({
+        "a": level(day.quote.ask),
+        "b": level(day.quote.bid),
+        "c": [price(day.last_price()), day.instrument.quantity(last).to_string()],
+        "v": twice(day.base_volume().to_string()),
+        "p": twice(format!("{:.5}", average.unwrap_or_default())),
+        "t": [day.count, day.count],
+        "l": twice(price(day.low)),
+        "h": twice(price(day.high)),
+        "o": price(day.open),
+    })
+}
+
 /// The oldest first: those after `since`, or the newest there are.
 fn trades(request: &RestRequest, source: Source<'_>) -> Result<String, &'static str> {
     let invalid = "EGeneral:Invalid arguments";
@@ -103,7 +154,7 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<String, &'static 
     let since = number("since")?;
     let name = request.parameter("pair").ok_or(invalid)?;
     let instrument = find(name, source)?;
-    let all = source.market.trades(&instrument.symbol, MOST_TRADES);
+    let all = source.market.trades(&instrument.symbol, usize::MAX);
     let all = all.unwrap_or_default();
     let chosen: Vec<&Trade> = match since {
         Some(since) => {
@@ -115,12 +166,12 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<String, &'static 
     let last = chosen
         .last()
         .map_or(since.unwrap_or_default(), |it| nanos(it));
-    let rows: Vec<_> = chosen.iter().map(|trade| row(trade, instrument)).collect();
+    let rows: Vec<_> = chosen.iter().map(|trade| row(trade, &instrument)).collect();
     let rows = rows.join(",");
     // The name of version 2 is repeated; asked by another, the pair is called by its key.
     let key = match name == instrument.symbol {
         true => name.to_owned(),
-        false => Names::of(instrument).key,
+        false => Names::of(&instrument).key,
     };
     Ok(format!(r#"{{"{key}":[{rows}],"last":"{last}"}}"#))
 }
@@ -146,9 +197,9 @@ fn nanos(trade: &Trade) -> u64 {
 }
 
 /// An instrument, by any of its names.
-fn find<'a>(name: &str, source: Source<'a>) -> Result<&'a Instrument, &'static str> {
-    let mut instruments = source.market.instruments();
-    let is_called = |instrument: &&Instrument| {
+fn find(name: &str, source: Source<'_>) -> Result<Arc<Instrument>, &'static str> {
+    let mut instruments = source.market.instruments().into_iter();
+    let is_called = |instrument: &Arc<Instrument>| {
         let Names {
             wsname,
             altname,

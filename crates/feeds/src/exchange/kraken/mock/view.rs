@@ -22,8 +22,8 @@ pub(super) enum Trigger {
 pub(super) struct View {
     instrument: Arc<Instrument>,
     book: Book,
-    /// The last change that the book has.
-    id: u64,
+    /// The last change that the book has, and its epoch.
+    last_change: (u32, u64),
     /// The last price of a trade.
     last: u64,
     pub(super) trades: bool,
@@ -36,7 +36,7 @@ impl View {
         Self {
             instrument: Arc::clone(&state.instrument),
             book: state.book.clone(),
-            id: state.id,
+            last_change: (state.epoch, state.id),
             last: last.map_or(state.instrument.start, |trade| trade.level.price),
             trades: false,
             ticker: None,
@@ -54,7 +54,10 @@ impl View {
         let mut steps = Vec::new();
         let mut tickers = Vec::new();
         // What was before the snapshot is in there.
-        for step in update.steps.iter().filter(|step| step.id > self.id) {
+        for step in update.steps.iter() {
+            if (update.epoch, step.id) <= self.last_change {
+                continue;
+            }
             self.book.apply(step.change);
             if let Some(trade) = &step.trade {
                 self.last = trade.level.price;
@@ -69,7 +72,9 @@ impl View {
             }
             steps.push(step);
         }
-        self.id = steps.last().map_or(self.id, |step| step.id);
+        if let Some(step) = steps.last() {
+            self.last_change = (update.epoch, step.id);
+        }
         let made: Vec<&Trade> = steps.iter().filter_map(|it| it.trade.as_ref()).collect();
         let mut frames = Vec::new();
         if self.trades && !made.is_empty() {
@@ -162,7 +167,7 @@ impl View {
 
 #[cfg(test)]
 mod tests {
-    use testkit::mock::{Change, Engine, ExchangeProtocol as _};
+    use testkit::mock::{Change, Engine, ExchangeProtocol as _, MarketOptions};
 
     use super::super::KrakenMock;
     use super::*;
@@ -222,8 +227,8 @@ mod tests {
     ) -> (usize, usize) {
         let (mut held, mut all) = (0, 0);
         for (seed, instrument) in (1..).zip(KrakenMock.instruments()) {
-            let mut engine = Engine::new(Arc::new(instrument), seed, 3, 0);
-            let mut view = View::new(&engine.latest().unwrap(), None);
+            let mut engine = Engine::new(Arc::new(instrument), seed, MarketOptions::default(), 0);
+            let mut view = View::new(&engine.latest(), None);
             view.depth = Some(depth);
             let mut client = Client {
                 cut,
@@ -263,9 +268,9 @@ mod tests {
     #[test]
     fn what_was_before_the_snapshot_is_not_told_again() {
         let instrument = Arc::new(KrakenMock.instruments().remove(0));
-        let mut engine = Engine::new(instrument, 1, 0, 0);
+        let mut engine = Engine::new(instrument, 1, MarketOptions::default(), 0);
         let update = engine.tick(1);
-        let mut view = View::new(&engine.latest().unwrap(), None);
+        let mut view = View::new(&engine.latest(), None);
         (view.trades, view.ticker, view.depth) = (true, Some(Trigger::Quotes), Some(1000));
         assert_eq!(view.frames(&update), []);
         assert!(!view.frames(&engine.tick(2)).is_empty());

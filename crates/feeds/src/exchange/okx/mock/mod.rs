@@ -23,8 +23,8 @@ impl Okx {
     /// A mock, with BTC-USDT, ETH-USDT and SOL-USDT, OLD-USDT suspended and one instrument before
     /// its first trade.
     ///
-    /// REST: `/api/v5/` with `public/time`, `public/instruments`, `market/history-trades`. WebSocket:
-    /// `trades`, `tickers`, `bbo-tbt` and `books`, at `/ws/v5/public`, and no ping: what has not been
+    /// REST: `/api/v5/` with `public/time`, `public/instruments`, `market/history-trades`,
+    /// `market/ticker` and `market/tickers`. WebSocket: `trades`, `tickers`, `bbo-tbt` and `books`, at `/ws/v5/public`, and no ping: what has not been
     /// sent anything for 30 seconds, not even a `pong`, is closed.
     #[must_use]
     pub fn mock() -> MockExchangeBuilder {
@@ -52,6 +52,10 @@ impl ExchangeProtocol for OkxMock {
                 ..pair("OLD", [3, 6], 5_000, 1_000)
             },
         ]
+    }
+
+    fn further(&self, base: &str) -> Option<(String, String)> {
+        Some((format!("{base}-USDT"), "USDT".to_owned()))
     }
 
     fn conduct(&self) -> Conduct {

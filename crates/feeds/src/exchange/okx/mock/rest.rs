@@ -4,8 +4,8 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::mock::{Answer, Instrument, RestRequest, Source, Trade, now};
 
-use super::super::limits::{HISTORY_TRADES, INSTRUMENTS, TIME};
-use super::stream::side;
+use super::super::limits::{HISTORY_TRADES, INSTRUMENTS, TICKERS, TIME};
+use super::stream::{day_entry, side};
 use super::unpadded;
 
 const JSON: &str = "application/json";
@@ -24,6 +24,8 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
         (&Method::GET, "/api/v5/market/history-trades") => {
             (Some(HISTORY_TRADES), trades(request, source))
         }
+        (&Method::GET, "/api/v5/market/tickers") => (Some(TICKERS), tickers(request, source)),
+        (&Method::GET, "/api/v5/market/ticker") => (Some(TICKERS), ticker(request, source)),
         // Assumed.
         _ => (None, Err(refuse(StatusCode::NOT_FOUND, "404", "Not Found"))),
     };
@@ -41,15 +43,40 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> Answer {
     )
 }
 
-fn instruments(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answer> {
+/// Whether a request is about spot, which is all that is here.
+fn is_spot(request: &RestRequest) -> Result<bool, Answer> {
     match request.parameter("instType") {
-        Some("SPOT") => {}
-        // None of these is here.
-        Some("MARGIN" | "SWAP" | "FUTURES" | "OPTION") => return Ok(Vec::new()),
-        Some(_) => return Err(refused("51000", "Parameter instType error")),
-        None => return Err(empty("instType")),
+        Some("SPOT") => Ok(true),
+        Some("MARGIN" | "SWAP" | "FUTURES" | "OPTION") => Ok(false),
+        Some(_) => Err(refused("51000", "Parameter instType error")),
+        None => Err(empty("instType")),
     }
-    let mut rows: Vec<_> = source.market.instruments().map(row).collect();
+}
+
+fn tickers(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answer> {
+    let days = match is_spot(request)? {
+        true => source.market.days(),
+        false => Vec::new(),
+    };
+    Ok(days.iter().map(|day| day_entry(day, now())).collect())
+}
+
+fn ticker(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answer> {
+    let symbol = request.parameter("instId").ok_or_else(|| empty("instId"))?;
+    let day = source.market.day(symbol).ok_or_else(no_instrument)?;
+    Ok(vec![day_entry(&day, now())])
+}
+
+fn instruments(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answer> {
+    if !is_spot(request)? {
+        return Ok(Vec::new());
+    }
+    let mut rows: Vec<_> = source
+        .market
+        .instruments()
+        .iter()
+        .map(|it| row(it))
+        .collect();
     // Listed ahead of its first trade, as one was seen: with a state, and little else.
     rows.push(json!({
         "baseCcy": "NEW", "instId": "", "instType": "SPOT", "listTime": "1790400000000",
@@ -81,10 +108,7 @@ fn row(instrument: &Instrument) -> Value {
 /// The newest first, each by itself: nothing is told as one here.
 fn trades(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answer> {
     let symbol = request.parameter("instId").ok_or_else(|| empty("instId"))?;
-    let instrument = source.market.find(symbol).ok_or_else(|| {
-        let message = "Instrument ID, Instrument ID code, or Spread ID doesn't exist.";
-        refused("51001", message)
-    })?;
+    let instrument = source.market.find(symbol).ok_or_else(no_instrument)?;
     let by_time = match request.parameter("type") {
         None | Some("1") => false,
         Some("2") => true,
@@ -115,6 +139,11 @@ fn trades(request: &RestRequest, source: Source<'_>) -> Result<Vec<Value>, Answe
         })
     });
     Ok(rows.take(limit.unwrap_or(TRADES).min(TRADES)).collect())
+}
+
+fn no_instrument() -> Answer {
+    let message = "Instrument ID, Instrument ID code, or Spread ID doesn't exist.";
+    refused("51001", message)
 }
 
 fn empty(name: &str) -> Answer {

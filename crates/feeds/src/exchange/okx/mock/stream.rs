@@ -1,9 +1,11 @@
 //! OKX's WebSocket streams.
 
-use serde_json::Value;
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
 use testkit::mock::{
-    Breach, Frame, Instrument, Level, Quote, Side, Snapshot, Source, StreamProtocol, Trade, Update,
-    now,
+    Breach, Day, Frame, Instrument, Level, Quote, Side, Snapshot, Source, StreamProtocol, Trade,
+    Update, now,
 };
 
 use super::requests::{Channel, Failure, Op, Request, no_such_stream, of_request, parse_arg};
@@ -16,21 +18,22 @@ use super::{LIMITS, levels, unpadded};
 pub(super) struct Stream {
     /// What the exchange calls the connection.
     connection: String,
-    subscriptions: Vec<Subscription>,
+    /// Those of each symbol, in the order in which they speak.
+    subscriptions: HashMap<String, Vec<Subscription>>,
 }
 
 struct Subscription {
     channel: Channel,
     symbol: String,
-    /// Up to which trade, or which change of the book, everything has been sent.
-    last: u64,
+    /// Up to which trade, or which change of the book, of which epoch, everything has been sent.
+    last: (u32, u64),
 }
 
 impl Stream {
     pub(super) fn new() -> Self {
         Self {
             connection: format!("{:08x}", now() & 0xffff_ffff),
-            subscriptions: Vec::new(),
+            subscriptions: HashMap::new(),
         }
     }
 
@@ -71,23 +74,27 @@ impl Stream {
         let mut frames = vec![Frame::control(format!(
             r#"{{"event":"{event}","arg":{arg},"connId":"{connection}"{id}}}"#
         ))];
-        let is_this = |it: &Subscription| it.channel == channel && it.symbol == symbol;
+        let subscriptions = self.subscriptions.entry(symbol.to_owned()).or_default();
+        let is_this = |it: &Subscription| it.channel == channel;
         match op {
-            Op::Unsubscribe => self.subscriptions.retain(|it| !is_this(it)),
+            Op::Unsubscribe => subscriptions.retain(|it| !is_this(it)),
             // What is there already is acknowledged again, and does not begin again.
-            Op::Subscribe if self.subscriptions.iter().any(is_this) => {}
+            Op::Subscribe if subscriptions.iter().any(is_this) => {}
             Op::Subscribe => {
                 let mut subscription = Subscription {
                     channel,
                     symbol: symbol.to_owned(),
-                    last: 0,
+                    last: (0, 0),
                 };
                 if !source.is_recorded() {
                     frames.extend(subscription.first(source));
                 }
-                self.subscriptions.push(subscription);
-                self.subscriptions.sort_by_key(|it| it.channel);
+                subscriptions.push(subscription);
+                subscriptions.sort_by_key(|it| it.channel);
             }
+        }
+        if subscriptions.is_empty() {
+            self.subscriptions.remove(symbol);
         }
         Ok(frames)
     }
@@ -103,17 +110,17 @@ impl StreamProtocol for Stream {
     }
 
     fn frames(&mut self, update: &Update) -> Vec<Frame> {
-        let symbol = &update.instrument.symbol;
-        let subscriptions = self.subscriptions.iter_mut();
-        subscriptions
-            .filter(|it| it.symbol == *symbol)
-            .flat_map(|it| it.next(update))
-            .collect()
+        let subscriptions = self.subscriptions.get_mut(&update.instrument.symbol);
+        let subscriptions = subscriptions.into_iter().flatten();
+        subscriptions.flat_map(|it| it.next(update)).collect()
     }
 
     fn is_subscribed(&self, stream: Option<&str>) -> bool {
         match stream {
-            Some(stream) => self.subscriptions.iter().any(|it| it.stream() == stream),
+            Some(stream) => {
+                let mut all = self.subscriptions.values().flatten();
+                all.any(|it| it.stream() == stream)
+            }
             None => !self.subscriptions.is_empty(),
         }
     }
@@ -143,10 +150,11 @@ impl Subscription {
         let latest = source.market.latest(&self.symbol)?;
         let Snapshot {
             instrument,
+            epoch,
             id,
             time,
             book,
-        } = &*latest;
+        } = &latest;
         let quote = book.quote()?;
         let mut last = *id;
         let (action, entry) = match self.channel {
@@ -165,7 +173,7 @@ impl Subscription {
                 (r#""action":"snapshot","#, entry)
             }
         };
-        self.last = last;
+        self.last = (*epoch, last);
         Some(self.frame(action, &entry, false))
     }
 
@@ -173,12 +181,15 @@ impl Subscription {
     fn next(&mut self, update: &Update) -> Vec<Frame> {
         let instrument = &update.instrument;
         let delta = update.delta();
-        let before = self.last;
-        let quotes = update.quotes().filter(|(id, _)| *id > before);
+        let (before, epoch) = (self.last, update.epoch);
+        let quotes = update.quotes().filter(|(id, _)| (epoch, *id) > before);
         match self.channel {
             Channel::Trades => {
-                let trades: Vec<_> = update.trades().filter(|it| it.id > before).collect();
-                self.last = trades.last().map_or(before, |trade| trade.id);
+                let trades: Vec<_> = update
+                    .trades()
+                    .filter(|it| (epoch, it.id) > before)
+                    .collect();
+                self.last = trades.last().map_or(before, |trade| (epoch, trade.id));
                 // One taker's trades at one price are told as one.
                 let is_same = |one: &&Trade, next: &&Trade| {
                     (one.level.price, one.buyer_is_maker) == (next.level.price, next.buyer_is_maker)
@@ -203,12 +214,13 @@ impl Subscription {
                 .into_iter()
                 .collect(),
             // What was in the snapshot already.
-            Channel::Book if delta.last_id <= before => Vec::new(),
+            Channel::Book if (epoch, delta.last_id) <= before => Vec::new(),
             Channel::Book => {
-                self.last = delta.last_id;
+                self.last = (epoch, delta.last_id);
                 let bids = levels::json(delta.bids.iter().rev().copied(), instrument);
                 let asks = levels::json(delta.asks.iter().copied(), instrument);
-                let previous = before.to_string();
+                // Numbers that begin anew are linked to the old ones, as documented.
+                let previous = before.1.to_string();
                 let entry = book_entry((&bids, &asks), update.time, delta.last_id, &previous);
                 vec![self.frame(r#""action":"update","#, &entry, true)]
             }
@@ -243,6 +255,32 @@ fn best_entry(Quote { bid, ask }: Quote, time: u64, id: u64, instrument: &Instru
     let [bids, asks] = [bid, ask].map(|level| levels::json([level], instrument));
     let millis = time / 1000;
     format!(r#"{{"asks":{asks},"bids":{bids},"ts":"{millis}","seqId":{id}}}"#)
+}
+
+/// A ticker by REST.
+pub(super) fn day_entry(day: &Day, time: u64) -> Value {
+    let price = |ticks: u64| unpadded(day.instrument.price(ticks)).to_string();
+    let size = |lots: u64| unpadded(day.instrument.quantity(lots)).to_string();
+    let Quote { bid, ask } = day.quote;
+    let last = day.last.as_ref().map_or(0, |trade| trade.level.quantity);
+    json!({
+        "instType": "SPOT",
+        "instId": day.instrument.symbol,
+        "last": price(day.last_price()),
+        "lastSz": size(last),
+        "askPx": price(ask.price),
+        "askSz": size(ask.quantity),
+        "bidPx": price(bid.price),
+        "bidSz": size(bid.quantity),
+        "open24h": price(day.open),
+        "high24h": price(day.high),
+        "low24h": price(day.low),
+        "volCcy24h": unpadded(day.quote_volume()).to_string(),
+        "vol24h": unpadded(day.base_volume()).to_string(),
+        "sodUtc0": price(day.open),
+        "sodUtc8": price(day.open),
+        "ts": (time / 1000).to_string(),
+    })
 }
 
 /// Prices of the day are left out: the mock has no yesterday.

@@ -52,6 +52,12 @@ struct Entry {
     engine: Option<Engine>,
 }
 
+impl State {
+    fn find(&self, symbol: &str) -> Option<&Entry> {
+        self.entries.get(*self.by_symbol.get(symbol)?)
+    }
+}
+
 impl Entry {
     /// The engine of an open instrument.
     fn open(&self) -> Option<&Engine> {
@@ -101,8 +107,7 @@ impl Market {
     #[must_use]
     pub fn find(&self, symbol: &str) -> Option<Arc<Instrument>> {
         let state = self.state.lock();
-        let place = *state.by_symbol.get(symbol)?;
-        Some(Arc::clone(&state.entries[place].instrument))
+        Some(Arc::clone(&state.find(symbol)?.instrument))
     }
 
     /// The book of an open instrument, as old as REST tells it.
@@ -121,8 +126,7 @@ impl Market {
     #[must_use]
     pub fn trades(&self, symbol: &str, count: usize) -> Option<Vec<Trade>> {
         let state = self.state.lock();
-        let place = *state.by_symbol.get(symbol)?;
-        let trades = state.entries[place].engine.as_ref()?.trades();
+        let trades = state.find(symbol)?.engine.as_ref()?.trades();
         let older = trades.len().saturating_sub(count);
         Some(trades.skip(older).cloned().collect())
     }
@@ -143,8 +147,7 @@ impl Market {
 
     fn with_open<T>(&self, symbol: &str, ask: impl FnOnce(&Engine) -> T) -> Option<T> {
         let state = self.state.lock();
-        let place = *state.by_symbol.get(symbol)?;
-        state.entries[place].open().map(ask)
+        state.find(symbol)?.open().map(ask)
     }
 
     /// What happens from now on.
@@ -156,23 +159,24 @@ impl Market {
     /// on where it was.
     pub(super) fn list(&self, instrument: Instrument) {
         let instrument = Arc::new(instrument);
-        let mut state = self.state.lock();
+        let state = &mut *self.state.lock();
         let known = state.by_symbol.get(&instrument.symbol).copied();
-        let place = known.unwrap_or(state.entries.len());
-        if known.is_none() {
-            let symbol = instrument.symbol.clone();
-            state.by_symbol.insert(symbol, place);
-            state.entries.push(Entry {
-                instrument: Arc::clone(&instrument),
-                engine: None,
-            });
+        let mut engine = known
+            .and_then(|place| state.entries.get_mut(place))
+            .and_then(|entry| entry.engine.take());
+        if instrument.open && engine.is_none() {
+            let listed = Arc::clone(&instrument);
+            engine = Some(Engine::new(listed, state.seed, self.options, now()));
+            state.seed = state.seed.wrapping_add(1);
         }
-        let seed = state.seed;
-        let entry = &mut state.entries[place];
-        entry.instrument = Arc::clone(&instrument);
-        if instrument.open && entry.engine.is_none() {
-            entry.engine = Some(Engine::new(instrument, seed, self.options, now()));
-            state.seed = seed.wrapping_add(1);
+        let symbol = instrument.symbol.clone();
+        let entry = Entry { instrument, engine };
+        match known.and_then(|place| state.entries.get_mut(place)) {
+            Some(place) => *place = entry,
+            None => {
+                state.by_symbol.insert(symbol, state.entries.len());
+                state.entries.push(entry);
+            }
         }
     }
 
@@ -221,14 +225,20 @@ impl Market {
             state.due = (state.due - count as f64).min(all as f64);
         }
         let mut updates = Vec::with_capacity(count);
-        while updates.len() < count {
-            let entry = &mut state.entries[state.next % all];
-            state.next = (state.next + 1) % all;
+        // Each of them once at the most, beginning where the tick before ended.
+        let (before, from) = state.entries.split_at_mut(state.next % all.max(1));
+        let mut passed = 0;
+        for entry in from.iter_mut().chain(before) {
+            if updates.len() == count {
+                break;
+            }
+            passed += 1;
             let is_open = entry.instrument.open;
             if let Some(engine) = entry.engine.as_mut().filter(|_| is_open) {
                 updates.push(engine.tick(time));
             }
         }
+        state.next = (state.next + passed) % all.max(1);
         updates
     }
 }

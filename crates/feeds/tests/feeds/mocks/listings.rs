@@ -12,7 +12,11 @@ use super::client::{Rest, Ws};
 async fn what_is_halted_leaves_the_list_of_the_codec_and_what_is_new_is_on_it() {
     for registration in EXCHANGES {
         let mock = (registration.mock)().symbols(2);
-        let mock = mock.tick_interval(Duration::from_secs(3600)).start().await.unwrap();
+        let mock = mock
+            .tick_interval(Duration::from_secs(3600))
+            .start()
+            .await
+            .unwrap();
         let codec = (registration.at)(&mock.rest_url(), &mock.ws_url()).unwrap();
         let rest = Rest::of(&mock);
         let path = codec.metadata_request().unwrap();
@@ -23,7 +27,9 @@ async fn what_is_halted_leaves_the_list_of_the_codec_and_what_is_new_is_on_it() 
             let pairs = mock.pairs();
             // Only what can be looked up by its name.
             let is_known = |pair: &&String| {
-                instruments.by_symbol(&crate::fixtures::symbol(pair)).is_some()
+                instruments
+                    .by_symbol(&crate::fixtures::symbol(pair))
+                    .is_some()
             };
             let known = pairs.iter().filter(is_known).cloned().collect();
             assert_eq!(pairs.into_iter().collect::<BTreeSet<_>>(), known);
@@ -31,10 +37,17 @@ async fn what_is_halted_leaves_the_list_of_the_codec_and_what_is_new_is_on_it() 
         };
         let before = listed().await;
         let pair = mock.pairs()[0].clone();
-        assert!(before.iter().any(|it| it.starts_with("T0002-")), "{before:?}");
+        assert!(
+            before.iter().any(|it| it.starts_with("T0002-")),
+            "{before:?}"
+        );
         mock.inject(Fault::Halt { pair: pair.clone() });
-        mock.inject(Fault::List { pair: "FRESH".to_owned() });
-        mock.inject(Fault::Halt { pair: "UNKNOWN".to_owned() });
+        mock.inject(Fault::List {
+            pair: "FRESH".to_owned(),
+        });
+        mock.inject(Fault::Halt {
+            pair: "UNKNOWN".to_owned(),
+        });
         let after = listed().await;
         let gone: Vec<_> = before.difference(&after).collect();
         assert_eq!(gone, [&pair], "{}", registration.id);
@@ -64,8 +77,14 @@ async fn numbers_that_begin_anew_are_lower_in_every_stream_and_by_rest() {
     let book = rest.json("/api/v3/depth?symbol=BTCUSDT").await;
     let id = book["lastUpdateId"].as_u64().unwrap();
     assert!((after..before).contains(&id), "{before} {after} {id}");
-    let trades = rest.json("/api/v3/historicalTrades?symbol=BTCUSDT&fromId=0").await;
-    let ids = trades.as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap());
+    let trades = rest
+        .json("/api/v3/historicalTrades?symbol=BTCUSDT&fromId=0")
+        .await;
+    let ids = trades
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["id"].as_u64().unwrap());
     assert!(ids.is_sorted(), "none of the old ones");
 
     // Linked to the last of the old ones, as documented.

@@ -1,7 +1,7 @@
 //! Binance's prices of one, several or all symbols in one answer.
 
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use testkit::mock::{Answer, Day, RestRequest, Source, now};
 
 use super::padded;
@@ -10,11 +10,11 @@ use super::rest::{invalid_symbol, no_page, ok, refuse, wanted};
 /// The weight and the answer. What does not trade is left out where no symbol is named, which is assumed.
 pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> (u32, Result<Answer, Answer>) {
     let mini = request.parameter("type").map(|form| form == "MINI");
-    let row: &dyn Fn(&Day) -> Value = match request.path.as_str() {
-        "/api/v3/ticker/bookTicker" => &book_ticker,
-        "/api/v3/ticker/price" => &price,
-        "/api/v3/ticker/24hr" if mini == Some(true) => &mini_day,
-        "/api/v3/ticker/24hr" => &day,
+    let row: fn(&Day) -> Map<String, Value> = match request.path.as_str() {
+        "/api/v3/ticker/bookTicker" => book_ticker,
+        "/api/v3/ticker/price" => price,
+        "/api/v3/ticker/24hr" if mini == Some(true) => mini_day,
+        "/api/v3/ticker/24hr" => day,
         _ => return (1, Ok(no_page())),
     };
     let symbols = match wanted(request) {
@@ -41,7 +41,7 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> (u32, Result<
         Some(symbols) => symbols.iter().map(|it| source.market.day(it)).collect(),
     };
     let answer = rows.ok_or_else(invalid_symbol).and_then(|days| {
-        let mut rows: Vec<_> = days.iter().map(row).collect();
+        let mut rows: Vec<_> = days.iter().map(|day| Value::from(row(day))).collect();
         // One symbol by `symbol` is no list.
         let answer = match request.parameter("symbol").and_then(|_| rows.pop()) {
             Some(row) => row,
@@ -54,31 +54,31 @@ pub(super) fn answer(request: &RestRequest, source: Source<'_>) -> (u32, Result<
 
 //     {"symbol":"LTCBTC","bidPrice":"4.00000000","bidQty":"431.00000000","askPrice":"4.00000200",
 //      "askQty":"9.00000000"}
-fn book_ticker(day: &Day) -> Value {
+fn book_ticker(day: &Day) -> Map<String, Value> {
     let at = |level: u64| text(day.instrument.price(level));
     let of = |level: u64| text(day.instrument.quantity(level));
-    json!({
+    keys(json!({
         "symbol": day.instrument.symbol,
         "bidPrice": at(day.quote.bid.price),
         "bidQty": of(day.quote.bid.quantity),
         "askPrice": at(day.quote.ask.price),
         "askQty": of(day.quote.ask.quantity),
-    })
+    }))
 }
 
-fn price(day: &Day) -> Value {
+fn price(day: &Day) -> Map<String, Value> {
     let price = text(day.instrument.price(day.last_price()));
-    json!({"symbol": day.instrument.symbol, "price": price})
+    keys(json!({"symbol": day.instrument.symbol, "price": price}))
 }
 
 //     {"symbol":"BNBBTC","openPrice":"99.00000000","highPrice":"100.00000000","lowPrice":"0.10000000",
 //      "lastPrice":"4.00000200","volume":"8913.30000000","quoteVolume":"15.30000000",
 //      "openTime":1499783499040,"closeTime":1499869899040,"firstId":28385,"lastId":28460,"count":76}
 /// The ids are -1 while there is no trade.
-fn mini_day(day: &Day) -> Value {
+fn mini_day(day: &Day) -> Map<String, Value> {
     let at = |price: u64| text(day.instrument.price(price));
     let id = |id: u64| if day.count == 0 { json!(-1) } else { json!(id) };
-    json!({
+    keys(json!({
         "symbol": day.instrument.symbol,
         "openPrice": at(day.open),
         "highPrice": at(day.high),
@@ -91,10 +91,10 @@ fn mini_day(day: &Day) -> Value {
         "firstId": id(day.first_id),
         "lastId": id(day.last.as_ref().map_or(0, |trade| trade.id)),
         "count": day.count,
-    })
+    }))
 }
 
-fn day(day: &Day) -> Value {
+fn day(day: &Day) -> Map<String, Value> {
     let at = |price: u64| day.instrument.price(price);
     let (open, last) = (at(day.open), at(day.last_price()));
     let change = last - open;
@@ -103,33 +103,22 @@ fn day(day: &Day) -> Value {
     let average = day.quote_volume().checked_div(day.base_volume());
     let last_quantity = day.last.as_ref().map_or(0, |trade| trade.level.quantity);
     let mut row = mini_day(day);
-    for (more, keys) in [
-        (
-            book_ticker(day),
-            &["bidPrice", "bidQty", "askPrice", "askQty"][..],
-        ),
-        (
-            json!({
-                "priceChange": text(change),
-                "priceChangePercent": percent.to_string(),
-                "weightedAvgPrice": text(average.unwrap_or_default()),
-                "prevClosePrice": text(open),
-                "lastQty": text(day.instrument.quantity(last_quantity)),
-            }),
-            &[
-                "priceChange",
-                "priceChangePercent",
-                "weightedAvgPrice",
-                "prevClosePrice",
-                "lastQty",
-            ],
-        ),
-    ] {
-        for key in keys {
-            row[key] = more[key].clone();
-        }
-    }
+    row.extend(book_ticker(day));
+    row.extend(keys(json!({
+        "priceChange": text(change),
+        "priceChangePercent": percent.to_string(),
+        "weightedAvgPrice": text(average.unwrap_or_default()),
+        "prevClosePrice": text(open),
+        "lastQty": text(day.instrument.quantity(last_quantity)),
+    })));
     row
+}
+
+fn keys(row: Value) -> Map<String, Value> {
+    match row {
+        Value::Object(keys) => keys,
+        _ => Map::new(),
+    }
 }
 
 fn text(number: Decimal) -> String {

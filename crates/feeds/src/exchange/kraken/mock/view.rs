@@ -54,7 +54,7 @@ impl View {
         let mut steps = Vec::new();
         let mut tickers = Vec::new();
         // What was before the snapshot is in there.
-        for step in update.steps.iter() {
+        for step in &update.steps {
             if (update.epoch, step.id) <= self.last_change {
                 continue;
             }

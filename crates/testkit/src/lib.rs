@@ -64,8 +64,8 @@ pub use dialers::{PanickingDialer, RecordingDialer};
 pub use documented::documented;
 pub use error::SetupError;
 pub use exchange::{
-    ExchangeConnection, ExchangeRequest, ExchangeTransport, Fault, MockExchange,
-    MockExchangeBuilder, Movement, Replay, Violation,
+    ExchangeConnection, ExchangeRequest, ExchangeTransport, Fault, FaultSchedule, InvalidSchedule,
+    MockExchange, MockExchangeBuilder, Movement, Replay, Violation,
 };
 pub use ledger::Ledger;
 pub use link::{Link, LinkFault};

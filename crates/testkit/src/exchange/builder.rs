@@ -9,16 +9,19 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 
 use super::fault::Faults;
+use super::gate::Gate;
 use super::guard::Guard;
 use super::instrument::Instrument;
+use super::live::Live;
 use super::market::Market;
 use super::movement::{MarketOptions, Movement};
 use super::protocol::ExchangeProtocol;
 use super::replay::Replay;
-use super::{MockExchange, Setup, rest, ws};
+use super::schedule::FaultSchedule;
+use super::{MockExchange, Setup};
 use crate::error::SetupError;
 use crate::ledger::Ledger;
-use crate::server::{ANY_PORT, Server};
+use crate::server::ANY_PORT;
 
 /// How many orders a connection may be behind; more than a test gives in a row.
 const ORDERS: usize = 64;
@@ -42,6 +45,7 @@ pub struct MockExchangeBuilder {
     pong_timeout: Option<Duration>,
     idle_limit: Option<Duration>,
     rollover: Option<Duration>,
+    faults: FaultSchedule,
 }
 
 impl MockExchangeBuilder {
@@ -63,6 +67,7 @@ impl MockExchangeBuilder {
             pong_timeout: None,
             idle_limit: None,
             rollover: None,
+            faults: FaultSchedule::default(),
         }
     }
 
@@ -192,6 +197,13 @@ impl MockExchangeBuilder {
         self
     }
 
+    /// What goes wrong again and again. The default is nothing.
+    #[must_use]
+    pub fn faults(mut self, schedule: FaultSchedule) -> Self {
+        self.faults = schedule;
+        self
+    }
+
     /// Plays a recording instead of making data up. REST answers are still made up, but for the
     /// snapshots of the recording.
     #[must_use]
@@ -228,27 +240,20 @@ impl MockExchangeBuilder {
             guard: Guard::new(self.enforces, self.speed, conduct.bans),
             counts_pongs: self.ping_interval.is_none(),
         });
-        let rest = Server::start(self.rest, {
-            let setup = Arc::clone(&setup);
-            move |stream, peer| rest::serve(Arc::clone(&setup), stream, peer)
-        })
-        .await?;
-        let ws = Server::start(self.ws, {
-            let setup = Arc::clone(&setup);
-            move |stream, peer| ws::serve(Arc::clone(&setup), stream, peer)
-        })
-        .await?;
-        // A set of one task, for a set ends its tasks when it is dropped, which a handle does not.
-        let mut clock = JoinSet::new();
-        clock.spawn({
-            let setup = Arc::clone(&setup);
-            async move { setup.market.run().await }
+        let gate = Gate::open(Arc::clone(&setup), self.rest, self.ws).await?;
+        let live = Arc::new(Live { setup, gate });
+        // A set, for it ends its tasks when it is dropped, which a handle does not.
+        let mut tasks = JoinSet::new();
+        tasks.spawn({
+            let live = Arc::clone(&live);
+            async move { live.setup.market.run().await }
         });
+        for fault in self.faults.run(&live, self.seed, self.speed) {
+            tasks.spawn(fault);
+        }
         Ok(MockExchange {
-            setup,
-            rest,
-            ws,
-            _clock: clock,
+            live,
+            _tasks: tasks,
         })
     }
 }

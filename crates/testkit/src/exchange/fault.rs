@@ -1,11 +1,13 @@
 //! Exchanges that misbehave.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::StatusCode;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::rest_message::Answer;
+use super::update::Update;
 
 /// What a [`MockExchange`](crate::MockExchange) does wrong.
 ///
@@ -45,6 +47,21 @@ pub enum Fault {
     },
     /// No events are sent, but pings and answers are. The events are lost.
     Mute,
+    /// No events are sent of streams whose name has this text in it: a symbol or a channel as the
+    /// exchange writes it.
+    MuteStreams {
+        /// The text.
+        containing: String,
+    },
+    /// No events are sent of one symbol.
+    MuteSymbol {
+        /// Base and quote, as in [`MockExchange::pairs`](crate::MockExchange::pairs).
+        pair: String,
+    },
+    /// The next so many trades are not sent, to whichever connection they were due; REST tells them.
+    DropTrades(u32),
+    /// The next so many messages, of whichever connection, end in the middle, in a frame that is whole.
+    Break(u32),
     /// Changes and trades are numbered anew, from half of where they were, on all connections and by
     /// REST. The trades before are forgotten.
     RestartIds,
@@ -94,6 +111,10 @@ struct Pending {
     rest: Option<Substitute>,
     upgrade: Option<Substitute>,
     muted: bool,
+    muted_streams: Option<String>,
+    muted_symbol: Option<String>,
+    trades: u32,
+    breaks: u32,
 }
 
 impl Faults {
@@ -121,12 +142,74 @@ impl Faults {
         self.pending().muted = true;
     }
 
+    pub(super) fn unmute(&self) {
+        self.pending().muted = false;
+    }
+
+    pub(super) fn mute_streams(&self, containing: String) {
+        self.pending().muted_streams = Some(containing);
+    }
+
+    pub(super) fn mute_symbol(&self, pair: String) {
+        self.pending().muted_symbol = Some(pair);
+    }
+
+    pub(super) fn unmute_symbol(&self) {
+        self.pending().muted_symbol = None;
+    }
+
+    pub(super) fn drop_trades(&self, count: u32) {
+        self.pending().trades = count;
+    }
+
+    pub(super) fn break_messages(&self, count: u32) {
+        self.pending().breaks = count;
+    }
+
     pub(super) fn clear(&self) {
         *self.pending() = Pending::default();
     }
 
     pub(super) fn is_muted(&self) -> bool {
         self.pending().muted
+    }
+
+    /// Whether nothing is sent that belongs to this stream.
+    pub(super) fn mutes(&self, stream: &str) -> bool {
+        let pending = self.pending();
+        let text = pending.muted_streams.as_ref();
+        pending.muted || text.is_some_and(|text| stream.contains(text))
+    }
+
+    /// What a connection hears of an update: `None` if that is nothing.
+    pub(super) fn heard<'a>(&self, update: &'a Update) -> Option<Cow<'a, Update>> {
+        let mut pending = self.pending();
+        let muted = pending.muted_symbol.as_ref();
+        if muted.is_some_and(|pair| *pair == update.instrument.pair()) {
+            return None;
+        }
+        if pending.trades == 0 || update.trades().next().is_none() {
+            return Some(Cow::Borrowed(update));
+        }
+        let mut heard = update.clone();
+        for step in &mut heard.steps {
+            if pending.trades > 0 && step.trade.take().is_some() {
+                pending.trades -= 1;
+            }
+        }
+        Some(Cow::Owned(heard))
+    }
+
+    /// The message that is due now, or the first half of it.
+    pub(super) fn broken(&self, text: &mut String) {
+        let mut pending = self.pending();
+        if pending.breaks > 0 {
+            pending.breaks -= 1;
+            let half = (0..=text.len() / 2)
+                .rev()
+                .find(|at| text.is_char_boundary(*at));
+            text.truncate(half.unwrap_or_default());
+        }
     }
 
     /// What to do with the book change that is due now.

@@ -6,6 +6,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::fault::Faults;
 use super::frame::Frame;
 use super::market::Tick;
 use super::protocol::StreamProtocol;
@@ -55,10 +56,14 @@ impl Feed {
     pub(super) async fn next(
         &mut self,
         protocol: &mut dyn StreamProtocol,
+        faults: &Faults,
     ) -> Result<Vec<Frame>, TooSlow> {
         match self {
             Self::Live(ticks) => match ticks.recv().await {
-                Ok(updates) => Ok(updates.iter().flat_map(|it| protocol.frames(it)).collect()),
+                Ok(updates) => {
+                    let heard = updates.iter().filter_map(|update| faults.heard(update));
+                    Ok(heard.flat_map(|update| protocol.frames(&update)).collect())
+                }
                 Err(RecvError::Lagged(missed)) => Err(TooSlow(missed)),
                 // Does not happen: the market lives as long as its connections.
                 Err(RecvError::Closed) => std::future::pending().await,

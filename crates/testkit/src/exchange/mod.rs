@@ -7,8 +7,10 @@ mod engine;
 mod fault;
 mod feed;
 mod frame;
+mod gate;
 mod guard;
 mod instrument;
+mod live;
 mod market;
 mod meter;
 mod movement;
@@ -18,6 +20,7 @@ mod record;
 mod replay;
 mod rest;
 mod rest_message;
+mod schedule;
 mod session;
 mod subscription;
 mod update;
@@ -26,6 +29,7 @@ mod ws;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::sync::broadcast;
@@ -44,26 +48,26 @@ pub use self::protocol::{Breach, Conduct, ExchangeProtocol, Source, StreamProtoc
 pub use self::record::{ExchangeConnection, ExchangeRequest, ExchangeTransport};
 pub use self::replay::Replay;
 pub use self::rest_message::{Answer, RestRequest, parse_query};
+pub use self::schedule::{FaultSchedule, InvalidSchedule};
 pub use self::subscription::{StreamKind, Subscription, Subscriptions};
 pub use self::update::{Day, Delta, Snapshot, Step, Trade, Update};
 pub use self::violation::Violation;
 
 use self::echo::Echo;
 use self::fault::Faults;
+use self::live::Live;
 use self::session::Order;
 use crate::ledger::Ledger;
-use crate::server::{Server, url_authority};
+use crate::server::url_authority;
 
 /// An exchange on this machine: a REST listener and a WebSocket listener over one market.
 ///
 /// Dropping it ends its connections and frees its ports, once the runtime gets to it.
 #[derive(Debug)]
 pub struct MockExchange {
-    setup: Arc<Setup>,
-    rest: Server,
-    ws: Server,
-    /// The market's clock, which stops with the exchange.
-    _clock: JoinSet<()>,
+    live: Arc<Live>,
+    /// The market's clock and the planned faults, which stop with the exchange.
+    _tasks: JoinSet<()>,
 }
 
 /// What all connections of an exchange share.
@@ -112,7 +116,7 @@ impl MockExchange {
     /// `path`, `headers`, `body` and `peer`.
     #[must_use]
     pub fn rest_url(&self) -> String {
-        let scheme = if self.setup.tls.is_some() {
+        let scheme = if self.live.setup.tls.is_some() {
             "https"
         } else {
             "http"
@@ -123,7 +127,7 @@ impl MockExchange {
     /// Where WebSocket is: `wss://127.0.0.1:<port>`, or `ws` without TLS; without a path.
     #[must_use]
     pub fn ws_url(&self) -> String {
-        let scheme = if self.setup.tls.is_some() {
+        let scheme = if self.live.setup.tls.is_some() {
             "wss"
         } else {
             "ws"
@@ -134,19 +138,19 @@ impl MockExchange {
     /// The address of the REST listener.
     #[must_use]
     pub fn rest_addr(&self) -> SocketAddr {
-        self.rest.address()
+        self.live.gate.rest
     }
 
     /// The address of the WebSocket listener.
     #[must_use]
     pub fn ws_addr(&self) -> SocketAddr {
-        self.ws.address()
+        self.live.gate.ws
     }
 
     /// The open spot markets as base and quote, whatever the exchange calls them: `BTC-USDT`.
     #[must_use]
     pub fn pairs(&self) -> Vec<String> {
-        let instruments = self.setup.market.instruments().into_iter();
+        let instruments = self.live.setup.market.instruments().into_iter();
         instruments
             .filter(|it| it.open && it.kind == MarketKind::Spot)
             .map(|it| it.pair())
@@ -162,83 +166,48 @@ impl MockExchange {
     /// What it remembers of its connections, of both listeners.
     #[must_use]
     pub fn ledger(&self) -> Ledger<ExchangeConnection> {
-        self.setup.ledger.clone()
+        self.live.setup.ledger.clone()
     }
 
     /// What clients did that the exchange forbids, the oldest first; the first 1,000 if there are
     /// more. A client that keeps to all limits has none.
     #[must_use]
     pub fn violations(&self) -> Vec<Violation> {
-        self.setup.guard.violations()
+        self.live.setup.guard.violations()
     }
 
     /// Does something wrong from now on, or now.
     pub fn inject(&self, fault: Fault) {
-        let faults = &self.setup.faults;
-        match fault {
-            Fault::DropDepth(count) => faults.drop_depth(count),
-            Fault::DuplicateDepth(count) => faults.duplicate_depth(count),
-            Fault::RestStatus {
-                status,
-                body,
-                count,
-            } => faults.substitute_rest(status, body, count),
-            Fault::UpgradeStatus {
-                status,
-                body,
-                count,
-            } => faults.substitute_upgrade(status, body, count),
-            Fault::Ban { length } => self.setup.guard.ban_everybody(length),
-            Fault::Mute => faults.mute(),
-            Fault::RestartIds => self.setup.market.restart_ids(),
-            Fault::Halt { pair } => self.trade(&pair, false),
-            Fault::List { pair } => self.trade(&pair, true),
-            Fault::CloseFrame { code } => self.order(Order::Close(code)),
-        }
+        self.live.inject(fault);
     }
 
     /// Ends every fault.
     pub fn resume(&self) {
-        self.setup.faults.clear();
-        self.setup.guard.pardon_everybody();
+        self.live.setup.faults.clear();
+        self.live.setup.guard.pardon_everybody();
     }
 
     /// Closes every WebSocket connection at once by closing its socket, without a close frame.
     /// New ones are accepted as before.
     pub async fn cut_streams(&self) {
-        self.ws.cut().await;
+        self.live.gate.cut_streams().await;
+    }
+
+    /// Closes every connection at once, of REST as well, and refuses others; then listens again at the
+    /// same ports. Returns after `down`, when that is done.
+    pub async fn restart(&self, down: Duration) {
+        self.live.gate.restart(down).await;
     }
 
     /// Announces the end of every WebSocket connection, and leaves it open. An exchange that has no
     /// such notice sends a close frame.
     pub fn shutdown_notice(&self) {
-        self.order(Order::Notice);
+        self.live.order(Order::Notice);
     }
 
     /// Announces the end of every WebSocket connection and closes it as long after that as the exchange
     /// does, or at once if it has no such notice.
     pub fn shut_down(&self) {
-        self.order(Order::Shutdown);
-    }
-
-    fn trade(&self, pair: &str, open: bool) {
-        let known = self.setup.market.pair(pair).map(|it| Instrument {
-            open,
-            ..(*it).clone()
-        });
-        let base = pair.split('-').next().unwrap_or_default();
-        let new = || {
-            let new = builder::further(&*self.setup.protocol, base)?;
-            let is_new = self.setup.market.find(&new.symbol).is_none();
-            (open && is_new).then_some(new)
-        };
-        if let Some(instrument) = known.or_else(new) {
-            self.setup.market.list(instrument);
-        }
-    }
-
-    fn order(&self, order: Order) {
-        // An error says that nobody is connected.
-        let _ = self.setup.orders.send(order);
+        self.live.shut_down();
     }
 }

@@ -139,10 +139,13 @@ impl<'a> Session<'a> {
                     None => Action::End,
                 },
                 // Taken from the feed even when muted, so that the events are lost and not late.
-                frames = feed.next(&mut *self.protocol) => match frames? {
-                    _ if self.setup.faults.is_muted() => Action::Nothing,
-                    frames => Action::Send(frames),
-                },
+                frames = feed.next(&mut *self.protocol, &self.setup.faults) => {
+                    let frames = frames?;
+                    match self.setup.faults.is_muted() {
+                        true => Action::Nothing,
+                        false => Action::Send(self.audible(frames)),
+                    }
+                }
                 order = orders.recv() => match order {
                     Ok(Order::Close(code)) => Action::Close(code, ""),
                     Ok(Order::Notice) => self.announce(),
@@ -186,14 +189,18 @@ impl<'a> Session<'a> {
                 self.entry.update(|record| {
                     push_bounded(&mut record.messages_received, received);
                 });
-                let mut frames = self.protocol.receive(&text, self.source());
-                if self.setup.faults.is_muted() {
-                    frames.retain(|frame| frame.stream.is_none());
-                }
-                Action::Send(frames)
+                let frames = self.protocol.receive(&text, self.source());
+                Action::Send(self.audible(frames))
             }
             _ => Action::Nothing,
         }
+    }
+
+    /// What is not muted.
+    fn audible(&self, mut frames: Vec<Frame>) -> Vec<Frame> {
+        let is_muted = |stream: &String| self.setup.faults.mutes(stream);
+        frames.retain(|frame| !frame.stream.as_ref().is_some_and(is_muted));
+        frames
     }
 
     /// Counts a message from the client, and says what is wrong with it.
@@ -285,7 +292,8 @@ impl<'a> Session<'a> {
 
     async fn send(&mut self, frames: Vec<Frame>) -> Result<(), BoxError> {
         let mut sent = 0;
-        for frame in frames {
+        for mut frame in frames {
+            self.setup.faults.broken(&mut frame.text);
             let copies = match frame.is_depth {
                 true => self.setup.faults.take_depth(),
                 false => Copies::One,

@@ -1,11 +1,15 @@
 //! Exchanges that misbehave on demand.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use http::StatusCode;
 use testkit::mock::Conduct;
 use testkit::{Fault, MockExchange};
 use tokio_tungstenite::tungstenite::Error;
 
 use crate::exchange_client::{Rest, Ws};
+use crate::raw_client::{connect, in_time};
 use crate::ticks;
 
 async fn subscribed() -> (MockExchange, Ws) {
@@ -62,6 +66,82 @@ async fn a_mute_exchange_still_answers_and_speaks_again_after_resume() {
     assert_eq!(ws.text().await, "heard nonsense");
     exchange.resume();
     ids(&mut ws).await;
+}
+
+#[tokio::test]
+async fn one_stream_or_one_symbol_alone_falls_silent() {
+    let (exchange, mut ws) = subscribed().await;
+    let of_streams = |text: &str| Fault::MuteStreams {
+        containing: text.to_owned(),
+    };
+    let of_symbol = |pair: &str| Fault::MuteSymbol {
+        pair: pair.to_owned(),
+    };
+    for (other, this) in [
+        (of_streams("other"), of_streams("tick")),
+        (of_symbol("A-C"), of_symbol("A-B")),
+    ] {
+        exchange.inject(other);
+        ids(&mut ws).await;
+        exchange.inject(this);
+        while !ws.is_silent().await {}
+        exchange.resume();
+        ids(&mut ws).await;
+    }
+}
+
+#[tokio::test]
+async fn a_broken_message_ends_in_the_middle_of_a_whole_frame() {
+    let exchange = MockExchange::echo().start().await.unwrap();
+    let mut ws = Ws::open(&exchange, "").await;
+    exchange.inject(Fault::Break(2));
+    for (said, heard) in [("{\"a\":1}", "{\"a"), ("aéé", "a"), ("whole", "whole")] {
+        ws.say(said).await;
+        assert_eq!(ws.text().await, heard);
+    }
+}
+
+#[tokio::test]
+async fn a_restart_ends_everything_refuses_for_a_while_and_listens_at_the_same_ports() {
+    let (exchange, mut ws) = subscribed().await;
+    let addresses = [exchange.rest_addr(), exchange.ws_addr()];
+    let refused = async {
+        for address in addresses {
+            while connect(address).await.is_ok() {}
+        }
+    };
+    let down = Duration::from_millis(200);
+    tokio::join!(exchange.restart(down), in_time(refused));
+    assert!(exchange.ledger().connections()[0].closed);
+    while let Some(Ok(_)) = ws.next().await {}
+    assert_eq!([exchange.rest_addr(), exchange.ws_addr()], addresses);
+    let mut rest = Rest::connect(&exchange, None).await;
+    assert_eq!(rest.get("/AB").await.0, StatusCode::OK);
+    Ws::open(&exchange, "/ticks").await;
+}
+
+#[tokio::test]
+async fn planned_faults_come_again_and_again_at_the_speed_of_the_exchange() {
+    let faults = "cut=1m,error=1m,ban=1m/30s".parse().unwrap();
+    let exchange = ticks::exchange().faults(faults).speed(2000.0);
+    let exchange = exchange.start().await.unwrap();
+    let mut seen = BTreeSet::new();
+    in_time(async {
+        while !seen.is_superset(&BTreeSet::from([200, 403, 503])) {
+            let mut rest = Rest::connect(&exchange, None).await;
+            seen.insert(rest.get("/AB").await.0.as_u16());
+        }
+        for _ in 0..3 {
+            let mut ws = loop {
+                // Banned for some of the time.
+                if let Ok(ws) = Ws::try_open(&exchange, None, "/ticks").await {
+                    break ws;
+                }
+            };
+            while let Some(Ok(_)) = ws.next().await {}
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

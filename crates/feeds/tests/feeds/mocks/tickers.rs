@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use feeds::{Backpack, Binance, Kraken, Okx};
 use serde_json::Value;
-use testkit::{MockExchange, MockExchangeBuilder};
+use testkit::{Fault, MockExchange, MockExchangeBuilder};
 
 use super::client::{Rest, Ws};
 
@@ -223,4 +223,22 @@ async fn backpack_has_tickers_in_text_and_trades_behind_an_offset() {
         .get("/api/v1/trades/history?symbol=SOL_USDC&offset=x")
         .await;
     assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn a_trade_that_is_lost_in_the_stream_is_in_the_history() {
+    let exchange = busy(Binance::mock()).await;
+    let mut ws = Ws::open(&exchange, "/ws/btcusdt@trade").await;
+    let mut last = ws.json().await["t"].as_u64().unwrap();
+    let lost = loop {
+        exchange.inject(Fault::DropTrades(2));
+        let id = ws.json().await["t"].as_u64().unwrap();
+        if id != last + 1 {
+            break last + 1;
+        }
+        last = id;
+    };
+    let rest = Rest::of(&exchange);
+    let path = format!("/api/v3/historicalTrades?symbol=BTCUSDT&limit=1&fromId={lost}");
+    assert_eq!(rest.json(&path).await[0]["id"], lost);
 }

@@ -6,13 +6,10 @@ use std::time::Duration;
 use feeds::Registration;
 use proxy_config::Transport;
 use testkit::{Fault as ExchangeFault, Link, ProxyKind};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::fault::{Fault, Scope};
 use super::stage::{Running, Stage};
-
-/// "Service restart" (the registry of RFC 6455, section 11.7).
-const RESTART: u16 = 1012;
 
 /// How long everything may take to begin.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -111,12 +108,12 @@ impl Cell {
 
     async fn break_it(self, stage: &Stage, link: &Link) {
         match self.fault {
-            Fault::Restart => {
-                stage
-                    .exchange
-                    .inject(ExchangeFault::CloseFrame { code: RESTART });
-                sleep(Duration::from_millis(50)).await;
+            Fault::Restart => stage.exchange.restart(self.fault.lasts()).await,
+            Fault::Ban => {
+                let length = self.fault.lasts();
+                stage.exchange.inject(ExchangeFault::Ban { length });
             }
+            Fault::IdRestart => stage.exchange.inject(ExchangeFault::RestartIds),
             Fault::Mute => stage.exchange.inject(ExchangeFault::Mute),
             Fault::ShutdownNotice => stage.exchange.shutdown_notice(),
             _ => {}

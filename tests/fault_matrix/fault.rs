@@ -92,6 +92,8 @@ impl Fault {
             (Self::IdRestart, Transport::Http) => {
                 Scope::Nowhere("no meaning: numbers are those of a stream")
             }
+            // Kraken does not say how long, and then it is a minute.
+            (Self::Ban, Transport::Http) => seconds(70),
             // What was asked for before it ended may have to time out first.
             (Self::Stall | Self::Drip | Self::Bandwidth | Self::Ban, _) => seconds(8),
             _ => seconds(5),
@@ -110,7 +112,7 @@ impl Fault {
     pub(super) fn of_link(self) -> Option<LinkFault> {
         const AFTER: usize = 3000;
         Some(match self {
-            Self::Refuse | Self::Restart => LinkFault::Refuse,
+            Self::Refuse => LinkFault::Refuse,
             Self::Reset => LinkFault::Reset { after: AFTER },
             Self::Stall => LinkFault::Stall,
             Self::Drip => LinkFault::Drip {
@@ -125,7 +127,9 @@ impl Fault {
             Self::Bandwidth => LinkFault::Bandwidth {
                 bytes_per_second: 4000,
             },
-            Self::Mute | Self::Ban | Self::ShutdownNotice | Self::IdRestart => return None,
+            Self::Restart | Self::Mute | Self::Ban | Self::ShutdownNotice | Self::IdRestart => {
+                return None;
+            }
         })
     }
 }

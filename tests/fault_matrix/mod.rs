@@ -29,7 +29,7 @@ fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
     for fault in Fault::ALL {
         for transport in Transport::ALL {
-            if let Scope::Within(_) = fault.scope(transport) && !matches!(fault, Fault::Ban | Fault::IdRestart) {
+            if let Scope::Within(_) = fault.scope(transport) {
                 for registration in EXCHANGES {
                     for proxy in PROXIES {
                         cells.push(Cell {

@@ -63,7 +63,8 @@ impl Stage {
             &format!("https://{NAME}:{rest_port}"),
             &format!("wss://{NAME}:{ws_port}"),
         );
-        let instrument = exchange.market().instruments().find(|it| it.open).unwrap();
+        let mut instruments = exchange.market().instruments().into_iter();
+        let instrument = instruments.find(|it| it.open).unwrap();
         let symbol = format!("{}-{}", instrument.base, instrument.quote);
         Self {
             symbol: symbol.parse().unwrap(),

@@ -80,6 +80,7 @@ mod tests {
         let kind = FeedEventKind::Connected {
             proxies: vec![],
             symbols: 1,
+            replaces: None,
         };
         event(Some(connection), kind)
     }

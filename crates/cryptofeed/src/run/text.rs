@@ -115,6 +115,7 @@ mod tests {
         let connected = FeedEventKind::Connected {
             proxies: vec![],
             symbols: 1,
+            replaces: None,
         };
         assert_eq!(line("binance", 0, connected), None);
     }

@@ -68,13 +68,14 @@ impl Backoff {
         //     AtOnce     none, or growing if it is repeated   one more
         //     Rerouted   none                                 the first
         //     Growing    growing                              one more
-        //     Slowest    a minute                             one more
+        //     Slowest    a minute, or growing where the       one more
+        //                other side says how long
         let delay = match failure.pace {
             // Only once: an exchange that keeps announcing its end shall not be dialed in a loop.
             Pace::AtOnce if self.attempt == 1 => Duration::ZERO,
             Pace::Rerouted => Duration::ZERO,
-            Pace::AtOnce | Pace::Growing => self.growing(),
-            Pace::Slowest => LONGEST,
+            Pace::Slowest if failure.retry_after.is_none() => LONGEST,
+            Pace::AtOnce | Pace::Growing | Pace::Slowest => self.growing(),
         };
         delay.max(failure.retry_after.unwrap_or_default())
     }
@@ -143,7 +144,11 @@ mod tests {
 
     #[test]
     fn what_cannot_succeed_by_itself_waits_longest() {
-        let hopeless = Failure::new("x").with_pace(Pace::Slowest);
-        assert_eq!(Backoff::new().delay_after(&hopeless), LONGEST);
+        let hopeless = || Failure::new("x").with_pace(Pace::Slowest);
+        assert_eq!(Backoff::new().delay_after(&hopeless()), LONGEST);
+        // As long as a ban lasts, if that is told.
+        let wait = Duration::from_secs(5);
+        let banned = hopeless().with_retry_after(Some(wait));
+        assert_eq!(Backoff::new().delay_after(&banned), wait);
     }
 }

@@ -137,8 +137,8 @@ async fn a_refusal_with_a_status_of_success_is_one_and_a_ban_lasts_until_its_end
         (
             status(418, "banned").with_retry_after("5"),
             "status 418",
-            60,
-            60,
+            5,
+            5,
         ),
     ] {
         let rig = Rig::new([answer], []);

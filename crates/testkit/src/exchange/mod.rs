@@ -160,7 +160,7 @@ impl MockExchange {
     /// What is true: its books and its trades.
     #[must_use]
     pub fn market(&self) -> &Market {
-        &self.setup.market
+        &self.live.setup.market
     }
 
     /// What it remembers of its connections, of both listeners.

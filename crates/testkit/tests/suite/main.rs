@@ -4,8 +4,8 @@
 mod ca;
 mod exchange_client;
 mod faults;
-mod links;
 mod limits;
+mod links;
 mod proxies;
 mod raw_client;
 mod rest;

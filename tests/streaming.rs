@@ -150,7 +150,7 @@ async fn a_book_kept_from_snapshot_and_deltas_agrees_with_the_ticker() {
             match soon(feed.next()).await {
                 FeedEventKind::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
                 FeedEventKind::L2Delta(delta) => {
-                    book.apply_delta(&delta);
+                    book.apply_delta(&delta).unwrap();
                     states.insert(delta.last_id, (book.best_bid(), book.best_ask()));
                 }
                 FeedEventKind::Ticker(ticker) => {

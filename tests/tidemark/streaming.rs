@@ -78,7 +78,7 @@ async fn it_streams_through_its_proxy_and_finds_what_is_lost() {
                     book.apply_snapshot(snapshot);
                 }
                 FeedEventKind::L2Delta(delta) if delta.symbol.as_str() == "BTC-USD" => {
-                    book.apply_delta(delta);
+                    book.apply_delta(delta).unwrap();
                     changes += 1;
                 }
                 FeedEventKind::L2Snapshot(_)

@@ -69,7 +69,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             FeedEventKind::L2Delta(delta) => {
                 let book = books.entry(delta.symbol.clone()).or_default();
-                book.apply_delta(&delta);
+                book.apply_delta(&delta)?;
                 changes += 1;
             }
             FeedEventKind::BookInvalid { symbol, .. } => drop(books.remove(&symbol)),

@@ -52,7 +52,7 @@ mod subscription;
 mod symbol;
 mod sync;
 
-pub use book::OrderBook;
+pub use book::{OrderBook, OutOfStep};
 pub use channel::{Channel, UnknownChannel};
 pub use event::{
     Covers, EVENT_SCHEMA, ExchangeName, FeedEvent, FeedEventKind, InvalidReason, L2Delta,

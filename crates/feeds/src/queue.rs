@@ -21,8 +21,8 @@ pub struct QueueLimits {
     /// until nothing else does.
     pub bytes: usize,
     /// Bytes of memory of the book changes that wait for their snapshots, of all books together: 64 MiB by
-    /// default. With more, those of a connection are forgotten, which is told: their books need newer
-    /// snapshots.
+    /// default. With more, a book that has more than an equal part of them forgets the older half of its
+    /// own, which is told: it needs a newer snapshot.
     pub joining_bytes: usize,
 }
 
@@ -52,6 +52,7 @@ pub fn event_queue(limits: QueueLimits) -> (EventQueue, Events) {
         room: Arc::clone(&room),
         joining: Arc::new(Joining {
             bytes: AtomicUsize::new(0),
+            holders: AtomicUsize::new(0),
             most: limits.joining_bytes,
         }),
     };
@@ -83,6 +84,8 @@ pub struct EventQueue {
 #[derive(Debug)]
 struct Joining {
     bytes: AtomicUsize,
+    /// How many shares are not empty.
+    holders: AtomicUsize,
     most: usize,
 }
 
@@ -94,17 +97,29 @@ pub(crate) struct JoiningShare {
 }
 
 impl JoiningShare {
-    /// Makes it so many bytes, and tells whether all shares together are too many.
+    /// Makes it so many bytes, and tells whether that is too many: more than an equal part, where all
+    /// together are more than they may be. Whoever has more than that learns it with its next change.
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         if bytes == self.bytes {
             return false;
         }
-        let all = &self.all.bytes;
+        let Joining {
+            bytes: all,
+            holders,
+            most,
+        } = &*self.all;
+        match (self.bytes, bytes) {
+            (0, _) => holders.fetch_add(1, Ordering::Relaxed),
+            (_, 0) => holders.fetch_sub(1, Ordering::Relaxed),
+            _ => 0,
+        };
         all.fetch_sub(self.bytes, Ordering::Relaxed);
         self.bytes = bytes;
-        all.fetch_add(bytes, Ordering::Relaxed)
-            .saturating_add(bytes)
-            > self.all.most
+        let all = all
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes);
+        let part = most / holders.load(Ordering::Relaxed).max(1);
+        all > *most && bytes > part
     }
 }
 

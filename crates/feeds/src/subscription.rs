@@ -1,6 +1,7 @@
 //! What a feed shall deliver.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
 use crate::channel::Channel;
 use crate::symbol::Symbol;
@@ -10,6 +11,7 @@ use crate::symbol::Symbol;
 pub struct Subscription {
     symbols: Vec<Symbol>,
     channels: BTreeSet<Channel>,
+    depth: Option<NonZeroUsize>,
 }
 
 impl Subscription {
@@ -33,13 +35,34 @@ impl Subscription {
         if channels.is_empty() {
             return Err(EmptySubscription("channel"));
         }
-        Ok(Self { symbols, channels })
+        Ok(Self {
+            symbols,
+            channels,
+            depth: None,
+        })
     }
 
     /// The symbols, in the order in which they were given.
     #[must_use]
     pub fn symbols(&self) -> &[Symbol] {
         &self.symbols
+    }
+
+    /// The same, with no more than the best `depth` levels of each side of the books. Without it, books come
+    /// as deep as they are known: 100 levels or more at first.
+    ///
+    /// The events [say](crate::Covers::Top) how many it is: no more than half of the deepest snapshot that
+    /// the exchange has on request, and no more than it sends in the stream.
+    #[must_use]
+    pub fn with_depth(mut self, depth: NonZeroUsize) -> Self {
+        self.depth = Some(depth);
+        self
+    }
+
+    /// How many levels of a side the books shall have at most.
+    #[must_use]
+    pub fn depth(&self) -> Option<usize> {
+        self.depth.map(NonZeroUsize::get)
     }
 
     /// The channels.

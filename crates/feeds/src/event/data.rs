@@ -62,7 +62,7 @@ pub struct Ticker {
     pub timestamp_ns: Option<i64>,
 }
 
-/// The whole order book, as deep as the exchange tells it, best prices first.
+/// The whole order book, as deep as it is known, best prices first.
 ///
 /// It replaces whatever was known of the book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ pub struct L2Snapshot {
     pub symbol: Symbol,
     /// How many snapshots of the book there have been, with this one.
     pub epoch: u64,
-    /// What of the book is known.
+    /// What of the book is known, here and after every delta of this epoch.
     pub covers: Covers,
     /// How many levels of each side the exchange's checksum has verified, here and in every delta of
     /// this epoch that carries one; `None` if the snapshot came without a checksum.
@@ -88,22 +88,24 @@ pub struct L2Snapshot {
     pub timestamp_ns: Option<i64>,
 }
 
-/// What of a book is known.
+/// What of a book is known: with the deltas of its epoch, it is the exchange's within. Of what lies outside
+/// nothing is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Covers {
-    /// So many levels of each side, the best ones.
+    /// So many levels of each side, the best ones. A side that has fewer has no others.
     Top {
         /// How many.
         levels: usize,
     },
-    /// The prices from the lowest bid to the highest ask of the snapshot. Beyond them, only what has
-    /// changed since is known.
+    /// Every bid from a price up, and every ask up to a price. A side without such a price is known as a
+    /// whole; one with it always has at least one level, or the book is
+    /// [invalid](crate::InvalidReason::OutOfRange).
     Prices {
-        /// The lowest bid; `None` if there was none.
+        /// The lowest price at which bids are known; `None` if all of them are.
         lowest_bid: Option<Decimal>,
-        /// The highest ask; `None` if there was none.
+        /// The highest price at which asks are known; `None` if all of them are.
         highest_ask: Option<Decimal>,
     },
 }

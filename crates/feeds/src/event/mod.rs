@@ -127,6 +127,10 @@ pub enum InvalidReason {
     Restarted,
     /// A side has more prices than a book of any exchange: 100,000.
     TooLarge,
+    /// The price has left what is known of the book: the best prices may be others.
+    OutOfRange,
+    /// The exchange has declined to send its changes.
+    Unsubscribed,
     /// The connection ended.
     Disconnected,
 }
@@ -140,7 +144,8 @@ pub enum FeedEventKind {
     Trade(Trade),
     /// The best bid and ask changed.
     Ticker(Ticker),
-    /// The whole book. It comes before any delta, and again after every `BookInvalid`.
+    /// The whole book. It comes before any delta, again after every `BookInvalid`, and in between in place of
+    /// a book that is about to leave what is known of it.
     L2Snapshot(L2Snapshot),
     /// Changes that follow seamlessly to the snapshot or delta before.
     L2Delta(L2Delta),
@@ -151,7 +156,9 @@ pub enum FeedEventKind {
         /// Why.
         reason: InvalidReason,
     },
-    /// A snapshot could not be fetched, or did not come; the book is void until a later try succeeds.
+    /// A snapshot could not be fetched, or did not come, or changes that waited for it were forgotten. A book
+    /// that is void stays void until a later try succeeds; one that is true stays so, and has a newer
+    /// snapshot later.
     SnapshotFailed {
         /// Whose book it is.
         symbol: Symbol,

@@ -30,8 +30,15 @@ pub fn faults(exchange: &dyn Exchange) -> Vec<String> {
     }
     if let Some(instrument) = instruments.first() {
         let Rules { books, .. } = exchange.rules();
+        let depths = books.renewal.depths();
         let is_requested = matches!(books.renewal, Renewal::Request { .. });
-        let snapshots = match exchange.snapshot_request(instrument) {
+        let is_ascending = depths.is_sorted_by(|one, next| one < next);
+        if is_requested && (depths.is_empty() || depths.contains(&0) || !is_ascending) {
+            faults.push(format!("depths of snapshots: {depths:?}"));
+        }
+        let snapshots = match exchange
+            .snapshot_request(instrument, depths.first().copied().unwrap_or_default())
+        {
             Ok(request) if request.is_some() == is_requested => None,
             Ok(Some(_)) => Some("a request for snapshots that come in the stream".to_owned()),
             Ok(None) => Some("snapshots are requested, and there is no request".to_owned()),
@@ -113,13 +120,14 @@ fn draws_beyond(exchange: &dyn Exchange, instrument: &Instrument) -> Vec<String>
         after_ns: None,
         before_id: 3,
     };
+    let depths = exchange.rules().books.renewal.depths().iter();
+    let snapshots = depths.map(|levels| {
+        let request = exchange.snapshot_request(instrument, *levels);
+        ("snapshot", request.ok().flatten())
+    });
     let requests = [
         ("metadata", exchange.metadata_request().ok()),
         ("ping", exchange.ping_request().ok()),
-        (
-            "snapshot",
-            exchange.snapshot_request(instrument).ok().flatten(),
-        ),
         (
             "trades",
             exchange
@@ -129,7 +137,7 @@ fn draws_beyond(exchange: &dyn Exchange, instrument: &Instrument) -> Vec<String>
         ),
     ];
     let mut faults = Vec::new();
-    for (what, request) in requests {
+    for (what, request) in requests.into_iter().chain(snapshots) {
         let Some(request) = request else { continue };
         for Draw { window, units } in Draws::of(request.extensions()).iter() {
             let name = window.name;

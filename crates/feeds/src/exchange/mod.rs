@@ -97,11 +97,16 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// A reader of the messages of one connection.
     fn decoder(&self) -> Box<dyn Decoder>;
 
-    /// The request for a snapshot of a book; `None` where it comes in the stream.
+    /// The request for a snapshot of a book of so many `levels` of each side, one of the depths that the
+    /// [rules](Renewal::Request) list; `None` where it comes in the stream.
     ///
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.
-    fn snapshot_request(&self, _: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+    fn snapshot_request(
+        &self,
+        _: &Instrument,
+        _levels: usize,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
         Ok(None)
     }
 

@@ -37,7 +37,8 @@ pub struct BookRules {
     /// The checksum of a book, where the exchange sends one. It is compared after every snapshot and
     /// change that carries one.
     pub checksum: Option<BookChecksum>,
-    /// How many levels of a side are kept after each change, before the checksum is compared.
+    /// How many levels of a side the exchange keeps complete, where snapshots come in the stream; all there
+    /// are without it. Others are forgotten after each change, before the checksum is compared.
     pub cut: Option<usize>,
     /// How long a book may be silent that is alive, where the exchange promises that.
     pub quiet: Option<Duration>,
@@ -71,6 +72,9 @@ pub enum Renewal {
     Request {
         /// How a change stands to the id of a snapshot.
         joins: fn(snapshot: u64, ids: &Ids) -> Step,
+        /// How many levels of each side can be requested, in ascending order: the first of them to begin
+        /// with, and the more the less a snapshot lasts. A snapshot of fewer levels is the whole side.
+        depths: &'static [usize],
     },
     /// Unsubscribe, subscribe: the stream begins with a snapshot.
     Resubscribe {
@@ -82,6 +86,16 @@ pub enum Renewal {
         /// How long to wait for it.
         within: Duration,
     },
+}
+
+impl Renewal {
+    /// The depths in which snapshots can be requested; none where they come in another way.
+    pub(crate) fn depths(&self) -> &'static [usize] {
+        match self {
+            Self::Request { depths, .. } => depths,
+            Self::Resubscribe { .. } | Self::Reconnect { .. } => &[],
+        }
+    }
 }
 
 /// How a change stands to what is known.

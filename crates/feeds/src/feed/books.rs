@@ -29,8 +29,8 @@ pub(super) enum Due {
     Renewal(Symbol),
     /// The snapshot that was asked for in the stream, as the request of this number, should be there.
     Snapshot(Symbol, u64),
-    /// A book that has been subscribed to should have changed, if its market is not quiet.
-    FirstChange(Symbol, u64),
+    /// A book whose snapshot is requested has been subscribed to, or its subscription was declined.
+    Subscription(Symbol),
     /// The book should have changed, or shown a sign of life.
     SignOfLife(Symbol),
 }
@@ -43,11 +43,6 @@ pub(super) enum Order {
     /// End.
     Reconnect,
 }
-
-/// How long after its subscription a book has its first snapshot requested, if no change has come that
-/// asked for it earlier.
-// Not at once: a snapshot from before the stream begins is too old for its first change.
-const FIRST_CHANGE: Duration = Duration::from_secs(1);
 
 /// Keeps the books of several symbols in step with their exchange.
 pub(super) struct Books {
@@ -77,45 +72,61 @@ struct Book {
     /// The memory of its changes that wait for a snapshot.
     joining: JoiningShare,
     backoff: Backoff,
+    /// How many levels a snapshot shall have.
+    levels: usize,
     asked_at: Option<Instant>,
+    /// How many snapshots were asked for soon after the one before.
+    in_a_row: u32,
     /// How often it has been asked for in the stream.
     asked: u64,
+    /// The exchange has declined to send its changes.
+    is_declined: bool,
     /// When something came in its stream.
     heard_at: Instant,
 }
 
 impl Book {
-    /// How long to wait before the next snapshot is fetched: nothing, unless the one before is
-    /// recent, which means that it did not help for long.
-    fn delay(&mut self) -> Duration {
-        // A book that becomes invalid again and again, as on an exchange that sends nonsense, must
-        // not use up what REST allows.
+    /// How long to wait before the next snapshot, of so many levels, is fetched.
+    fn delay(&mut self, levels: usize) -> Duration {
+        // A book that becomes invalid again and again, as on an exchange that sends nonsense, must not use
+        // up what REST allows. Once is no reason to wait, and a deeper one than before will last.
+        let is_deeper = levels > std::mem::replace(&mut self.levels, levels);
         let is_recent = |asked_at: Instant| asked_at.elapsed() < HEALTHY_AFTER;
-        if self.asked_at.is_some_and(is_recent) {
-            return self.backoff.growing();
+        if !self.asked_at.is_some_and(is_recent) {
+            self.backoff.reset();
+            self.in_a_row = 0;
+            return Duration::ZERO;
         }
-        self.backoff.reset();
-        Duration::ZERO
+        self.in_a_row += 1;
+        match is_deeper || self.in_a_row == 1 {
+            true => Duration::ZERO,
+            false => self.backoff.growing(),
+        }
     }
 }
 
 impl Books {
-    /// The books of `instruments`, of which nothing is known yet.
+    /// The books of `instruments`, of which nothing is known yet. Of each, the best `depth` levels are told;
+    /// all that are known without it.
     pub(super) fn new<'a>(
         exchange: Arc<dyn Exchange>,
         rest: Arc<Rest>,
         events: EventSender,
         instruments: impl IntoIterator<Item = &'a Instrument>,
+        depth: Option<usize>,
     ) -> Self {
         let book = |instrument: &Instrument| {
             let symbol = instrument.symbol().clone();
             let book = Book {
                 instrument: instrument.clone(),
-                sync: BookSync::new(symbol.clone(), &exchange.rules().books),
+                sync: BookSync::new(symbol.clone(), &exchange.rules().books, depth),
                 joining: events.queue().joining_share(),
                 backoff: Backoff::new(),
+                levels: 0,
                 asked_at: None,
+                in_a_row: 0,
                 asked: 0,
+                is_declined: false,
                 heard_at: Instant::now(),
             };
             (symbol, book)
@@ -155,27 +166,22 @@ impl Books {
         self.act(&symbol).await
     }
 
-    /// Forgets all changes that wait for snapshots.
-    async fn forget_waiting(&mut self) -> Result<(), Stopped> {
+    /// Forgets the older half of the changes of a book that wait for its snapshot.
+    async fn forget_waiting(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        let Some(book) = self.books.get_mut(symbol) else {
+            return Ok(());
+        };
+        let count = book.sync.forget_waiting();
+        book.joining.resize(book.sync.waiting_bytes());
         let most = self.events.queue().joining_bytes();
-        let mut told = Vec::new();
-        for (symbol, book) in &mut self.books {
-            let count = book.sync.forget_waiting();
-            book.joining.resize(0);
-            if count > 0 {
-                told.push(FeedEventKind::SnapshotFailed {
-                    symbol: symbol.clone(),
-                    reason: format!(
-                        "{count} changes that waited for it are forgotten: all that wait may take {most} bytes"
-                    ),
-                    retry_in: Duration::ZERO,
-                });
-            }
-        }
-        for event in told {
-            self.events.send_now(event).await?;
-        }
-        Ok(())
+        let forgotten = FeedEventKind::SnapshotFailed {
+            symbol: symbol.clone(),
+            reason: format!(
+                "the oldest {count} changes that waited for it are forgotten: all that wait may take {most} bytes"
+            ),
+            retry_in: Duration::ZERO,
+        };
+        self.events.send_now(forgotten).await
     }
 
     /// The book of `symbol` has been subscribed to: a change or a snapshot should come.
@@ -186,8 +192,9 @@ impl Books {
         book.asked += 1;
         match self.exchange.rules().books.renewal {
             Renewal::Request { .. } => {
-                let due = Due::FirstChange(symbol.clone(), book.asked);
-                self.dues.push(later(FIRST_CHANGE, due));
+                book.is_declined = false;
+                let due = Due::Subscription(symbol.clone());
+                self.dues.push(later(Duration::ZERO, due));
             }
             Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
                 let due = Due::Snapshot(symbol.clone(), book.asked);
@@ -203,7 +210,9 @@ impl Books {
             self.exchange.rules().books.renewal,
             self.books.get_mut(symbol),
         ) {
-            book.asked += 1;
+            book.is_declined = true;
+            let due = Due::Subscription(symbol.clone());
+            self.dues.push(later(Duration::ZERO, due));
         }
     }
 
@@ -295,11 +304,14 @@ impl Books {
                 };
                 Ok(Some((symbol, order)))
             }
-            Due::FirstChange(symbol, asked) => {
-                if let Some(book) = self.books.get_mut(&symbol)
-                    && book.asked == asked
-                {
-                    book.sync.note_quiet();
+            Due::Subscription(symbol) => {
+                match self.books.get_mut(&symbol) {
+                    Some(book) if book.is_declined => {
+                        let now_ns = self.events.now_ns();
+                        book.sync.invalidate(InvalidReason::Unsubscribed, now_ns);
+                    }
+                    Some(book) => book.sync.note_subscribed(),
+                    None => {}
                 }
                 self.act(&symbol).await?;
                 Ok(None)
@@ -334,6 +346,7 @@ impl Books {
             return Ok(());
         };
         match outcome {
+            _ if book.is_declined => Ok(()),
             Ok(snapshot) => {
                 book.sync.snapshot(snapshot, self.events.now_ns());
                 self.act(&symbol).await
@@ -385,12 +398,13 @@ impl Books {
         while let Some(book) = self.books.get_mut(symbol) {
             match book.sync.next_action() {
                 Some(BookAction::Emit(event, at_ns)) => self.events.send(event, at_ns).await?,
-                Some(BookAction::NeedSnapshot) => {
-                    let delay = book.delay();
+                Some(BookAction::NeedSnapshot { .. }) if book.is_declined => {}
+                Some(BookAction::NeedSnapshot { levels }) => {
+                    let delay = book.delay(levels);
                     self.renew(symbol, delay, Duration::ZERO);
                 }
                 None if book.joining.resize(book.sync.waiting_bytes()) => {
-                    return self.forget_waiting().await;
+                    return self.forget_waiting(symbol).await;
                 }
                 None => break,
             }
@@ -405,7 +419,7 @@ impl Books {
         };
         // When it will be sent, not when it was wanted: a long delay is not "recent" by itself.
         book.asked_at = Some(Instant::now() + delay);
-        let instrument = book.instrument.clone();
+        let (instrument, levels) = (book.instrument.clone(), book.levels);
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let mut reloads = self.rest.reloads();
         let is_requested = matches!(exchange.rules().books.renewal, Renewal::Request { .. });
@@ -413,7 +427,7 @@ impl Books {
             wait(delay, imposed, &mut reloads).await;
             let symbol = instrument.symbol().clone();
             if is_requested {
-                let outcome = fetch_snapshot(&*exchange, &rest, &instrument).await;
+                let outcome = fetch_snapshot(&*exchange, &rest, &instrument, levels).await;
                 Due::Fetched(symbol, outcome)
             } else {
                 Due::Renewal(symbol)
@@ -435,8 +449,9 @@ async fn fetch_snapshot(
     exchange: &dyn Exchange,
     rest: &Rest,
     instrument: &Instrument,
+    levels: usize,
 ) -> Result<BookChange, Failure> {
-    let Some(request) = exchange.snapshot_request(instrument)? else {
+    let Some(request) = exchange.snapshot_request(instrument, levels)? else {
         return Err(Failure::new("the exchange has no request for a snapshot"));
     };
     let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body);

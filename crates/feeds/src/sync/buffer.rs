@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::exchange::{BookChange, Ids};
+use crate::exchange::{BookChange, Ids, Step};
 use crate::level::Level;
 
 /// The most changes that are kept. With more, the oldest go; a snapshot that would have needed them is
@@ -11,7 +11,7 @@ use crate::level::Level;
 const MOST: usize = 2048;
 
 /// What an exchange said, and when that was received.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Received {
     pub(super) change: BookChange,
     pub(super) at_ns: i64,
@@ -29,23 +29,22 @@ impl Received {
 pub(super) struct Buffer {
     changes: VecDeque<Received>,
     bytes: usize,
-    forgotten: Option<Ids>,
+    before: Option<Ids>,
 }
 
 impl Buffer {
-    pub(super) fn first(&self) -> Option<&Received> {
-        self.changes.front()
+    /// What follows `before`, which a snapshot has to hold.
+    pub(super) fn behind(before: Ids) -> Self {
+        Self {
+            before: Some(before),
+            ..Self::default()
+        }
     }
 
-    /// The ids of the last change of the stream, which may be one of those that were forgotten.
+    /// The ids of the last change of the stream, which may be one that was not kept.
     pub(super) fn last_ids(&self) -> Option<Ids> {
         let last = self.changes.back().map(|last| last.change.ids);
-        last.or(self.forgotten)
-    }
-
-    /// The last change of those that were forgotten together. What is kept follows it.
-    pub(super) fn forgotten(&self) -> Option<Ids> {
-        self.forgotten
+        last.or(self.before)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -61,24 +60,45 @@ impl Buffer {
         self.changes.push_back(change);
     }
 
-    /// Forgets the oldest.
-    pub(super) fn pop(&mut self) {
-        if let Some(change) = self.changes.pop_front() {
-            self.bytes -= change.bytes();
+    fn pop(&mut self) {
+        if let Some(popped) = self.changes.pop_front() {
+            self.bytes -= popped.bytes();
+            self.before = Some(popped.change.ids);
         }
     }
 
-    /// Forgets all of them but the ids of the last one, and tells how many those are.
+    /// Forgets the older half, and tells how many those are.
     pub(super) fn forget(&mut self) -> usize {
-        let left = Self {
-            forgotten: self.last_ids(),
-            ..Self::default()
-        };
-        std::mem::replace(self, left).changes.len()
+        let count = self.changes.len().div_ceil(2);
+        for _ in 0..count {
+            self.pop();
+        }
+        count
     }
 
-    pub(super) fn into_changes(self) -> VecDeque<Received> {
-        self.changes
+    /// The changes that a snapshot does not hold, where `joins` tells how one stands to it. `Err` with what
+    /// is left of them if the snapshot is too old for the first.
+    pub(super) fn behind_snapshot(
+        mut self,
+        joins: impl Fn(&Ids) -> Step,
+    ) -> Result<VecDeque<Received>, Self> {
+        let is_held = |ids: Ids| joins(&ids) == Step::Old;
+        while self.first_ids().is_some_and(is_held) {
+            self.pop();
+        }
+        let is_missing = match self.first_ids() {
+            // What begins within the snapshot and ends behind it needs nothing from before.
+            Some(first) => joins(&first) == Step::Missing,
+            None => !self.before.is_none_or(is_held),
+        };
+        match is_missing {
+            true => Err(self),
+            false => Ok(self.changes),
+        }
+    }
+
+    fn first_ids(&self) -> Option<Ids> {
+        self.changes.front().map(|first| first.change.ids)
     }
 }
 

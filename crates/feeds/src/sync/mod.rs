@@ -1,27 +1,29 @@
 //! Joins the snapshots and the changes of an exchange into one book without a hole.
 
 mod buffer;
+mod depths;
+mod known;
+mod renewal;
 
 use std::collections::VecDeque;
 
-use rust_decimal::Decimal;
-
 use self::buffer::{Buffer, Received};
+use self::depths::Depths;
+use self::known::KnownBook;
 use crate::book::OrderBook;
-use crate::event::{Covers, FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
+use crate::event::{FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
-use crate::level::Level;
 use crate::symbol::Symbol;
 
-/// How long the stream may be behind a snapshot, from the first change on that shows it. Backpack's was
-/// seen one change behind.
+/// How long the stream may say nothing that is new, from the first change on that is not. Backpack's was
+/// seen one change behind a snapshot.
 // For ever would be silence: numbering may have begun anew, or the id was none.
-const MAX_AHEAD_NS: i64 = 10_000_000_000;
+const MAX_OLD_NS: i64 = 10_000_000_000;
 
 // Where snapshots are requested:
 //
 //     state     what arrives                               next      to do
-//     Joining   the first change, or none for a while      Joining   NeedSnapshot
+//     Joining   the subscription, or the first change      Joining   NeedSnapshot
 //     Joining   a change that follows the last             Joining
 //     Joining   a change behind a gap: older ones go       Joining
 //     Joining   a snapshot                                 Joined    Emit it, then the newer changes
@@ -30,6 +32,10 @@ const MAX_AHEAD_NS: i64 = 10_000_000_000;
 //     Joined    a change that the snapshot holds           Joined
 //     Joined    the first change that joins it             Live      Emit it
 //     Joined    a change behind a gap                      Joining   Emit BookInvalid, NeedSnapshot
+//     Live      a change after which a snapshot is due     Live      Emit it, NeedSnapshot
+//     Live      a snapshot that is due                     Live, or  Emit it with all changes so far
+//                                                          Joined
+//     Live      one that is due and too old or wrong       Live      NeedSnapshot
 //     both      a snapshot that nobody waits for           the same
 //
 // Where they come in the stream:
@@ -44,11 +50,13 @@ const MAX_AHEAD_NS: i64 = 10_000_000_000;
 //     Live      a change that was there before             Live
 //     Live      a change behind a gap, one after which     Joining   Emit BookInvalid, NeedSnapshot
 //               the book is wrong, or one with an id
-//               that is not new and a time that is
+//               that is not new and a time that is,
+//               or nothing new for too long
 //     Joining   the end of the stream                      Joining
 //     Live      the end of the stream                      Joining   Emit BookInvalid
 //
-// A book is wrong if it is crossed or too large, or if its checksum is not the exchange's.
+// A book is wrong if it is crossed or too large, if its best price is not known, or if its checksum is not
+// the exchange's.
 //
 // What Binance sent for BTCUSDT in the recording of the tests, ids without their first 50093239:
 //
@@ -69,33 +77,46 @@ const MAX_AHEAD_NS: i64 = 10_000_000_000;
 /// A snapshot that holds all changes so far is delivered at once: the next one joins it or not.
 /// (Binance's documentation asks for `L` itself inside the first change. A recorded snapshot that was
 /// exactly adjacent to its first change shows that `L + 1` is meant.)
+///
+/// A snapshot that was requested is only so deep, and nobody tells what lies beyond it. The book is kept
+/// within, and before the price leaves it, another snapshot is joined in the background.
 #[derive(Debug)]
 pub struct BookSync {
     symbol: Symbol,
     rules: BookRules,
-    book: OrderBook,
+    /// How many levels of a side are told.
+    depth: Option<usize>,
+    book: KnownBook,
     state: SyncState,
+    /// The changes since another snapshot was due for a book that is true.
+    renewal: Option<Buffer>,
+    depths: Depths,
+    /// When the snapshot of the book came.
+    since_ns: i64,
     /// How many snapshots there have been.
     epoch: u64,
     /// The first id of the connection.
     first_id: Option<u64>,
     /// The latest time that the exchange told on the connection.
     latest_ns: Option<i64>,
+    /// When the first change came that was not new, of those since the last one that was.
+    old_since_ns: Option<i64>,
     request: SnapshotRequest,
+    /// How many levels were last requested.
+    asked: usize,
     actions: VecDeque<BookAction>,
     is_replay: bool,
 }
-
-/// The most prices of a side. The largest books have some ten thousand, and outside of their snapshot's
-/// range they grow over months.
-const MOST_LEVELS: usize = 100_000;
 
 /// What the owner of a [`BookSync`] has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BookAction {
     /// Get a snapshot in the way that the rules say: request it and pass it to
     /// [`BookSync::snapshot`], or have it sent in the stream. No other is asked for before that.
-    NeedSnapshot,
+    NeedSnapshot {
+        /// How many levels of each side to request.
+        levels: usize,
+    },
     /// Tell the subscriber what happened, and at which time.
     Emit(FeedEventKind, i64),
 }
@@ -108,21 +129,11 @@ enum SyncState {
     /// so far that it does not hold.
     Joined {
         last_id: u64,
-        /// When the first change came that it holds.
-        behind_since_ns: Option<i64>,
         /// The last id of the stream.
         stream_id: Option<u64>,
     },
     /// The book is true up to `last_id`, which is the stream's.
     Live { last_id: u64 },
-}
-
-impl SyncState {
-    fn joining_from(change: impl Into<Option<Received>>) -> Self {
-        Self::Joining {
-            changes: change.into().into_iter().collect(),
-        }
-    }
 }
 
 /// What has become of the snapshot that was asked for.
@@ -135,18 +146,30 @@ enum SnapshotRequest {
 }
 
 impl BookSync {
-    /// The book of `symbol` at an exchange with these rules, of which nothing is known yet.
+    /// The book of `symbol` at an exchange with these rules, of which nothing is known yet. Of its levels,
+    /// the best `depth` of each side are told, or half of what the exchange's deepest snapshot has; all that
+    /// are known without it.
     #[must_use]
-    pub fn new(symbol: Symbol, rules: &BookRules) -> Self {
+    pub fn new(symbol: Symbol, rules: &BookRules, depth: Option<usize>) -> Self {
+        let offered = rules.renewal.depths();
+        let depth = depth.map(|depth| Depths::most_told(offered, depth));
         Self {
             symbol,
             rules: *rules,
-            book: OrderBook::new(),
-            state: SyncState::joining_from(None),
+            depth,
+            book: KnownBook::new(rules, depth),
+            state: SyncState::Joining {
+                changes: Buffer::default(),
+            },
+            renewal: None,
+            depths: Depths::new(offered, depth),
+            since_ns: 0,
             epoch: 0,
             first_id: None,
             latest_ns: None,
+            old_since_ns: None,
             request: SnapshotRequest::None,
+            asked: 0,
             actions: VecDeque::new(),
             is_replay: false,
         }
@@ -193,12 +216,13 @@ impl BookSync {
         self.actions.pop_front()
     }
 
-    /// The book and the id of its last change, while it is true. Without ids, that is zero.
+    /// The book as far as it is known and the id of its last change, while it is true. Without ids, that is
+    /// zero.
     #[must_use]
     pub fn book(&self) -> Option<(&OrderBook, u64)> {
         match self.state {
             SyncState::Live { last_id } | SyncState::Joined { last_id, .. } => {
-                Some((&self.book, last_id))
+                Some((self.book.book(), last_id))
             }
             SyncState::Joining { .. } => None,
         }
@@ -207,24 +231,29 @@ impl BookSync {
     /// The memory of the changes that wait for a snapshot, in bytes.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
-        match &self.state {
-            SyncState::Joining { changes } => changes.bytes(),
-            _ => 0,
-        }
+        self.waiting().map_or(0, Buffer::bytes)
     }
 
-    /// Forgets the changes that wait for a snapshot, and tells how many those are. A snapshot that would
-    /// have needed them is then too old, and asked for again.
+    /// Forgets the older half of the changes that wait for a snapshot, and tells how many those are. A
+    /// snapshot that would have needed them is then too old, and asked for again.
     pub fn forget_waiting(&mut self) -> usize {
-        match &mut self.state {
-            SyncState::Joining { changes } => changes.forget(),
-            _ => 0,
+        let waiting = match &mut self.state {
+            SyncState::Joining { changes } => Some(changes),
+            _ => self.renewal.as_mut(),
+        };
+        waiting.map_or(0, Buffer::forget)
+    }
+
+    fn waiting(&self) -> Option<&Buffer> {
+        match &self.state {
+            SyncState::Joining { changes } => Some(changes),
+            _ => self.renewal.as_ref(),
         }
     }
 
-    /// Nothing has come since the stream was subscribed to. A quiet market has a book, too: where
-    /// snapshots are requested, one is needed.
-    pub fn note_quiet(&mut self) {
+    /// The stream has been subscribed to. Where snapshots are requested, one is needed, whether anything
+    /// changes or not.
+    pub fn note_subscribed(&mut self) {
         if self.is_requested() && self.book().is_none() {
             self.need_snapshot();
         }
@@ -248,11 +277,15 @@ impl BookSync {
     }
 
     /// Takes a snapshot that was requested, received at `received_ns`. It is ignored if the book is
-    /// true without it.
+    /// true without it and none is due.
     pub fn snapshot(&mut self, snapshot: BookChange, received_ns: i64) {
         let request = std::mem::replace(&mut self.request, SnapshotRequest::None);
-        let Renewal::Request { joins } = self.rules.renewal else {
+        let Renewal::Request { joins, .. } = self.rules.renewal else {
             return;
+        };
+        let snapshot = Received {
+            change: snapshot,
+            at_ns: received_ns,
         };
         match &mut self.state {
             SyncState::Joining { .. } if request == SnapshotRequest::Outdated => {
@@ -260,13 +293,13 @@ impl BookSync {
             }
             SyncState::Joining { changes } => {
                 let changes = std::mem::take(changes);
-                let snapshot = Received {
-                    change: snapshot,
-                    at_ns: received_ns,
-                };
                 self.join(snapshot, changes, joins);
             }
-            SyncState::Joined { .. } | SyncState::Live { .. } => {}
+            SyncState::Joined { .. } | SyncState::Live { .. } => {
+                if let Some(changes) = self.renewal.take() {
+                    self.replace(snapshot, changes, joins);
+                }
+            }
         }
     }
 
@@ -278,18 +311,18 @@ impl BookSync {
         if self.book().is_some() {
             self.emit_invalid(InvalidReason::Disconnected, now_ns);
         }
-        self.state = SyncState::joining_from(None);
-        (self.first_id, self.latest_ns) = (None, None);
+        self.wait_with(Buffer::default());
+        (self.first_id, self.latest_ns, self.old_since_ns) = (None, None, None);
         self.request = SnapshotRequest::None;
     }
 
     /// Gives the book up, for a `reason` that its changes do not show.
     pub fn invalidate(&mut self, reason: InvalidReason, now_ns: i64) {
+        self.outdate_request();
         if self.book().is_some() {
-            self.give_up(reason, now_ns, None);
+            self.give_up(reason, now_ns, Buffer::default());
         } else {
-            self.state = SyncState::joining_from(None);
-            self.outdate_request();
+            self.wait_with(Buffer::default());
         }
     }
 
@@ -311,13 +344,21 @@ impl BookSync {
     }
 
     /// Whether numbering has begun anew with a change whose id is not new.
-    fn is_restart(&self, change: &BookChange, is_new_time: bool) -> bool {
+    fn is_restart(&self, received: &Received, is_new_time: bool) -> bool {
+        let ids = received.change.ids;
         let is_before = |(last, first): (u64, u64)| last < first;
         // Another connection may tell another time of the same change.
+        !self.is_replay && (is_new_time || ids.last.zip(self.first_id).is_some_and(is_before))
+    }
+
+    /// Whether nothing that is new has come for too long, with this change that is not.
+    // Not from the snapshot on: whoever takes that one may hold up the reading.
+    fn is_old_for_too_long(&mut self, received: &Received) -> bool {
         if self.is_replay {
             return false;
         }
-        is_new_time || change.ids.last.zip(self.first_id).is_some_and(is_before)
+        let since_ns = *self.old_since_ns.get_or_insert(received.at_ns);
+        received.at_ns.saturating_sub(since_ns) > MAX_OLD_NS
     }
 
     /// Takes what comes next in the stream.
@@ -328,10 +369,8 @@ impl BookSync {
                 self.advance(last_id, step, received, is_new_time);
             }
             SyncState::Joined {
-                last_id,
-                behind_since_ns,
-                stream_id,
-            } => self.catch_up(last_id, behind_since_ns, stream_id, received, is_new_time),
+                last_id, stream_id, ..
+            } => self.catch_up(last_id, stream_id, received, is_new_time),
             SyncState::Joining { .. } => self.buffer(received, is_new_time),
         }
     }
@@ -344,7 +383,8 @@ impl BookSync {
         let step = changes
             .last_ids()
             .map(|last| (self.rules.follows)(last.last.unwrap_or_default(), &received.change.ids));
-        let is_restart = step == Some(Step::Old) && self.is_restart(&received.change, is_new_time);
+        let is_restart = step == Some(Step::Old)
+            && (self.is_restart(&received, is_new_time) || self.is_old_for_too_long(&received));
         if is_restart {
             self.first_id = received.change.ids.first.or(received.change.ids.last);
             self.outdate_request();
@@ -361,46 +401,39 @@ impl BookSync {
             Some(Step::Next) | None => {}
         }
         changes.push(received);
+        self.old_since_ns = None;
         self.need_snapshot();
     }
 
     /// Begins the book with the snapshot, unless that is older than the first of the changes.
-    fn join(&mut self, mut snapshot: Received, mut changes: Buffer, joins: fn(u64, &Ids) -> Step) {
+    fn join(&mut self, mut snapshot: Received, changes: Buffer, joins: fn(u64, &Ids) -> Step) {
         let last_id = snapshot.change.ids.last.unwrap_or_default();
-        let forgotten = changes.forgotten();
         let stream_id = changes.last_ids().and_then(|ids| ids.last);
-        let step = |changes: &Buffer| {
-            let first = changes.first()?;
-            Some(joins(last_id, &first.change.ids))
+        let changes = match changes.behind_snapshot(|ids| joins(last_id, ids)) {
+            Ok(changes) => changes,
+            Err(changes) => {
+                self.state = SyncState::Joining { changes };
+                self.need_snapshot();
+                return;
+            }
         };
-        while step(&changes) == Some(Step::Old) {
-            changes.pop();
-        }
-        let is_held = |ids: Ids| joins(last_id, &ids) == Step::Old;
-        if step(&changes) == Some(Step::Missing) || !forgotten.is_none_or(is_held) {
-            self.state = SyncState::Joining { changes };
-            self.need_snapshot();
-            return;
-        }
         // There is no clock here. The later of the two is what the book had to wait for.
-        let waited_for = changes.first().map_or(i64::MIN, |first| first.at_ns);
+        let waited_for = changes.front().map_or(i64::MIN, |first| first.at_ns);
         snapshot.at_ns = snapshot.at_ns.max(waited_for);
         let since_ns = snapshot.at_ns;
-        if let Err(reason) = self.apply(&mut snapshot.change) {
+        if let Err(reason) = self.begin(&mut snapshot) {
             self.emit_invalid(reason, since_ns);
+            let changes = changes.into_iter().collect();
             self.state = SyncState::Joining { changes };
             self.need_snapshot();
             return;
         }
-        self.state = SyncState::Joined {
-            last_id,
-            behind_since_ns: None,
-            stream_id,
-        };
+        self.state = SyncState::Joined { last_id, stream_id };
+        self.old_since_ns = None;
         self.emit_snapshot(snapshot);
         // Each by the rules of a live book: one of them may still cross it. Their times have been
         // looked at.
-        for Received { change, at_ns } in changes.into_changes() {
+        for Received { change, at_ns } in changes {
             let at_ns = at_ns.max(since_ns);
             self.follow(Received { change, at_ns }, false);
         }
@@ -410,12 +443,11 @@ impl BookSync {
     fn catch_up(
         &mut self,
         last_id: u64,
-        behind_since_ns: Option<i64>,
         stream_id: Option<u64>,
         received: Received,
         is_new_time: bool,
     ) {
-        let Renewal::Request { joins } = self.rules.renewal else {
+        let Renewal::Request { joins, .. } = self.rules.renewal else {
             return;
         };
         let ids = received.change.ids;
@@ -425,15 +457,13 @@ impl BookSync {
         }
         // It is older than the snapshot. Whether it is new, only the stream's last id tells.
         let is_repeated = stream_id.is_some_and(|id| (self.rules.follows)(id, &ids) == Step::Old);
-        // Not from the snapshot on: whoever takes that one may hold up the reading.
-        let behind_since_ns = behind_since_ns.unwrap_or(received.at_ns);
-        let is_overdue = received.at_ns.saturating_sub(behind_since_ns) > MAX_AHEAD_NS;
-        if is_overdue || is_repeated && self.is_restart(&received.change, is_new_time) {
+        if self.is_old_for_too_long(&received)
+            || is_repeated && self.is_restart(&received, is_new_time)
+        {
             return self.begin_anew(received);
         }
         self.state = SyncState::Joined {
             last_id,
-            behind_since_ns: Some(behind_since_ns),
             stream_id: if is_repeated { stream_id } else { ids.last },
         };
     }
@@ -442,83 +472,107 @@ impl BookSync {
     fn begin_anew(&mut self, received: Received) {
         let ids = received.change.ids;
         self.first_id = ids.first.or(ids.last);
-        self.give_up(InvalidReason::Restarted, received.at_ns, Some(received));
+        self.outdate_request();
+        let now_ns = received.at_ns;
+        self.give_up(
+            InvalidReason::Restarted,
+            now_ns,
+            [received].into_iter().collect(),
+        );
     }
 
     /// Takes a snapshot that came in the stream.
     fn take_streamed(&mut self, mut received: Received) {
         self.is_latest(&received.change);
         self.request = SnapshotRequest::None;
-        match self.apply(&mut received.change) {
+        match self.begin(&mut received) {
             Ok(()) => {
                 self.state = SyncState::Live {
                     last_id: received.change.ids.last.unwrap_or_default(),
                 };
                 self.emit_snapshot(received);
             }
-            Err(reason) => self.give_up(reason, received.at_ns, None),
+            Err(reason) => self.give_up(reason, received.at_ns, Buffer::default()),
         }
     }
 
     /// Applies the change, which stands so to a book that is true up to `last_id`.
     fn advance(&mut self, last_id: u64, step: Step, mut received: Received, is_new_time: bool) {
         let ids = received.change.ids;
-        let reason = match step {
+        let at_ns = received.at_ns;
+        match step {
             // One that begins in what is known and ends behind it is applied: sizes are absolute, so
             // doing so twice makes no difference. Applied before it is looked at, since only the
-            // whole change says whether prices meet. What is wrong is built anew and was never
-            // emitted.
-            Step::Next => match self.apply(&mut received.change) {
-                Ok(()) => {
-                    self.state = SyncState::Live {
-                        last_id: ids.last.unwrap_or_default(),
-                    };
-                    self.emit_delta(received);
-                    return;
+            // whole change says whether prices meet. What is wrong was never emitted.
+            Step::Next => {
+                self.note_applied(&received);
+                match self.apply(&mut received.change) {
+                    Ok(()) => {
+                        let last_id = ids.last.unwrap_or_default();
+                        self.state = SyncState::Live { last_id };
+                        self.old_since_ns = None;
+                        self.emit_delta(received);
+                        self.renew_in_time(at_ns);
+                    }
+                    // What is left of the change is what is told. The snapshot has to hold it.
+                    Err(reason) => self.give_up(reason, at_ns, Buffer::behind(ids)),
                 }
-                Err(reason) => reason,
-            },
-            Step::Old if self.is_restart(&received.change, is_new_time) => {
-                return self.begin_anew(received);
             }
-            Step::Old => return,
-            Step::Missing => gap(last_id, &ids),
-        };
-        self.give_up(reason, received.at_ns, Some(received));
+            Step::Old
+                if self.is_restart(&received, is_new_time)
+                    || self.is_old_for_too_long(&received) =>
+            {
+                self.begin_anew(received);
+            }
+            Step::Old => {}
+            Step::Missing => {
+                let changes = [received].into_iter().collect();
+                self.give_up(gap(last_id, &ids), at_ns, changes);
+            }
+        }
     }
 
-    /// Makes the change part of the book, and the change what the book has of it.
+    /// Makes the snapshot the book, and leaves in it what is told.
+    fn begin(&mut self, snapshot: &mut Received) -> Result<(), InvalidReason> {
+        let asked = self.is_requested().then_some(self.asked);
+        self.book = KnownBook::new(&self.rules, self.depth);
+        self.book.begin(&mut snapshot.change, asked);
+        self.since_ns = snapshot.at_ns;
+        self.verify(snapshot.change.checksum)
+    }
+
+    /// Makes the change part of the book, and leaves in it what is told.
     fn apply(&mut self, change: &mut BookChange) -> Result<(), InvalidReason> {
         self.book.apply(change);
-        if let Some(depth) = self.rules.cut {
-            let [bids, asks] = self.book.cut(depth);
-            forget(&mut change.bids, &bids, change.content);
-            forget(&mut change.asks, &asks, change.content);
-        }
-        if self.book.depth() > MOST_LEVELS {
-            return Err(InvalidReason::TooLarge);
-        }
-        if let Some((expected, checksum)) = change.checksum.zip(self.rules.checksum) {
-            let computed = (checksum.of)(&self.book);
+        self.verify(change.checksum)
+    }
+
+    fn verify(&self, checksum: Option<u32>) -> Result<(), InvalidReason> {
+        if let Some((expected, checksum)) = checksum.zip(self.rules.checksum) {
+            let computed = (checksum.of)(self.book.book());
             if computed != expected {
                 return Err(InvalidReason::Checksum { expected, computed });
             }
         }
-        match self.book.crossed() {
-            Some((bid, ask)) => Err(InvalidReason::Crossed {
-                bid: bid.price,
-                ask: ask.price,
-            }),
-            None => Ok(()),
-        }
+        self.book.fault().map_or(Ok(()), Err)
     }
 
-    /// Builds the book again, from `change` on where changes wait for a snapshot.
-    fn give_up(&mut self, reason: InvalidReason, now_ns: i64, change: Option<Received>) {
+    /// Builds the book again, from `changes` on where changes wait for a snapshot.
+    fn give_up(&mut self, reason: InvalidReason, now_ns: i64, changes: Buffer) {
+        if reason == InvalidReason::OutOfRange {
+            self.note_end(now_ns);
+        }
         self.emit_invalid(reason, now_ns);
-        let change = change.filter(|_| self.is_requested());
-        self.state = SyncState::joining_from(change);
+        match self.is_requested() {
+            true => self.wait_with(changes),
+            false => self.wait_with(Buffer::default()),
+        }
         self.need_snapshot();
+    }
+
+    fn wait_with(&mut self, changes: Buffer) {
+        self.state = SyncState::Joining { changes };
+        self.renewal = None;
     }
 
     fn outdate_request(&mut self) {
@@ -530,23 +584,18 @@ impl BookSync {
     fn need_snapshot(&mut self) {
         if self.request == SnapshotRequest::None {
             self.request = SnapshotRequest::UnderWay;
-            self.actions.push_back(BookAction::NeedSnapshot);
+            self.asked = self.depths.levels();
+            let levels = self.asked;
+            self.actions.push_back(BookAction::NeedSnapshot { levels });
         }
     }
 
     fn emit_snapshot(&mut self, Received { change, at_ns }: Received) {
         self.epoch += 1;
-        let covers = match self.rules.cut {
-            Some(levels) => Covers::Top { levels },
-            None => Covers::Prices {
-                lowest_bid: change.bids.last().map(|level| level.price),
-                highest_ask: change.asks.last().map(|level| level.price),
-            },
-        };
         let snapshot = L2Snapshot {
             symbol: change.symbol,
             epoch: self.epoch,
-            covers,
+            covers: self.book.covers(),
             verified_levels: change
                 .checksum
                 .and(self.rules.checksum)
@@ -588,18 +637,4 @@ fn gap(last_id: u64, ids: &Ids) -> InvalidReason {
         (None, previous) => (last_id, previous.or(ids.last).unwrap_or_default()),
     };
     InvalidReason::Gap { expected, received }
-}
-
-/// Makes `levels` say that there is nothing at these prices any longer: who applies them shall have
-/// the same book, without knowing how deep it is.
-fn forget(levels: &mut Vec<Level>, prices: &[Decimal], content: BookContent) {
-    for price in prices {
-        levels.retain(|level| level.price != *price);
-        if content == BookContent::Change {
-            levels.push(Level {
-                price: *price,
-                size: Decimal::ZERO,
-            });
-        }
-    }
 }

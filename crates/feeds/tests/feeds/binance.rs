@@ -267,7 +267,10 @@ fn symbols_beyond_ascii_are_escaped_in_urls_and_found_in_messages() {
         plan.socket.uri().to_string(),
         format!("ws://127.0.0.1:2/stream?streams={escaped}@trade")
     );
-    let request = binance.snapshot_request(&instruments[0]).unwrap().unwrap();
+    let request = binance
+        .snapshot_request(&instruments[0], 1000)
+        .unwrap()
+        .unwrap();
     assert_eq!(
         request.uri().to_string(),
         format!("http://127.0.0.1:1/api/v3/depth?symbol={escaped}&limit=1000")

@@ -37,7 +37,7 @@ fn snapshot(last_id: u64) -> BookChange {
 }
 
 fn sync() -> BookSync {
-    BookSync::new(symbol("BTC-USDT"), &Binance::default().rules().books)
+    BookSync::new(symbol("BTC-USDT"), &Binance::default().rules().books, None)
 }
 
 /// What the synchroniser wants done, in a word or two each.
@@ -45,7 +45,7 @@ fn actions(sync: &mut BookSync) -> Vec<String> {
     let actions = std::iter::from_fn(|| sync.next_action());
     actions
         .map(|action| match action {
-            BookAction::NeedSnapshot => "need".to_owned(),
+            BookAction::NeedSnapshot { .. } => "need".to_owned(),
             BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                 format!("snapshot {}", snapshot.last_id.unwrap())
             }
@@ -139,11 +139,11 @@ fn what_a_snapshot_holds_may_be_missing_in_the_stream() {
 #[test]
 fn a_quiet_market_has_a_book_without_any_change() {
     let mut sync = sync();
-    sync.note_quiet();
-    sync.note_quiet();
+    sync.note_subscribed();
+    sync.note_subscribed();
     assert_eq!(actions(&mut sync), ["need"]);
     sync.snapshot(snapshot(7), 0);
-    sync.note_quiet();
+    sync.note_subscribed();
     assert_eq!(actions(&mut sync), ["snapshot 7"]);
     sync.update(delta(5, 6), 0);
     sync.update(delta(7, 8), 0);

@@ -21,10 +21,11 @@ fn used(exchange: &dyn Exchange) -> Vec<String> {
         before_id: 9,
     };
     let trades = exchange.trades_request(&instrument, &hole, None).unwrap();
+    let snapshot = exchange.snapshot_request(&instrument, 1000).unwrap();
     let requests: [(&str, Option<Request<Bytes>>); 4] = [
         ("metadata", exchange.metadata_request().ok()),
         ("ping", exchange.ping_request().ok()),
-        ("snapshot", exchange.snapshot_request(&instrument).unwrap()),
+        ("snapshot", snapshot),
         ("trades", trades),
     ];
     let mut used = Vec::new();

@@ -18,7 +18,7 @@ pub(crate) struct Follower(BookSync);
 
 impl Follower {
     pub(crate) fn new(rules: &BookRules) -> Self {
-        Self(BookSync::new(symbol("BTC-USD"), rules))
+        Self(BookSync::new(symbol("BTC-USD"), rules, None))
     }
 
     /// Takes a change; what a subscriber is told.
@@ -28,7 +28,7 @@ impl Follower {
         while let Some(action) = self.0.next_action() {
             match action {
                 BookAction::Emit(event, _) => events.push(event),
-                BookAction::NeedSnapshot => {}
+                BookAction::NeedSnapshot { .. } => {}
             }
         }
         events

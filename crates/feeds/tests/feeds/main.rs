@@ -31,6 +31,8 @@ mod okx;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod ranges;
+#[cfg(test)]
 mod reconnect;
 #[cfg(test)]
 mod reload;
@@ -46,3 +48,5 @@ mod streamed;
 mod takeover;
 #[cfg(test)]
 mod tape;
+#[cfg(test)]
+mod walks;

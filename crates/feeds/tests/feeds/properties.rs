@@ -100,7 +100,7 @@ proptest! {
         snapshots.sort_unstable();
 
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books);
+        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books, None);
         let mut due = snapshots.into_iter().peekable();
         for (index, delta) in stream.iter().enumerate() {
             sync.update((*delta).clone(), 0);
@@ -127,7 +127,7 @@ proptest! {
         let inner = market.deltas.len() - 2;
         let lost = 1 + lost.index(inner);
         let mut consumer = Consumer::default();
-        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books);
+        let mut sync = BookSync::new(symbol("A-B"), &Binance::default().rules().books, None);
         sync.snapshot(market.snapshot(0), 0);
         for (index, delta) in market.deltas.iter().enumerate() {
             if index != lost {
@@ -156,7 +156,7 @@ impl Consumer {
     fn take(&mut self, sync: &mut BookSync) {
         while let Some(action) = sync.next_action() {
             match action {
-                BookAction::NeedSnapshot => {}
+                BookAction::NeedSnapshot { .. } => {}
                 BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                     self.book.apply_snapshot(&snapshot);
                     self.last_id = snapshot.last_id;
@@ -164,7 +164,7 @@ impl Consumer {
                 BookAction::Emit(FeedEventKind::L2Delta(delta), _) => {
                     let last_id = self.last_id.expect("a snapshot comes first");
                     assert!(delta.first_id <= Some(last_id + 1) && delta.last_id > Some(last_id));
-                    self.book.apply_delta(&delta);
+                    self.book.apply_delta(&delta).unwrap();
                     self.last_id = delta.last_id;
                 }
                 BookAction::Emit(FeedEventKind::BookInvalid { reason, .. }, _) => {

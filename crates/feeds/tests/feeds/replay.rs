@@ -24,7 +24,7 @@ struct Replay {
 impl Replay {
     fn of(symbol: &Symbol) -> Self {
         Self {
-            sync: BookSync::new(symbol.clone(), &Binance::default().rules().books),
+            sync: BookSync::new(symbol.clone(), &Binance::default().rules().books, None),
             delivered: OrderBook::new(),
             needs_snapshot: false,
             snapshots: 0,
@@ -38,7 +38,7 @@ impl Replay {
     fn take_actions(&mut self) {
         while let Some(action) = self.sync.next_action() {
             match action {
-                BookAction::NeedSnapshot => self.needs_snapshot = true,
+                BookAction::NeedSnapshot { .. } => self.needs_snapshot = true,
                 BookAction::Emit(FeedEventKind::L2Snapshot(snapshot), _) => {
                     self.snapshots += 1;
                     self.delivered.apply_snapshot(&snapshot);
@@ -46,7 +46,7 @@ impl Replay {
                 }
                 BookAction::Emit(FeedEventKind::L2Delta(delta), _) => {
                     self.deltas += 1;
-                    self.delivered.apply_delta(&delta);
+                    self.delivered.apply_delta(&delta).unwrap();
                     self.compare(delta.last_id.unwrap());
                 }
                 BookAction::Emit(other, _) => panic!("{other:?}"),

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use transport::Message;
 
 use crate::fake::{Dial, Events, Rig, Spoken, Step, ok, say};
-use crate::fixtures::{level, symbol};
+use crate::fixtures::level;
 use crate::tape::{COUNT, Tape, without_ids};
 
 fn start(exchange: Tape, dials: Vec<Dial>, names: &[&str]) -> (Rig, Events, Spoken) {
@@ -50,11 +50,13 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
                     format!("{symbol} checksum {expected} {computed}")
                 }
                 InvalidReason::Missed => format!("{symbol} missed"),
+                InvalidReason::Unsubscribed => format!("{symbol} unsubscribed"),
                 InvalidReason::Silent => format!("{symbol} silent"),
                 InvalidReason::Disconnected => format!("{symbol} disconnected"),
                 other => panic!("{other:?}"),
             },
             FeedEventKind::SnapshotFailed { symbol, reason, .. } => format!("{symbol}: {reason}"),
+            FeedEventKind::Rejected { .. } => "rejected".to_owned(),
             FeedEventKind::Malformed { .. } => "malformed".to_owned(),
             FeedEventKind::MessagesMissed => "messages missed".to_owned(),
             other => panic!("{other:?}"),
@@ -154,18 +156,28 @@ async fn a_first_snapshot_that_does_not_come_is_asked_for_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_snapshot_is_requested_of_a_book_whose_subscription_is_refused() {
+async fn a_book_whose_subscription_is_refused_is_void_and_stays_so() {
     let exchange = Tape::default().with_books(|books| {
-        books.renewal = Renewal::Request { joins: by_ranges };
+        books.renewal = Renewal::Request {
+            joins: by_ranges,
+            depths: &[100],
+        };
     });
-    let (_rig, mut events, _spoken) = start(exchange, script(&["refuse 1 A-B"]), &["A-B"]);
-    assert_eq!(told(&mut events, 1).await, ["connected"]);
-    assert!(matches!(
-        events.next().await,
-        FeedEventKind::Rejected { symbols, .. } if symbols == [symbol("A-B")]
-    ));
-    // The request, which this exchange has not, would be told as a failure.
-    assert!(events.are_over_for(30).await);
+    let steps = vec![Step::Wait(2), say("refuse 1 A-B"), Step::Wait(60)];
+    for (seconds, expected) in [
+        (1, vec!["A-B snapshot 5", "rejected", "A-B unsubscribed"]),
+        // It comes when nobody wants it any longer.
+        (3, vec!["rejected"]),
+    ] {
+        let rig = Rig::new([ok("A-B")], vec![Dial::Open(steps.clone())])
+            .with_snapshots([ok("snapshot A-B 5 9x1").after(seconds)]);
+        rig.listen();
+        let feed = rig.feed(exchange.clone(), &["A-B"], &[Channel::L2Book]);
+        let mut events = Events::of(feed, 64);
+        assert_eq!(told(&mut events, 1).await, ["connected"]);
+        assert_eq!(told(&mut events, expected.len()).await, expected);
+        assert!(events.are_over_for(30).await);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -225,7 +237,7 @@ async fn who_applies_the_changes_of_a_book_that_is_cut_has_the_same_book() {
     for _ in 0..4 {
         match events.next().await {
             FeedEventKind::L2Snapshot(snapshot) => book.apply_snapshot(&snapshot),
-            FeedEventKind::L2Delta(delta) => book.apply_delta(&delta),
+            FeedEventKind::L2Delta(delta) => book.apply_delta(&delta).unwrap(),
             FeedEventKind::Connected { .. } => {}
             other => panic!("{other:?}"),
         }

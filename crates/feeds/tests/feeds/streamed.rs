@@ -373,7 +373,10 @@ async fn a_refusal_with_status_200_backs_off() {
 fn an_exchange_that_does_not_fit_together_is_found() {
     assert_eq!(faults(&Tape::default()), [""; 0]);
     let mut exchange = Tape::default().with_books(|books| {
-        books.renewal = Renewal::Request { joins: by_previous };
+        books.renewal = Renewal::Request {
+            joins: by_previous,
+            depths: &[],
+        };
     });
     exchange.limits.request = Some(0);
     exchange.limits.frame = 0;
@@ -382,6 +385,7 @@ fn an_exchange_that_does_not_fit_together_is_found() {
         "limit of 0: request",
         "limit of 0: frame",
         "snapshots are requested, and there is no request",
+        "depths of snapshots: []",
         "a request of ",
     ] {
         assert!(found.contains(fault), "{found}");

@@ -168,6 +168,37 @@ impl Exchange for Tape {
         requests("unsubscribe", streams, &self.limits, ids)
     }
 
+    fn snapshot_request(
+        &self,
+        _: &Instrument,
+        levels: usize,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let is_requested = matches!(
+            self.rules.books.renewal,
+            Renewal::Request {
+                depths: [_, ..],
+                ..
+            }
+        );
+        let request = || {
+            Request::get(format!("https://tape.example/depth/{levels}"))
+                .body(Bytes::new())
+                .unwrap()
+        };
+        Ok(is_requested.then(request))
+    }
+
+    fn parse_snapshot(&self, _: &Symbol, body: &[u8]) -> Result<BookChange, AnswerError> {
+        let text = std::str::from_utf8(body).unwrap();
+        let mut messages = Vec::new();
+        let mut decoder = TapeDecoder::default();
+        decoder.decode(Frame::Text(text), &Instruments::default(), &mut messages)?;
+        match messages.pop() {
+            Some(ExchangeMessage::Book(snapshot)) => Ok(snapshot),
+            _ => Err(Malformed::new(text).into()),
+        }
+    }
+
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(TapeDecoder::default())
     }

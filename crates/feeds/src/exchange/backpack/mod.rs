@@ -21,8 +21,9 @@ use crate::exchange::{AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
-/// The deepest snapshot of a book that can be asked for.
-const SNAPSHOT_LEVELS: u16 = 1000;
+/// How many levels a snapshot may have: 5, 10, 20, 50, 100, 500 or 1,000. No request is known to count
+/// more than another, so only the one that lasts longest is made.
+const DEPTHS: &[usize] = &[1000];
 
 static LIMITS: Limits = Limits {
     // No limit is documented; this is Binance's.
@@ -50,7 +51,10 @@ static RULES: Rules = Rules {
     acknowledgement: Acknowledgement::Never,
     books: BookRules {
         follows: by_ranges,
-        renewal: Renewal::Request { joins: by_ranges },
+        renewal: Renewal::Request {
+            joins: by_ranges,
+            depths: DEPTHS,
+        },
         checksum: None,
         cut: None,
         quiet: None,
@@ -140,9 +144,13 @@ impl Exchange for Backpack {
         Box::new(DialectDecoder::<MICROS> { kind_of })
     }
 
-    fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+    fn snapshot_request(
+        &self,
+        of: &Instrument,
+        levels: usize,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
         let symbol = escaped(of.exchange_symbol());
-        let path = format!("/api/v1/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
+        let path = format!("/api/v1/depth?symbol={symbol}&limit={levels}");
         self.addresses.rest.get(&path).map(Some)
     }
 

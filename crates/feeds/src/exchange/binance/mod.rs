@@ -25,14 +25,13 @@ use crate::exchange::{
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
-/// How deep a snapshot of a book is; of the four prices that Binance asks for a snapshot, the third.
-//     limit     up to 100    500    1000    5000
+/// How many levels a snapshot may have, one depth for each price that Binance asks for it.
+//     levels    up to 100    500    1000    5000
 //     weight    5            25     50      250
-const SNAPSHOT_LEVELS: u16 = 1000;
+const DEPTHS: &[usize] = &[100, 500, 1000, 5000];
 
 // https://developers.binance.com/docs/binance-spot-api-docs/rest-api: the weight of each request, of
 // 6000 a minute for an address.
-const SNAPSHOT: Draw = weight(50);
 const METADATA: Draw = weight(20);
 const HISTORY: Draw = weight(25);
 const PING: Draw = weight(1);
@@ -67,7 +66,10 @@ static RULES: Rules = Rules {
     acknowledgement: Acknowledgement::PerRequest,
     books: BookRules {
         follows: by_ranges,
-        renewal: Renewal::Request { joins: by_ranges },
+        renewal: Renewal::Request {
+            joins: by_ranges,
+            depths: DEPTHS,
+        },
         checksum: None,
         cut: None,
         quiet: None,
@@ -167,10 +169,20 @@ impl Exchange for Binance {
         Box::new(DialectDecoder::<MILLIS> { kind_of })
     }
 
-    fn snapshot_request(&self, of: &Instrument) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+    fn snapshot_request(
+        &self,
+        of: &Instrument,
+        levels: usize,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
         let symbol = escaped(of.exchange_symbol());
-        let path = format!("/api/v3/depth?symbol={symbol}&limit={SNAPSHOT_LEVELS}");
-        self.addresses.rest.get_by(&path, SNAPSHOT).map(Some)
+        let path = format!("/api/v3/depth?symbol={symbol}&limit={levels}");
+        let draw = weight(match levels {
+            ..=100 => 5,
+            101..=500 => 25,
+            501..=1000 => 50,
+            _ => 250,
+        });
+        self.addresses.rest.get_by(&path, draw).map(Some)
     }
 
     fn parse_snapshot(&self, of: &Symbol, body: &[u8]) -> Result<BookChange, AnswerError> {

@@ -46,8 +46,8 @@ pub(super) static RULES: Rules = Rules {
             within: Duration::from_secs(5),
         },
         checksum: Some(CHECKSUM),
-        // OKX removes what falls out of its 400 levels.
-        cut: None,
+        // OKX removes what falls out of them, and adds what comes to be among them.
+        cut: Some(400),
         // An empty change comes after about 60 seconds; half as much again is for the network.
         quiet: Some(Duration::from_secs(90)),
     },

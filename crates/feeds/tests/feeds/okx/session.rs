@@ -45,7 +45,7 @@ async fn books_have_the_best_prices_of_their_id_and_mend_themselves() {
                 snapshots += 1;
             }
             FeedEventKind::L2Delta(delta) => {
-                book.apply_delta(&delta);
+                book.apply_delta(&delta).unwrap();
                 if let Some(told) = best.remove(&delta.last_id) {
                     let tops = [book.best_bid(), book.best_ask()];
                     assert_eq!(tops.map(|top| top.map(|level| level.price)), told);

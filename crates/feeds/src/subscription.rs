@@ -54,8 +54,8 @@ impl Subscription {
     /// The events [say](crate::Covers::Top) how many it is: no more than half of the deepest snapshot that
     /// the exchange has on request, and no more than it sends in the stream.
     #[must_use]
-    pub fn with_depth(mut self, depth: NonZeroUsize) -> Self {
-        self.depth = Some(depth);
+    pub fn with_depth(mut self, depth: impl Into<Option<NonZeroUsize>>) -> Self {
+        self.depth = depth.into();
         self
     }
 

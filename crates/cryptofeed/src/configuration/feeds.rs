@@ -1,6 +1,8 @@
 //! The section `feeds`.
 
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use feeds::{Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription, Symbol};
@@ -104,10 +106,14 @@ pub(super) fn keys() -> Vec<Key> {
 
 const SYMBOLS: &str = "symbols";
 const CHANNELS: &str = "channels";
+const DEPTH: &str = "depth";
 const REST_URL: &str = "rest_url";
 const WS_URL: &str = "ws_url";
 
-pub(super) static FEED: [Key; 4] = [
+/// As many levels as the deepest snapshot of an exchange has.
+const DEPTHS: RangeInclusive<u64> = 1..=5000;
+
+pub(super) static FEED: [Key; 5] = [
     Key {
         name: SYMBOLS,
         about: Cow::Borrowed(
@@ -130,6 +136,25 @@ pub(super) static FEED: [Key; 4] = [
             "list, or text with commas, of `trades`, `ticker`, `l2_book`",
             "all three",
             "*expected trades, ticker or l2_book*",
+        ],
+    },
+    Key {
+        name: DEPTH,
+        about: Cow::Borrowed(
+            "How many levels of each side the books have at most: the best ones. All that are known by default. The snapshots say how many it is: at most half of what the exchange's deepest one has, or what its stream keeps complete.",
+        ),
+        schema: || {
+            json!({
+                "type": ["integer", "string"],
+                "minimum": DEPTHS.start(),
+                "maximum": DEPTHS.end(),
+                "pattern": "^[0-9]+$",
+            })
+        },
+        cells: [
+            "whole number, 1 to 5000",
+            "all that are known",
+            "*expected a whole number from 1 to 5000*",
         ],
     },
     Key {
@@ -206,6 +231,12 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
         }),
         None => Some((registration.default)().channels().to_vec()),
     };
+    let depth = match fields.field(DEPTH) {
+        Some(node) => node
+            .integer(DEPTHS)
+            .map(|levels| usize::try_from(levels).ok().and_then(NonZeroUsize::new)),
+        None => Some(None),
+    };
     let exchange = at_addresses(&fields, node, registration);
     let id = ExchangeId::new(registration.id)
         .map_err(|error| node.report(error))
@@ -216,7 +247,7 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
     Some(ConfiguredFeed {
         id: id?,
         exchange: exchange?,
-        subscription: subscription?,
+        subscription: subscription?.with_depth(depth?),
     })
 }
 

@@ -30,8 +30,8 @@ pub(super) static KEYS: [Key; 2] = [
     Key {
         name: BOOKS,
         about: Cow::Borrowed(
-            "Memory for changes of order books that wait for a snapshot, in MiB. With more, they are forgotten, \
-             which is told, and newer snapshots are fetched.",
+            "Memory for changes of order books that wait for a snapshot, in MiB. With more, the oldest of the \
+             books that have most of them are forgotten, which is told, and newer snapshots are fetched.",
         ),
         schema: mebibytes,
         cells: CELLS,

@@ -53,7 +53,7 @@ async fn answers_and_streams_tell_the_exit_that_they_took() {
 }
 
 /// Fewer units in less time than the exchange has.
-const SCARCE: Window = Window::new("weight", 100, Duration::from_millis(400));
+const SCARCE: Window = Window::new("weight", 28, Duration::from_millis(400));
 
 /// A session that has only [`SCARCE`] for what its requests use, and notes when how much was
 /// answered.
@@ -108,7 +108,7 @@ async fn the_snapshots_of_a_feed_are_fetched_at_the_pace_of_the_budget() {
     let answered = rest.answered.lock().unwrap().clone();
     // The list of instruments, and three snapshots, of which only one has room beside it.
     let units: Vec<_> = answered.iter().map(|(_, units)| *units).collect();
-    assert_eq!(units, [20, 50, 50, 50]);
+    assert_eq!(units, [20, 5, 5, 5]);
     let late = answered.iter().filter(|(at, _)| *at >= start + SCARCE.per);
     assert_eq!(late.count(), 2);
     assert_eq!(world.seen(BINANCE, ExchangeTransport::Rest), [egress(2)]);

@@ -27,6 +27,8 @@ mod messages;
 #[cfg(test)]
 mod mocks;
 #[cfg(test)]
+mod numbering;
+#[cfg(test)]
 mod okx;
 #[cfg(test)]
 mod properties;
@@ -36,6 +38,8 @@ mod ranges;
 mod reconnect;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod renewals;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]

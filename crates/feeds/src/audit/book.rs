@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use testkit::mock::{Side, Snapshot};
 
 use crate::book::OrderBook;
-use crate::event::{Covers, L2Delta, L2Snapshot};
+use crate::event::{Covers, FeedEventKind, L2Snapshot};
 use crate::level::Level;
 
 /// How many changes a book may take to become what the market was.
@@ -25,17 +25,8 @@ pub(super) enum Verdict {
 /// A book that is built from events.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    /// `None` while it is invalid.
-    valid: Option<Valid>,
-    expected: Option<Expected>,
-}
-
-#[derive(Debug)]
-struct Valid {
     book: OrderBook,
-    covers: Covers,
-    epoch: u64,
-    last_id: Option<u64>,
+    expected: Option<Expected>,
 }
 
 /// What the market was at a look.
@@ -49,50 +40,25 @@ struct Expected {
 }
 
 impl Book {
-    pub(super) fn replace(&mut self, snapshot: &L2Snapshot) {
-        // It may be later than what is expected, and nothing would tell.
-        if snapshot.last_id.is_none() {
+    /// Takes an event about the book. Tells what is wrong with it.
+    pub(super) fn take(&mut self, event: &FeedEventKind) -> Result<(), String> {
+        // What it becomes may be later than what is expected, and nothing would tell.
+        if let FeedEventKind::L2Snapshot(L2Snapshot { last_id: None, .. }) = event {
             self.expected = None;
         }
-        let mut book = OrderBook::new();
-        book.apply_snapshot(snapshot);
-        self.valid = Some(Valid {
-            book,
-            covers: snapshot.covers,
-            epoch: snapshot.epoch,
-            last_id: snapshot.last_id,
-        });
-    }
-
-    pub(super) fn change(&mut self, delta: &L2Delta) -> Result<(), String> {
-        let Some(valid) = &mut self.valid else {
-            return Err(format!("a change without a book: {:?}", delta.last_id));
-        };
-        if valid.epoch != delta.epoch {
-            return Err(format!(
-                "a change of epoch {} in {}",
-                delta.epoch, valid.epoch
-            ));
+        let taken = self.book.apply_event(event);
+        if !self.is_valid() {
+            self.expected = None;
         }
-        if let Some((first, last)) = delta.first_id.zip(valid.last_id)
-            && first > last.saturating_add(1)
-        {
-            return Err(format!("a change from {first} on after {last}"));
-        }
-        valid.book.apply_delta(delta);
-        valid.last_id = delta.last_id;
-        match valid.book.crossed() {
+        taken.map_err(|error| error.to_string())?;
+        match self.book.crossed() {
             Some((bid, ask)) => Err(format!("crossed: {} and {}", bid.price, ask.price)),
             None => Ok(()),
         }
     }
 
-    pub(super) fn invalidate(&mut self) {
-        (self.valid, self.expected) = (None, None);
-    }
-
     pub(super) fn is_valid(&self) -> bool {
-        self.valid.is_some()
+        self.book.covers().is_some()
     }
 
     /// Whether it is valid and nothing is expected of it.
@@ -121,13 +87,13 @@ impl Book {
 
     /// Compares it with what is expected.
     pub(super) fn compare(&mut self) -> Verdict {
-        let (Some(valid), Some(expected)) = (&self.valid, &mut self.expected) else {
+        let (Some(covers), Some(expected)) = (self.book.covers(), &mut self.expected) else {
             return Verdict::Open;
         };
-        let difference = valid.difference(expected);
+        let difference = expected.difference(&self.book, covers);
         expected.changes += 1;
-        let is_there = valid.last_id == Some(expected.id);
-        let is_past = valid.last_id.is_some_and(|last| last > expected.id);
+        let is_there = self.book.last_id() == Some(expected.id);
+        let is_past = self.book.last_id().is_some_and(|last| last > expected.id);
         let verdict = match difference {
             None => Verdict::True,
             Some(difference) if is_there => {
@@ -145,10 +111,10 @@ impl Book {
     }
 }
 
-impl Valid {
-    /// The first price at which it differs from `expected`, as far as it claims to know.
-    fn difference(&self, expected: &Expected) -> Option<String> {
-        let (levels, lowest, highest) = match self.covers {
+impl Expected {
+    /// The first price at which `book` differs from it, as far as that claims to know.
+    fn difference(&self, book: &OrderBook, covers: Covers) -> Option<String> {
+        let (levels, lowest, highest) = match covers {
             Covers::Top { levels } => (levels, None, None),
             Covers::Prices {
                 lowest_bid,
@@ -159,16 +125,16 @@ impl Valid {
             lowest.is_none_or(|lowest| *price >= lowest)
                 && highest.is_none_or(|highest| *price <= highest)
         };
-        let bids = expected.bids.iter().rev();
-        let asks = expected.asks.iter();
+        let bids = self.bids.iter().rev();
+        let asks = self.asks.iter();
         differ(
-            self.book.bids(),
+            book.bids(),
             bids.filter(|(price, _)| is_covered(price)),
             levels,
         )
         .or_else(|| {
             differ(
-                self.book.asks(),
+                book.asks(),
                 asks.filter(|(price, _)| is_covered(price)),
                 levels,
             )

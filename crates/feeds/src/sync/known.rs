@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use crate::book::OrderBook;
 use crate::event::{Covers, InvalidReason};
 use crate::exchange::{BookChange, BookRules};
+use crate::level::Level;
 
 /// The most prices of a side.
 const MOST_LEVELS: usize = 100_000;
@@ -78,9 +79,14 @@ impl KnownBook {
 
     /// Makes the levels of `snapshot` those that are told.
     pub(super) fn write_into(&self, snapshot: &mut BookChange) {
+        let (bids, asks) = self.told();
+        (snapshot.bids, snapshot.asks) = (bids.collect(), asks.collect());
+    }
+
+    /// The bids and asks that are told.
+    pub(super) fn told(&self) -> (impl Iterator<Item = Level>, impl Iterator<Item = Level>) {
         let most = self.told.unwrap_or(usize::MAX);
-        snapshot.bids = self.book.bids().take(most).collect();
-        snapshot.asks = self.book.asks().take(most).collect();
+        (self.book.bids().take(most), self.book.asks().take(most))
     }
 
     /// Takes a change, and leaves in it what is told of it.

@@ -2,8 +2,10 @@
 
 mod buffer;
 mod depths;
+mod emission;
 mod known;
 mod renewal;
+mod replay;
 
 use std::collections::VecDeque;
 
@@ -11,7 +13,7 @@ use self::buffer::{Buffer, Received};
 use self::depths::Depths;
 use self::known::KnownBook;
 use crate::book::OrderBook;
-use crate::event::{FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
+use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::symbol::Symbol;
 
@@ -173,42 +175,6 @@ impl BookSync {
             actions: VecDeque::new(),
             is_replay: false,
         }
-    }
-
-    /// From now on comes what another connection, which takes over from the one before, has said
-    /// meanwhile. What is known is no sign of a restart, and a snapshot in the stream is no news.
-    pub fn begin_replay(&mut self) {
-        self.is_replay = true;
-    }
-
-    /// The replay is over. If there was a snapshot in it, the book as it is now is emitted in its place.
-    pub fn end_replay(&mut self) {
-        self.is_replay = false;
-        let is_snapshot = |action: &BookAction| {
-            matches!(action, BookAction::Emit(FeedEventKind::L2Snapshot(_), _))
-        };
-        let Some(at) = self.actions.iter().rposition(is_snapshot) else {
-            return;
-        };
-        let mut after = self.actions.split_off(at);
-        let Some(BookAction::Emit(FeedEventKind::L2Snapshot(mut snapshot), mut at_ns)) =
-            after.pop_front()
-        else {
-            return;
-        };
-        while let Some(BookAction::Emit(FeedEventKind::L2Delta(delta), delta_ns)) = after.front() {
-            snapshot.last_id = delta.last_id;
-            snapshot.timestamp_ns = delta.timestamp_ns;
-            at_ns = *delta_ns;
-            after.pop_front();
-        }
-        if self.book().is_some() {
-            (snapshot.bids, snapshot.asks) =
-                (self.book.bids().collect(), self.book.asks().collect());
-            self.actions.clear();
-            self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
-        }
-        self.actions.append(&mut after);
     }
 
     /// What to do next; `None` if there is nothing to do until something arrives.
@@ -588,46 +554,6 @@ impl BookSync {
             let levels = self.asked;
             self.actions.push_back(BookAction::NeedSnapshot { levels });
         }
-    }
-
-    fn emit_snapshot(&mut self, Received { change, at_ns }: Received) {
-        self.epoch += 1;
-        let snapshot = L2Snapshot {
-            symbol: change.symbol,
-            epoch: self.epoch,
-            covers: self.book.covers(),
-            verified_levels: change
-                .checksum
-                .and(self.rules.checksum)
-                .map(|checksum| checksum.levels),
-            last_id: change.ids.last,
-            bids: change.bids,
-            asks: change.asks,
-            timestamp_ns: change.time.ns(),
-        };
-        self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
-    }
-
-    fn emit_delta(&mut self, Received { change, at_ns }: Received) {
-        let delta = L2Delta {
-            symbol: change.symbol,
-            epoch: self.epoch,
-            first_id: change.ids.first,
-            last_id: change.ids.last,
-            bids: change.bids,
-            asks: change.asks,
-            timestamp_ns: change.time.ns(),
-        };
-        self.emit(FeedEventKind::L2Delta(delta), at_ns);
-    }
-
-    fn emit_invalid(&mut self, reason: InvalidReason, at_ns: i64) {
-        let symbol = self.symbol.clone();
-        self.emit(FeedEventKind::BookInvalid { symbol, reason }, at_ns);
-    }
-
-    fn emit(&mut self, kind: FeedEventKind, at_ns: i64) {
-        self.actions.push_back(BookAction::Emit(kind, at_ns));
     }
 }
 

@@ -249,9 +249,11 @@ fn bytes_of(kind: &FeedEventKind) -> usize {
         | FeedEventKind::L2Delta(L2Delta { bids, asks, .. }) => levels(bids, asks),
         FeedEventKind::Unknown { kind, excerpt } => text(&[kind, excerpt]),
         FeedEventKind::Malformed { reason, excerpt } => text(&[reason, excerpt]),
-        FeedEventKind::Rejected { message, .. } | FeedEventKind::Notice { text: message } => {
-            text(&[message])
-        }
+        FeedEventKind::Rejected { message, .. }
+        | FeedEventKind::Notice { text: message }
+        | FeedEventKind::TradesLost {
+            reason: message, ..
+        } => text(&[message]),
         _ => 0,
     };
     size_of::<FeedEvent>() + beside

@@ -92,6 +92,7 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::Rejected { .. } => "rejected",
         FeedEventKind::NumberingRestarted { .. } => "numbering_restarted",
         FeedEventKind::TradeGap { .. } => "trade_gap",
+        FeedEventKind::TradesLost { .. } => "trades_lost",
         FeedEventKind::Notice { .. } => "notice",
         FeedEventKind::ImpossibleTime { .. } => "impossible_time",
         FeedEventKind::Unknown { .. } => "unknown",
@@ -255,6 +256,14 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::TradeGap { symbol, from, to } => {
             tracing::warn!(exchange, connection, %symbol, from, to, "trades are missing");
+        }
+        FeedEventKind::TradesLost {
+            symbol,
+            from,
+            to,
+            reason,
+        } => {
+            tracing::warn!(exchange, connection, %symbol, from, to, reason, "trades are lost");
         }
         FeedEventKind::Notice { text } => {
             tracing::warn!(exchange, connection, words = text, "notice of the exchange");

@@ -85,7 +85,7 @@ mod tests {
             symbol: "BTC-USDT".parse().unwrap(),
             id: None,
             count: 1,
-            is_history: false,
+            backfilled: false,
             side: Side::Sell,
             price: Decimal::new(6_183_763_000, 5),
             amount: Decimal::new(2, 2),

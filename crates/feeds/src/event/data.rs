@@ -23,8 +23,8 @@ pub struct Trade {
     pub price: Decimal,
     /// The size in the base asset, of all of them.
     pub amount: Decimal,
-    /// Whether it is history, which fills the hole between two connections.
-    pub is_history: bool,
+    /// Whether it was missing from the stream, and has been asked for: it may come after later trades.
+    pub backfilled: bool,
     /// When the exchange matched the trade: nanoseconds since 1970, UTC. `None` where the exchange does
     /// not tell, or tells a time that cannot be.
     pub timestamp_ns: Option<i64>,

@@ -244,13 +244,18 @@ pub enum FeedEventKind {
         /// In which stream.
         channel: Channel,
     },
-    /// The exchange has begun to number the trades of a symbol anew. The trade follows.
+    /// The exchange has begun to number the trades of a symbol anew: ids may come again. The trade
+    /// follows.
     NumberingRestarted {
         /// Whose trades.
         symbol: Symbol,
     },
     /// Trades of a symbol are missing, where the exchange numbers them without a hole. The trade behind the
-    /// gap follows. One of them that is late comes all the same.
+    /// gap follows.
+    ///
+    /// As long as the feed runs, each of them comes after all, or is in a `TradesLost`. They are asked for
+    /// over REST and come [`backfilled`](Trade::backfilled), in order among themselves, while the stream
+    /// goes on; one that is only late comes as it is.
     TradeGap {
         /// Whose trades.
         symbol: Symbol,
@@ -260,6 +265,20 @@ pub enum FeedEventKind {
         /// The id of the last one.
         #[serde(with = "number_text")]
         to: u64,
+    },
+    /// Trades of a `TradeGap` are not asked for any longer. If the stream brings one of them later, it
+    /// comes all the same.
+    TradesLost {
+        /// Whose trades.
+        symbol: Symbol,
+        /// The id of the first one.
+        #[serde(with = "number_text")]
+        from: u64,
+        /// The id of the last one.
+        #[serde(with = "number_text")]
+        to: u64,
+        /// Why.
+        reason: String,
     },
     /// Messages of this connection are missing, as its own counter shows. Nobody can tell which: there
     /// may have been trades among them. Its books become invalid.
@@ -293,17 +312,19 @@ impl FeedEvent {
             | FeedEventKind::SnapshotFailed { symbol, .. }
             | FeedEventKind::ImpossibleTime { symbol, .. }
             | FeedEventKind::NumberingRestarted { symbol, .. }
-            | FeedEventKind::TradeGap { symbol, .. } => Some(symbol),
+            | FeedEventKind::TradeGap { symbol, .. }
+            | FeedEventKind::TradesLost { symbol, .. } => Some(symbol),
             _ => None,
         }
     }
 
     /// How long after the exchange's time the message arrived, in nanoseconds, where the exchange tells
-    /// its time. Negative if the exchange's clock is ahead of this machine's.
+    /// its time. Negative if the exchange's clock is ahead of this machine's. `None` for a trade that was
+    /// backfilled: it is late by nature.
     #[must_use]
     pub fn latency_ns(&self) -> Option<i64> {
         let timestamp_ns = match &self.kind {
-            FeedEventKind::Trade(trade) => trade.timestamp_ns?,
+            FeedEventKind::Trade(trade) if !trade.backfilled => trade.timestamp_ns?,
             FeedEventKind::Ticker(ticker) => ticker.timestamp_ns?,
             FeedEventKind::L2Snapshot(snapshot) => snapshot.timestamp_ns?,
             FeedEventKind::L2Delta(delta) => delta.timestamp_ns?,
@@ -391,13 +412,13 @@ mod tests {
             side: Side::Sell,
             price: Decimal::from_str_exact("61837.63000000").unwrap(),
             amount: Decimal::from_str_exact("0.02").unwrap(),
-            is_history: false,
+            backfilled: false,
             timestamp_ns: Some(1_723_161_255_342_000_000),
         });
         assert_eq!(event(trade.clone()).latency_ns(), Some(-1_317_380_432));
         assert_eq!(
             json(trade),
-            r#"{"v":1,"sequence":7,"exchange":"binance","connection":2,"received_ns":1723161254024619568,"type":"trade","symbol":"BTC-USDT","id":"7","count":1,"side":"sell","price":"61837.63000000","amount":"0.02","is_history":false,"timestamp_ns":1723161255342000000}"#
+            r#"{"v":1,"sequence":7,"exchange":"binance","connection":2,"received_ns":1723161254024619568,"type":"trade","symbol":"BTC-USDT","id":"7","count":1,"side":"sell","price":"61837.63000000","amount":"0.02","backfilled":false,"timestamp_ns":1723161255342000000}"#
         );
         let invalid = FeedEventKind::BookInvalid {
             symbol: "SOL-USDC".parse().unwrap(),

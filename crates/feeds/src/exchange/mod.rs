@@ -119,7 +119,9 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     }
 
     /// The request for trades that are missing, from `cursor` on if there was an answer before;
-    /// `None` where there is none.
+    /// `None` where there is none, and if all answers about the hole have been given. Where
+    /// [`trades`](Rules::trades) have holes of their own, it is sent after a cut, in case that there were
+    /// any.
     ///
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.
@@ -231,9 +233,10 @@ pub struct TradeHole {
 /// Trades of the past.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TradePage {
-    /// The trades, in any order.
+    /// The trades, in any order. Those that are not missing are ignored.
     pub trades: Vec<Trade>,
-    /// Where the next page begins; `None` if there is none.
+    /// Where the next page begins; `None` if there is none. A page with ids above the hole is the last
+    /// one.
     pub cursor: Option<String>,
 }
 

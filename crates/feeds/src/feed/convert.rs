@@ -11,7 +11,7 @@ pub(super) fn trade_event(trade: Trade) -> FeedEventKind {
         side: trade.side,
         price: trade.price,
         amount: trade.amount,
-        is_history: trade.is_history,
+        backfilled: trade.is_history,
         timestamp_ns: trade.time.ns(),
     })
 }

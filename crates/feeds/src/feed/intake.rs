@@ -3,11 +3,10 @@
 use transport::{Message, Secrets, WsError};
 
 use super::connection::Connection;
-use super::convert::{ticker_event, trade_event};
+use super::convert::ticker_event;
 use super::event_sender::Stopped;
 use super::failure::Failure;
 use super::session::{Session, symbols};
-use super::trades::Novelty;
 use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
@@ -122,22 +121,8 @@ impl Session {
                 connection.has_data = true;
                 self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
                     .await?;
-                match self.trades.note(&trade) {
-                    Novelty::Known => return Ok(None),
-                    Novelty::New => {}
-                    Novelty::AfterHole { from, to } => {
-                        let symbol = trade.symbol.clone();
-                        let gap = FeedEventKind::TradeGap { symbol, from, to };
-                        self.events.send(gap, received_ns).await?;
-                    }
-                    Novelty::Restarted => {
-                        let restarted = FeedEventKind::NumberingRestarted {
-                            symbol: trade.symbol.clone(),
-                        };
-                        self.events.send(restarted, received_ns).await?;
-                    }
-                }
-                trade_event(trade)
+                self.take_trade(trade, received_ns).await?;
+                return Ok(None);
             }
             ExchangeMessage::Ticker(ticker) => {
                 connection.has_data = true;

@@ -1,5 +1,6 @@
 //! Runs a codec over the transports.
 
+mod backfill;
 mod backoff;
 mod books;
 mod connection;
@@ -16,6 +17,7 @@ mod retries;
 mod session;
 mod successor;
 mod tickers;
+mod trade_intake;
 mod trades;
 mod wait;
 mod words;
@@ -29,6 +31,7 @@ use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use transport::{HttpTransport, WsDialer};
 
+use self::backfill::Backfill;
 use self::backoff::Backoff;
 use self::books::Books;
 use self::event_sender::{EventSender, Stopped};
@@ -246,6 +249,7 @@ impl Feed {
             silence_limit: self.silence_limit,
             streams: self.streams(chosen),
             instruments: chosen.iter().cloned().collect(),
+            backfill: Backfill::new(Arc::clone(&exchange), Arc::clone(&rest)),
             books: Books::new(
                 exchange,
                 rest,

@@ -10,6 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 use transport::{WsDialer, WsError, WsErrorKind};
 
+use super::backfill::Backfill;
 use super::books::{Books, Due, Order};
 use super::connection::{Connection, Opening, Step};
 use super::event_sender::{EventSender, Stopped};
@@ -54,6 +55,7 @@ pub(super) struct Session {
     pub(super) instruments: Instruments,
     pub(super) books: Books,
     pub(super) trades: Trades,
+    pub(super) backfill: Backfill,
     pub(super) tickers: Tickers,
     /// The streams whose times cannot be.
     pub(super) without_time: HashSet<(Symbol, Channel)>,
@@ -104,7 +106,7 @@ impl Session {
         let mut reloads = self.ws.reloads();
         let dial = self.under_way.take();
         let dial = dial.unwrap_or_else(|| Connection::open(self.opening(), self.ws()).boxed());
-        let (failure, retry_in) = match dial.await {
+        let (failure, retry_in) = match self.backfill_until(dial).await? {
             Ok(connection) => {
                 let connection = open.insert(connection);
                 self.begin(connection, None).await?;
@@ -138,7 +140,8 @@ impl Session {
         // are.
         self.books.restart().await?;
         self.retries.clear();
-        if wait(retry_in, imposed, &mut reloads).await {
+        let waiting = wait(retry_in, imposed, &mut reloads);
+        if self.backfill_until(waiting).await? {
             self.pacing.reset();
         }
         Ok(())
@@ -191,6 +194,12 @@ impl Session {
                 // Off while nothing is due: a stream that ends does not match.
                 Some(due) = self.books.dues.next() => {
                     self.take_due(due, connection).await?;
+                    None
+                }
+                found = self.backfill.next(), if self.backfill.is_open() => {
+                    let began_at = Instant::now();
+                    self.tell_found(found, self.events.now_ns()).await?;
+                    connection.note_unread(began_at);
                     None
                 }
                 step = connection.step() => match step {

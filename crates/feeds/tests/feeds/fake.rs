@@ -216,7 +216,7 @@ impl Sink<Message> for Frames {
 }
 
 /// An answer to a REST request, and how long it takes.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Answer {
     status: u16,
     retry_after: Option<String>,
@@ -257,12 +257,13 @@ impl Answer {
     }
 }
 
-/// Answers requests for the list of instruments and for snapshots, each from its own queue. The
+/// Answers requests for the list of instruments, for snapshots and for trades, each from its own queue. The
 /// last answer of a queue is given again and again; an empty queue means a broken connection.
 #[derive(Default)]
 pub(crate) struct FakeHttp {
     metadata: Mutex<VecDeque<Answer>>,
     depth: Mutex<VecDeque<Answer>>,
+    trades: Mutex<VecDeque<Answer>>,
     pub(crate) requests: Mutex<Vec<(Instant, String)>>,
     under_way: AtomicUsize,
     pub(crate) most_under_way: AtomicUsize,
@@ -275,6 +276,8 @@ impl HttpTransport for FakeHttp {
         let uri = request.uri().to_string();
         let queue = if uri.contains("/depth") {
             &self.depth
+        } else if uri.contains("rades?") {
+            &self.trades
         } else {
             &self.metadata
         };
@@ -361,6 +364,11 @@ impl Rig {
 
     pub(crate) fn with_snapshots(self, answers: impl Into<VecDeque<Answer>>) -> Self {
         *self.http.depth.lock().unwrap() = answers.into();
+        self
+    }
+
+    pub(crate) fn with_trades(self, answers: impl Into<VecDeque<Answer>>) -> Self {
+        *self.http.trades.lock().unwrap() = answers.into();
         self
     }
 

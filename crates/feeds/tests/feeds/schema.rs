@@ -39,7 +39,7 @@ fn what_is_no_event_is_found() {
     let event = json!({
         "v": 1, "sequence": 7, "exchange": "binance", "connection": 3, "received_ns": 5,
         "type": "trade", "symbol": "BTC-USDT", "id": "109116693", "count": 1, "side": "buy",
-        "price": "1.50", "amount": "2", "is_history": false, "timestamp_ns": null, "new": [],
+        "price": "1.50", "amount": "2", "backfilled": false, "timestamp_ns": null, "new": [],
     });
     assert_eq!(problem(&event), None);
     for (key, wrong) in [

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use feeds::exchange::{
     Acknowledgement, BookChange, BookChecksum, BookContent, BookRules, Draws, Ids, Refusal,
-    Renewal, Reply, Step, Time, Trade, TradeIds, by_previous,
+    Renewal, Reply, Step, Time, Trade, TradeHole, TradeIds, TradePage, by_previous,
 };
 use feeds::{
     AnswerError, Binance, Channel, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame,
@@ -27,6 +27,8 @@ pub(crate) struct Tape {
     pub(crate) is_in_url: bool,
     /// What a REST request uses.
     pub(crate) draws: Draws,
+    /// Whether trades can be asked for.
+    pub(crate) has_history: bool,
 }
 
 /// Changes name the one before; a new snapshot comes with a new subscription, within five seconds.
@@ -55,6 +57,7 @@ impl Default for Tape {
             channels: &Channel::ALL,
             is_in_url: false,
             draws: Draws::default(),
+            has_history: true,
         }
     }
 }
@@ -202,6 +205,39 @@ impl Exchange for Tape {
     fn decoder(&self) -> Box<dyn Decoder> {
         Box::new(TapeDecoder::default())
     }
+
+    fn trades_request(
+        &self,
+        of: &Instrument,
+        hole: &TradeHole,
+        cursor: Option<&str>,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let (name, from) = (of.exchange_symbol(), cursor.unwrap_or("-"));
+        let uri = format!(
+            "https://tape.example/trades?{name}&{}..{}&{from}",
+            hole.after_id, hole.before_id
+        );
+        let request = Request::get(uri).body(Bytes::new()).unwrap();
+        Ok(self.has_history.then_some(request))
+    }
+
+    /// `trades 5 6 9/3 > 10`: 9/3 is 7 to 9 in one, and 10 the cursor.
+    fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
+        let text = std::str::from_utf8(body).unwrap();
+        let Some(trades) = text.strip_prefix("trades") else {
+            return Err(Malformed::new(text).into());
+        };
+        let (ids, cursor) = match trades.split_once(" > ") {
+            Some((ids, cursor)) => (ids, Some(cursor.to_owned())),
+            None => (trades, None),
+        };
+        let trade = |id| match trade(of.as_str(), id, "0", true) {
+            ExchangeMessage::Trade(trade) => trade,
+            other => panic!("{other:?}"),
+        };
+        let trades = ids.split_whitespace().map(trade).collect();
+        Ok(TradePage { trades, cursor })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -292,10 +328,11 @@ fn book(name: &str, content: BookContent, ids: Ids, rest: &[&str]) -> ExchangeMe
 
 fn trade(name: &str, id: &str, second: &str, is_history: bool) -> ExchangeMessage {
     let ns = |second: i64| 1_700_000_000_000_000_000 + second;
+    let (id, count) = id.split_once('/').unwrap_or((id, "1"));
     ExchangeMessage::Trade(Trade {
         symbol: symbol(name),
         id: Some(TradeId::Number(id.parse().unwrap())),
-        count: 1,
+        count: count.parse().unwrap(),
         side: Side::Buy,
         price: 1.into(),
         amount: 1.into(),

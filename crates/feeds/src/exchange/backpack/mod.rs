@@ -11,19 +11,24 @@ use serde::Deserialize;
 
 use crate::channel::Channel;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
-use crate::exchange::clock::MICROS;
+use crate::exchange::clock::{MICROS, MILLIS};
 use crate::exchange::dialect::{self, DialectDecoder};
 use crate::exchange::limits::Limits;
 use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
 use crate::exchange::wire::{Text, parse_body};
-use crate::exchange::{AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest};
+use crate::exchange::{
+    AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest, TradeHole, TradePage,
+};
 use crate::instruments::{Instrument, Instruments};
 use crate::symbol::Symbol;
 
 /// How many levels a snapshot may have: 5, 10, 20, 50, 100, 500 or 1,000. No request is known to count
 /// more than another, so only the one that lasts longest is made.
 const DEPTHS: &[usize] = &[1000];
+
+/// The most trades that can be asked for.
+const TRADES: u16 = 1000;
 
 static LIMITS: Limits = Limits {
     // No limit is documented; this is Binance's.
@@ -59,7 +64,7 @@ static RULES: Rules = Rules {
         cut: None,
         quiet: None,
     },
-    // Holes are not documented.
+    // Whether there are holes is not documented. Ten trades of a recorded answer had none.
     trades: TradeIds::Growing,
 };
 
@@ -161,6 +166,27 @@ impl Exchange for Backpack {
         // Bids ascend, the id is text, and prices have no zeros at the end, which the stream's
         // have.
         Ok(dialect::parse_snapshot::<MICROS>(of, body)?)
+    }
+
+    /// The newest ones, whatever is missing: older ones are counted from the newest, which changes while
+    /// they are asked for. The answer may be five seconds old.
+    fn trades_request(
+        &self,
+        of: &Instrument,
+        _: &TradeHole,
+        _: Option<&str>,
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let symbol = escaped(of.exchange_symbol());
+        let path = format!("/api/v1/trades?symbol={symbol}&limit={TRADES}");
+        self.addresses.rest.get(&path).map(Some)
+    }
+
+    fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
+        // Milliseconds here. The newest first.
+        Ok(TradePage {
+            trades: dialect::parse_trades::<MILLIS>(of, body)?,
+            cursor: None,
+        })
     }
 
     fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {

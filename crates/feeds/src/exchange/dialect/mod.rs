@@ -5,6 +5,7 @@
 //! the two, the unit of time, how streams are named and whether requests have ids, is the caller's.
 
 mod events;
+mod history;
 
 use std::cmp::Reverse;
 
@@ -13,6 +14,8 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde_json::json;
 use serde_json::value::RawValue;
 use transport::Message;
+
+pub(super) use self::history::parse_trades;
 
 use self::events::{Depth, DepthEvent, Header, Kind, TickerEvent, TradeEvent};
 use crate::event::Side;

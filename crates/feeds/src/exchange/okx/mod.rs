@@ -142,10 +142,13 @@ impl Exchange for Okx {
         cursor: Option<&str>,
     ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
         // `type=1` pages by id, and `after` asks for trades that are older than one.
+        let before_id = cursor.map_or(Some(hole.before_id), |cursor| cursor.parse().ok());
+        let Some(before_id) = before_id.filter(|id| hole.after_id.saturating_add(1) < *id) else {
+            return Ok(None);
+        };
         let path = format!(
-            "/api/v5/market/history-trades?instId={}&type=1&after={}&limit={TRADES_PER_PAGE}",
+            "/api/v5/market/history-trades?instId={}&type=1&after={before_id}&limit={TRADES_PER_PAGE}",
             escaped(of.exchange_symbol()),
-            cursor.map_or_else(|| hole.before_id.to_string(), str::to_owned),
         );
         self.get(&path, HISTORY_TRADES).map(Some)
     }

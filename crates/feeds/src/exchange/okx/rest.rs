@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::rows::TradeRow;
 use crate::exchange::wire::{Text, each, parse_body};
-use crate::exchange::{AnswerError, TradeId, TradePage};
+use crate::exchange::{AnswerError, Trade, TradeId, TradePage};
 
 /// Reads what can be traded.
 pub(super) fn instruments(body: &[u8]) -> Result<Instruments, AnswerError> {
@@ -24,7 +24,10 @@ pub(super) fn trades(of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError>
     //      "px":"29963.2","tradeId":"242720720","source":"0","ts":"1654161646974"},...]}
     let mut trades = Vec::new();
     each(data(body)?, |row: TradeRow<'_>| {
-        trades.push(row.trade(of.clone())?);
+        trades.push(Trade {
+            is_history: true,
+            ..row.trade(of.clone())?
+        });
         Ok(())
     })?;
     let number = |id: &TradeId| match id {

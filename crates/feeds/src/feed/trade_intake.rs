@@ -1,0 +1,150 @@
+//! What becomes of the trades of the stream, and of those that are missing in it.
+
+use std::ops::RangeInclusive;
+use std::pin::pin;
+
+use super::backfill::Found;
+use super::convert::trade_event;
+use super::event_sender::Stopped;
+use super::session::Session;
+use super::trades::Novelty;
+use crate::event::FeedEventKind;
+use crate::exchange::{Trade, TradeHole, TradeIds};
+use crate::symbol::Symbol;
+
+impl Session {
+    /// Takes a trade of the stream.
+    pub(super) async fn take_trade(
+        &mut self,
+        trade: Trade,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        match self.trades.note(&trade) {
+            Novelty::Known => return Ok(()),
+            Novelty::New => {}
+            Novelty::AfterHole(hole) => {
+                self.open_gap(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns)
+                    .await?;
+            }
+            Novelty::AfterCut(hole) => {
+                self.ask_for(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns)
+                    .await?;
+            }
+            Novelty::Restarted(hole) => {
+                let reason = "numbering has begun anew";
+                let lost = self.backfill.give_up(&trade.symbol, reason);
+                self.tell_found(lost, received_ns).await?;
+                let restarted = FeedEventKind::NumberingRestarted {
+                    symbol: trade.symbol.clone(),
+                };
+                self.events.send(restarted, received_ns).await?;
+                if let Some(hole) = hole {
+                    self.open_gap(&trade.symbol, ids_in(&hole), None, received_ns)
+                        .await?;
+                }
+            }
+            Novelty::Partly(missing) => {
+                for ids in missing {
+                    for ids in self.backfill.untold(&trade.symbol, &ids) {
+                        self.open_gap(&trade.symbol, ids, None, received_ns).await?;
+                    }
+                }
+                return Ok(());
+            }
+        }
+        let found = match self.backfill.is_open() {
+            true => self.backfill.take(&trade),
+            false => Vec::new(),
+        };
+        self.events.send(trade_event(trade), received_ns).await?;
+        self.tell_found(found, received_ns).await
+    }
+
+    /// Tells that trades are missing, and asks for them.
+    async fn open_gap(
+        &mut self,
+        symbol: &Symbol,
+        ids: RangeInclusive<u64>,
+        after_ns: Option<i64>,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        let gap = FeedEventKind::TradeGap {
+            symbol: symbol.clone(),
+            from: *ids.start(),
+            to: *ids.end(),
+        };
+        self.events.send(gap, received_ns).await?;
+        self.ask_for(symbol, ids, after_ns, received_ns).await
+    }
+
+    async fn ask_for(
+        &mut self,
+        symbol: &Symbol,
+        ids: RangeInclusive<u64>,
+        after_ns: Option<i64>,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        let Some(instrument) = self.instruments.by_symbol(symbol) else {
+            return Ok(());
+        };
+        let lost = self.backfill.open(instrument, ids, after_ns);
+        self.tell_found(lost, received_ns).await
+    }
+
+    /// Tells what has become of missing trades.
+    pub(super) async fn tell_found(
+        &mut self,
+        found: Vec<Found>,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        for found in found {
+            let event = match found {
+                Found::Trade(trade) => {
+                    self.trades.fill(&trade);
+                    trade_event(Trade {
+                        is_history: true,
+                        ..trade
+                    })
+                }
+                // Where ids have holes of their own, nobody knows whether there were trades.
+                Found::Lost { .. } if self.exchange.rules().trades != TradeIds::Contiguous => {
+                    continue;
+                }
+                Found::Lost {
+                    symbol,
+                    ids,
+                    reason,
+                } => FeedEventKind::TradesLost {
+                    symbol,
+                    from: *ids.start(),
+                    to: *ids.end(),
+                    reason,
+                },
+            };
+            self.events.send(event, received_ns).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for `until`, and goes on filling gaps.
+    pub(super) async fn backfill_until<T>(
+        &mut self,
+        until: impl Future<Output = T>,
+    ) -> Result<T, Stopped> {
+        let mut until = pin!(until);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut until => return Ok(outcome),
+                found = self.backfill.next() => {
+                    self.tell_found(found, self.events.now_ns()).await?;
+                }
+            }
+        }
+    }
+}
+
+/// What is missing in a hole.
+fn ids_in(hole: &TradeHole) -> RangeInclusive<u64> {
+    hole.after_id.saturating_add(1)..=hole.before_id.saturating_sub(1)
+}

@@ -1,0 +1,145 @@
+//! Which trades have been seen before.
+
+mod numbering;
+mod ranges;
+mod recent;
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+pub(super) use self::numbering::Novelty;
+use self::numbering::{Contiguous, Growing, Place};
+pub(super) use self::ranges::Ranges;
+use self::recent::Recent;
+use crate::exchange::{Trade, TradeId, TradeIds};
+use crate::symbol::Symbol;
+
+/// How many ids of a symbol are remembered where they have holes of their own: what a stream repeats is
+/// seconds old.
+const GROWING: usize = 1024;
+
+/// The trades of each symbol that have been seen. They are kept over connections, since the next one may
+/// begin with trades that the last one has brought.
+#[derive(Debug)]
+pub(super) struct Trades {
+    rules: TradeIds,
+    /// How many connections there have been.
+    connections: u32,
+    seen: HashMap<Symbol, Seen>,
+}
+
+/// What is known of the trades of a symbol.
+#[derive(Debug)]
+struct Seen {
+    ids: Ids,
+    /// The connection that brought the first trade.
+    since: u32,
+    /// The connection that brought the last new one.
+    latest: u32,
+}
+
+#[derive(Debug)]
+enum Ids {
+    Contiguous(Contiguous),
+    Growing(Growing),
+    Opaque(Recent<TradeId>),
+}
+
+impl Trades {
+    pub(super) fn new(rules: TradeIds) -> Self {
+        Self {
+            rules,
+            connections: 0,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// A connection begins.
+    pub(super) fn begin_connection(&mut self) {
+        self.connections = self.connections.saturating_add(1);
+    }
+
+    /// Takes note of a trade of the stream.
+    pub(super) fn note(&mut self, trade: &Trade) -> Novelty {
+        let connection = self.connections;
+        // No `entry`, which would want a symbol of its own for every trade.
+        if !self.seen.contains_key(&trade.symbol) {
+            let seen = Seen {
+                ids: Ids::new(self.rules),
+                since: connection,
+                latest: connection,
+            };
+            self.seen.insert(trade.symbol.clone(), seen);
+        }
+        let (Some(seen), Some(id)) = (self.seen.get_mut(&trade.symbol), &trade.id) else {
+            return Novelty::New;
+        };
+        let time_ns = trade.time.ns();
+        let place = Place {
+            time_ns,
+            is_first: seen.latest != connection,
+        };
+        // History fills the hole since the connection before; what was before the first one was not
+        // subscribed to.
+        let is_before = trade.is_history && seen.since == connection;
+        let novelty = match (&mut seen.ids, id) {
+            (Ids::Contiguous(seen), TradeId::Number(id)) => {
+                let ids = ids_of(*id, trade.count);
+                if is_before {
+                    seen.note_past(ids, time_ns);
+                    return Novelty::Known;
+                }
+                if trade.is_history && seen.is_before_all(*id, time_ns) {
+                    return Novelty::Known;
+                }
+                seen.note(ids, place)
+            }
+            (Ids::Growing(seen), TradeId::Number(id)) => {
+                if is_before {
+                    seen.note_past(*id, time_ns);
+                    return Novelty::Known;
+                }
+                seen.note(*id, place)
+            }
+            (Ids::Opaque(seen), id) => match seen.insert(id) && !is_before {
+                true => Novelty::New,
+                false => Novelty::Known,
+            },
+            (_, TradeId::Text(_)) => Novelty::New,
+        };
+        if novelty != Novelty::Known {
+            seen.latest = connection;
+        }
+        novelty
+    }
+
+    /// Takes note of a trade that fills a hole.
+    pub(super) fn fill(&mut self, trade: &Trade) {
+        let seen = self.seen.get_mut(&trade.symbol).map(|seen| &mut seen.ids);
+        match (seen, &trade.id) {
+            (Some(Ids::Contiguous(seen)), Some(TradeId::Number(id))) => {
+                seen.fill(ids_of(*id, trade.count));
+            }
+            (Some(Ids::Growing(seen)), Some(TradeId::Number(id))) => seen.fill(*id),
+            _ => {}
+        }
+    }
+}
+
+impl Ids {
+    fn new(rules: TradeIds) -> Self {
+        match rules {
+            TradeIds::Contiguous => Self::Contiguous(Contiguous::default()),
+            TradeIds::Growing => Self::Growing(Growing::new(GROWING)),
+            TradeIds::Opaque { remembered } => Self::Opaque(Recent::new(remembered)),
+        }
+    }
+}
+
+/// The ids of so many trades of which the last one is `id`.
+pub(super) fn ids_of(id: u64, count: u32) -> RangeInclusive<u64> {
+    id.saturating_sub(u64::from(count.saturating_sub(1)))..=id
+}
+
+#[cfg(test)]
+mod tests;

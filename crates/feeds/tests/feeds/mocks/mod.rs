@@ -6,6 +6,7 @@ mod books;
 mod client;
 mod kraken;
 mod listings;
+mod missing;
 mod okx;
 mod tickers;
 

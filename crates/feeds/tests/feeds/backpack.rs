@@ -1,6 +1,6 @@
 //! Backpack's messages.
 
-use feeds::exchange::{Ids, Time};
+use feeds::exchange::{Ids, Time, TradeHole};
 use feeds::{Backpack, Channel, Exchange, ExchangeMessage, Instrument, RequestIds, Side, TradeId};
 use transport::Message;
 
@@ -214,4 +214,42 @@ fn the_kind_of_a_stream_ends_at_its_first_dot() {
         outcome(&decode(&Backpack::default(), &listed, recorded)),
         "depth AAPL.US-USDC-PERP"
     );
+}
+
+#[test]
+fn history_is_the_newest_trades() {
+    let (backpack, sol) = (
+        Backpack::default(),
+        Instrument::new(symbol("SOL-USDC"), "SOL_USDC"),
+    );
+    let hole = TradeHole {
+        after_id: 381_731_410,
+        after_ns: None,
+        before_id: 381_731_418,
+    };
+    let request = backpack.trades_request(&sol, &hole, None).unwrap();
+    assert_eq!(
+        request.unwrap().uri(),
+        "https://api.backpack.exchange/api/v1/trades?symbol=SOL_USDC&limit=1000"
+    );
+    let body = r#"[{"id":381731418,"isBuyerMaker":false,"price":"100.67","quantity":"0.22","quoteQuantity":"22.1474","timestamp":1788285123140},
+        {"id":381731417,"isBuyerMaker":true,"price":"100.67","quantity":"2.05","quoteQuantity":"206.3735","timestamp":1788285119299}]"#;
+    let page = backpack.parse_trades(sol.symbol(), body.as_bytes());
+    let page = page.unwrap();
+    assert_eq!(page.cursor, None);
+    let [newest, before] = page.trades.as_slice() else {
+        panic!("two trades");
+    };
+    assert_eq!(newest.id, Some(TradeId::Number(381_731_418)));
+    assert_eq!((newest.side, before.side), (Side::Buy, Side::Sell));
+    assert_eq!(newest.amount.to_string(), "0.22");
+    assert_eq!(newest.time, Time::At(1_788_285_123_140_000_000));
+    assert!(newest.is_history);
+    for wrong in ["{}", r#"[{"id":1}]"#] {
+        assert!(
+            backpack
+                .parse_trades(sol.symbol(), wrong.as_bytes())
+                .is_err()
+        );
+    }
 }

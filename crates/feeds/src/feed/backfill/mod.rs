@@ -4,11 +4,12 @@ mod gaps;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::gaps::Gaps;
 use super::failure::Failure;
@@ -41,6 +42,8 @@ pub(super) struct Backfill {
     /// How many symbols there have been.
     opened: u64,
     asked: Option<Asked>,
+    /// Kept, since it is looked at after each message.
+    timer: Pin<Box<Sleep>>,
 }
 
 /// A request that is under way.
@@ -58,6 +61,7 @@ impl Backfill {
             gaps: HashMap::new(),
             opened: 0,
             asked: None,
+            timer: Box::pin(sleep_until(Instant::now())),
         }
     }
 
@@ -145,10 +149,10 @@ impl Backfill {
         let Some(next) = next else {
             return std::future::pending().await;
         };
-        let due = next.due;
-        if due > Instant::now() {
-            sleep_until(due).await;
+        if self.timer.deadline() != next.due {
+            self.timer.as_mut().reset(next.due);
         }
+        self.timer.as_mut().await;
         let Some((ids, hole)) = next.lowest() else {
             return;
         };

@@ -1,5 +1,6 @@
 //! What the numbers of the trades of one symbol say.
 
+use std::mem;
 use std::ops::RangeInclusive;
 
 use super::ranges::Ranges;
@@ -50,12 +51,15 @@ pub(super) struct Contiguous {
     /// Where numbering stands: nothing above has been seen.
     end: Option<u64>,
     latest_ns: Option<i64>,
+    /// What was seen before numbering began anew, as long as that may have been a mistake.
+    before: Option<Ranges>,
 }
 
 //     an event's ids                       it is
 //     above all before, next to them       new
 //     above, with a hole before it         new, and the hole is told
 //     above, farther away than can be      of another numbering
+//     above what was before a restart      of that numbering again: the restart was a mistake
 //     below the highest, later than all    of another numbering
 //     below, farther away than can be      of another numbering, unless they have been seen
 //     below, none of them seen             new: it is late
@@ -77,6 +81,12 @@ impl Contiguous {
         };
         if end < first {
             let missing = first - end - 1;
+            if missing > 0
+                && let Some(before) = self.take_back(first)
+            {
+                self.seen = before;
+                return self.go_back(ids);
+            }
             if missing > MOST_MISSING {
                 self.accept(ids);
                 return Novelty::Restarted(None);
@@ -143,16 +153,34 @@ impl Contiguous {
         }
     }
 
-    /// Numbering begins anew with `ids`.
+    /// Numbering begins anew with `ids`, or goes back to where it was before a few that were mistaken.
     fn restart(&mut self, ids: RangeInclusive<u64>) -> Novelty {
-        let first = *ids.start();
-        let above = first..=u64::MAX;
-        // A few of them were a mistake, and what was before goes on.
-        if self.seen.within(&above).count() > MISTAKEN {
-            self.seen.clear();
+        let above = *ids.start()..=u64::MAX;
+        let mut below = self.seen.clone();
+        below.remove(above.clone());
+        if !below.is_empty() && self.seen.within(&above).count() <= MISTAKEN {
+            self.seen = below;
+            return self.go_back(ids);
         }
-        self.seen.remove(above);
+        self.before = Some(mem::take(&mut self.seen));
+        self.end = None;
+        self.accept(ids);
+        Novelty::Restarted(None)
+    }
+
+    /// What was seen before the last restart, if `first` may follow to that. Only few have come since.
+    fn take_back(&mut self, first: u64) -> Option<Ranges> {
+        let before = self.before.take()?;
+        let is_mistake = self.seen.count() <= MISTAKEN;
+        let is_next = before.last().is_some_and(|last| last < first);
+        (is_mistake && is_next).then_some(before)
+    }
+
+    /// Goes on with `ids` behind what has been seen.
+    fn go_back(&mut self, ids: RangeInclusive<u64>) -> Novelty {
+        let first = *ids.start();
         let before = self.seen.last();
+        self.before = None;
         self.end = None;
         self.accept(ids);
         let is_hole = |before: &u64| (1..=MOST_MISSING).contains(&(first - before - 1));

@@ -26,10 +26,6 @@ impl Ranges {
         self.0.last().map(|range| *range.end())
     }
 
-    pub(in crate::feed) fn clear(&mut self) {
-        self.0.clear();
-    }
-
     pub(in crate::feed) fn insert(&mut self, ids: RangeInclusive<u64>) {
         let (mut first, mut last) = ids.into_inner();
         // Nearly always, the next one.

@@ -1,5 +1,5 @@
 use proptest::collection::vec;
-use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+use proptest::prelude::{any, prop_assert, prop_assert_eq, prop_assume, prop_oneof, proptest};
 use rust_decimal::Decimal;
 
 use super::Novelty::{AfterCut, AfterHole, Known, New, Partly, Restarted};
@@ -202,6 +202,22 @@ fn an_id_that_is_not_new_of_a_later_time_is_a_restart() {
 }
 
 #[test]
+fn trades_that_all_have_one_id_come_as_long_as_time_goes_on() {
+    // As an exchange did for a while after an upgrade.
+    for rules in [TradeIds::Contiguous, TradeIds::Growing] {
+        let mut trades = connected(rules);
+        check(
+            &mut trades,
+            [
+                (number(0, 10), New),
+                (number(0, 11), Restarted(None)),
+                (number(0, 12), Restarted(None)),
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_restart_over_a_reconnect_is_noticed_without_times_if_it_begins_below_all() {
     let mut trades = connected(TradeIds::Contiguous);
     check(&mut trades, [(number(500, 0), New), (number(501, 0), New)]);
@@ -330,5 +346,47 @@ proptest! {
         let first = ids[0];
         let last = seen.last().unwrap();
         prop_assert_eq!(seen.missing_in(&(first..=last)), told);
+    }
+
+    /// Wherever a mistaken id stands among others, of which some are missing: all of the others come, and
+    /// what is missing is told.
+    #[test]
+    fn no_mistaken_id_silences_others(
+        missing in vec(any::<bool>(), 40),
+        mistaken in prop_oneof![0..900_u64, 1041..2000_u64, any::<u64>()],
+        place in 0..40_u64,
+        (has_times, each_ns) in (any::<bool>(), 0..3_i64),
+    ) {
+        let real = 1000..1040;
+        prop_assume!(!real.contains(&mistaken));
+        // Without times, what is near cannot be told from what is late.
+        prop_assume!(has_times && each_ns > 0 || mistaken.abs_diff(1020) > 200_000_000);
+        let mut trades = connected(TradeIds::Contiguous);
+        let (mut told, mut come) = (Ranges::default(), Ranges::default());
+        let mut note = |trades: &mut Trades, id: u64, time: i64| {
+            let novelty = trades.note(&number(id, if has_times { time + 1 } else { 0 }));
+            if let AfterHole(hole) | Restarted(Some(hole)) = &novelty {
+                let missing = hole.after_id + 1..=hole.before_id - 1;
+                assert!(come.within(&missing).is_empty(), "{hole:?}");
+                told.insert(missing);
+            }
+            come.insert(id..=id);
+            novelty
+        };
+        note(&mut trades, 999, 0);
+        for (id, is_missing) in real.zip(missing.iter().copied()) {
+            let time = each_ns * (id as i64 - 999);
+            if id == 1000 + place {
+                note(&mut trades, mistaken, time);
+            }
+            if !is_missing {
+                let novelty = note(&mut trades, id, time);
+                prop_assert!(!matches!(novelty, Known | Partly(_)), "{id}: {novelty:?}");
+            }
+        }
+        note(&mut trades, 1040, 1_000_000);
+        for (id, is_missing) in (1000..1040).zip(missing) {
+            prop_assert!(!is_missing || told.contains(&(id..=id)), "{id}");
+        }
     }
 }

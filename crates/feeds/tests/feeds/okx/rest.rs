@@ -113,6 +113,9 @@ fn history_is_asked_for_from_the_hole_downwards() {
         ask(page.cursor.as_deref()),
         format!("{start}242720719&limit=100")
     );
+    assert!(page.trades.iter().all(|trade| trade.is_history));
+    let behind = Okx::default().trades_request(&btc, &hole, Some("242720711"));
+    assert!(behind.unwrap().is_none(), "all that is missing is newer");
     let end = Okx::default().parse_trades(btc.symbol(), br#"{"code":"0","msg":"","data":[]}"#);
     assert_eq!(end.unwrap().cursor, None);
 }

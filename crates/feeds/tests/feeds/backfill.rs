@@ -435,9 +435,14 @@ enum Said {
         dropped: u64,
         sent: u64,
     },
-    /// One of the last ones, again or late.
+    /// The next trades, in one.
+    Several {
+        count: u64,
+    },
+    /// One of the last ones, again or late, or several in one that end with it.
     Again {
         back: u64,
+        count: u64,
     },
     Cut,
     Pause,
@@ -446,17 +451,25 @@ enum Said {
 fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
         4 => (0..6_u64, 1..4_u64).prop_map(|(dropped, sent)| Said::Trades { dropped, sent }),
-        3 => (0..12_u64).prop_map(|back| Said::Again { back }),
+        1 => (2..5_u64).prop_map(|count| Said::Several { count }),
+        3 => (0..12_u64, 1..4_u64).prop_map(|(back, count)| Said::Again { back, count }),
         1 => Just(Said::Cut),
         2 => Just(Said::Pause),
     ]
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let page = (vec(0..80_u64, 0..40), any::<Option<u8>>(), 0..3_u64);
+    let page = (
+        vec((3..80_u64, 1..3_u64), 0..40),
+        any::<Option<u8>>(),
+        0..3_u64,
+    );
     prop_oneof![
         6 => page.prop_map(|(ids, cursor, seconds)| {
-            let ids: Vec<_> = ids.iter().map(|id| format!(" {}", 100 + id)).collect();
+            let ids: Vec<_> = ids
+                .iter()
+                .map(|(id, count)| format!(" {}/{count}", 100 + id))
+                .collect();
             let cursor = cursor.map_or_else(String::new, |cursor| format!(" > {cursor}"));
             ok(format!("trades{}{cursor}", ids.concat())).after(seconds)
         }),
@@ -496,9 +509,14 @@ async fn check(said: Vec<Said>, answers: Vec<Answer>) {
                 steps.extend((next..next + sent).map(|id| say(format!("trade A-B {id} 1"))));
                 next += sent;
             }
-            Said::Again { back } => {
+            Said::Several { count } => {
+                next += count;
+                steps.push(say(format!("trade A-B {}/{count} 1", next - 1)));
+            }
+            Said::Again { back, count } => {
                 let id = (next - 1 - back.min(next - 100)).max(99);
-                steps.push(say(format!("trade A-B {id} 1")));
+                let count = count.min(id - 98);
+                steps.push(say(format!("trade A-B {id}/{count} 1")));
             }
             Said::Cut => {
                 steps.push(Step::Break);
@@ -518,20 +536,24 @@ async fn check(said: Vec<Said>, answers: Vec<Answer>) {
     while !missing.is_empty() || !come.contains(&next) {
         match events.next().await {
             FeedEventKind::Trade(trade) => {
-                let Some(TradeId::Number(id)) = trade.id else {
+                let Some(TradeId::Number(last)) = trade.id else {
                     panic!("no number");
                 };
-                assert!(come.insert(id), "{id} twice");
-                let was_missing = missing.remove(&id);
-                if trade.backfilled {
-                    assert!(was_missing, "{id} was not missing");
-                    assert!(missing.range(..id).next().is_none(), "{id} is out of order");
+                for id in last + 1 - u64::from(trade.count)..=last {
+                    assert!(come.insert(id), "{id} twice");
+                    let was_missing = missing.remove(&id);
+                    if trade.backfilled {
+                        assert!(was_missing, "{id} was not missing");
+                        assert!(missing.range(..id).next().is_none(), "{id} is out of order");
+                    }
                 }
             }
             FeedEventKind::TradeGap { from, to, .. } => {
                 for id in from..=to {
-                    assert!(!come.contains(&id) && !lost.contains(&id), "{id}");
+                    assert!(!come.contains(&id), "{id} has come");
                     assert!(missing.insert(id), "{id} told twice");
+                    // Several in one have come, of which it is one, and others had come before.
+                    lost.remove(&id);
                 }
             }
             FeedEventKind::TradesLost {

@@ -51,6 +51,8 @@ fn decode_all(bytes: &[u8]) {
     let _ = backpack.parse_metadata(bytes);
     let _ = binance.parse_snapshot(&symbol, bytes);
     let _ = backpack.parse_snapshot(&symbol, bytes);
+    let _ = binance.parse_trades(&symbol, bytes);
+    let _ = backpack.parse_trades(&symbol, bytes);
 }
 
 proptest! {

@@ -250,9 +250,7 @@ impl Gaps {
         found: &mut Vec<Found>,
     ) {
         for lost in self.missing.within(ids) {
-            let above = self.fetched.split_off(lost.start());
-            let before = mem::replace(&mut self.fetched, above);
-            found.extend(before.into_values().map(Found::Trade));
+            self.release(found);
             self.missing.remove(lost.clone());
             found.push(Found::Lost {
                 symbol: self.instrument.symbol().clone(),

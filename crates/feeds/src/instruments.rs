@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::symbol::Symbol;
 
 /// One thing that an exchange trades, under its neutral and its exchange's own name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instrument {
     symbol: Symbol,
     exchange_symbol: Arc<str>,

@@ -93,6 +93,8 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::NumberingRestarted { .. } => "numbering_restarted",
         FeedEventKind::TradeGap { .. } => "trade_gap",
         FeedEventKind::TradesLost { .. } => "trades_lost",
+        FeedEventKind::Stale { .. } => "stale",
+        FeedEventKind::Live { .. } => "live",
         FeedEventKind::Notice { .. } => "notice",
         FeedEventKind::ImpossibleTime { .. } => "impossible_time",
         FeedEventKind::Unknown { .. } => "unknown",
@@ -264,6 +266,14 @@ fn log(event: &FeedEvent) {
             reason,
         } => {
             tracing::warn!(exchange, connection, %symbol, from, to, reason, "trades are lost");
+        }
+        FeedEventKind::Stale {
+            symbol, channel, ..
+        } => {
+            tracing::warn!(exchange, connection, %symbol, %channel, "the stream is silent, and the exchange has moved on");
+        }
+        FeedEventKind::Live { symbol, channel } => {
+            tracing::info!(exchange, connection, %symbol, %channel, "the stream is live again");
         }
         FeedEventKind::Notice { text } => {
             tracing::warn!(exchange, connection, words = text, "notice of the exchange");

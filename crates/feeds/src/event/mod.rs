@@ -120,7 +120,7 @@ pub enum InvalidReason {
     },
     /// Messages of the connection are missing, of which some may have been about the book.
     Missed,
-    /// Nothing has come for longer than the exchange promises.
+    /// Nothing has come for longer than the exchange promises, or although the exchange has moved on.
     Silent,
     /// The exchange has begun to number its changes anew, or its stream does not come to the id that its
     /// snapshot had.
@@ -280,6 +280,26 @@ pub enum FeedEventKind {
         /// Why.
         reason: String,
     },
+    /// A stream is silent for ten times its usual interval and for 30 seconds at least, and the exchange
+    /// has moved on meanwhile, as an answer about all symbols shows. It is subscribed to again, and if that
+    /// does not help, on another connection. It is told once until the stream is [`Live`](Self::Live), also
+    /// over a reconnect. A book of it becomes invalid.
+    Stale {
+        /// Whose data.
+        symbol: Symbol,
+        /// Which.
+        channel: Channel,
+        /// When the stream spoke last, or was subscribed to, if it has not spoken on the connection:
+        /// nanoseconds since 1970, UTC, by this machine's clock.
+        since_ns: i64,
+    },
+    /// A stream that was [`Stale`](Self::Stale) speaks again. What it says follows.
+    Live {
+        /// Whose data.
+        symbol: Symbol,
+        /// Which.
+        channel: Channel,
+    },
     /// Messages of this connection are missing, as its own counter shows. Nobody can tell which: there
     /// may have been trades among them. Its books become invalid.
     MessagesMissed,
@@ -312,6 +332,8 @@ impl FeedEvent {
             | FeedEventKind::SnapshotFailed { symbol, .. }
             | FeedEventKind::ImpossibleTime { symbol, .. }
             | FeedEventKind::NumberingRestarted { symbol, .. }
+            | FeedEventKind::Stale { symbol, .. }
+            | FeedEventKind::Live { symbol, .. }
             | FeedEventKind::TradeGap { symbol, .. }
             | FeedEventKind::TradesLost { symbol, .. } => Some(symbol),
             _ => None,

@@ -169,7 +169,7 @@ pub struct Ids {
 }
 
 /// One channel of one instrument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stream {
     /// What it is about.
     pub instrument: Instrument,

@@ -3,6 +3,7 @@
 //! An exchange is a folder of this module: its codec, an [`Exchange`], and what it allows and how it
 //! behaves, [`Limits`] and [`Rules`]. An entry in [`EXCHANGES`] makes it known to the command.
 
+mod activity;
 pub(crate) mod base_url;
 pub(crate) mod batch;
 pub(crate) mod clock;
@@ -18,6 +19,7 @@ pub(crate) mod registry;
 mod rules;
 pub(crate) mod wire;
 
+use std::collections::HashMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -26,6 +28,7 @@ use transport::{Excerpt, Message, WsRequest, printable};
 
 pub use transport::{Draw, Draws, Window};
 
+pub use self::activity::{Activity, BestPrices};
 pub use self::base_url::InvalidUrl;
 pub use self::faults::faults;
 pub use self::limits::{KeepAlive, Limits};
@@ -140,6 +143,33 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// [`AnswerError`] if it is a refusal or has another form.
     fn parse_trades(&self, _: &Symbol, _: &[u8]) -> Result<TradePage, AnswerError> {
         Err(Malformed::new("trades that were not asked for").into())
+    }
+
+    /// The cheapest request whose answer tells of all symbols what shows whether streams of `channels` that
+    /// are silent should have said something; `None` where there is none.
+    ///
+    /// An answer may be older than the question, by less than 30 seconds.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`] if it makes no URI.
+    fn activity_request(
+        &self,
+        _channels: &[Channel],
+    ) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        Ok(None)
+    }
+
+    /// Reads the answer to [`activity_request`](Self::activity_request), as far as it is about
+    /// `instruments`.
+    ///
+    /// # Errors
+    /// [`AnswerError`] if it is a refusal or has another form.
+    fn parse_activity(
+        &self,
+        _: &[u8],
+        _instruments: &Instruments,
+    ) -> Result<HashMap<Symbol, Activity>, AnswerError> {
+        Err(Malformed::new("an overview that was not asked for").into())
     }
 
     /// Reads a refusal, which has the same form whatever was asked and whatever its status is; `None` if

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::rest::Rest;
 use super::wait::wait;
 use crate::event::{FeedEventKind, InvalidReason};
-use crate::exchange::{BookChange, Exchange, Renewal};
+use crate::exchange::{Activity, BestPrices, BookChange, Exchange, Renewal};
 use crate::instruments::Instrument;
 use crate::queue::JoiningShare;
 use crate::symbol::Symbol;
@@ -83,6 +83,10 @@ struct Book {
     is_declined: bool,
     /// When something came in its stream.
     heard_at: Instant,
+    /// Its stream is silent without a reason: a snapshot would not change.
+    is_silenced: bool,
+    /// A snapshot is wanted as soon as that is over.
+    is_deferred: bool,
 }
 
 impl Book {
@@ -128,6 +132,8 @@ impl Books {
                 asked: 0,
                 is_declined: false,
                 heard_at: Instant::now(),
+                is_silenced: false,
+                is_deferred: false,
             };
             (symbol, book)
         };
@@ -157,13 +163,42 @@ impl Books {
         let symbol = change.symbol.clone();
         if let Some(book) = self.books.get_mut(&symbol) {
             book.heard_at = Instant::now();
+            book.is_silenced = false;
             book.sync.update(change, received_ns);
             // A snapshot of the stream that is no news has all that is behind it put into it first.
             if self.is_replay && self.exchange.rules().books.is_streamed() {
                 return Ok(());
             }
+            if std::mem::replace(&mut book.is_deferred, false) {
+                self.renew(&symbol, Duration::ZERO, Duration::ZERO);
+            }
         }
         self.act(&symbol).await
+    }
+
+    /// The best prices of a book that is true.
+    pub(super) fn best(&self, symbol: &Symbol) -> Option<Activity> {
+        let (book, _) = self.books.get(symbol)?.sync.book()?;
+        let best = BestPrices {
+            bid: book.best_bid().map(|level| level.price),
+            ask: book.best_ask().map(|level| level.price),
+        };
+        Some(Activity {
+            best: Some(best),
+            ..Activity::default()
+        })
+    }
+
+    /// The stream of `symbol` is silent although it should not be: its book is void. A snapshot that is
+    /// requested waits until the stream speaks again.
+    pub(super) async fn silenced(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        let is_requested = matches!(self.exchange.rules().books.renewal, Renewal::Request { .. });
+        if let Some(book) = self.books.get_mut(symbol) {
+            book.is_silenced = is_requested;
+            book.sync
+                .invalidate(InvalidReason::Silent, self.events.now_ns());
+        }
+        self.act(symbol).await
     }
 
     /// Forgets the older half of the changes of a book that wait for its snapshot.
@@ -386,6 +421,7 @@ impl Books {
                 book.sync.restart(self.events.now_ns());
                 // With the next connection, the first snapshot of a book is due at once.
                 book.asked_at = None;
+                (book.is_silenced, book.is_deferred) = (false, false);
             }
             self.act(&symbol).await?;
         }
@@ -399,6 +435,9 @@ impl Books {
             match book.sync.next_action() {
                 Some(BookAction::Emit(event, at_ns)) => self.events.send(event, at_ns).await?,
                 Some(BookAction::NeedSnapshot { .. }) if book.is_declined => {}
+                Some(BookAction::NeedSnapshot { levels }) if book.is_silenced => {
+                    (book.levels, book.is_deferred) = (levels, true);
+                }
                 Some(BookAction::NeedSnapshot { levels }) => {
                     let delay = book.delay(levels);
                     self.renew(symbol, delay, Duration::ZERO);

@@ -107,6 +107,7 @@ impl Session {
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
+        self.note_word(&said, received_ns).await?;
         let secrets = &connection.secrets;
         let event = match said {
             ExchangeMessage::Book(change) => {
@@ -166,6 +167,7 @@ impl Session {
                 };
                 for symbol in &symbols {
                     self.books.refused(symbol);
+                    self.watch.liveness.refused(symbol, refusal.reply.channel);
                 }
                 let retry_in = (!streams.is_empty()).then(|| self.ask_again(streams));
                 FeedEventKind::Rejected {

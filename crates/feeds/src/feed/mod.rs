@@ -8,8 +8,10 @@ mod convert;
 mod event_sender;
 mod failure;
 mod intake;
+mod liveness;
 mod outgoing;
 mod pacing;
+mod pulse;
 mod request_queue;
 mod requests;
 mod rest;
@@ -20,6 +22,7 @@ mod tickers;
 mod trade_intake;
 mod trades;
 mod wait;
+mod watch;
 mod words;
 
 use std::collections::HashSet;
@@ -37,6 +40,7 @@ use self::books::Books;
 use self::event_sender::{EventSender, Stopped};
 use self::failure::Failure;
 use self::pacing::Pacing;
+use self::pulse::Pulse;
 use self::rest::Rest;
 use self::retries::Retries;
 use self::session::Session;
@@ -44,6 +48,7 @@ use self::successor::Successor;
 use self::tickers::Tickers;
 use self::trades::Trades;
 use self::wait::wait;
+use self::watch::Watch;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Exchange, Limits, RequestIds, Stream};
@@ -125,10 +130,12 @@ impl Feed {
         let chosen = listed.select(self.subscription.symbols())?;
         // Thousands of instruments, of which a feed needs a few.
         drop(listed);
+        let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
+        let pulse = Arc::new(Pulse::new(exchange, rest, &chosen));
         let sessions = self
             .connections(&chosen)
             .into_iter()
-            .map(|chosen| self.session(chosen, &events).run());
+            .map(|chosen| self.session(chosen, &events, &pulse).run());
         join_all(sessions).await;
         Ok(())
     }
@@ -234,7 +241,7 @@ impl Feed {
         Ok(instruments)
     }
 
-    fn session(&self, chosen: &[Instrument], events: &EventSender) -> Session {
+    fn session(&self, chosen: &[Instrument], events: &EventSender, pulse: &Arc<Pulse>) -> Session {
         let channels = self.subscription.channels();
         let with_books = if channels.contains(&Channel::L2Book) {
             chosen
@@ -243,11 +250,13 @@ impl Feed {
         };
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let events = events.for_other_connections();
+        let streams = self.streams(chosen);
         Session {
             exchange: Arc::clone(&self.exchange),
             ws: Arc::clone(&self.ws),
             silence_limit: self.silence_limit,
-            streams: self.streams(chosen),
+            watch: Watch::new(Arc::clone(pulse), events.clone(), &streams),
+            streams,
             instruments: chosen.iter().cloned().collect(),
             backfill: Backfill::new(Arc::clone(&exchange), Arc::clone(&rest)),
             books: Books::new(

@@ -53,11 +53,9 @@ impl RequestQueue {
         self.waiting.is_empty()
     }
 
-    /// Whether a request about `stream` waits.
-    pub(super) fn is_waiting_for(&self, stream: &Stream) -> bool {
-        self.waiting
-            .iter()
-            .any(|request| request.streams.contains(stream))
+    /// The streams about which requests wait.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Stream> {
+        self.waiting.iter().flat_map(|request| &request.streams)
     }
 
     /// The next request, when its turn has come.

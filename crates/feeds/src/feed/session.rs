@@ -21,6 +21,7 @@ use super::successor::{Left, Overlap, Successor, Turn};
 use super::tickers::Tickers;
 use super::trades::Trades;
 use super::wait::wait;
+use super::watch::Watch;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Exchange, ExchangeMessage, Stream, StreamRequest};
@@ -57,6 +58,7 @@ pub(super) struct Session {
     pub(super) trades: Trades,
     pub(super) backfill: Backfill,
     pub(super) tickers: Tickers,
+    pub(super) watch: Watch,
     /// The streams whose times cannot be.
     pub(super) without_time: HashSet<(Symbol, Channel)>,
     /// What one frame says; kept for its memory.
@@ -140,6 +142,7 @@ impl Session {
         // are.
         self.books.restart().await?;
         self.retries.clear();
+        self.watch.end_connection();
         let waiting = wait(retry_in, imposed, &mut reloads);
         if self.backfill_until(waiting).await? {
             self.pacing.reset();
@@ -171,8 +174,11 @@ impl Session {
         self.trades.begin_connection();
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
-        for stream in &self.streams {
-            if stream.channel == Channel::L2Book && !connection.queue.is_waiting_for(stream) {
+        let waiting: HashSet<_> = connection.queue.waiting().collect();
+        let asked = || self.streams.iter().filter(|it| !waiting.contains(it));
+        self.watch.begin_connection(asked());
+        for stream in asked() {
+            if stream.channel == Channel::L2Book {
                 self.books.asked(stream.instrument.symbol());
             }
         }
@@ -228,6 +234,10 @@ impl Session {
                 turn = self.successor.next(&self.events) => self.turn(turn, connection).await?,
                 Some(streams) = self.retries.next() => {
                     self.subscribe(&streams, connection);
+                    None
+                }
+                due = self.watch.next() => {
+                    self.take_watch(due, connection).await?;
                     None
                 }
                 Some(()) = self.farewells.next() => None,
@@ -313,7 +323,7 @@ impl Session {
     async fn take_due(&mut self, due: Due, connection: &mut Connection) -> Result<(), Stopped> {
         let began_at = Instant::now();
         match self.books.take_due(due).await? {
-            Some((symbol, Order::Resubscribe)) => self.resubscribe(&symbol, connection),
+            Some((symbol, Order::Resubscribe)) => self.renew_book(&symbol, connection),
             Some((_, Order::Reconnect)) => self.successor.hasten(connection.age()),
             None => {}
         }
@@ -322,7 +332,7 @@ impl Session {
     }
 
     /// Has the book of `symbol` begin anew in the stream.
-    fn resubscribe(&mut self, symbol: &Symbol, connection: &mut Connection) {
+    fn renew_book(&mut self, symbol: &Symbol, connection: &mut Connection) {
         let Some(instrument) = self.books.instrument(symbol).cloned() else {
             return;
         };
@@ -330,9 +340,14 @@ impl Session {
             instrument,
             channel: Channel::L2Book,
         }];
+        self.resubscribe(&stream, connection);
+    }
+
+    /// Leaves `streams`, and asks for them again.
+    pub(super) fn resubscribe(&self, streams: &[Stream], connection: &mut Connection) {
         let Connection { ids, queue, .. } = connection;
-        let left = self.exchange.unsubscribe(&stream, ids);
-        let asked = self.exchange.subscribe(&stream, ids);
+        let left = self.exchange.unsubscribe(streams, ids);
+        let asked = self.exchange.subscribe(streams, ids);
         for request in left.into_iter().chain(asked) {
             queue.push(request);
         }
@@ -358,6 +373,7 @@ impl Session {
     }
 
     fn note_sent(&mut self, request: &StreamRequest) {
+        self.watch.asked(&request.streams);
         for stream in &request.streams {
             if stream.channel == Channel::L2Book {
                 self.books.asked(stream.instrument.symbol());

@@ -257,14 +257,18 @@ impl Answer {
     }
 }
 
-/// Answers requests for the list of instruments, for snapshots and for trades, each from its own queue. The
-/// last answer of a queue is given again and again; an empty queue means a broken connection.
+/// Answers requests for the list of instruments, for snapshots, for trades and for what moves, each from its
+/// own queue. The last answer of a queue is given again and again; an empty queue means a broken connection.
 #[derive(Default)]
 pub(crate) struct FakeHttp {
     metadata: Mutex<VecDeque<Answer>>,
     depth: Mutex<VecDeque<Answer>>,
     trades: Mutex<VecDeque<Answer>>,
+    overview: Mutex<VecDeque<Answer>>,
+    /// All but those for what moves.
     pub(crate) requests: Mutex<Vec<(Instant, String)>>,
+    /// Those for what moves.
+    pub(crate) looks: Mutex<Vec<(Instant, String)>>,
     under_way: AtomicUsize,
     pub(crate) most_under_way: AtomicUsize,
     routes: Routes,
@@ -274,14 +278,14 @@ pub(crate) struct FakeHttp {
 impl HttpTransport for FakeHttp {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let uri = request.uri().to_string();
-        let queue = if uri.contains("/depth") {
-            &self.depth
-        } else if uri.contains("rades?") {
-            &self.trades
-        } else {
-            &self.metadata
+        let is_look = ["/ticker", "/Ticker"].iter().any(|it| uri.contains(it));
+        let (queue, log) = match uri.contains("/depth") {
+            true => (&self.depth, &self.requests),
+            false if is_look => (&self.overview, &self.looks),
+            false if uri.contains("rades?") => (&self.trades, &self.requests),
+            false => (&self.metadata, &self.requests),
         };
-        self.requests.lock().unwrap().push((Instant::now(), uri));
+        log.lock().unwrap().push((Instant::now(), uri));
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_under_way.fetch_max(under_way, Ordering::Relaxed);
         let answer = {
@@ -369,6 +373,11 @@ impl Rig {
 
     pub(crate) fn with_trades(self, answers: impl Into<VecDeque<Answer>>) -> Self {
         *self.http.trades.lock().unwrap() = answers.into();
+        self
+    }
+
+    pub(crate) fn with_overviews(self, answers: impl Into<VecDeque<Answer>>) -> Self {
+        *self.http.overview.lock().unwrap() = answers.into();
         self
     }
 

@@ -47,6 +47,8 @@ mod replay;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod silent;
+#[cfg(test)]
 mod stream_books;
 #[cfg(test)]
 mod streamed;

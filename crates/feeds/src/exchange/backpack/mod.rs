@@ -1,8 +1,10 @@
 //! Backpack.
 
+mod activity;
 #[cfg(feature = "mock")]
 mod mock;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use http::Request;
 use serde::Deserialize;
 
 use crate::channel::Channel;
+use crate::exchange::activity::Activity;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
 use crate::exchange::clock::{MICROS, MILLIS};
 use crate::exchange::dialect::{self, DialectDecoder};
@@ -187,6 +190,18 @@ impl Exchange for Backpack {
             trades: dialect::parse_trades::<MILLIS>(of, body)?,
             cursor: None,
         })
+    }
+
+    fn activity_request(&self, _: &[Channel]) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        self.addresses.rest.get(activity::PATH).map(Some)
+    }
+
+    fn parse_activity(
+        &self,
+        body: &[u8],
+        instruments: &Instruments,
+    ) -> Result<HashMap<Symbol, Activity>, AnswerError> {
+        activity::read(body, instruments)
     }
 
     fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {

@@ -1,9 +1,11 @@
 //! Binance spot.
 
+mod activity;
 mod history;
 #[cfg(feature = "mock")]
 mod mock;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +14,7 @@ use serde::Deserialize;
 use transport::{Draw, Window};
 
 use crate::channel::Channel;
+use crate::exchange::activity::Activity;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
 use crate::exchange::clock::MILLIS;
 use crate::exchange::dialect::{self, DialectDecoder};
@@ -207,6 +210,19 @@ impl Exchange for Binance {
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
         history::page(of, body)
+    }
+
+    fn activity_request(&self, channels: &[Channel]) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        let (path, draw) = activity::request(channels);
+        self.addresses.rest.get_by(path, draw).map(Some)
+    }
+
+    fn parse_activity(
+        &self,
+        body: &[u8],
+        instruments: &Instruments,
+    ) -> Result<HashMap<Symbol, Activity>, AnswerError> {
+        activity::read(body, instruments)
     }
 
     fn parse_refusal(&self, body: &[u8]) -> Option<AnswerError> {

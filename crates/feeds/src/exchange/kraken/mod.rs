@@ -1,5 +1,6 @@
 //! Kraken spot, by version 2 of its WebSocket.
 
+mod activity;
 mod checksum;
 mod control;
 mod decoder;
@@ -8,12 +9,15 @@ mod mock;
 mod requests;
 mod rest;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use transport::{Draw, Window};
 
+use crate::channel::Channel;
+use crate::exchange::activity::Activity;
 use crate::exchange::base_url::{Addresses, InvalidUrl, escaped};
 use crate::exchange::limits::Limits;
 use crate::exchange::message::Stream;
@@ -215,5 +219,20 @@ impl Exchange for Kraken {
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
         rest::trades(of, body)
+    }
+
+    fn activity_request(&self, _: &[Channel]) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        self.addresses
+            .rest
+            .get_by(activity::PATH, REQUEST)
+            .map(Some)
+    }
+
+    fn parse_activity(
+        &self,
+        body: &[u8],
+        instruments: &Instruments,
+    ) -> Result<HashMap<Symbol, Activity>, AnswerError> {
+        activity::read(body, instruments)
     }
 }

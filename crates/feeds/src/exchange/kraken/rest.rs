@@ -28,7 +28,8 @@ struct Answer<'a, T> {
     result: Option<T>,
 }
 
-fn result<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AnswerError> {
+/// What an answer that is no refusal holds.
+pub(super) fn result<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, AnswerError> {
     // The result is read after the errors are: beside them it may have any form.
     let Answer::<&RawValue> { error, result } = parse_body(body)?;
     // `W` begins a warning, which comes with a result.
@@ -88,7 +89,8 @@ fn instrument(wsname: &str) -> Option<Instrument> {
     Some(Instrument::new(symbol, &format!("{base}/{quote}")))
 }
 
-fn asset(name: &str) -> &str {
+/// An asset's name in version 2.
+pub(super) fn asset(name: &str) -> &str {
     match name {
         "XBT" => "BTC",
         "XDG" => "DOGE",

@@ -1,5 +1,6 @@
 //! OKX spot, WebSocket v5.
 
+mod activity;
 mod checksum;
 mod decoder;
 mod limits;
@@ -7,6 +8,8 @@ mod limits;
 mod mock;
 mod rest;
 mod rows;
+
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
@@ -18,12 +21,12 @@ use crate::{Instrument, Instruments, Symbol};
 use crate::Channel;
 use crate::exchange::base_url::{BaseUrl, InvalidUrl, Purpose, escaped};
 use crate::exchange::{
-    AnswerError, ConnectionPlan, Decoder, Exchange, Limits, RequestIds, Rules, Stream,
+    Activity, AnswerError, ConnectionPlan, Decoder, Exchange, Limits, RequestIds, Rules, Stream,
     StreamRequest, TradeHole, TradePage,
 };
 
 use self::decoder::OkxDecoder;
-use self::limits::{HISTORY_TRADES, INSTRUMENTS, LIMITS, RULES, TIME};
+use self::limits::{HISTORY_TRADES, INSTRUMENTS, LIMITS, RULES, TICKERS, TIME};
 
 /// The most trades of the past in one answer.
 const TRADES_PER_PAGE: u16 = 100;
@@ -155,6 +158,18 @@ impl Exchange for Okx {
 
     fn parse_trades(&self, of: &Symbol, body: &[u8]) -> Result<TradePage, AnswerError> {
         rest::trades(of, body)
+    }
+
+    fn activity_request(&self, _: &[Channel]) -> Result<Option<Request<Bytes>>, InvalidUrl> {
+        self.get(activity::PATH, TICKERS).map(Some)
+    }
+
+    fn parse_activity(
+        &self,
+        body: &[u8],
+        instruments: &Instruments,
+    ) -> Result<HashMap<Symbol, Activity>, AnswerError> {
+        activity::read(body, instruments)
     }
 }
 

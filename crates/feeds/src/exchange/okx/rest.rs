@@ -57,7 +57,7 @@ struct Answer<'a> {
 }
 
 /// The list in an answer that is not a refusal.
-fn data(body: &[u8]) -> Result<&str, AnswerError> {
+pub(super) fn data(body: &[u8]) -> Result<&str, AnswerError> {
     let Answer { code, msg, data } = parse_body(body)?;
     if &*code != "0" {
         return Err(AnswerError::Refused {

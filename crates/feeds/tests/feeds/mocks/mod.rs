@@ -8,6 +8,7 @@ mod kraken;
 mod listings;
 mod missing;
 mod okx;
+mod silent;
 mod tickers;
 
 use std::sync::Arc;

@@ -45,7 +45,9 @@ pub(super) enum Due {
 impl Watch {
     pub(super) fn new(pulse: Arc<Pulse>, events: EventSender, streams: &[Stream]) -> Self {
         let is_covered = Channel::ALL.map(|channel| pulse.covers(channel));
-        let covered = streams.iter().filter(|it| is_covered[it.channel as usize]);
+        let covered = streams
+            .iter()
+            .filter(|it| is_covered.get(it.channel as usize) == Some(&true));
         Self {
             liveness: Liveness::new(covered.cloned()),
             pulse,

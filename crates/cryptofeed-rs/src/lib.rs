@@ -6,9 +6,9 @@ pub use {
 };
 
 pub use feeds::{
-    Backpack, Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, L2Delta,
-    L2Snapshot, Level, OrderBook, QueueLimits, Side, Subscription, Symbol, Ticker, Trade,
-    event_queue,
+    Backpack, Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, FeedHandle,
+    FeedStatus, L2Delta, L2Snapshot, Level, OrderBook, QueueLimits, Side, Subscription, Symbol,
+    SymbolPattern, Ticker, Trade, event_queue,
 };
 pub use proxy_config::{
     ConfigErrors, ConnectionProxies, ExchangeId, PoolConfig, ProxyConfig, ProxyRule, ProxySettings,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use feeds::{
-    Backpack, Binance, Channel, Feed, FeedEventKind, OrderBook, QueueLimits, Subscription,
+    Backpack, Binance, Channel, Feed, FeedEventKind, OrderBook, QueueLimits, Subscription, Symbol,
     event_queue,
 };
 use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
@@ -40,7 +40,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scope = injector.exchange(binance_id);
     let feed = Feed::new(
         Arc::new(Binance::new(&binance.rest_url(), &binance.ws_url())?),
-        Subscription::new(["BTC-USDT".parse()?], [Channel::Trades, Channel::L2Book])?,
+        Subscription::new(
+            [Symbol::parse("BTC-USDT")?],
+            [Channel::Trades, Channel::L2Book],
+        )?,
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),
     );
@@ -48,7 +51,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let scope = injector.exchange(backpack_id);
     let feed = Feed::new(
         Arc::new(Backpack::new(&backpack.rest_url(), &backpack.ws_url())?),
-        Subscription::new(["SOL-USDC".parse()?], Channel::ALL)?,
+        Subscription::new([Symbol::parse("SOL-USDC")?], Channel::ALL)?,
         Arc::new(scope.http()),
         Arc::new(scope.websocket()),
     );

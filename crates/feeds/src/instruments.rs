@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::symbol::Symbol;
 
+/// How many names are told where one is not known.
+const NEAREST: usize = 3;
+
 /// One thing that an exchange trades, under its neutral and its exchange's own name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instrument {
@@ -62,20 +65,9 @@ impl Instruments {
         self.by_exchange_symbol.get(exchange_symbol)
     }
 
-    /// The instruments with these names, in their order.
-    ///
-    /// # Errors
-    /// [`UnknownSymbol`] for the first that is not listed.
-    pub fn select(&self, symbols: &[Symbol]) -> Result<Vec<Instrument>, UnknownSymbol> {
-        let find = |symbol| {
-            let found = self.by_symbol(symbol).cloned();
-            found.ok_or_else(|| UnknownSymbol {
-                symbol: symbol.clone(),
-                nearest: self.nearest(symbol),
-                nothing_is_listed: self.is_empty(),
-            })
-        };
-        symbols.iter().map(find).collect()
+    /// All instruments, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Instrument> {
+        self.by_symbol.values()
     }
 
     /// How many instruments there are.
@@ -90,15 +82,43 @@ impl Instruments {
         self.by_symbol.is_empty()
     }
 
-    fn nearest(&self, symbol: &Symbol) -> Option<Symbol> {
+    /// Up to three listed symbols that are spelt nearly like `symbol`, the nearest first.
+    #[must_use]
+    pub fn nearest(&self, symbol: &Symbol) -> Vec<Symbol> {
         let wanted = symbol.as_str().to_uppercase();
         let distance =
             |known: &Symbol| strsim::osa_distance(&wanted, &known.as_str().to_uppercase());
         // Another symbol of the same quote currency is no misspelling.
-        let is_near = |known: &&Symbol| distance(known) * 4 <= wanted.len();
-        let known = self.by_symbol.keys().filter(is_near);
-        // By name where two are equally near: a map has no order, but a message should not change.
-        known.min_by_key(|known| (distance(known), *known)).cloned()
+        let mut near: Vec<_> = self
+            .by_symbol
+            .keys()
+            .filter(|known| known.as_str() != symbol.as_str())
+            .map(|known| (distance(known), known))
+            .filter(|(distance, _)| distance * 4 <= wanted.len())
+            .map(|(distance, known)| (distance, known.as_str().len().abs_diff(wanted.len()), known))
+            .collect();
+        // By length and name where two are equally near: a map has no order, but a message should not change.
+        near.sort_unstable();
+        let least = near.first().map_or(0, |(distance, ..)| *distance);
+        let near = near.into_iter().take(NEAREST);
+        let near = near.take_while(|(distance, ..)| *distance <= least + 1);
+        near.map(|(.., known)| known.clone()).collect()
+    }
+
+    /// Adds `instrument`, unless one of its names is taken.
+    pub(crate) fn insert(&mut self, instrument: Instrument) {
+        // A message must lead to one symbol, and a symbol to one stream.
+        let is_taken = self.by_symbol.contains_key(&instrument.symbol)
+            || self
+                .by_exchange_symbol
+                .contains_key(&instrument.exchange_symbol);
+        if !is_taken {
+            let symbol = instrument.symbol.clone();
+            let exchange_symbol = Arc::clone(&instrument.exchange_symbol);
+            self.by_exchange_symbol
+                .insert(exchange_symbol, symbol.clone());
+            self.by_symbol.insert(symbol, instrument);
+        }
     }
 }
 
@@ -106,54 +126,9 @@ impl FromIterator<Instrument> for Instruments {
     fn from_iter<T: IntoIterator<Item = Instrument>>(listed: T) -> Self {
         let mut instruments = Self::default();
         for instrument in listed {
-            // A message must lead to one symbol, and a symbol to one stream.
-            let is_taken = instruments.by_symbol.contains_key(&instrument.symbol)
-                || instruments
-                    .by_exchange_symbol
-                    .contains_key(&instrument.exchange_symbol);
-            if !is_taken {
-                let symbol = instrument.symbol.clone();
-                let exchange_symbol = Arc::clone(&instrument.exchange_symbol);
-                instruments
-                    .by_exchange_symbol
-                    .insert(exchange_symbol, symbol.clone());
-                instruments.by_symbol.insert(symbol, instrument);
-            }
+            instruments.insert(instrument);
         }
         instruments
-    }
-}
-
-/// A symbol that the exchange does not list, or does not trade at present.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct UnknownSymbol {
-    symbol: Symbol,
-    nearest: Option<Symbol>,
-    nothing_is_listed: bool,
-}
-
-impl UnknownSymbol {
-    /// The symbol that is not known.
-    #[must_use]
-    pub fn symbol(&self) -> &Symbol {
-        &self.symbol
-    }
-
-    /// The listed symbol that is spelt most alike, if one is spelt nearly so.
-    #[must_use]
-    pub fn nearest(&self) -> Option<&Symbol> {
-        self.nearest.as_ref()
-    }
-}
-
-impl std::fmt::Display for UnknownSymbol {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "symbol {} is unknown or not trading", self.symbol)?;
-        match &self.nearest {
-            Some(nearest) => write!(f, "; the nearest known is {nearest}"),
-            None if self.nothing_is_listed => f.write_str("; nothing is listed"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -183,19 +158,20 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_symbol_names_the_nearest_one() {
-        let wanted = ["ETH-USDT".parse().unwrap(), "btc-usdt".parse().unwrap()];
-        let error = listed().select(&wanted).unwrap_err();
+    fn the_nearest_names_are_those_of_a_misspelling() {
+        let nearest = |listed: &Instruments, wanted: &str| {
+            let names = listed.nearest(&wanted.parse().unwrap());
+            names.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(nearest(&listed(), "btc-usdt"), ["BTC-USDT"]);
+        assert_eq!(nearest(&listed(), "DOGE-USDT"), [] as [&str; 0]);
         assert_eq!(
-            error.to_string(),
-            "symbol btc-usdt is unknown or not trading; the nearest known is BTC-USDT"
+            nearest(&Instruments::default(), "BTC-USDT"),
+            [] as [&str; 0]
         );
-        let doge = ["DOGE-USDT".parse().unwrap()];
-        assert_eq!(
-            listed().select(&doge).unwrap_err().to_string(),
-            "symbol DOGE-USDT is unknown or not trading"
-        );
-        let error = Instruments::default().select(&wanted).unwrap_err();
-        assert_eq!(error.nearest(), None);
+        let listed = ["BTC-USD", "BTC-USDC", "BTC-USDT", "BTC-USDX", "WBTC-USDT"];
+        let listed = listed.map(|name| Instrument::new(name.parse().unwrap(), name));
+        let names = nearest(&listed.into_iter().collect(), "BTC-USTD");
+        assert_eq!(names, ["BTC-USDT", "BTC-USD", "BTC-USDC"]);
     }
 }

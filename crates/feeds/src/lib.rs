@@ -47,6 +47,7 @@ pub mod exchange;
 mod feed;
 mod instruments;
 mod level;
+mod pattern;
 mod queue;
 mod subscription;
 mod symbol;
@@ -63,9 +64,13 @@ pub use exchange::{
     AnswerError, ConnectionPlan, Decoder, Exchange, ExchangeMessage, Frame, InvalidUrl, Limits,
     Malformed, RequestIds, Rules, Stream, StreamRequest, TradeId,
 };
-pub use feed::{Feed, Unavailable};
-pub use instruments::{Instrument, Instruments, UnknownSymbol};
+pub use feed::{
+    BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, SymbolStatus,
+    Unavailable,
+};
+pub use instruments::{Instrument, Instruments};
 pub use level::Level;
+pub use pattern::{InvalidPattern, SymbolPattern};
 pub use queue::{EventQueue, Events, QueueLimits, event_queue};
 pub use subscription::{EmptySubscription, Subscription};
 pub use symbol::{InvalidSymbol, Symbol};

@@ -4,28 +4,30 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use crate::channel::Channel;
-use crate::symbol::Symbol;
+use crate::pattern::SymbolPattern;
 
 /// Which channels of which symbols a feed shall deliver: at least one of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
-    symbols: Vec<Symbol>,
+    symbols: Vec<SymbolPattern>,
     channels: BTreeSet<Channel>,
     depth: Option<NonZeroUsize>,
 }
 
 impl Subscription {
-    /// Every one of `channels` for every one of `symbols`. What is named twice counts once.
+    /// Every one of `channels` for every one of `symbols`: of [`Symbol`](crate::Symbol)s, or of
+    /// [`SymbolPattern`]s, which new listings follow. What is named twice counts once.
     ///
     /// # Errors
     /// [`EmptySubscription`] if there is no symbol or no channel.
-    pub fn new(
-        symbols: impl IntoIterator<Item = Symbol>,
+    pub fn new<S: Into<SymbolPattern>>(
+        symbols: impl IntoIterator<Item = S>,
         channels: impl IntoIterator<Item = Channel>,
     ) -> Result<Self, EmptySubscription> {
         let mut seen = BTreeSet::new();
         let symbols: Vec<_> = symbols
             .into_iter()
+            .map(S::into)
             .filter(|symbol| seen.insert(symbol.clone()))
             .collect();
         let channels: BTreeSet<_> = channels.into_iter().collect();
@@ -42,9 +44,9 @@ impl Subscription {
         })
     }
 
-    /// The symbols, in the order in which they were given.
+    /// The symbols and patterns, in the order in which they were given.
     #[must_use]
-    pub fn symbols(&self) -> &[Symbol] {
+    pub fn symbols(&self) -> &[SymbolPattern] {
         &self.symbols
     }
 
@@ -81,27 +83,27 @@ pub struct EmptySubscription(&'static str);
 mod tests {
     use super::*;
 
-    fn symbol(text: &str) -> Symbol {
+    fn symbol(text: &str) -> SymbolPattern {
         text.parse().unwrap()
     }
 
     #[test]
     fn what_is_named_twice_counts_once_and_order_is_kept() {
         let subscription = Subscription::new(
-            [symbol("ETH-USDT"), symbol("BTC-USDT"), symbol("ETH-USDT")],
+            [symbol("ETH-USDT"), symbol("*-USDT"), symbol("ETH-USDT")],
             [Channel::Ticker, Channel::Trades, Channel::Ticker],
         )
         .unwrap();
         assert_eq!(
             subscription.symbols(),
-            [symbol("ETH-USDT"), symbol("BTC-USDT")]
+            [symbol("ETH-USDT"), symbol("*-USDT")]
         );
         assert_eq!(subscription.channels().len(), 2);
     }
 
     #[test]
     fn a_subscription_to_nothing_is_refused() {
-        assert!(Subscription::new([], Channel::ALL).is_err());
+        assert!(Subscription::new([] as [SymbolPattern; 0], Channel::ALL).is_err());
         assert!(Subscription::new([symbol("A-B")], []).is_err());
     }
 }

@@ -9,6 +9,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use transport::is_printable;
 
+use crate::pattern::WILDCARDS;
+
 /// An exchange-neutral symbol: `BTC-USDT` for spot, `SOL-USDC-PERP` for a perpetual future.
 ///
 /// Cheap to clone. Case matters, because exchanges list names such as `kPEPE`.
@@ -16,14 +18,15 @@ use transport::is_printable;
 pub struct Symbol(Arc<str>);
 
 impl Symbol {
-    /// Parses a symbol: two or more parts, joined by `-`, without white space and characters that
-    /// cannot be seen.
+    /// Parses a symbol: two or more parts, joined by `-`, without white space, characters that cannot be
+    /// seen, and the `*` and `?` of a [`SymbolPattern`](crate::SymbolPattern).
     ///
     /// # Errors
     /// [`InvalidSymbol`] if `text` has another form.
     pub fn parse(text: &str) -> Result<Self, InvalidSymbol> {
         let is_part = |part: &str| {
-            let is_seen = |c: char| is_printable(c) && !c.is_whitespace();
+            let is_seen =
+                |c: char| is_printable(c) && !c.is_whitespace() && !WILDCARDS.contains(&c);
             !part.is_empty() && part.chars().all(is_seen)
         };
         if text.contains('-') && text.split('-').all(is_part) {
@@ -109,6 +112,8 @@ mod tests {
             "-USDT",
             "BTC--USDT",
             "BTC -USDT",
+            "*-USDT",
+            "BTC-USD?",
             "BTC-\u{1}",
             "BTC-\u{202e}TDSU",
         ] {

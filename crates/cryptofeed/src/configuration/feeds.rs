@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use feeds::{Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription, Symbol};
+use feeds::{
+    Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription, SymbolPattern,
+};
 use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
 use serde_json::{Value, json};
@@ -117,9 +119,9 @@ pub(super) static FEED: [Key; 5] = [
     Key {
         name: SYMBOLS,
         about: Cow::Borrowed(
-            "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, as a list or with commas.",
+            "What to stream: symbols like BTC-USDT or SOL-USDC-PERP, or patterns like *-USDT, as a list or with commas.",
         ),
-        schema: || list(&json!({"type": "string", "pattern": "^\\S+-\\S+$"})),
+        schema: || list(&json!({"type": "string", "pattern": "^\\S+-\\S+$|^\\S*[*?]\\S*$"})),
         cells: [
             "list, or text with commas",
             "required",
@@ -222,14 +224,18 @@ pub(super) fn check_rules(proxy: &Node<'_>) {
 fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> {
     let fields = node.table(&names(&FEED))?;
     let symbols = fields.required(SYMBOLS).and_then(|node| {
-        let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP";
-        items(&node, expected, |text| Symbol::parse(text).ok())
+        let expected = "expected symbols like BTC-USDT or SOL-USDC-PERP, or patterns like *-USDT";
+        items(&node, expected, |text| SymbolPattern::parse(text).ok())
     });
+    let codec = (registration.default)();
+    let offered = codec.channels();
     let channels = match fields.field(CHANNELS) {
-        Some(node) => items(&node, "expected trades, ticker or l2_book", |text| {
-            text.parse().ok()
+        Some(node) => items(&node, &expected(offered), |text| {
+            text.parse()
+                .ok()
+                .filter(|channel| offered.contains(channel))
         }),
-        None => Some((registration.default)().channels().to_vec()),
+        None => Some(offered.to_vec()),
     };
     let depth = match fields.field(DEPTH) {
         Some(node) => node
@@ -249,6 +255,16 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
         exchange: exchange?,
         subscription: subscription?.with_depth(depth?),
     })
+}
+
+/// `expected trades, ticker or l2_book`.
+fn expected(channels: &[Channel]) -> String {
+    let names: Vec<_> = channels.iter().map(|channel| channel.as_str()).collect();
+    match names.split_last() {
+        Some((last, [])) => format!("expected {last}"),
+        Some((last, others)) => format!("expected {} or {last}", others.join(", ")),
+        None => "expected none".to_owned(),
+    }
 }
 
 /// The exchange at its usual addresses, or at two others. With only one of them changed, the

@@ -291,7 +291,6 @@ impl Configuration {
     /// The sections that differ from those at the start, and that are only read then.
     pub(crate) fn changed_since_start(&self, start: &Self) -> impl Iterator<Item = &'static str> {
         [
-            (feeds::SECTION, self.feeds != start.feeds),
             (rest::SECTION, self.rest != start.rest),
             (tls::SECTION, self.authorities != start.authorities),
             (memory::SECTION, self.memory != start.memory),

@@ -75,9 +75,9 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         | FeedEventKind::Ticker(_)
         | FeedEventKind::L2Snapshot(_)
         | FeedEventKind::L2Delta(_)
-        // The disconnect itself has been logged.
+        // The disconnect or the refusal itself has been logged; the end of a subscription will be.
         | FeedEventKind::BookInvalid {
-            reason: InvalidReason::Disconnected,
+            reason: InvalidReason::Disconnected | InvalidReason::Unsubscribed,
             ..
         } => return None,
         FeedEventKind::Connected { .. } => "connected",
@@ -95,6 +95,11 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::TradesLost { .. } => "trades_lost",
         FeedEventKind::Stale { .. } => "stale",
         FeedEventKind::Live { .. } => "live",
+        FeedEventKind::NotTrading { .. } => "not_trading",
+        FeedEventKind::Trading { .. } => "trading",
+        FeedEventKind::Unsubscribed { .. } => "unsubscribed",
+        FeedEventKind::NoMatch { .. } => "no_match",
+        FeedEventKind::ListFailed { .. } => "list_failed",
         FeedEventKind::Notice { .. } => "notice",
         FeedEventKind::ImpossibleTime { .. } => "impossible_time",
         FeedEventKind::Unknown { .. } => "unknown",
@@ -274,6 +279,27 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::Live { symbol, channel } => {
             tracing::info!(exchange, connection, %symbol, %channel, "the stream is live again");
+        }
+        FeedEventKind::NotTrading { symbol, nearest } => {
+            tracing::warn!(exchange, %symbol, ?nearest, "symbol is unknown or not trading");
+        }
+        FeedEventKind::Trading { symbol } => {
+            tracing::info!(exchange, %symbol, "symbol is trading");
+        }
+        FeedEventKind::Unsubscribed { symbol, channels } => {
+            tracing::info!(exchange, connection, %symbol, ?channels, "unsubscribed");
+        }
+        FeedEventKind::NoMatch { pattern } => {
+            tracing::warn!(exchange, %pattern, "no symbol has the form of the pattern");
+        }
+        FeedEventKind::ListFailed { reason, retry_in } => {
+            let retry_in_s = seconds(*retry_in);
+            tracing::warn!(
+                exchange,
+                reason,
+                retry_in_s,
+                "list of instruments not loaded"
+            );
         }
         FeedEventKind::Notice { text } => {
             tracing::warn!(exchange, connection, words = text, "notice of the exchange");

@@ -48,9 +48,13 @@ Examples:
 /// 0 then, but 3 if events could not be written, as to an output that is closed or not read. Failed
 /// connections are retried, always on the configured route.
 ///
-/// On SIGHUP, the command reads the section `proxy` again, from the file and the environment.
-/// Streams whose route has changed move to the new one; the others are not touched. If the new
-/// settings cannot be used, the old ones stay.
+/// A symbol that is not trading is looked for again and stops nothing else. Only if nothing that is
+/// configured is trading at the start, the exit code is 2.
+///
+/// On SIGHUP, the command reads the sections `proxy` and `feeds` again, from the file and the
+/// environment. Streams whose route has changed move to the new one. Feeds, symbols and channels are
+/// added and removed; the others are not touched. If the new settings cannot be used, the old ones
+/// stay.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Run {
@@ -72,15 +76,14 @@ impl Run {
         // `main` has them already, unless it did not recognise the command.
         let Signals {
             mut interrupt,
-            hangup,
+            mut hangup,
         } = signals.map_or_else(Signals::listen, Ok)?;
         let start = tokio::select! {
             start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
         };
         let feeds = start.configuration.feeds();
-        let routes = Routes::of(feeds);
-        routes.announce(&start.injector, &[]);
+        Routes::of(feeds).announce(&start.injector, &[]);
         // A time beyond the range of the clock never comes.
         let end = self
             .duration
@@ -105,13 +108,16 @@ impl Run {
             notices: Notices::default(),
             backlog: Backlog::new(),
         };
-        let outcome = tokio::select! {
-            // In this order, nothing that the feeds do keeps a signal waiting.
-            biased;
-            () = interrupt.received() => Ok(()),
-            () = reload::at_each(hangup, &start, &routes) => Ok(()),
-            () = at(end) => Ok(()),
-            outcome = writer.copy() => outcome,
+        let outcome = loop {
+            let feeds = tokio::select! {
+                // In this order, nothing that the feeds do keeps a signal waiting.
+                biased;
+                () = interrupt.received() => break Ok(()),
+                feeds = reload::at_next(&mut hangup, &start) => feeds,
+                () = at(end) => break Ok(()),
+                outcome = writer.copy() => break outcome,
+            };
+            writer.streams.change(feeds);
         };
         let finished = writer.finish().await;
         writer.notices.sum_up_all();

@@ -1,16 +1,17 @@
-//! New proxies during a run.
+//! New settings during a run.
 
 use super::routes::Routes;
-use crate::configuration::Start;
+use crate::configuration::{ConfiguredFeed, Start};
 use crate::failure::Failure;
 use crate::interrupt::Hangup;
 
-/// Reads the configuration again at each `hangup`, and applies its proxies.
-pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) {
+/// Reads the configuration again at the next `hangup` at which it can be used, and applies its proxies.
+/// Returns its feeds.
+pub(super) async fn at_next(hangup: &mut Hangup, start: &Start) -> Vec<ConfiguredFeed> {
     loop {
         hangup.received().await;
-        match reload(start, routes).await {
-            Ok(()) => {}
+        match reload(start).await {
+            Ok(feeds) => return feeds,
             Err(Failure::Configuration(problems)) => {
                 for problem in problems {
                     refused(&problem);
@@ -21,24 +22,22 @@ pub(super) async fn at_each(mut hangup: Hangup, start: &Start, routes: &Routes) 
     }
 }
 
-/// Refuses everything that a start refuses.
-async fn reload(start: &Start, routes: &Routes) -> Result<(), Failure> {
+/// Refuses everything that a start refuses, and then changes nothing.
+async fn reload(start: &Start) -> Result<Vec<ConfiguredFeed>, Failure> {
     let configuration = start.again.load_again().await?;
     configuration.require_feed()?;
-    match start.injector.reload(configuration.settings().clone()) {
-        Ok(changes) => {
-            tracing::info!(changed_routes = changes.len(), "new settings apply");
-            routes.announce(&start.injector, &changes);
-        }
-        Err(error) => refused(&format!("failed to {error}")),
-    }
+    let reloaded = start.injector.reload(configuration.settings().clone());
+    let changes =
+        reloaded.map_err(|error| Failure::Configuration(vec![format!("failed to {error}")]))?;
+    tracing::info!(changed_routes = changes.len(), "new settings apply");
+    Routes::of(configuration.feeds()).announce(&start.injector, &changes);
     for section in configuration.changed_since_start(&start.configuration) {
         tracing::warn!(
             section,
             "the section has changed; it applies after a restart"
         );
     }
-    Ok(())
+    Ok(configuration.feeds().to_vec())
 }
 
 fn refused(problem: &str) {

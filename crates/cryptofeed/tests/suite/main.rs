@@ -16,6 +16,7 @@ mod output;
 mod parting;
 mod probe;
 mod reload;
+mod reload_feeds;
 mod run;
 mod schema;
 mod secrets;

@@ -247,12 +247,6 @@ async fn what_applies_after_a_restart_only_is_told() {
     let told = "the section has changed; it applies after a restart";
     run.reload();
     assert!(!run.logged("new settings apply", 1).contains(told));
-    workspace.file(
-        "cryptofeed.yaml",
-        &before.replace("BTC-USDT, ETH-USDT", "BTC-USDT"),
-    );
-    run.reload();
-    run.logged(&format!("{told} section=\"feeds\""), 1);
     let other = testkit::TestCa::new().unwrap();
     workspace.file("ca.pem", &(world.ca.pem() + &other.pem()));
     run.reload();

@@ -223,14 +223,86 @@ async fn text_has_a_line_per_event_and_only_market_data() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_symbol_that_is_not_listed_is_a_configuration_error() {
+async fn a_symbol_that_is_not_trading_is_a_warning_and_everything_else_streams() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let variables = [("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USTD, ETH-USDT")];
+    let run = workspace.start(&["run"], &variables);
+    let told = run.find(|line| line["type"] == "not_trading");
+    assert_eq!(told["symbol"], "BTC-USTD");
+    assert_eq!(told["nearest"], serde_json::json!(["BTC-USDT"]));
+    for exchange in ["binance", "backpack"] {
+        run.find(|line| line["type"] == "trade" && line["exchange"] == exchange);
+    }
+    run.logged(
+        "symbol is unknown or not trading exchange=\"binance\" symbol=BTC-USTD",
+        1,
+    );
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_of_which_nothing_is_trading_does_not_end_the_others() {
     let workspace = Workspace::new();
     let _world = direct(&workspace).await;
     let variables = [("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USTD")];
+    let run = workspace.start(&["run"], &variables);
+    run.find(|line| line["type"] == "not_trading");
+    run.find(|line| line["type"] == "trade" && line["exchange"] == "backpack");
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_symbols_that_no_exchange_lists_are_a_configuration_error() {
+    let workspace = Workspace::new();
+    let _world = direct(&workspace).await;
+    let variables = [
+        ("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USTD, DOGE-EUR"),
+        ("CRYPTOFEED_FEEDS_BACKPACK__SYMBOLS", "LUNA-EUR"),
+    ];
     let run = workspace.output(&["run", "--duration", "30s"], &variables);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
-    let message = "feeds.binance.symbols: symbol BTC-USTD is unknown or not trading; the nearest known is BTC-USDT";
-    assert!(run.stderr.contains(message), "{}", run.stderr);
+    let cause = "is unknown or not trading";
+    for problem in [
+        format!("feeds.binance.symbols: symbol BTC-USTD {cause}; the nearest known is BTC-USDT\n"),
+        format!("feeds.binance.symbols: symbol DOGE-EUR {cause}\n"),
+        format!("feeds.backpack.symbols: symbol LUNA-EUR {cause}\n"),
+    ] {
+        assert!(run.stderr.contains(&problem), "{}", run.stderr);
+    }
+    // A pattern may have something later.
+    let variables = [
+        ("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "BTC-USTD"),
+        ("CRYPTOFEED_FEEDS_BACKPACK__SYMBOLS", "LUNA-*"),
+    ];
+    let run = workspace.output(&["run", "--duration", "2s"], &variables);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout
+            .contains(r#""type":"no_match","pattern":"LUNA-*""#)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pattern_streams_all_that_is_listed() {
+    let workspace = Workspace::new();
+    let world = direct(&workspace).await;
+    let variables = [("CRYPTOFEED_FEEDS_BINANCE__SYMBOLS", "*")];
+    let run = workspace.start(&["run"], &variables);
+    let pairs = world.binance.pairs().len();
+    let connected = run.find(|line| line["type"] == "connected" && line["exchange"] == "binance");
+    assert_eq!(connected["symbols"], pairs);
+    let mut symbols = BTreeSet::new();
+    run.find(|line| {
+        if line["exchange"] == "binance" && line["type"] == "l2_snapshot" {
+            symbols.insert(line["symbol"].to_string());
+        }
+        symbols.len() == pairs
+    });
+    run.terminate();
+    assert_eq!(run.finish().0, Some(0));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use serde::ser::{Serialize, Serializer};
 pub use self::data::{Covers, L2Delta, L2Snapshot, Side, Ticker, Trade};
 use self::json::{Version, milliseconds, number_text, some_milliseconds};
 use crate::channel::Channel;
+use crate::pattern::SymbolPattern;
 use crate::symbol::Symbol;
 
 /// The JSON Schema of an event.
@@ -129,7 +130,7 @@ pub enum InvalidReason {
     TooLarge,
     /// The price has left what is known of the book: the best prices may be others.
     OutOfRange,
-    /// The exchange has declined to send its changes.
+    /// It is not subscribed to any longer, or the exchange has declined to send its changes.
     Unsubscribed,
     /// The connection ended.
     Disconnected,
@@ -187,7 +188,8 @@ pub enum FeedEventKind {
         #[serde(rename = "retry_in_ms", with = "milliseconds")]
         retry_in: Duration,
     },
-    /// The metadata could not be loaded, or the WebSocket could not be opened or came to its end.
+    /// The first list of what is trading could not be loaded, or the WebSocket could not be opened or came
+    /// to its end.
     Disconnected {
         /// Why.
         reason: String,
@@ -266,6 +268,39 @@ pub enum FeedEventKind {
         #[serde(with = "number_text")]
         to: u64,
     },
+    /// A symbol that is subscribed to is not in the exchange's list of what is trading, or no longer. It is
+    /// looked for again.
+    NotTrading {
+        /// The symbol.
+        symbol: Symbol,
+        /// Listed symbols that are spelt nearly like it, the nearest first. At most three.
+        nearest: Vec<Symbol>,
+    },
+    /// A symbol that was not trading is, or one is listed newly that a pattern has. Its data follows.
+    Trading {
+        /// The symbol.
+        symbol: Symbol,
+    },
+    /// A symbol is no longer subscribed to, as it was asked for. Nothing more comes of these channels.
+    Unsubscribed {
+        /// The symbol.
+        symbol: Symbol,
+        /// The channels.
+        channels: Vec<Channel>,
+    },
+    /// No symbol that is trading has the form of a pattern. It is looked for again.
+    NoMatch {
+        /// The pattern.
+        pattern: SymbolPattern,
+    },
+    /// The list of what is trading could not be loaded again, or is not believed. What is streamed goes on.
+    ListFailed {
+        /// Why.
+        reason: String,
+        /// How long until the next try.
+        #[serde(rename = "retry_in_ms", with = "milliseconds")]
+        retry_in: Duration,
+    },
     /// Trades of a `TradeGap` are not asked for any longer. If the stream brings one of them later, it
     /// comes all the same.
     TradesLost {
@@ -335,7 +370,10 @@ impl FeedEvent {
             | FeedEventKind::Stale { symbol, .. }
             | FeedEventKind::Live { symbol, .. }
             | FeedEventKind::TradeGap { symbol, .. }
-            | FeedEventKind::TradesLost { symbol, .. } => Some(symbol),
+            | FeedEventKind::TradesLost { symbol, .. }
+            | FeedEventKind::NotTrading { symbol, .. }
+            | FeedEventKind::Trading { symbol }
+            | FeedEventKind::Unsubscribed { symbol, .. } => Some(symbol),
             _ => None,
         }
     }

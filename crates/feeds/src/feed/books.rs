@@ -49,6 +49,8 @@ pub(super) struct Books {
     exchange: Arc<dyn Exchange>,
     rest: Arc<Rest>,
     events: EventSender,
+    /// How many levels of a side are told.
+    depth: Option<usize>,
     books: HashMap<Symbol, Book>,
     is_replay: bool,
     /// What is due at its time.
@@ -119,34 +121,58 @@ impl Books {
         instruments: impl IntoIterator<Item = &'a Instrument>,
         depth: Option<usize>,
     ) -> Self {
-        let book = |instrument: &Instrument| {
-            let symbol = instrument.symbol().clone();
-            let book = Book {
-                instrument: instrument.clone(),
-                sync: BookSync::new(symbol.clone(), &exchange.rules().books, depth),
-                joining: events.queue().joining_share(),
-                backoff: Backoff::new(),
-                levels: 0,
-                asked_at: None,
-                in_a_row: 0,
-                asked: 0,
-                is_declined: false,
-                heard_at: Instant::now(),
-                is_silenced: false,
-                is_deferred: false,
-            };
-            (symbol, book)
-        };
-        let books = instruments.into_iter().map(book).collect();
-        Self {
+        let mut books = Self {
             exchange,
             rest,
             events,
-            books,
+            depth,
+            books: HashMap::new(),
             is_replay: false,
             dues: FuturesUnordered::new(),
             silences: FuturesUnordered::new(),
+        };
+        for instrument in instruments {
+            books.add(instrument, false);
         }
+        books
+    }
+
+    /// Adds the book of `instrument`, also while a connection is open.
+    pub(super) fn add(&mut self, instrument: &Instrument, is_open: bool) {
+        let symbol = instrument.symbol().clone();
+        let book = Book {
+            instrument: instrument.clone(),
+            sync: BookSync::new(symbol.clone(), &self.exchange.rules().books, self.depth),
+            joining: self.events.queue().joining_share(),
+            backoff: Backoff::new(),
+            levels: 0,
+            asked_at: None,
+            in_a_row: 0,
+            asked: 0,
+            is_declined: false,
+            heard_at: Instant::now(),
+            is_silenced: false,
+            is_deferred: false,
+        };
+        self.books.insert(symbol.clone(), book);
+        if is_open {
+            self.await_life(symbol);
+        }
+    }
+
+    /// Gives the book of `symbol` up, which is not subscribed to any longer.
+    pub(super) async fn remove(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        let Some(mut book) = self.books.remove(symbol) else {
+            return Ok(());
+        };
+        book.sync
+            .invalidate(InvalidReason::Unsubscribed, self.events.now_ns());
+        while let Some(action) = book.sync.next_action() {
+            if let BookAction::Emit(event, at_ns) = action {
+                self.events.send(event, at_ns).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The instrument of the book of `symbol`.
@@ -254,12 +280,15 @@ impl Books {
     /// A connection begins: where the exchange promises signs of life, they are awaited.
     pub(super) fn begin_connection(&mut self) {
         self.silences.clear();
-        let Some(quiet) = self.exchange.rules().books.quiet else {
-            return;
-        };
-        for symbol in self.books.keys() {
-            self.silences
-                .push(later(quiet, Due::SignOfLife(symbol.clone())));
+        let symbols: Vec<_> = self.books.keys().cloned().collect();
+        for symbol in symbols {
+            self.await_life(symbol);
+        }
+    }
+
+    fn await_life(&self, symbol: Symbol) {
+        if let Some(quiet) = self.exchange.rules().books.quiet {
+            self.silences.push(later(quiet, Due::SignOfLife(symbol)));
         }
     }
 

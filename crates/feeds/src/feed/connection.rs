@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) decoder: Box<dyn Decoder>,
     pub(super) queue: RequestQueue,
     pub(super) ids: RequestIds,
+    /// All that it has ever been asked for.
+    pub(super) asked: Vec<Stream>,
     /// What has been asked for and not answered.
     pub(super) requests: Requests,
     /// Whether it has brought data.
@@ -104,6 +106,7 @@ impl Connection {
             decoder: exchange.decoder(),
             queue,
             ids,
+            asked: streams,
             requests,
             has_data: false,
             secrets: socket.info().secrets().clone(),

@@ -8,10 +8,11 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::failure::{Blocked, Failure};
+use super::status::Board;
 use crate::event::{FeedEvent, FeedEventKind};
 use crate::queue::EventQueue;
 
-/// The subscriber has gone.
+/// The subscriber has gone, or there is nothing left to stream.
 #[derive(Debug)]
 pub(super) struct Stopped;
 
@@ -20,6 +21,9 @@ pub(super) struct Stopped;
 pub(super) struct EventSender {
     exchange: &'static str,
     queue: EventQueue,
+    board: Arc<Mutex<Board>>,
+    /// The row of connections that the events are about.
+    row: Option<u64>,
     counts: Arc<Counts>,
     origin: Arc<Mutex<Origin>>,
 }
@@ -52,18 +56,21 @@ impl Origin {
 }
 
 impl EventSender {
-    pub(super) fn new(exchange: &'static str, queue: EventQueue) -> Self {
+    pub(super) fn new(exchange: &'static str, queue: EventQueue, board: Arc<Mutex<Board>>) -> Self {
         Self {
             exchange,
             queue,
+            board,
+            row: None,
             counts: Arc::default(),
             origin: Arc::new(Mutex::new(Origin::new(None))),
         }
     }
 
     /// A sender to the same subscriber, for connections of another row.
-    pub(super) fn for_other_connections(&self) -> Self {
+    pub(super) fn for_other_connections(&self, row: u64) -> Self {
         Self {
+            row: Some(row),
             origin: Arc::new(Mutex::new(Origin::new(None))),
             ..self.clone()
         }
@@ -96,12 +103,17 @@ impl EventSender {
     /// Sends what happened at `received_ns`.
     pub(super) async fn send(&self, kind: FeedEventKind, received_ns: i64) -> Result<(), Stopped> {
         // Numbered when there is room, so that numbers are in the order of the events.
-        let event = |kind| FeedEvent {
-            sequence: self.counts.events.fetch_add(1, Ordering::Relaxed) + 1,
-            exchange: self.exchange.into(),
-            connection: self.origin.lock().connection,
-            received_ns,
-            kind,
+        let event = |kind| {
+            let connection = self.origin.lock().connection;
+            let mut board = self.board.lock();
+            board.note(self.row, connection, &kind, received_ns);
+            FeedEvent {
+                sequence: self.counts.events.fetch_add(1, Ordering::Relaxed) + 1,
+                exchange: self.exchange.into(),
+                connection,
+                received_ns,
+                kind,
+            }
         };
         self.queue.put(kind, event).await.map_err(|_| Stopped)
     }
@@ -119,6 +131,13 @@ impl EventSender {
             until_ns: until.map(|wait_ns| self.now_ns().saturating_add(wait_ns)),
         };
         self.send_now(blocked).await
+    }
+
+    /// There are no connections of this row any longer.
+    pub(super) fn close(&self) {
+        if let Some(row) = self.row {
+            self.board.lock().close(row);
+        }
     }
 
     /// Ends when the subscriber has gone.
@@ -147,8 +166,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn events_are_counted_over_all_connections_and_connections_over_the_feed() {
         let (queue, mut events) = event_queue(QueueLimits::default());
-        let first = EventSender::new("binance", queue);
-        let second = first.for_other_connections();
+        let first = EventSender::new("binance", queue, Arc::default());
+        let second = first.for_other_connections(1);
         let notice = || FeedEventKind::ShutdownAnnounced;
         first.send_now(notice()).await.unwrap();
         second.begin_connection();
@@ -167,7 +186,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_of_a_connection_goes_on_by_a_clock_that_does_not_step_back() {
         let (queue, _events) = event_queue(QueueLimits::default());
-        let sender = EventSender::new("binance", queue);
+        let sender = EventSender::new("binance", queue, Arc::default());
         sender.begin_connection();
         let opened_ns = sender.now_ns();
         tokio::time::advance(Duration::from_secs(3)).await;

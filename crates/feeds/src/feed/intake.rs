@@ -65,6 +65,9 @@ impl Session {
             return Ok(None);
         }
         for said in messages.drain(..) {
+            if self.is_left(&said) {
+                continue;
+            }
             let end = self.take(said, message, connection, received_ns).await?;
             if end.is_some() {
                 return Ok(end);
@@ -161,6 +164,7 @@ impl Session {
             }
             ExchangeMessage::Refused(refusal) => {
                 let streams = connection.requests.answered(&refusal.reply);
+                let streams = self.wanted(streams);
                 let symbols = match refusal.reply.symbol {
                     Some(symbol) => vec![symbol],
                     None => symbols(&streams),

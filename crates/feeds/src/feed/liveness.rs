@@ -114,17 +114,23 @@ pub(super) struct Silent {
 impl Liveness {
     /// Watches over `streams`, of which none is asked for.
     pub(super) fn new(streams: impl IntoIterator<Item = Stream>) -> Self {
-        let streams: Vec<_> = streams.into_iter().map(Watched::new).collect();
-        let mut places = HashMap::<_, [Option<usize>; Channel::ALL.len()]>::new();
-        for (place, Watched { stream, .. }) in streams.iter().enumerate() {
-            let of_symbol = places.entry(stream.instrument.symbol().clone());
-            of_symbol.or_default()[stream.channel as usize] = Some(place);
-        }
-        Self {
-            streams,
-            places,
+        let mut liveness = Self {
+            streams: Vec::new(),
+            places: HashMap::new(),
             times: BinaryHeap::new(),
             has_suspects: false,
+        };
+        streams.into_iter().for_each(|it| liveness.add(it));
+        liveness
+    }
+
+    /// Watches over `stream`, too, which is not asked for.
+    pub(super) fn add(&mut self, stream: Stream) {
+        let of_symbol = self.places.entry(stream.instrument.symbol().clone());
+        let place = &mut of_symbol.or_default()[stream.channel as usize];
+        if place.is_none() {
+            *place = Some(self.streams.len());
+            self.streams.push(Watched::new(stream));
         }
     }
 

@@ -3,11 +3,15 @@
 mod backfill;
 mod backoff;
 mod books;
+mod changes;
 mod connection;
+mod connections;
 mod convert;
 mod event_sender;
 mod failure;
+mod handle;
 mod intake;
+mod listing;
 mod liveness;
 mod outgoing;
 mod pacing;
@@ -17,47 +21,48 @@ mod requests;
 mod rest;
 mod retries;
 mod session;
+mod status;
 mod successor;
+mod supervisor;
 mod tickers;
 mod trade_intake;
 mod trades;
 mod wait;
+mod wanted;
 mod watch;
 mod words;
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 use transport::{HttpTransport, WsDialer};
 
-use self::backfill::Backfill;
-use self::backoff::Backoff;
-use self::books::Books;
-use self::event_sender::{EventSender, Stopped};
-use self::failure::Failure;
-use self::pacing::Pacing;
+pub use self::handle::FeedHandle;
+pub use self::status::{BookStatus, ChannelStatus, ConnectionStatus, FeedStatus, SymbolStatus};
+
+use self::connections::{Connections, Source};
+use self::event_sender::EventSender;
+use self::listing::Listing;
 use self::pulse::Pulse;
 use self::rest::Rest;
-use self::retries::Retries;
 use self::session::Session;
-use self::successor::Successor;
-use self::tickers::Tickers;
-use self::trades::Trades;
-use self::wait::wait;
-use self::watch::Watch;
+use self::supervisor::Supervisor;
 use crate::channel::Channel;
-use crate::event::FeedEventKind;
-use crate::exchange::{Exchange, Limits, RequestIds, Stream};
-use crate::instruments::{Instrument, Instruments, UnknownSymbol};
+use crate::exchange::Exchange;
 use crate::queue::EventQueue;
 use crate::subscription::Subscription;
 
 /// How long a book must last for what failed before it to be forgotten.
 const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+/// How long after one connection the next one is begun: all at once would be a burst of handshakes.
+const STAGGER: Duration = Duration::from_millis(200);
 
 /// The market data of one exchange: what is subscribed to, and the transports to use.
 ///
@@ -70,6 +75,7 @@ pub struct Feed {
     rest: Arc<Rest>,
     ws: Arc<dyn WsDialer>,
     silence_limit: Duration,
+    handle: FeedHandle,
 }
 
 impl Feed {
@@ -84,6 +90,7 @@ impl Feed {
         Self {
             silence_limit: exchange.limits().silence,
             rest: Arc::new(Rest::new(Arc::clone(&exchange), http)),
+            handle: FeedHandle::new(Arc::clone(&exchange), &subscription),
             exchange,
             subscription,
             ws,
@@ -99,11 +106,24 @@ impl Feed {
         self
     }
 
-    /// Streams into `events` until their receiver is dropped, or this future is.
+    /// What changes the feed while it runs, and tells its state.
+    #[must_use]
+    pub fn handle(&self) -> FeedHandle {
+        self.handle.clone()
+    }
+
+    /// Streams into `events` until their receiver is dropped, [`FeedHandle::shutdown`] is called, or this
+    /// future is dropped.
     ///
     /// Whatever fails is tried again, with a growing delay, and told as an event; exchanges that close
     /// connections from time to time are no reason to end. A subscription of more streams than one
     /// connection may carry is spread over several.
+    ///
+    /// A symbol that is not trading stops nothing else: it is told as
+    /// [`NotTrading`](crate::FeedEventKind::NotTrading), once, and streamed as soon as it is. The list of
+    /// what is trading is loaded every five minutes, and sooner while something in it is missing. What has
+    /// left it counts as not trading when two lists in a row, 30 seconds apart, do not have it and nothing
+    /// has come of it in between. A list of less than half as many as the one before is not believed.
     ///
     /// Memory is bounded by the [limits](crate::QueueLimits) of the queue: a subscriber that is behind holds
     /// up the reading of the socket, and so the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
@@ -115,168 +135,53 @@ impl Feed {
     /// waiting for an answer.
     ///
     /// # Errors
-    /// [`Unavailable`] if something is subscribed to that the exchange does not have: a channel, or a
-    /// symbol that it does not list as trading when the feed starts. Nothing has been streamed then.
+    /// [`Unavailable`] if the exchange does not have a channel that is subscribed to. Nothing has been
+    /// streamed then.
     pub async fn run(self, events: EventQueue) -> Result<(), Unavailable> {
-        self.check_channels()?;
-        let events = EventSender::new(self.exchange.id(), events);
-        let listed = tokio::select! {
-            listed = self.load_instruments(&events) => listed,
-            () = events.closed() => Err(Stopped),
-        };
-        let Ok(listed) = listed else {
-            return Ok(());
-        };
-        let chosen = listed.select(self.subscription.symbols())?;
-        // Thousands of instruments, of which a feed needs a few.
-        drop(listed);
+        Unavailable::check(&*self.exchange, self.subscription.channels())?;
+        let shared = Arc::clone(self.handle.shared());
+        let events = EventSender::new(self.exchange.id(), events, Arc::clone(&shared.board));
+        let (starts, started) = mpsc::unbounded_channel();
+        let listing = Listing::new(Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
-        let pulse = Arc::new(Pulse::new(exchange, rest, &chosen));
-        let sessions = self
-            .connections(&chosen)
-            .into_iter()
-            .map(|chosen| self.session(chosen, &events, &pulse).run());
-        join_all(sessions).await;
+        let source = Source {
+            exchange: self.exchange,
+            pulse: Arc::new(Pulse::new(exchange, rest)),
+            rest: self.rest,
+            ws: self.ws,
+            silence_limit: self.silence_limit,
+            depth: self.subscription.depth(),
+        };
+        let connections = Connections::new(source, Arc::clone(&shared), events.clone(), starts);
+        let supervisor = Supervisor::new(shared, events, listing, connections);
+        // Side by side: each waits for room in the queue, and who gets it must be able to take it.
+        tokio::join!(supervisor.run(), run_all(started));
         Ok(())
     }
+}
 
-    fn check_channels(&self) -> Result<(), Unavailable> {
-        let offered = self.exchange.channels();
-        let mut channels = self.subscription.channels().iter();
-        match channels.find(|channel| !offered.contains(channel)) {
-            Some(channel) => Err(Unavailable::Channel {
-                exchange: self.exchange.id(),
-                channel: *channel,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The instruments of each connection, as the limits of the exchange want it.
-    fn connections<'a>(&self, chosen: &'a [Instrument]) -> Vec<&'a [Instrument]> {
-        let mut parts: Vec<_> = chosen.chunks(self.symbols_per_connection()).rev().collect();
-        let mut connections = Vec::new();
-        while let Some(part) = parts.pop() {
-            if part.len() > 1 && self.is_url_too_long(part) {
-                let (first, second) = part.split_at(part.len() / 2);
-                parts.extend([second, first]);
-            } else {
-                connections.push(part);
+/// Runs the sessions that come out of `started`, until there are no more and all have ended.
+async fn run_all(mut started: mpsc::UnboundedReceiver<Session>) {
+    let mut sessions = FuturesUnordered::new();
+    let mut next = Instant::now();
+    let mut is_over = false;
+    while !(is_over && sessions.is_empty()) {
+        let start = async {
+            // At the end, nothing is opened.
+            if !started.is_closed() {
+                sleep_until(next).await;
             }
-        }
-        connections
-    }
-
-    fn is_url_too_long(&self, chosen: &[Instrument]) -> bool {
-        let Some(limit) = self.exchange.limits().url else {
-            return false;
+            started.recv().await
         };
-        let plan = self
-            .exchange
-            .plan(&self.streams(chosen), &mut RequestIds::default());
-        plan.is_ok_and(|plan| {
-            let path = plan.socket.uri().path_and_query();
-            path.is_some_and(|path| path.as_str().len() > limit)
-        })
-    }
-
-    /// All channels of each of `chosen`, symbol by symbol.
-    fn streams(&self, chosen: &[Instrument]) -> Vec<Stream> {
-        let channels = self.subscription.channels();
-        let of = |instrument: &Instrument| {
-            let instrument = instrument.clone();
-            channels.iter().map(move |channel| Stream {
-                instrument: instrument.clone(),
-                channel: *channel,
-            })
-        };
-        chosen.iter().flat_map(of).collect()
-    }
-
-    /// How many symbols one connection carries. All channels of a symbol stay on one connection, in
-    /// one order, as far as the exchange keeps one.
-    fn symbols_per_connection(&self) -> usize {
-        let Limits {
-            streams, symbols, ..
-        } = self.exchange.limits();
-        let channels = self.subscription.channels().len();
-        let number = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
-        let by_streams = streams.map(|streams| number(streams) / channels);
-        let by_symbols = symbols.map(number);
-        let least = by_streams.into_iter().chain(by_symbols).min();
-        least.map_or(usize::MAX, |symbols| symbols.max(1))
-    }
-
-    async fn load_instruments(&self, events: &EventSender) -> Result<Instruments, Stopped> {
-        let mut backoff = Backoff::new();
-        loop {
-            let mut reloads = self.rest.reloads();
-            let failure = match self.try_load_instruments().await {
-                Ok(instruments) => return Ok(instruments),
-                Err(failure) => failure,
-            };
-            let retry_in = backoff.delay_after(&failure);
-            events.send_blocked(&failure).await?;
-            let disconnected = FeedEventKind::Disconnected {
-                reason: format!("no list of instruments: {}", failure.reason),
-                retry_in,
-                attempt: backoff.attempt(),
-                planned: false,
-            };
-            events.send_now(disconnected).await?;
-            if wait(retry_in, failure.imposed(), &mut reloads).await {
-                backoff.reset();
-            }
-        }
-    }
-
-    async fn try_load_instruments(&self) -> Result<Instruments, Failure> {
-        let request = self.exchange.metadata_request()?;
-        let read = |body: &[u8]| self.exchange.parse_metadata(body);
-        let instruments = self.rest.fetch(request, read).await?;
-        if instruments.is_empty() {
-            // Maintenance, not a mistake in the subscription.
-            return Err(Failure::new("nothing is trading"));
-        }
-        Ok(instruments)
-    }
-
-    fn session(&self, chosen: &[Instrument], events: &EventSender, pulse: &Arc<Pulse>) -> Session {
-        let channels = self.subscription.channels();
-        let with_books = if channels.contains(&Channel::L2Book) {
-            chosen
-        } else {
-            &[]
-        };
-        let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
-        let events = events.for_other_connections();
-        let streams = self.streams(chosen);
-        Session {
-            exchange: Arc::clone(&self.exchange),
-            ws: Arc::clone(&self.ws),
-            silence_limit: self.silence_limit,
-            watch: Watch::new(Arc::clone(pulse), events.clone(), &streams),
-            streams,
-            instruments: chosen.iter().cloned().collect(),
-            backfill: Backfill::new(Arc::clone(&exchange), Arc::clone(&rest)),
-            books: Books::new(
-                exchange,
-                rest,
-                events.clone(),
-                with_books,
-                self.subscription.depth(),
-            ),
-            events,
-            trades: Trades::new(self.exchange.rules().trades),
-            tickers: Tickers::default(),
-            without_time: HashSet::new(),
-            messages: Vec::new(),
-            answers_pings: None,
-            pacing: Pacing::new(),
-            retries: Retries::default(),
-            successor: Successor::new(),
-            under_way: None,
-            farewells: FuturesUnordered::new(),
+        tokio::select! {
+            session = start, if !is_over => match session {
+                Some(session) => {
+                    next = Instant::now() + STAGGER;
+                    sessions.push(session.run());
+                }
+                None => is_over = true,
+            },
+            Some(()) = sessions.next() => {}
         }
     }
 }
@@ -285,9 +190,6 @@ impl Feed {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unavailable {
-    /// A symbol.
-    #[error(transparent)]
-    Symbol(#[from] UnknownSymbol),
     /// A channel.
     #[error("{exchange} has no channel {channel}")]
     Channel {
@@ -296,6 +198,20 @@ pub enum Unavailable {
         /// The channel.
         channel: Channel,
     },
+}
+
+impl Unavailable {
+    /// Looks for a channel that `exchange` does not have.
+    fn check(exchange: &dyn Exchange, channels: &BTreeSet<Channel>) -> Result<(), Self> {
+        let offered = exchange.channels();
+        match channels.iter().find(|channel| !offered.contains(channel)) {
+            Some(channel) => Err(Self::Channel {
+                exchange: exchange.id(),
+                channel: *channel,
+            }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for Feed {

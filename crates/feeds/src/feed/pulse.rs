@@ -39,18 +39,22 @@ struct Answer {
 }
 
 impl Pulse {
-    /// A pulse of `instruments`.
-    pub(super) fn new(
-        exchange: Arc<dyn Exchange>,
-        rest: Arc<Rest>,
-        instruments: &[Instrument],
-    ) -> Self {
+    /// A pulse of no instrument.
+    pub(super) fn new(exchange: Arc<dyn Exchange>, rest: Arc<Rest>) -> Self {
         Self {
             exchange,
             rest,
-            instruments: RwLock::new(instruments.iter().cloned().collect()),
+            instruments: RwLock::default(),
             last: Mutex::default(),
             answers: AtomicU64::new(0),
+        }
+    }
+
+    /// Has it know `instruments`, too.
+    pub(super) fn add(&self, instruments: &[Instrument]) {
+        let mut known = self.instruments.write();
+        for instrument in instruments {
+            known.insert(instrument.clone());
         }
     }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use transport::{WsDialer, WsError, WsErrorKind};
 
 use super::backfill::Backfill;
-use super::books::{Books, Due, Order};
+use super::books::{self, Books, Due};
+use super::changes::{Order, catch_up};
 use super::connection::{Connection, Opening, Step};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
@@ -44,7 +46,7 @@ use crate::symbol::Symbol;
 //     the age at which the exchange ends the first, or an announcement that it will
 //     a book or a stream that only another connection can bring back
 //
-// Nothing ends a session but its subscriber.
+// Nothing ends a session but its subscriber, or that nothing is left to stream.
 /// Streams the channels of some instruments over one connection at a time.
 pub(super) struct Session {
     pub(super) exchange: Arc<dyn Exchange>,
@@ -52,7 +54,11 @@ pub(super) struct Session {
     pub(super) events: EventSender,
     pub(super) silence_limit: Duration,
     pub(super) streams: Vec<Stream>,
-    /// What messages may be about: the instruments of `streams`, by name.
+    /// Changes of `streams`.
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    /// What the connection has been asked for and is not wanted, or is only asked for again.
+    pub(super) left: HashSet<(Symbol, Channel)>,
+    /// What messages may be about: the instruments of `streams` and of `left`, by name.
     pub(super) instruments: Instruments,
     pub(super) books: Books,
     pub(super) trades: Trades,
@@ -75,7 +81,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, streams, and connects again, until the subscriber is gone. Says farewell then.
+    /// Connects, streams, and connects again, until the subscriber is gone or nothing is left to stream.
+    /// Says farewell then.
     pub(super) async fn run(mut self) {
         let events = self.events.clone();
         let mut open = None;
@@ -111,6 +118,7 @@ impl Session {
         let (failure, retry_in) = match self.backfill_until(dial).await? {
             Ok(connection) => {
                 let connection = open.insert(connection);
+                catch_up(&*self.exchange, &self.streams, connection);
                 self.begin(connection, None).await?;
                 let mut end = self.stream(connection).await?;
                 let delay = self.pacing.after_end(&mut end, connection.age());
@@ -169,6 +177,7 @@ impl Session {
         connection: &mut Connection,
         replaces: Option<u64>,
     ) -> Result<(), Stopped> {
+        self.note_left(connection);
         self.events.begin_connection();
         self.successor.begin(self.exchange.limits().rollover);
         self.trades.begin_connection();
@@ -184,7 +193,7 @@ impl Session {
         }
         let connected = FeedEventKind::Connected {
             proxies: connection.proxies(),
-            symbols: self.instruments.len(),
+            symbols: self.symbols(),
             replaces,
         };
         self.events.send_now(connected).await
@@ -197,6 +206,12 @@ impl Session {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
                 // has sent counts before its silence.
                 biased;
+                Some(order) = self.orders.recv() => {
+                    let began_at = Instant::now();
+                    self.change(order, Some(&mut *connection)).await?;
+                    connection.note_unread(began_at);
+                    None
+                }
                 // Off while nothing is due: a stream that ends does not match.
                 Some(due) = self.books.dues.next() => {
                     self.take_due(due, connection).await?;
@@ -215,14 +230,17 @@ impl Session {
                         end
                     }
                     Step::Sent(request) => {
-                        self.note_sent(&request);
+                        self.note_sent(&request, connection);
                         None
                     }
                     Step::Unanswered(streams) => {
-                        let symbols = symbols(&streams);
-                        let retry_in = self.ask_again(streams);
-                        let unanswered = FeedEventKind::Unanswered { symbols, retry_in };
-                        self.events.send_now(unanswered).await?;
+                        let streams = self.wanted(streams);
+                        if !streams.is_empty() {
+                            let symbols = symbols(&streams);
+                            let retry_in = self.ask_again(streams);
+                            let unanswered = FeedEventKind::Unanswered { symbols, retry_in };
+                            self.events.send_now(unanswered).await?;
+                        }
                         None
                     }
                     Step::Failed(failure) => Some(failure),
@@ -271,6 +289,12 @@ impl Session {
             Turn::Dial => {
                 let (opening, ws) = (self.opening(), self.ws());
                 self.successor.dial(opening, ws);
+                Ok(None)
+            }
+            Turn::Opened => {
+                if let Some(next) = self.successor.connection() {
+                    catch_up(&*self.exchange, &self.streams, next);
+                }
                 Ok(None)
             }
             Turn::TakeOver(overlap) => self.replace(connection, overlap).await,
@@ -323,8 +347,8 @@ impl Session {
     async fn take_due(&mut self, due: Due, connection: &mut Connection) -> Result<(), Stopped> {
         let began_at = Instant::now();
         match self.books.take_due(due).await? {
-            Some((symbol, Order::Resubscribe)) => self.renew_book(&symbol, connection),
-            Some((_, Order::Reconnect)) => self.successor.hasten(connection.age()),
+            Some((symbol, books::Order::Resubscribe)) => self.renew_book(&symbol, connection),
+            Some((_, books::Order::Reconnect)) => self.successor.hasten(connection.age()),
             None => {}
         }
         connection.note_unread(began_at);
@@ -355,8 +379,7 @@ impl Session {
 
     /// Asks for `streams`, as far as they are still wanted.
     fn subscribe(&self, streams: &[Stream], connection: &mut Connection) {
-        let is_wanted = |stream: &&Stream| self.streams.contains(stream);
-        let wanted: Vec<_> = streams.iter().filter(is_wanted).cloned().collect();
+        let wanted = self.wanted(streams.to_vec());
         let Connection { ids, queue, .. } = connection;
         for request in self.exchange.subscribe(&wanted, ids) {
             queue.push(request);
@@ -372,7 +395,8 @@ impl Session {
         self.retries.push(&streams)
     }
 
-    fn note_sent(&mut self, request: &StreamRequest) {
+    fn note_sent(&mut self, request: &StreamRequest, connection: &Connection) {
+        self.note_return(request, connection);
         self.watch.asked(&request.streams);
         for stream in &request.streams {
             if stream.channel == Channel::L2Book {

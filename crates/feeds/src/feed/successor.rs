@@ -73,6 +73,8 @@ pub(super) enum Left {
 pub(super) enum Turn {
     /// Open it.
     Dial,
+    /// It is open. Ask it for what has been changed meanwhile.
+    Opened,
     /// Have it take over.
     TakeOver(Box<Overlap>),
     /// Tell that it failed, and when the next one is tried.
@@ -124,6 +126,17 @@ impl Successor {
         matches!(self.state, State::Overlapping(_))
     }
 
+    /// The connection, if it is open, to ask for something else: it takes over when that is done.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        match &mut self.state {
+            State::Overlapping(overlap) => {
+                overlap.asked_at = None;
+                Some(&mut overlap.connection)
+            }
+            _ => None,
+        }
+    }
+
     /// What there is of it, now that the first connection has ended.
     pub(super) fn take(&mut self) -> Option<Left> {
         match std::mem::replace(&mut self.state, State::Waiting) {
@@ -144,7 +157,7 @@ impl Successor {
                 State::Dialing(dial) => match dial.await {
                     Ok(connection) => {
                         self.state = State::Overlapping(Box::new(Overlap::of(connection)));
-                        continue;
+                        return Turn::Opened;
                     }
                     Err(failure) => failure,
                 },

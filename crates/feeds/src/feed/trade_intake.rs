@@ -126,7 +126,7 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for `until`, and goes on filling gaps.
+    /// Waits for `until`, takes orders, and goes on filling gaps.
     pub(super) async fn backfill_until<T>(
         &mut self,
         until: impl Future<Output = T>,
@@ -134,7 +134,9 @@ impl Session {
         let mut until = pin!(until);
         loop {
             tokio::select! {
+                // In this order, nothing is opened that is not wanted any longer.
                 biased;
+                Some(order) = self.orders.recv() => self.change(order, None).await?,
                 outcome = &mut until => return Ok(outcome),
                 found = self.backfill.next() => {
                     self.tell_found(found, self.events.now_ns()).await?;

@@ -58,6 +58,13 @@ impl Watch {
         }
     }
 
+    /// Watches over `stream`, too.
+    pub(super) fn add(&mut self, stream: &Stream) {
+        if self.pulse.covers(stream.channel) {
+            self.liveness.add(stream.clone());
+        }
+    }
+
     /// A connection begins, on which the streams in `asked` have been asked for.
     pub(super) fn begin_connection<'a>(&mut self, asked: impl IntoIterator<Item = &'a Stream>) {
         let now_ns = self.events.now_ns();

@@ -191,8 +191,7 @@ fn recorded_snapshots_parse() {
 
 #[test]
 fn all_streams_stand_in_the_url() {
-    let wanted = [symbol("BTC-USDT"), symbol("ETH-BTC")];
-    let instruments = fixtures::binance().select(&wanted).unwrap();
+    let instruments = fixtures::of(&fixtures::binance(), &["BTC-USDT", "ETH-BTC"]);
     let plan = Binance::default()
         .plan(
             &streams(&instruments, &Channel::ALL),
@@ -210,7 +209,7 @@ fn all_streams_stand_in_the_url() {
 #[test]
 fn streams_are_added_and_left_by_requests_whose_replies_have_their_id() {
     let binance = Binance::default();
-    let instruments = fixtures::binance().select(&[symbol("BTC-USDT")]).unwrap();
+    let instruments = fixtures::of(&fixtures::binance(), &["BTC-USDT"]);
     let both = streams(&instruments, &[Channel::Trades, Channel::L2Book]);
     let mut ids = RequestIds::default();
     let added = binance.subscribe(&both, &mut ids);
@@ -259,7 +258,7 @@ fn symbols_beyond_ascii_are_escaped_in_urls_and_found_in_messages() {
     let listed = binance
         .parse_metadata(r#"{"symbols":[{"symbol":"这是测试币456","status":"TRADING","baseAsset":"这是测试币","quoteAsset":"456"}]}"#.as_bytes())
         .unwrap();
-    let instruments = listed.select(&[symbol("这是测试币-456")]).unwrap();
+    let instruments = fixtures::of(&listed, &["这是测试币-456"]);
     let streams = streams(&instruments, &[Channel::Trades]);
     let plan = binance.plan(&streams, &mut RequestIds::default()).unwrap();
     let escaped = "%E8%BF%99%E6%98%AF%E6%B5%8B%E8%AF%95%E5%B8%81456";

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use feeds::{
     Channel, EventQueue, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Subscription,
-    event_queue,
+    SymbolPattern, event_queue,
 };
 use futures_util::stream::{self, BoxStream};
 use futures_util::{Sink, Stream, StreamExt};
@@ -24,7 +24,6 @@ use transport::{
     unreadable,
 };
 
-use crate::fixtures::symbol;
 use crate::schema;
 
 /// What a scripted connection does next. After its last step it is silent.
@@ -371,6 +370,11 @@ impl Rig {
         self
     }
 
+    /// From now on, the list of instruments is `body`.
+    pub(crate) fn list(&self, body: &str) {
+        *self.http.metadata.lock().unwrap() = [ok(body)].into();
+    }
+
     pub(crate) fn with_trades(self, answers: impl Into<VecDeque<Answer>>) -> Self {
         *self.http.trades.lock().unwrap() = answers.into();
         self
@@ -392,7 +396,9 @@ impl Rig {
         symbols: &[&str],
         channels: &[Channel],
     ) -> Feed {
-        let symbols = symbols.iter().map(|text| symbol(text));
+        let symbols = symbols
+            .iter()
+            .map(|text| SymbolPattern::parse(text).unwrap());
         let subscription = Subscription::new(symbols, channels.iter().copied()).unwrap();
         let feed = Feed::new(
             Arc::new(exchange),

@@ -107,3 +107,9 @@ pub(crate) fn counts<const N: usize>(expected: [(&str, usize); N]) -> BTreeMap<S
     let owned = |(outcome, count): (&str, usize)| (outcome.to_owned(), count);
     expected.into_iter().map(owned).collect()
 }
+
+/// The instruments with these names.
+pub(crate) fn of(listed: &Instruments, names: &[&str]) -> Vec<Instrument> {
+    let names = names.iter().map(|name| listed.by_symbol(&symbol(name)));
+    names.map(|it| it.unwrap().clone()).collect()
+}

@@ -25,6 +25,8 @@ mod follower;
 #[cfg(test)]
 mod kraken;
 #[cfg(test)]
+mod market;
+#[cfg(test)]
 mod messages;
 #[cfg(test)]
 mod mocks;

@@ -84,7 +84,7 @@ async fn no_url_is_longer_and_no_connection_fuller_than_the_exchange_allows() {
     };
     assert_eq!(paths(|_| {}).await, ["/A-B,C-D,E-F"]);
     let by_url = paths(|exchange| exchange.limits.url = Some(8)).await;
-    assert_eq!(by_url, ["/A-B", "/C-D,E-F"]);
+    assert_eq!(by_url, ["/A-B,C-D", "/E-F"]);
     let by_symbols = paths(|exchange| exchange.limits.symbols = Some(2)).await;
     assert_eq!(by_symbols, ["/A-B,C-D", "/E-F"]);
 }

@@ -59,6 +59,11 @@ impl Trades {
         self.connections = self.connections.saturating_add(1);
     }
 
+    /// Forgets the trades of `symbol`: those from now on are not subscribed to.
+    pub(super) fn forget(&mut self, symbol: &Symbol) {
+        self.seen.remove(symbol);
+    }
+
     /// Takes note of a trade of the stream.
     pub(super) fn note(&mut self, trade: &Trade) -> Novelty {
         let connection = self.connections;

@@ -119,7 +119,7 @@ fn a_symbol_that_falls_silent_is_told_at_every_exchange_and_when_it_speaks_again
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
                 let mock = (registration.mock)()
-                    .tick_interval(Duration::from_millis(2))
+                    .tick_interval(Duration::from_millis(20))
                     .without_limits();
                 started.send(mock.start().await.unwrap()).unwrap();
                 end.await

@@ -1,15 +1,16 @@
 //! Running feeds and their events.
 
+mod running;
+
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-use feeds::{Events, FeedEvent, QueueLimits, Unavailable, event_queue};
-use proxy_config::ExchangeId;
+use feeds::{Events, FeedEvent, FeedEventKind, QueueLimits, event_queue};
 use proxy_injector::ProxyInjector;
-use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use transport::ResponseLimits;
 
+use self::running::Running;
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
 
@@ -22,7 +23,18 @@ pub(crate) struct Streams {
     events: Events,
     /// Events that have come out of it, for [`take`](Self::take).
     batch: IntoIter<FeedEvent>,
-    feeds: JoinSet<Result<(), (ExchangeId, Unavailable)>>,
+    feeds: Running,
+    outlook: Outlook,
+}
+
+/// Whether anything can be streamed at all, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    Unknown,
+    /// A symbol is not trading. Perhaps none is.
+    Doubtful,
+    /// There has been a connection.
+    Good,
 }
 
 impl Streams {
@@ -35,26 +47,38 @@ impl Streams {
         answers: ResponseLimits,
     ) -> Self {
         let (queue, events) = event_queue(memory);
-        let mut running = JoinSet::new();
+        let mut running = Running::new(Arc::clone(injector), answers, queue);
         for feed in feeds {
-            let (id, queue) = (feed.id.clone(), queue.clone());
-            let feed = feed.into_feed(injector, answers);
-            running.spawn(async move { feed.run(queue).await.map_err(|error| (id, error)) });
+            running.start(feed);
         }
         Self {
             events,
             batch: IntoIter::default(),
             feeds: running,
+            outlook: Outlook::Unknown,
         }
     }
 
+    /// Runs `feeds`, and no others. What is the same as before is not touched.
+    pub(crate) fn change(&mut self, feeds: Vec<ConfiguredFeed>) {
+        self.feeds.change(feeds);
+    }
+
     /// Waits until there is an event to take.
+    ///
+    /// # Errors
+    /// [`Failure::Configuration`] if the lists of all exchanges have come, and none of the symbols is
+    /// trading.
     pub(crate) async fn arrived(&mut self) -> Result<(), Failure> {
-        if self.batch.len() == 0 {
+        while self.batch.len() == 0 {
+            if self.outlook == Outlook::Doubtful {
+                self.outlook = Outlook::Unknown;
+                self.feeds.check_symbols()?;
+            }
             let mut batch = Vec::new();
             tokio::select! {
                 _ = self.events.recv_many(&mut batch, BATCH) => {}
-                Some(ended) = self.feeds.join_next() => return Err(failure(ended)),
+                ended = self.feeds.ended() => ended?,
             }
             self.batch = batch.into_iter();
         }
@@ -63,7 +87,15 @@ impl Streams {
 
     /// The next of the events that have arrived.
     pub(crate) fn take(&mut self) -> Option<FeedEvent> {
-        self.batch.next()
+        let event = self.batch.next()?;
+        match event.kind {
+            FeedEventKind::Connected { .. } => self.outlook = Outlook::Good,
+            FeedEventKind::NotTrading { .. } if self.outlook == Outlook::Unknown => {
+                self.outlook = Outlook::Doubtful;
+            }
+            _ => {}
+        }
+        Some(event)
     }
 
     /// How many events wait to be taken.
@@ -88,23 +120,7 @@ impl Streams {
 
     /// Waits until `end` for the feeds, which say farewell to their exchanges when they are told to end.
     pub(crate) async fn leave(&mut self, end: Instant) {
-        let ended = async { while self.feeds.join_next().await.is_some() {} };
         // A feed that takes longer is dropped.
-        let _ = timeout_at(end, ended).await;
-    }
-}
-
-/// The failure of a feed that has ended. It must not end as long as its events are received.
-fn failure(ended: Result<Result<(), (ExchangeId, Unavailable)>, JoinError>) -> Failure {
-    match ended {
-        Ok(Err((id, unavailable))) => {
-            let key = match unavailable {
-                Unavailable::Channel { .. } => "channels",
-                _ => "symbols",
-            };
-            Failure::Configuration(vec![format!("feeds.{id}.{key}: {unavailable}")])
-        }
-        Ok(Ok(())) => Failure::runtime("keep the feeds running", "a feed ended unexpectedly"),
-        Err(error) => Failure::runtime("keep the feeds running", error),
+        let _ = timeout_at(end, self.feeds.all_ended()).await;
     }
 }

@@ -1,0 +1,159 @@
+//! What is changed in a session while it goes on.
+
+use std::collections::HashSet;
+
+use super::connection::Connection;
+use super::event_sender::Stopped;
+use super::session::Session;
+use crate::channel::Channel;
+use crate::event::FeedEventKind;
+use crate::exchange::{Exchange, ExchangeMessage, Stream, StreamRequest};
+use crate::symbol::Symbol;
+
+/// A change of what a session streams.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    /// No longer these.
+    pub(super) remove: Vec<Stream>,
+    /// What to tell then.
+    pub(super) told: Vec<FeedEventKind>,
+    /// These, too.
+    pub(super) add: Vec<Stream>,
+}
+
+//     an order comes                   what is done
+//     while a connection is open       it is asked for on the connection, and on one that takes over
+//     while one is opened              as soon as it is open
+//     between two connections          the next one is opened for it
+//     and nothing is left to stream    the session ends
+impl Session {
+    /// Carries out `order`, on `connection` if there is one. The session ends if nothing is left.
+    pub(super) async fn change(
+        &mut self,
+        order: Order,
+        connection: Option<&mut Connection>,
+    ) -> Result<(), Stopped> {
+        let Order { remove, told, add } = order;
+        let is_open = connection.is_some();
+        for connection in connection.into_iter().chain(self.successor.connection()) {
+            ask(&*self.exchange, &remove, &add, connection);
+        }
+        let removed: HashSet<_> = remove.iter().map(key).collect();
+        self.streams
+            .retain(|stream| !removed.contains(&key(stream)));
+        for stream in &remove {
+            let symbol = stream.instrument.symbol();
+            self.watch.liveness.refused(symbol, Some(stream.channel));
+            match stream.channel {
+                Channel::L2Book => self.books.remove(symbol).await?,
+                Channel::Trades => {
+                    let lost = self
+                        .backfill
+                        .give_up(symbol, "it is not subscribed to any longer");
+                    self.tell_found(lost, self.events.now_ns()).await?;
+                    self.trades.forget(symbol);
+                }
+                Channel::Ticker => {}
+            }
+        }
+        self.without_time.retain(|stream| !removed.contains(stream));
+        if is_open {
+            self.left.extend(removed);
+        }
+        for event in told {
+            self.events.send_now(event).await?;
+        }
+        for stream in &add {
+            self.instruments.insert(stream.instrument.clone());
+            self.watch.add(stream);
+            if stream.channel == Channel::L2Book {
+                self.books.add(&stream.instrument, is_open);
+            }
+        }
+        self.streams.extend(add);
+        if self.streams.is_empty() {
+            self.events.close();
+            return Err(Stopped);
+        }
+        Ok(())
+    }
+
+    /// Those of `streams` that are wanted.
+    pub(super) fn wanted(&self, mut streams: Vec<Stream>) -> Vec<Stream> {
+        streams.retain(|stream| self.streams.contains(stream));
+        streams
+    }
+
+    /// Notes what may come on `connection` although it is not wanted any longer.
+    pub(super) fn note_left(&mut self, connection: &Connection) {
+        let current: HashSet<_> = self.streams.iter().map(key).collect();
+        let asked = connection.asked.iter().map(key);
+        self.left = asked.filter(|it| !current.contains(it)).collect();
+        let known = self.streams.iter().chain(&connection.asked);
+        self.instruments = known.map(|it| it.instrument.clone()).collect();
+    }
+
+    /// How many symbols are streamed.
+    pub(super) fn symbols(&self) -> usize {
+        let symbols = self.streams.iter().map(|it| it.instrument.symbol());
+        symbols.collect::<HashSet<_>>().len()
+    }
+
+    /// What was left and is wanted again counts from when `request`, the last one about it, has been sent.
+    /// Until then, what comes of it is of the subscription before.
+    pub(super) fn note_return(&mut self, request: &StreamRequest, connection: &Connection) {
+        if self.left.is_empty() {
+            return;
+        }
+        for stream in &request.streams {
+            if self.streams.contains(stream) && !connection.queue.waiting().any(|it| it == stream) {
+                self.left.remove(&key(stream));
+            }
+        }
+    }
+
+    /// Whether `said` is about something that has been unsubscribed from. It may come until the exchange
+    /// has done so, and is no longer wanted.
+    pub(super) fn is_left(&self, said: &ExchangeMessage) -> bool {
+        let (symbol, channel) = match said {
+            _ if self.left.is_empty() => return false,
+            ExchangeMessage::Trade(trade) => (&trade.symbol, Channel::Trades),
+            ExchangeMessage::Ticker(ticker) => (&ticker.symbol, Channel::Ticker),
+            ExchangeMessage::Book(change) => (&change.symbol, Channel::L2Book),
+            _ => return false,
+        };
+        self.left.contains(&(symbol.clone(), channel))
+    }
+}
+
+/// Asks on `connection`, which has just been opened, for what has been changed meanwhile.
+pub(super) fn catch_up(exchange: &dyn Exchange, streams: &[Stream], connection: &mut Connection) {
+    let missing = |wanted: &[Stream], known: &[Stream]| -> Vec<Stream> {
+        let known: HashSet<_> = known.iter().map(key).collect();
+        let is_missing = |stream: &&Stream| !known.contains(&key(stream));
+        wanted.iter().filter(is_missing).cloned().collect()
+    };
+    let remove = missing(&connection.asked, streams);
+    let add = missing(streams, &connection.asked);
+    ask(exchange, &remove, &add, connection);
+}
+
+fn ask(exchange: &dyn Exchange, remove: &[Stream], add: &[Stream], connection: &mut Connection) {
+    let known: HashSet<_> = connection.asked.iter().map(key).collect();
+    let new = add.iter().filter(|stream| !known.contains(&key(stream)));
+    connection.asked.extend(new.cloned());
+    let Connection { ids, queue, .. } = connection;
+    // First room, then what takes it up.
+    if !remove.is_empty() {
+        let requests = exchange.unsubscribe(remove, ids);
+        requests.into_iter().for_each(|it| queue.push(it));
+    }
+    if !add.is_empty() {
+        let requests = exchange.subscribe(add, ids);
+        requests.into_iter().for_each(|it| queue.push(it));
+    }
+}
+
+fn key(stream: &Stream) -> (Symbol, Channel) {
+    (stream.instrument.symbol().clone(), stream.channel)
+}

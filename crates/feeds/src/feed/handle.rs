@@ -1,0 +1,116 @@
+//! Changing a feed while it runs.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::Unavailable;
+use super::status::{Board, FeedStatus};
+use super::wanted::Wanted;
+use crate::exchange::Exchange;
+use crate::pattern::SymbolPattern;
+use crate::subscription::Subscription;
+
+/// Changes what a feed delivers while it runs, and tells its state. Clones are about the same feed.
+///
+/// Every change is only noted and returns at once; the feed makes it, without touching anything else,
+/// and tells what comes of it as events. What is changed before the feed runs counts from its start.
+#[derive(Clone)]
+pub struct FeedHandle(Arc<Shared>);
+
+/// What a feed and its handles share. Locks are held for a look only, never while anything is awaited.
+pub(super) struct Shared {
+    exchange: Arc<dyn Exchange>,
+    wanted: Mutex<Wanted>,
+    is_ending: AtomicBool,
+    pub(super) changed: Notify,
+    pub(super) board: Arc<Mutex<Board>>,
+}
+
+impl FeedHandle {
+    pub(super) fn new(exchange: Arc<dyn Exchange>, subscription: &Subscription) -> Self {
+        Self(Arc::new(Shared {
+            exchange,
+            wanted: Mutex::new(Wanted::new(subscription)),
+            is_ending: AtomicBool::new(false),
+            changed: Notify::new(),
+            board: Arc::default(),
+        }))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Has the feed deliver these symbols, too, or all that a pattern has. A symbol that is not trading is
+    /// told as [`NotTrading`](crate::FeedEventKind::NotTrading), and looked for again.
+    pub fn subscribe<S: Into<SymbolPattern>>(&self, symbols: impl IntoIterator<Item = S>) {
+        let mut wanted = self.0.wanted.lock();
+        for pattern in symbols {
+            wanted.add(pattern.into());
+        }
+        drop(wanted);
+        self.0.changed.notify_one();
+    }
+
+    /// Has the feed no longer deliver these symbols, or those that a pattern has, also if another pattern
+    /// has them. When that is done, each is told as
+    /// [`Unsubscribed`](crate::FeedEventKind::Unsubscribed).
+    pub fn unsubscribe<S: Into<SymbolPattern>>(&self, symbols: impl IntoIterator<Item = S>) {
+        let mut wanted = self.0.wanted.lock();
+        for pattern in symbols {
+            wanted.remove(pattern.into());
+        }
+        drop(wanted);
+        self.0.changed.notify_one();
+    }
+
+    /// Has the feed deliver the symbols and channels of `subscription`, and no others. What is delivered
+    /// already is not touched, and books keep the depth that they have had from the start.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if the exchange does not have a channel of it. Nothing is changed then.
+    pub fn replace(&self, subscription: &Subscription) -> Result<(), Unavailable> {
+        Unavailable::check(&*self.0.exchange, subscription.channels())?;
+        *self.0.wanted.lock() = Wanted::new(subscription);
+        self.0.changed.notify_one();
+        Ok(())
+    }
+
+    /// The state of the feed now.
+    #[must_use]
+    pub fn status(&self) -> FeedStatus {
+        self.0.board.lock().status(self.0.exchange.id())
+    }
+
+    /// Has the feed end: everything is unsubscribed from, which is told, and each connection says
+    /// farewell and has a second for the exchange's answer. Then [`Feed::run`](crate::Feed::run) returns.
+    pub fn shutdown(&self) {
+        self.0.is_ending.store(true, Ordering::Release);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    /// What is wanted now.
+    pub(super) fn wanted(&self) -> Wanted {
+        self.wanted.lock().clone()
+    }
+
+    /// Whether the feed shall end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for FeedHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FeedHandle")
+            .field("exchange", &self.0.exchange)
+            .field("wanted", &*self.0.wanted.lock())
+            .finish_non_exhaustive()
+    }
+}

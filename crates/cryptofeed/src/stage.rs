@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use feeds::{EXCHANGES, Registration};
-use testkit::{MockExchange, MockProxy, ProxyKind, SetupError, TestCa};
+use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, SetupError, TestCa};
 
 use crate::failure::Failure;
 
@@ -45,11 +45,16 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Starts a mock of every exchange: REST and WebSocket of the first, then those of the next.
-    pub(crate) async fn start_all(ca: &TestCa, ports: &mut Ports) -> Result<Vec<Self>, Failure> {
+    /// Starts a mock of every exchange as `set_up` has it: REST and WebSocket of the first, then those of
+    /// the next.
+    pub(crate) async fn start_all(
+        ca: &TestCa,
+        ports: &mut Ports,
+        set_up: impl Fn(MockExchangeBuilder) -> MockExchangeBuilder,
+    ) -> Result<Vec<Self>, Failure> {
         let mut exchanges = Vec::new();
         for registration in EXCHANGES {
-            let mock = (registration.mock)()
+            let mock = set_up((registration.mock)())
                 .tls(ca.server_config(&[]).map_err(failure)?)
                 .rest_address(ports.next())
                 .ws_address(ports.next())

@@ -51,7 +51,7 @@ pub(super) struct DemoRoute {
 impl Set {
     pub(super) async fn start() -> Result<Self, Failure> {
         let ca = TestCa::new().map_err(stage::failure)?;
-        let exchanges = Exchange::start_all(&ca, &mut Ports::Any).await?;
+        let exchanges = Exchange::start_all(&ca, &mut Ports::Any, |mock| mock).await?;
         let lanes = exchanges
             .iter()
             .flat_map(|exchange| Transport::ALL.map(|transport| (exchange, transport)));

@@ -22,6 +22,8 @@ pub(super) struct Listing<'a> {
     pub(super) ca_file: &'a Path,
     pub(super) exchanges: Option<&'a [Exchange]>,
     pub(super) proxies: Option<&'a [Proxy]>,
+    /// How the exchanges behave.
+    pub(super) settings: Value,
 }
 
 impl Listing<'_> {
@@ -35,6 +37,7 @@ impl Listing<'_> {
                 (registration.id.to_owned(), urls)
             });
             listing.insert("exchanges".to_owned(), exchanges.collect());
+            listing.insert("settings".to_owned(), self.settings.clone());
         }
         if let Some(proxies) = self.proxies {
             let proxies = proxies.iter().map(|proxy| {
@@ -53,7 +56,8 @@ impl Listing<'_> {
         if let Some(exchanges) = self.exchanges {
             // A JSON string is a YAML string.
             yaml += &format!(
-                "tls: {{ca_file: {}}}\nfeeds:\n",
+                "# {}\ntls: {{ca_file: {}}}\nfeeds:\n",
+                self.settings,
                 json!(self.ca_file.to_string_lossy())
             );
             for exchange in exchanges {

@@ -2,6 +2,7 @@
 
 mod authority;
 mod listing;
+mod settings;
 
 use std::path::PathBuf;
 
@@ -11,10 +12,11 @@ use testkit::{ProxyKind, TestCa};
 
 use self::authority::Authority;
 use self::listing::Listing;
+use self::settings::Settings;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::stage::{Exchange, Login, Ports, Proxy};
-use crate::stdout;
+use crate::{stderr, stdout};
 
 const DETAILS: &str = "\
 Certificate authority:
@@ -44,7 +46,8 @@ fn details() -> String {
     }
     let proxies = ProxyKind::ALL.map(|kind| format!("{kind} {}", next()));
     details += &format!("  proxies: {}\n", proxies.join(", "));
-    details + "  With --only proxies the proxies begin at N.\n\n" + DETAILS
+    details += "  With --only proxies the proxies begin at N.\n\n";
+    details + &settings::faults() + "\n" + DETAILS
 }
 
 /// The highest port at which there is one for every server.
@@ -56,7 +59,8 @@ fn last_port() -> i64 {
 /// Serve mock exchanges and real proxies on this machine, for tests
 ///
 /// There is a mock of each exchange that has a feed, with REST and WebSocket over TLS, and with
-/// invented but consistent data; it enforces the limits of the exchange. There is one proxy of each
+/// invented but consistent data; it enforces the limits of the exchange, up to bans of an address, and
+/// lists on stderr at the end what clients did that the exchange forbids. There is one proxy of each
 /// of the six schemes; each connects to the exchanges from its own loopback address (its egress).
 /// The command prints one line of JSON with all addresses and the test credentials, and serves until
 /// SIGINT or SIGTERM. The proxies only relay to this machine.
@@ -84,6 +88,8 @@ pub(crate) struct Mock {
     /// Print a YAML configuration for `cryptofeed run` instead of the line of JSON
     #[arg(long)]
     print_config: bool,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,7 +109,10 @@ impl Mock {
         let mut ports = self.port.map_or(Ports::Any, Ports::From);
         let exchanges = match self.only {
             Some(Half::Proxies) => None,
-            _ => Some(Exchange::start_all(ca, &mut ports).await?),
+            _ => {
+                let set_up = |mock| self.settings.apply(mock);
+                Some(Exchange::start_all(ca, &mut ports, set_up).await?)
+            }
         };
         let proxies = match self.only {
             Some(Half::Exchanges) => None,
@@ -113,6 +122,7 @@ impl Mock {
             ca_file: authority.certificate_file(),
             exchanges: exchanges.as_deref(),
             proxies: proxies.as_deref(),
+            settings: self.settings.json(),
         };
         // After everything listens: whoever reads this may connect at once.
         if self.print_config {
@@ -121,6 +131,9 @@ impl Mock {
             stdout::print_json(&listing.json())?;
         }
         interrupt.received().await;
+        for exchange in exchanges.iter().flatten() {
+            stderr::print(&violations(exchange));
+        }
         Ok(())
     }
 
@@ -135,4 +148,12 @@ impl Mock {
         }
         Ok(proxies)
     }
+}
+
+/// A line for each violation of the limits of an exchange.
+fn violations(exchange: &Exchange) -> String {
+    let id = exchange.registration.id;
+    let all = exchange.mock.violations().into_iter();
+    all.map(|violation| format!("{id}: violation by {violation}\n"))
+        .collect()
 }

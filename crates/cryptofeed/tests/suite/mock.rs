@@ -123,6 +123,80 @@ fn the_printed_configuration_is_ready_for_run() {
 }
 
 #[test]
+fn the_listing_says_how_the_exchanges_behave() {
+    let workspace = Workspace::new();
+    let settings = |arguments: &[&str]| {
+        let arguments = [&["mock", "--only", "exchanges"], arguments].concat();
+        let mock = workspace.start(&arguments, &[]);
+        let listing: Value = serde_json::from_str(&mock.line()).unwrap();
+        listing["settings"].to_string()
+    };
+    assert_eq!(
+        settings(&[]),
+        r#"{"depth":100,"faults":null,"limits":"enforce","market":"calm","rate":null,"seed":1,"speed":1.0,"symbols":0}"#
+    );
+    let all = [
+        "--limits=off",
+        "--symbols=5",
+        "--rate=300",
+        "--market=recorded",
+        "--depth=200",
+        "--speed=288",
+        "--faults=cut=60s,mute=2m/10s",
+        "--seed=7",
+    ];
+    assert_eq!(
+        settings(&all),
+        r#"{"depth":200,"faults":"cut=1m,mute=2m/10s","limits":"off","market":"recorded","rate":300,"seed":7,"speed":288.0,"symbols":5}"#
+    );
+    for (option, expected) in [
+        (
+            "--faults=nap=1s",
+            "\"nap=1s\" is no fault: the names are cut, ",
+        ),
+        ("--speed=0", "expected a number from 0.001 to 100000"),
+        ("--depth=10", "10 is not in 50..=20000"),
+        ("--limits=some", "[possible values: enforce, off]"),
+    ] {
+        let wrong = workspace.output(&["mock", option], &[]);
+        assert_eq!(wrong.code, Some(2), "{option}");
+        assert!(wrong.stderr.contains(expected), "{}", wrong.stderr);
+    }
+    let help = workspace.output(&["mock", "--help"], &[]).stdout;
+    for (name, about, _) in testkit::FaultSchedule::names() {
+        assert!(help.contains(&format!("  {name}=EVERY")), "{name}");
+        assert!(help.contains(about), "{about}");
+    }
+}
+
+#[test]
+fn what_a_client_did_against_the_limits_is_told_at_the_end() {
+    let workspace = Workspace::new();
+    // Three connections are allowed in a second, which is a quarter of an hour here.
+    let mock = workspace.start(&["mock", "--print-config", "--speed", "0.001"], &[]);
+    workspace.file("mock.yaml", &printed_configuration(&mock));
+    let probe = ["probe", "--config", "mock.yaml", "--exchange", "okx"];
+    for _ in 0..3 {
+        let probe = workspace.output(&probe, &[]);
+        assert_eq!(probe.code, Some(0), "{}", probe.stdout);
+    }
+    let refused = workspace.output(&probe, &[]);
+    assert!(refused.stdout.contains("429"), "{}", refused.stdout);
+    mock.terminate();
+    let (code, stderr) = mock.finish();
+    assert_eq!(code, Some(0));
+    let told = stderr
+        .lines()
+        .find(|line| line.contains("violation"))
+        .unwrap();
+    assert!(told.starts_with("okx: violation by 127.0.0."), "{told}");
+    assert!(
+        told.ends_with(": 4 of dials, where 3 are allowed"),
+        "{told}"
+    );
+}
+
+#[test]
 fn two_mocks_of_one_folder_are_one_authority_also_after_a_restart() {
     let workspace = Workspace::new();
     let port = free_ports(6).to_string();

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::engine::Engine;
 use super::instrument::{Instrument, MarketKind};
@@ -198,9 +198,11 @@ impl Market {
         let mut clock = tokio::time::interval(self.tick);
         // A machine that was busy must not be followed by a burst, in which every client would lag.
         clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last = Instant::now();
         loop {
-            clock.tick().await;
-            let updates = self.advance();
+            let now = clock.tick().await;
+            let updates = self.advance(now.saturating_duration_since(last));
+            last = now;
             if !updates.is_empty() {
                 // An error says that nobody listens.
                 let _ = self.ticks.send(Arc::new(updates));
@@ -208,7 +210,7 @@ impl Market {
         }
     }
 
-    fn advance(&self) -> Vec<Update> {
+    fn advance(&self, elapsed: Duration) -> Vec<Update> {
         let state = &mut *self.state.lock();
         let time = now();
         let all = state.entries.len();
@@ -219,7 +221,8 @@ impl Market {
             .count();
         let mut count = open;
         if let Some(rate) = self.rate {
-            state.due += rate * self.tick.as_secs_f64();
+            // Late ticks are made up for, as far as that makes no burst.
+            state.due += rate * elapsed.min(self.tick * 10).as_secs_f64();
             // An instrument changes once a tick at the most.
             count = open.min(state.due as usize);
             state.due = (state.due - count as f64).min(all as f64);
@@ -257,18 +260,19 @@ pub fn now() -> u64 {
 mod tests {
     use super::*;
 
+    const TICK: Duration = Duration::from_millis(20);
+
     fn market(count: u64, rate: Option<f64>) -> Market {
         let instrument = |n: u64| Instrument::made_up(format!("{n}"), [&format!("T{n}"), "USD"]);
         let instruments = (0..count).map(instrument).collect();
-        let tick = Duration::from_millis(20);
-        Market::new(instruments, 1, MarketOptions::default(), tick, rate)
+        Market::new(instruments, 1, MarketOptions::default(), TICK, rate)
     }
 
     #[test]
     fn a_rate_is_shared_by_all_instruments_in_turn() {
         let of = |rate, ticks: usize| {
             let market = market(30, rate);
-            let updates = (0..ticks).flat_map(|_| market.advance());
+            let updates = (0..ticks).flat_map(|_| market.advance(TICK));
             let mut counts = HashMap::<String, usize>::new();
             for update in updates {
                 *counts.entry(update.instrument.symbol.clone()).or_default() += 1;
@@ -281,6 +285,8 @@ mod tests {
         assert_eq!(of(Some(600.0), 5), (Some(2), Some(2), 30));
         // A third of one a tick.
         assert_eq!(of(Some(50.0 / 3.0), 9), (Some(1), Some(1), 3));
+        // As many as are due after a pause of five ticks.
+        assert_eq!(market(30, Some(100.0)).advance(TICK * 5).len(), 10);
         // No more than all of them at once.
         assert_eq!(of(Some(1e9), 2), (Some(2), Some(2), 30));
     }
@@ -294,11 +300,11 @@ mod tests {
             market.list(Instrument { open, ..instrument });
         };
         close(false);
-        assert_eq!(market.advance().len(), 1);
+        assert_eq!(market.advance(TICK).len(), 1);
         assert!(market.latest("0").is_none() && market.day("0").is_none());
         assert_eq!(market.days().len(), 1);
         close(true);
-        assert_eq!(market.advance().len(), 2);
+        assert_eq!(market.advance(TICK).len(), 2);
         let id = market.latest("0").unwrap().id;
         assert!((1..=5).contains(&(id - first)), "{first} {id}");
         assert_eq!(market.pair("T1-USD").unwrap().symbol, "1");

@@ -95,7 +95,9 @@ impl<'a> Session<'a> {
         peer: SocketAddr,
     ) -> Self {
         let opened = Instant::now();
-        let end = setup.conduct.rollover.map(|age| opened + age);
+        let age = setup.conduct.rollover;
+        // In time for what lives shorter than the notice is long.
+        let notice = age.map(|age| opened + (age - setup.conduct.notice.min(age / 2)));
         Self {
             setup,
             peer,
@@ -105,8 +107,8 @@ impl<'a> Session<'a> {
             unanswered: Vec::new(),
             deadline: None,
             last_sent: opened,
-            notice: end.and_then(|end| end.checked_sub(setup.conduct.notice)),
-            end,
+            notice,
+            end: age.map(|age| opened + age),
         }
     }
 
@@ -156,7 +158,11 @@ impl<'a> Session<'a> {
                 () = reached(elapsed) => self.deaf(),
                 () = reached(idle) => self.idle(),
                 () = reached(notice) => self.remind(),
-                () = reached(end) => self.part(Breach::Age),
+                // However late it is: the notice comes first.
+                () = reached(end) => match self.notice {
+                    Some(_) => self.remind(),
+                    None => self.part(Breach::Age),
+                },
             };
             match action {
                 Action::Nothing => {}

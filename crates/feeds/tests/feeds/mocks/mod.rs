@@ -9,6 +9,7 @@ mod listings;
 mod missing;
 mod okx;
 mod silent;
+mod strict;
 mod tickers;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ async fn the_codec_of_every_exchange_follows_its_mock() {
                 other => panic!("{}: {other:?}", registration.id),
             }
         }
+        assert_eq!(exchange.violations(), [], "{}", registration.id);
     }
 }
 
@@ -95,5 +97,6 @@ async fn symbols_come_and_go_on_one_connection_at_every_exchange() {
         assert_eq!((status.symbols.len(), status.connections.len()), (1, 1));
         assert_eq!(status.symbols[0].book, Some(BookStatus::Live));
         assert_eq!(status.connections[0].number, 1);
+        assert_eq!(exchange.violations(), [], "{}", registration.id);
     }
 }

@@ -62,6 +62,8 @@ pub struct Guard {
     offenders: Mutex<HashMap<IpAddr, Offender>>,
     /// Until when everybody is banned.
     everybody: Mutex<Option<Instant>>,
+    /// The end of the ban that each address has been told of.
+    told: Mutex<HashMap<IpAddr, Instant>>,
 }
 
 /// One that enforces limits and bans nobody, to test a protocol by itself.
@@ -82,6 +84,7 @@ impl Guard {
             violations: Violations::default(),
             offenders: Mutex::default(),
             everybody: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -228,13 +231,20 @@ impl Client<'_> {
         self.guard.offend(self.peer.ip(), Offence::Close);
     }
 
-    /// The ban of the client's address, if it has one. To ask is to go on in spite of it.
+    /// The ban of the client's address, if it has one. To ask again is to go on in spite of it.
     pub(super) fn ban(self) -> Option<Ban> {
-        let until = self.guard.banned_until(self.peer.ip())?;
+        let address = self.peer.ip();
+        let until = self.guard.banned_until(address)?;
         let left = until.saturating_duration_since(Instant::now());
-        let (left_ms, violations) = (millis(left), &self.guard.violations);
-        violations.add(self.peer, "ban", left_ms, 0);
-        self.guard.offend(self.peer.ip(), Offence::Refusal);
+        let left_ms = millis(left);
+        let is_told = self.guard.told.lock().insert(address, until) == Some(until);
+        if is_told {
+            self.guard.violations.add(self.peer, "ban", left_ms, 0);
+            // One that does not grow is not prolonged, either.
+            if self.guard.bans.is_some_and(|it| it.first < it.longest) {
+                self.guard.offend(address, Offence::Refusal);
+            }
+        }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Some(Ban {
             until: millis(now.unwrap_or_default()) + left_ms,
@@ -279,19 +289,41 @@ mod tests {
         assert_eq!(bad.spend(WEIGHT, 1).used, 12);
         assert_eq!(bad.ban(), None);
         bad.spend(WEIGHT, 1);
-        let lengths = [120, 240, 300, 300].map(|seconds| {
-            let first = bad.ban().unwrap();
-            assert_eq!(first.seconds, seconds);
-            bad.ban();
-            bad.ban().unwrap().seconds
-        });
-        // The third request in spite of a ban is told the end of the ban that it caused.
-        assert_eq!(lengths, [120, 240, 300, 300]);
+        // Who asks is told once, and three times more before it is longer.
+        for seconds in [120, 240, 300, 300] {
+            let told = [(); 4].map(|()| bad.ban().unwrap().seconds);
+            assert_eq!(told, [seconds; 4]);
+        }
         assert_eq!(good.ban(), None);
         tokio::time::advance(Duration::from_secs(301)).await;
         assert_eq!(bad.ban(), None);
         let limits: Vec<_> = guard.violations().iter().map(|it| it.limit).collect();
         assert_eq!(limits[..4], ["weight", "weight", "weight", "ban"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ban_that_does_not_grow_is_not_prolonged_and_one_of_everybody_is_nobodys_fault() {
+        let length = Duration::from_secs(600);
+        let bans = Bans {
+            refusals: 1,
+            closes: 1,
+            first: length,
+            longest: length,
+        };
+        let guard = Guard::new(true, 1.0, Some(bans));
+        let client = guard.client(peer(2));
+        guard.ban_everybody(Duration::from_secs(10));
+        assert_eq!(client.ban().unwrap().seconds, 10);
+        assert_eq!(guard.violations(), []);
+        client.ban();
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert_eq!(client.ban(), None);
+        client.spend(WEIGHT, 11);
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert_eq!(client.ban().unwrap().seconds, 1);
+        client.ban();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(client.ban(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ pub struct Violation {
     pub peer: SocketAddr,
     /// The limit by its name: `messages`, `dials`, `weight`; `url` and `request` for a length in
     /// bytes, `streams`, `pong` and `idle` for milliseconds, and `ban` for what is sent in spite of
-    /// one.
+    /// one that the address was told of, with its milliseconds that are left.
     pub limit: &'static str,
     /// What there was of it.
     pub found: u64,

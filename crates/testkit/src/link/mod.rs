@@ -30,7 +30,7 @@ use crate::server::{ANY_PORT, Server};
 /// link.clear().await?;
 /// # Ok::<_, testkit::SetupError>(())
 /// # })?;
-/// # Ok::<_, testkit::SetupError>(())
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Link {

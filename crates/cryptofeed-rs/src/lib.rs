@@ -7,8 +7,8 @@ pub use {
 
 pub use feeds::{
     Backpack, Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, FeedHandle,
-    FeedStatus, L2Delta, L2Snapshot, Level, OrderBook, QueueLimits, Side, Subscription, Symbol,
-    SymbolPattern, Ticker, Trade, event_queue,
+    FeedStatus, L2Delta, L2Snapshot, Level, OrderBook, OutOfStep, QueueLimits, Side, Subscription,
+    Symbol, SymbolPattern, Ticker, Trade, event_queue,
 };
 pub use proxy_config::{
     ConfigErrors, ConnectionProxies, ExchangeId, PoolConfig, ProxyConfig, ProxyRule, ProxySettings,

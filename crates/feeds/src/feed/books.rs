@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::rest::Rest;
 use super::wait::wait;
 use crate::event::{FeedEventKind, InvalidReason};
-use crate::exchange::{Activity, BestPrices, BookChange, Exchange, Renewal};
+use crate::exchange::{Acknowledgement, Activity, BestPrices, BookChange, Exchange, Renewal};
 use crate::instruments::Instrument;
 use crate::queue::JoiningShare;
 use crate::symbol::Symbol;
@@ -43,6 +43,11 @@ pub(super) enum Order {
     /// End.
     Reconnect,
 }
+
+/// How long an exchange that does not acknowledge a subscription is taken to need for it, unless a change
+/// comes earlier.
+// A snapshot from before would lack what changed in between, and in a quiet market nothing would show it.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(1);
 
 /// Keeps the books of several symbols in step with their exchange.
 pub(super) struct Books {
@@ -254,8 +259,12 @@ impl Books {
         match self.exchange.rules().books.renewal {
             Renewal::Request { .. } => {
                 book.is_declined = false;
+                let after = match self.exchange.rules().acknowledgement {
+                    Acknowledgement::Never => UNACKNOWLEDGED,
+                    Acknowledgement::PerRequest | Acknowledgement::PerStream => Duration::ZERO,
+                };
                 let due = Due::Subscription(symbol.clone());
-                self.dues.push(later(Duration::ZERO, due));
+                self.dues.push(later(after, due));
             }
             Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
                 let due = Due::Snapshot(symbol.clone(), book.asked);

@@ -230,6 +230,22 @@ fn a_snapshot_that_is_due_joins_without_an_interruption() {
     assert_eq!(told.sync.waiting_bytes(), 0);
 }
 
+/// Reported as sammchardy/python-binance#418: what a renewed book had before stays in it for ever.
+#[test]
+fn nothing_of_the_book_before_is_left_in_the_one_that_replaces_it() {
+    let mut told = Told::new(None);
+    told.change((925..=1000).map(|price| (price, 0)), []);
+    told.actions();
+    assert_eq!(told.book.asks().len(), 100);
+    // Of the changes, those are told again that the snapshot does not hold.
+    told.change([(920, 0)], [(1001, 0)]);
+    told.snapshot_of(1, (801..=924).rev().map(|price| (price, 2)), [(1050, 3)]);
+    assert_eq!(told.actions(), ["1+1", "snapshot 2"]);
+    assert!(told.book.asks().eq([of((1050, 3))]));
+    assert_eq!(told.book.bids().len(), 123);
+    assert!(told.book.bids().all(|bid| bid.size == 2.into()));
+}
+
 #[test]
 fn a_snapshot_that_is_due_and_ahead_of_the_stream_is_the_book_until_the_stream_is_there() {
     let mut told = Told::new(None);
@@ -308,6 +324,8 @@ fn a_side_that_the_price_has_moved_away_from_is_begun_anew() {
     assert_eq!(told.actions(), ["1+0", "need 500"]);
 }
 
+/// Reported as sammchardy/python-binance#425 and ccxt/ccxt#26967: the level that follows one that is gone is
+/// not told, or another one is.
 #[test]
 fn only_the_best_levels_are_told_if_that_is_wanted_and_a_level_that_comes_to_be_among_them_is() {
     let mut told = Told::new(Some(3));

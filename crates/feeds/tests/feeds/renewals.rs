@@ -95,6 +95,28 @@ async fn a_book_is_replaced_before_the_price_leaves_it_and_goes_on_until_then() 
     assert_eq!(depths_asked_for(&rig), ["100", "500", "500"]);
 }
 
+/// Reported as bitrich-info/xchange-stream#328: a snapshot every four seconds, as long as the market is busy.
+#[tokio::test(start_paused = true)]
+async fn books_that_no_snapshot_is_deep_enough_for_are_not_asked_for_in_a_loop() {
+    let mut script = Vec::new();
+    for id in 1..=60 {
+        // Each snapshot is left within a second.
+        script.extend([Step::Wait(1), bids(id, 4001..=9000, 0)]);
+    }
+    script.push(Step::Break);
+    let rig = Rig::new([ok(LISTED)], [Dial::Open(script)]).with_snapshots(
+        (1..=60)
+            .map(|id| snapshot(id, 9000, 5000))
+            .collect::<Vec<_>>(),
+    );
+    let mut events = rig.start(Channel::L2Book);
+    events.disconnected().await;
+    let depths = depths_asked_for(&rig);
+    assert_eq!(depths[..5], ["100", "500", "1000", "5000", "5000"]);
+    // Of those that are as deep as the one before, all but the first wait, and each for longer.
+    assert!(depths.len() < 12, "{depths:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_replaced_book_waits_with_is_bounded_and_it_stays_true() {
     let mut script = vec![Step::Wait(1), bids(2, 925..=1000, 0)];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feeds::exchange::{Renewal, by_ranges};
+use feeds::exchange::{Acknowledgement, Renewal, by_ranges};
 use feeds::{Channel, FeedEventKind, InvalidReason, OrderBook, QueueLimits, event_queue};
 use tokio::time::sleep;
 use transport::Message;
@@ -177,6 +177,28 @@ async fn a_book_whose_subscription_is_refused_is_void_and_stays_so() {
         assert_eq!(told(&mut events, 1).await, ["connected"]);
         assert_eq!(told(&mut events, expected.len()).await, expected);
         assert!(events.are_over_for(30).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_that_is_not_acknowledged_has_a_second_before_its_snapshot() {
+    for (first_change, expected) in [(None, 1000), (Some("change A-B 5>6 9x2"), 0)] {
+        let mut exchange = Tape::default().with_books(|books| {
+            books.follows = by_ranges;
+            books.renewal = Renewal::Request {
+                joins: by_ranges,
+                depths: &[100],
+            };
+        });
+        exchange.rules.acknowledgement = Acknowledgement::Never;
+        let steps = first_change.into_iter().map(say).collect();
+        let rig =
+            Rig::new([ok("A-B")], [Dial::Open(steps)]).with_snapshots([ok("snapshot A-B 6 9x1")]);
+        rig.listen();
+        let mut events = Events::of(rig.feed(exchange, &["A-B"], &[Channel::L2Book]), 64);
+        assert_eq!(told(&mut events, 2).await, ["connected", "A-B snapshot 6"]);
+        let waited = rig.request_times()[1] - rig.dial_times()[0];
+        assert_eq!(waited, Duration::from_millis(expected));
     }
 }
 

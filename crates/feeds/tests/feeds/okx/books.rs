@@ -1,7 +1,7 @@
 //! OKX's books.
 
 use feeds::exchange::{BookChange, BookRules, unnumbered};
-use feeds::{Exchange, FeedEventKind, InvalidReason, Okx, OrderBook};
+use feeds::{Covers, Exchange, FeedEventKind, InvalidReason, Okx, OrderBook};
 use rust_decimal::Decimal;
 
 use super::{NAMES, RECORDED, try_decode};
@@ -52,6 +52,29 @@ fn recorded(symbol: &str) -> Vec<BookChange> {
 
 fn constructed() -> Vec<BookChange> {
     changes(&lines("okx/ws_seq_CONSTRUCTED.jsonl"))
+}
+
+#[test]
+fn the_stream_keeps_books_complete_to_400_levels() {
+    let rules = BookRules {
+        cut: None,
+        ..rules_of_2022()
+    };
+    let mut longest = 0;
+    for name in NAMES {
+        let mut book = Follower::new(&rules);
+        for change in recorded(name) {
+            assert!(!book.is_wrong_after(&change));
+            longest = longest.max(book.book().unwrap().depth());
+        }
+    }
+    // Those of the 400 that go are replaced, and what falls out of them is removed.
+    assert_eq!(longest, 400);
+    let told = Follower::new(&rules_of_2022()).take(&recorded("BTC-USDT")[0]);
+    let [FeedEventKind::L2Snapshot(snapshot)] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(snapshot.covers, Covers::Top { levels: 400 });
 }
 
 #[test]

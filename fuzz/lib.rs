@@ -257,10 +257,11 @@ fn read_as_every_message(exchange: &impl Exchange, metadata: &[u8], data: &[u8])
     let _ = exchange.parse_metadata(data);
     let _ = exchange.parse_snapshot(&symbol, data);
     let _ = exchange.parse_trades(&symbol, data);
+    let instruments = exchange
+        .parse_metadata(metadata)
+        .expect("a list of instruments");
+    let _ = exchange.parse_activity(data, &instruments);
     if let Ok(text) = std::str::from_utf8(data) {
-        let instruments = exchange
-            .parse_metadata(metadata)
-            .expect("a list of instruments");
         let decode = |text: &str| {
             let mut messages = Vec::new();
             let mut decoder = exchange.decoder();

@@ -136,8 +136,12 @@ fn draws_beyond(exchange: &dyn Exchange, instrument: &Instrument) -> Vec<String>
                 .flatten(),
         ),
     ];
+    let activities = exchange.channels().iter().map(|channel| {
+        let request = exchange.activity_request(&[*channel]);
+        ("activity", request.ok().flatten())
+    });
     let mut faults = Vec::new();
-    for (what, request) in requests.into_iter().chain(snapshots) {
+    for (what, request) in requests.into_iter().chain(snapshots).chain(activities) {
         let Some(request) = request else { continue };
         for Draw { window, units } in Draws::of(request.extensions()).iter() {
             let name = window.name;

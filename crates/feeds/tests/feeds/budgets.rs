@@ -12,7 +12,7 @@ use crate::fake::{Dial, Events, Rig, ok};
 use crate::fixtures::symbol;
 use crate::tape::Tape;
 
-/// What the four requests of an exchange use: `metadata 20 of 6000 in 60s: weight`.
+/// What the requests of an exchange use: `metadata 20 of 6000 in 60s: weight`.
 fn used(exchange: &dyn Exchange) -> Vec<String> {
     let instrument = Instrument::new(symbol("BTC-USDT"), "BTCUSDT");
     let hole = TradeHole {
@@ -22,11 +22,14 @@ fn used(exchange: &dyn Exchange) -> Vec<String> {
     };
     let trades = exchange.trades_request(&instrument, &hole, None).unwrap();
     let snapshot = exchange.snapshot_request(&instrument, 1000).unwrap();
-    let requests: [(&str, Option<Request<Bytes>>); 4] = [
+    let activity = |channel| exchange.activity_request(&[channel]).unwrap();
+    let requests: [(&str, Option<Request<Bytes>>); 6] = [
         ("metadata", exchange.metadata_request().ok()),
         ("ping", exchange.ping_request().ok()),
         ("snapshot", snapshot),
         ("trades", trades),
+        ("activity", activity(Channel::Ticker)),
+        ("activity of trades", activity(Channel::Trades)),
     ];
     let mut used = Vec::new();
     for (what, request) in requests {
@@ -56,6 +59,8 @@ fn every_request_says_what_it_uses() {
                 "ping 1 of 6000 in 60s: weight",
                 "snapshot 50 of 6000 in 60s: weight",
                 "trades 25 of 6000 in 60s: weight",
+                "activity 4 of 6000 in 60s: weight",
+                "activity of trades 80 of 6000 in 60s: weight",
             ],
         ),
         (
@@ -64,6 +69,8 @@ fn every_request_says_what_it_uses() {
                 "metadata 1 of 1 in 1s: requests",
                 "ping 1 of 1 in 1s: requests",
                 "trades 1 of 1 in 1s: requests",
+                "activity 1 of 1 in 1s: requests",
+                "activity of trades 1 of 1 in 1s: requests",
             ],
         ),
         (
@@ -72,6 +79,8 @@ fn every_request_says_what_it_uses() {
                 "metadata 1 of 20 in 2s: instruments",
                 "ping 1 of 10 in 2s: time",
                 "trades 1 of 20 in 2s: history-trades",
+                "activity 1 of 20 in 2s: tickers",
+                "activity of trades 1 of 20 in 2s: tickers",
             ],
         ),
     ];

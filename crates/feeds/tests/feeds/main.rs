@@ -1,6 +1,8 @@
 //! Recorded messages, generated ones, and sessions over scripted transports.
 
 #[cfg(test)]
+mod activity;
+#[cfg(test)]
 mod backfill;
 #[cfg(test)]
 mod backpack;

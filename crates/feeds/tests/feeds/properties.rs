@@ -49,6 +49,8 @@ fn decode_all(bytes: &[u8]) {
     }
     let _ = binance.parse_metadata(bytes);
     let _ = backpack.parse_metadata(bytes);
+    let _ = binance.parse_activity(bytes, &fixtures::binance());
+    let _ = backpack.parse_activity(bytes, &fixtures::backpack());
     let _ = binance.parse_snapshot(&symbol, bytes);
     let _ = backpack.parse_snapshot(&symbol, bytes);
     let _ = binance.parse_trades(&symbol, bytes);

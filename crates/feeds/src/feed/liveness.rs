@@ -274,11 +274,10 @@ impl Liveness {
                 continue;
             }
             watched.checked_ns = now_ns;
+            // Kept, since a book that is stale is void and tells nothing.
+            watched.said = said(&watched.stream).unwrap_or(watched.said);
             let told = told.get(watched.stream.instrument.symbol());
-            let is_behind = told.is_some_and(|told| {
-                let said = said(&watched.stream).unwrap_or(watched.said);
-                watched.is_behind(told, &said, now_ns)
-            });
+            let is_behind = told.is_some_and(|told| watched.is_behind(told, now_ns));
             watched.state = match is_behind {
                 true if !watched.is_stale => State::Behind(now_ns),
                 true => {
@@ -347,12 +346,12 @@ impl Watched {
         from_ns.saturating_add(limit).max(not_before_ns)
     }
 
-    /// Whether `told` by the exchange is news to who has `said` this last, or to the exchange itself.
-    fn is_behind(&mut self, told: &Activity, said: &Activity, now_ns: i64) -> bool {
+    /// Whether `told` by the exchange is news to the stream, or to the exchange itself.
+    fn is_behind(&mut self, told: &Activity, now_ns: i64) -> bool {
         self.told = self.told.filter(|(_, told_ns)| self.since_ns < *told_ns);
         let (before, _) = *self.told.get_or_insert((*told, now_ns));
         let is_news = |known: &Activity| told.is_news(known, self.stream.channel) == Some(true);
-        is_news(said) || is_news(&before)
+        is_news(&self.said) || is_news(&before)
     }
 
     /// It is stale from now on.

@@ -357,35 +357,55 @@ async fn a_stream_that_no_connection_brings_back_is_not_replaced_in_a_loop() {
     assert!((5..=8).contains(&after.len()), "{after:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn all_connections_of_a_feed_share_one_request() {
+/// A feed of more streams than one connection has room for, which are opened as `dials` has it. None has
+/// more than pings.
+fn of_many(dials: Vec<Dial>, answer: Answer) -> (Rig, Events) {
     let names: Vec<_> = (0..700).map(|n| format!("A{n}")).collect();
     let rows = names.iter().map(|name| {
         format!(r#"{{"symbol":"{name}USDT","status":"TRADING","baseAsset":"{name}","quoteAsset":"USDT"}}"#)
     });
     let listed = format!(r#"{{"symbols":[{}]}}"#, rows.collect::<Vec<_>>().join(","));
-    let silent = || steps([], every_20_seconds(100, &ping()));
-    let rig = Rig::new([ok(listed)], (0..20).map(|_| silent()).collect::<Vec<_>>())
-        .with_overviews([ok("[]")]);
+    let rig = Rig::new([ok(listed)], dials).with_overviews([answer]);
     let symbols: Vec<_> = names.iter().map(|name| format!("{name}-USDT")).collect();
     let symbols: Vec<_> = symbols.iter().map(String::as_str).collect();
-    let _events = Events::of(
-        rig.feed(
-            Binance::default(),
-            &symbols,
-            &[Channel::Trades, Channel::Ticker],
-        ),
-        1024,
-    );
+    let channels = [Channel::Trades, Channel::Ticker];
+    let events = Events::of(rig.feed(Binance::default(), &symbols, &channels), 1024);
+    (rig, events)
+}
+
+fn only_pings(_: usize) -> Dial {
+    steps([], every_20_seconds(100, &ping()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_connections_of_a_feed_share_one_request() {
     let start = Instant::now();
+    let (rig, _events) = of_many((0..20).map(only_pings).collect(), ok("[]"));
     sleep(Duration::from_secs(100)).await;
     assert!(rig.dial_times().len() > 1);
     let looks = rig.http.looks.lock().unwrap();
-    let at: Vec<_> = looks
-        .iter()
-        .map(|(at, _)| (*at - start).as_secs())
-        .collect();
-    assert_eq!(at, [30, 60, 90]);
+    let at = looks.iter().map(|(at, _)| (*at - start).as_secs());
+    assert_eq!(at.collect::<Vec<_>>(), [30, 60, 90]);
+}
+
+// Who asks for all may be cut off meanwhile: ccxt#20911 is frozen for good once its way was cut.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_while_it_asks_holds_up_no_other() {
+    let (rig, events) = of_many((0..20).map(only_pings).collect(), ok("[]"));
+    sleep(Duration::from_secs(1)).await;
+    let others = 1..rig.dial_times().len();
+    assert!(!others.is_empty());
+    drop(events);
+    let cut = Dial::Open(vec![Step::Wait(35), Step::Break]);
+    // Its next dial hangs.
+    let dials = iter::once(cut).chain(others.map(only_pings));
+    let start = Instant::now();
+    let (rig, _events) = of_many(dials.collect(), ok("[]").after(20));
+    sleep(Duration::from_secs(130)).await;
+    let looks = rig.http.looks.lock().unwrap();
+    let at = looks.iter().map(|(at, _)| (*at - start).as_secs());
+    // It takes 20 seconds to learn that there is no news.
+    assert_eq!(at.collect::<Vec<_>>(), [30, 60, 110]);
 }
 
 // A subscriber that is behind looks like a stream that is: polygon-io/issues#11.
@@ -407,4 +427,55 @@ async fn a_subscriber_that_is_slow_makes_no_stream_stale() {
             sleep(Duration::from_secs(100)).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_book_that_falls_silent_goes_on_with_another_connection() {
+    let rig = Rig::new(
+        [ok(LISTED)],
+        [
+            steps([depth(11, 12, "9.5")], every_20_seconds(10, &ping())),
+            steps(
+                [
+                    Step::Wait(1),
+                    depth(30, 31, "9.7"),
+                    Step::Wait(4),
+                    depth(32, 32, "9.8"),
+                ],
+                [],
+            ),
+        ],
+    )
+    .with_snapshots([snapshot(11), snapshot(30)])
+    .with_overviews([overview(7, "9.8")]);
+    rig.listen();
+    let mut events = of(&rig, &[Channel::L2Book]);
+    let mut told = Vec::new();
+    while told.last() != Some(&"delta 32".to_owned()) {
+        told.push(match events.next().await {
+            FeedEventKind::Connected { replaces, .. } => format!("connected for {replaces:?}"),
+            FeedEventKind::L2Snapshot(book) => format!("snapshot {}", book.last_id.unwrap()),
+            FeedEventKind::L2Delta(delta) => format!("delta {}", delta.last_id.unwrap()),
+            FeedEventKind::Stale { .. } => "stale".to_owned(),
+            FeedEventKind::BookInvalid { .. } => "invalid".to_owned(),
+            FeedEventKind::Live { .. } => "live".to_owned(),
+            FeedEventKind::Unanswered { .. } => continue,
+            other => panic!("{told:?} {other:?}"),
+        });
+    }
+    assert_eq!(
+        told,
+        [
+            "connected for None",
+            "snapshot 11",
+            "delta 12",
+            "stale",
+            "invalid",
+            "connected for Some(1)",
+            "live",
+            "snapshot 30",
+            "delta 31",
+            "delta 32"
+        ]
+    );
 }

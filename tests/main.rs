@@ -31,6 +31,7 @@ mod parting;
 mod pool_faults;
 mod pools;
 mod process_wide;
+mod recordings;
 mod reload;
 mod repeated_logins;
 mod reroute;

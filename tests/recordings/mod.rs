@@ -58,7 +58,7 @@ async fn play(
     let symbols = capture
         .symbols
         .iter()
-        .map(|(_, symbol)| symbol.parse().unwrap());
+        .map(|(_, symbol)| symbol.parse::<feeds::Symbol>().unwrap());
     let subscription = Subscription::new(symbols, capture.channels.iter().copied());
     let feed = Feed::new(
         codec,

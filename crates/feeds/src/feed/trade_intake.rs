@@ -1,5 +1,6 @@
 //! What becomes of the trades of the stream, and of those that are missing in it.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::pin::pin;
 
@@ -9,7 +10,7 @@ use super::event_sender::Stopped;
 use super::session::Session;
 use super::trades::Novelty;
 use crate::event::FeedEventKind;
-use crate::exchange::{Trade, TradeHole, TradeIds};
+use crate::exchange::{Activity, Trade, TradeHole, TradeIds};
 use crate::symbol::Symbol;
 
 impl Session {
@@ -58,6 +59,23 @@ impl Session {
         };
         self.events.send(trade_event(trade), received_ns).await?;
         self.tell_found(found, received_ns).await
+    }
+
+    /// Takes what the exchange says of all symbols. Of one that has not been traded on this connection, it
+    /// shows what was missed before.
+    pub(super) async fn note_last_trades(
+        &mut self,
+        told: &HashMap<Symbol, Activity>,
+    ) -> Result<(), Stopped> {
+        let now_ns = self.events.now_ns();
+        for (symbol, activity) in told {
+            let last = activity.trade_id;
+            if let Some(hole) = last.and_then(|id| self.trades.note_last(symbol, id)) {
+                self.open_gap(symbol, ids_in(&hole), hole.after_ns, now_ns)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     /// Tells that trades are missing, and asks for them.

@@ -204,6 +204,7 @@ impl Session {
                     if self.watch.liveness.compare(&told, said, now_ns) {
                         self.successor.hasten(connection.age());
                     }
+                    self.note_last_trades(&told).await?;
                 }
                 self.watch.ask();
                 Ok(())

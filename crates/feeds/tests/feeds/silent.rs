@@ -143,6 +143,31 @@ async fn a_stream_that_falls_silent_is_told_then_subscribed_to_again_then_moved_
     assert_eq!(paths, [path; 2]);
 }
 
+// A cut shows with the next trade of a symbol, which may be long in coming.
+#[tokio::test(start_paused = true)]
+async fn what_was_missed_of_a_symbol_without_a_trade_since_is_told_and_fetched() {
+    let past = |id| {
+        format!(r#"{{"id":{id},"price":"1.5","qty":"1","time":1723161255342,"isBuyerMaker":true}}"#)
+    };
+    let quiet = every_20_seconds(20, &ping()).collect();
+    let rig = Rig::new(
+        [ok(LISTED)],
+        [steps([trade(7)], [Step::Break]), Dial::Open(quiet)],
+    )
+    .with_overviews([overview(9, "9.0")])
+    .with_trades([ok(format!("[{},{}]", past(8), past(9)))]);
+    let mut events = of(&rig, &[Channel::Trades]);
+    let mut told = Vec::new();
+    while told.len() < 4 {
+        match events.next().await {
+            FeedEventKind::TradeGap { from, to, .. } => told.push(format!("{from} to {to}")),
+            FeedEventKind::Trade(trade) => told.push(trade.id.unwrap().to_string()),
+            _ => {}
+        }
+    }
+    assert_eq!(told, ["7", "8 to 9", "8", "9"]);
+}
+
 // Timeouts by the clock alone close healthy connections of thin markets: bmoscon/cryptofeed#223, #308. When
 // trading was halted, nothing came, and rightly so: coinbasepro-python#361.
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,7 @@ pub(super) use self::numbering::Novelty;
 use self::numbering::{Contiguous, Growing, Place};
 pub(super) use self::ranges::Ranges;
 use self::recent::Recent;
-use crate::exchange::{Trade, TradeId, TradeIds};
+use crate::exchange::{Trade, TradeHole, TradeId, TradeIds};
 use crate::symbol::Symbol;
 
 /// How many ids of a symbol are remembered where they have holes of their own: what a stream repeats is
@@ -116,6 +116,16 @@ impl Trades {
             seen.latest = connection;
         }
         novelty
+    }
+
+    /// The exchange has had a trade with `id`. If this connection has brought none of the symbol, tells what
+    /// is missing since the last one.
+    pub(super) fn note_last(&mut self, symbol: &Symbol, id: u64) -> Option<TradeHole> {
+        let seen = self.seen.get_mut(symbol)?;
+        match &mut seen.ids {
+            Ids::Contiguous(ids) if seen.latest != self.connections => ids.note_last(id),
+            _ => None,
+        }
     }
 
     /// Takes note of a trade that fills a hole.

@@ -48,7 +48,7 @@ pub(in crate::feed) enum Novelty {
 #[derive(Debug, Default)]
 pub(super) struct Contiguous {
     seen: Ranges,
-    /// Where numbering stands: nothing above has been seen.
+    /// Where numbering stands: nothing above has been seen or was told to be missing.
     end: Option<u64>,
     latest_ns: Option<i64>,
     /// What was seen before numbering began anew, as long as that may have been a mistake.
@@ -106,7 +106,8 @@ impl Contiguous {
         let is_other = is_later
             || (!unseen.is_empty() && end.saturating_sub(last) > MOST_MISSING)
             || (is_below_all && place.is_first && place.time_ns.is_none());
-        if is_other && last <= end {
+        // What has been told to be missing above all that was seen is no older for that.
+        if is_other && Some(last) <= self.seen.last() {
             return self.restart(ids);
         }
         if unseen.is_empty() {
@@ -124,6 +125,18 @@ impl Contiguous {
     pub(super) fn note_past(&mut self, ids: RangeInclusive<u64>, time_ns: Option<i64>) {
         self.latest_ns = self.latest_ns.max(time_ns);
         self.accept(ids);
+    }
+
+    /// There has been a trade with `id`. Tells what is missing, with it.
+    pub(super) fn note_last(&mut self, id: u64) -> Option<TradeHole> {
+        let is_near = |end: &u64| (1..=MOST_MISSING).contains(&id.saturating_sub(*end));
+        let after_id = self.end.filter(is_near)?;
+        self.end = Some(id);
+        Some(TradeHole {
+            after_id,
+            after_ns: self.latest_ns,
+            before_id: id.saturating_add(1),
+        })
     }
 
     /// Takes note of trades that fill a hole.

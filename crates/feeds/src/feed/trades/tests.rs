@@ -178,6 +178,34 @@ fn several_trades_of_which_some_are_known_are_taken_one_by_one() {
 }
 
 #[test]
+fn what_the_exchange_has_had_is_missing_if_the_connection_has_brought_nothing() {
+    let mut trades = connected(TradeIds::Contiguous);
+    let symbol = "A-B".parse().unwrap();
+    assert_eq!(trades.note_last(&symbol, 9), None, "nothing is known");
+    trades.note(&number(5, 10));
+    assert_eq!(trades.note_last(&symbol, 9), None, "the stream is alive");
+    trades.begin_connection();
+    assert_eq!(trades.note_last(&symbol, 5), None);
+    assert_eq!(trades.note_last(&symbol, 4), None);
+    assert_eq!(trades.note_last(&symbol, u64::MAX), None);
+    assert_eq!(trades.note_last(&symbol, 9), Some(hole(5, 10, 10)));
+    assert_eq!(trades.note_last(&symbol, 9), None, "told");
+    assert_eq!(trades.note_last(&symbol, 11), Some(hole(9, 12, 10)));
+    check(
+        &mut trades,
+        [
+            // Late, and not of another numbering, although its time is later than all before.
+            (number(11, 20), New),
+            (number(8, 15), New),
+            (number(8, 15), Known),
+            (number(12, 21), New),
+            (number(14, 22), AfterHole(hole(12, 14, 21))),
+        ],
+    );
+    assert_eq!(trades.note_last(&symbol, 20), None, "the stream is alive");
+}
+
+#[test]
 fn an_id_that_is_not_new_of_a_later_time_is_a_restart() {
     for rules in [TradeIds::Contiguous, TradeIds::Growing] {
         let mut trades = connected(rules);

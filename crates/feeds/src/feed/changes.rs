@@ -1,14 +1,17 @@
 //! What is changed in a session while it goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::connection::Connection;
 use super::event_sender::Stopped;
 use super::session::Session;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
-use crate::exchange::{Exchange, ExchangeMessage, Stream, StreamRequest};
+use crate::exchange::{Exchange, ExchangeMessage, Stream};
 use crate::symbol::Symbol;
+
+/// What has been unsubscribed from, and whether that is settled.
+pub(super) type Left = HashMap<(Symbol, Channel), bool>;
 
 /// A change of what a session streams.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ impl Session {
             .retain(|stream| !removed.contains(&key(stream)));
         for stream in &remove {
             let symbol = stream.instrument.symbol();
-            self.watch.liveness.refused(symbol, Some(stream.channel));
+            self.watch.liveness.remove(symbol, stream.channel);
             match stream.channel {
                 Channel::L2Book => self.books.remove(symbol).await?,
                 Channel::Trades => {
@@ -58,12 +61,16 @@ impl Session {
         }
         self.without_time.retain(|stream| !removed.contains(stream));
         if is_open {
-            self.left.extend(removed);
+            self.left
+                .extend(removed.into_iter().map(|key| (key, false)));
         }
         for event in told {
             self.events.send_now(event).await?;
         }
         for stream in &add {
+            if self.left.get(&key(stream)) == Some(&true) {
+                self.left.remove(&key(stream));
+            }
             self.instruments.insert(stream.instrument.clone());
             self.watch.add(stream);
             if stream.channel == Channel::L2Book {
@@ -87,8 +94,10 @@ impl Session {
     /// Notes what may come on `connection` although it is not wanted any longer.
     pub(super) fn note_left(&mut self, connection: &Connection) {
         let current: HashSet<_> = self.streams.iter().map(key).collect();
-        let asked = connection.asked.iter().map(key);
-        self.left = asked.filter(|it| !current.contains(it)).collect();
+        let asked = connection.asked.iter();
+        let left = asked.filter(|stream| !current.contains(&key(stream)));
+        let left = left.map(|stream| (key(stream), is_settled(stream, connection)));
+        self.left = left.collect();
         let known = self.streams.iter().chain(&connection.asked);
         self.instruments = known.map(|it| it.instrument.clone()).collect();
     }
@@ -99,15 +108,17 @@ impl Session {
         symbols.collect::<HashSet<_>>().len()
     }
 
-    /// What was left and is wanted again counts from when `request`, the last one about it, has been sent.
-    /// Until then, what comes of it is of the subscription before.
-    pub(super) fn note_return(&mut self, request: &StreamRequest, connection: &Connection) {
+    /// Requests about `streams` have been sent or answered. What was left is settled when none of them
+    /// waits or awaits its reply: until then, what comes is of the subscription before.
+    pub(super) fn note_settled(&mut self, streams: &[Stream], connection: &Connection) {
         if self.left.is_empty() {
             return;
         }
-        for stream in &request.streams {
-            if self.streams.contains(stream) && !connection.queue.waiting().any(|it| it == stream) {
+        for stream in streams.iter().filter(|it| is_settled(it, connection)) {
+            if self.streams.contains(stream) {
                 self.left.remove(&key(stream));
+            } else if let Some(is_settled) = self.left.get_mut(&key(stream)) {
+                *is_settled = true;
             }
         }
     }
@@ -122,7 +133,7 @@ impl Session {
             ExchangeMessage::Book(change) => (&change.symbol, Channel::L2Book),
             _ => return false,
         };
-        self.left.contains(&(symbol.clone(), channel))
+        self.left.contains_key(&(symbol.clone(), channel))
     }
 }
 
@@ -152,6 +163,14 @@ fn ask(exchange: &dyn Exchange, remove: &[Stream], add: &[Stream], connection: &
         let requests = exchange.subscribe(add, ids);
         requests.into_iter().for_each(|it| queue.push(it));
     }
+}
+
+/// Whether the exchange has done everything about `stream` that it has been asked for.
+fn is_settled(stream: &Stream, connection: &Connection) -> bool {
+    let Connection {
+        queue, requests, ..
+    } = connection;
+    !queue.waiting().any(|it| it == stream) && !requests.is_open(stream)
 }
 
 fn key(stream: &Stream) -> (Symbol, Channel) {

@@ -10,7 +10,7 @@ use transport::WsDialer;
 
 use super::backfill::Backfill;
 use super::books::Books;
-use super::changes::Order;
+use super::changes::{self, Order};
 use super::event_sender::EventSender;
 use super::handle::Shared;
 use super::pacing::Pacing;
@@ -320,7 +320,7 @@ impl Source {
             watch: Watch::new(Arc::clone(&self.pulse), events.clone(), &streams),
             streams,
             orders,
-            left: HashSet::new(),
+            left: changes::Left::default(),
             instruments: chosen.iter().cloned().collect(),
             backfill: Backfill::new(Arc::clone(&exchange), Arc::clone(&rest)),
             books: Books::new(exchange, rest, events.clone(), with_books, self.depth),

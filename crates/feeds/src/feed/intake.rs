@@ -146,7 +146,8 @@ impl Session {
                 return Ok(None);
             }
             ExchangeMessage::Acknowledged(reply) => {
-                connection.requests.answered(&reply);
+                let streams = connection.requests.answered(&reply);
+                self.note_settled(&streams, connection);
                 return Ok(None);
             }
             ExchangeMessage::Missed => {
@@ -164,6 +165,7 @@ impl Session {
             }
             ExchangeMessage::Refused(refusal) => {
                 let streams = connection.requests.answered(&refusal.reply);
+                self.note_settled(&streams, connection);
                 let streams = self.wanted(streams);
                 let symbols = match refusal.reply.symbol {
                     Some(symbol) => vec![symbol],

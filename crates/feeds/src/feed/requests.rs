@@ -70,6 +70,12 @@ impl Requests {
         meant
     }
 
+    /// Whether a reply to a request about `stream` is awaited.
+    pub(super) fn is_open(&self, stream: &Stream) -> bool {
+        let mut asked = self.asked.values();
+        self.are_answered && asked.any(|asked| asked.streams.contains(stream))
+    }
+
     /// Waits until a reply is overdue, and tells which streams were asked for. Dropping the future loses
     /// nothing.
     pub(super) async fn overdue(&mut self) -> Vec<Stream> {

@@ -13,7 +13,7 @@ use transport::{WsDialer, WsError, WsErrorKind};
 
 use super::backfill::Backfill;
 use super::books::{self, Books, Due};
-use super::changes::{Order, catch_up};
+use super::changes::{self, Order, catch_up};
 use super::connection::{Connection, Opening, Step};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
@@ -56,8 +56,8 @@ pub(super) struct Session {
     pub(super) streams: Vec<Stream>,
     /// Changes of `streams`.
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
-    /// What the connection has been asked for and is not wanted, or is only asked for again.
-    pub(super) left: HashSet<(Symbol, Channel)>,
+    /// What the connection has been asked for and is not wanted, or not settled again.
+    pub(super) left: changes::Left,
     /// What messages may be about: the instruments of `streams` and of `left`, by name.
     pub(super) instruments: Instruments,
     pub(super) books: Books,
@@ -230,10 +230,11 @@ impl Session {
                         end
                     }
                     Step::Sent(request) => {
-                        self.note_sent(&request, connection);
+                        self.note_sent(request, connection);
                         None
                     }
                     Step::Unanswered(streams) => {
+                        self.note_settled(&streams, connection);
                         let streams = self.wanted(streams);
                         if !streams.is_empty() {
                             let symbols = symbols(&streams);
@@ -395,10 +396,13 @@ impl Session {
         self.retries.push(&streams)
     }
 
-    fn note_sent(&mut self, request: &StreamRequest, connection: &Connection) {
-        self.note_return(request, connection);
-        self.watch.asked(&request.streams);
-        for stream in &request.streams {
+    fn note_sent(&mut self, request: StreamRequest, connection: &Connection) {
+        self.note_settled(&request.streams, connection);
+        // Not by a request to leave a stream, behind which waits one to have it.
+        let mut asked = self.wanted(request.streams);
+        asked.retain(|stream| !connection.queue.waiting().any(|it| it == stream));
+        self.watch.asked(&asked);
+        for stream in asked {
             if stream.channel == Channel::L2Book {
                 self.books.asked(stream.instrument.symbol());
             }

@@ -504,3 +504,30 @@ async fn a_book_that_falls_silent_goes_on_with_another_connection() {
         ]
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_was_left_is_told_to_be_stale_no_longer() {
+    let is_stale = |event: &FeedEventKind| matches!(event, FeedEventKind::Stale { .. });
+    let rig = Rig::new(
+        [ok(LISTED)],
+        [steps([trade(7)], every_20_seconds(20, &ping()))],
+    )
+    .with_overviews([overview(9, "9.0")]);
+    let said = rig.listen();
+    let feed = rig.feed(
+        Binance::default(),
+        &["BTC-USDT", "ETH-USDT"],
+        &[Channel::Trades],
+    );
+    let handle = feed.handle();
+    let mut events = Events::of(feed, 64);
+    sleep(Duration::from_secs(10)).await;
+    handle.unsubscribe([symbol("BTC-USDT")]);
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(spoken(&said).len(), 1, "one request, to leave it");
+    for _ in 0..3 {
+        let event = events.next().await;
+        assert!(!is_stale(&event), "{event:?}");
+    }
+    assert!(events.are_over_for(1).await);
+}

@@ -137,6 +137,17 @@ impl Liveness {
         }
     }
 
+    /// Forgets what is known of a stream, which is not asked for any longer.
+    pub(super) fn remove(&mut self, symbol: &Symbol, channel: Channel) {
+        // Streams stay where they are, and one that is not asked for is none to look at.
+        if let Some(place) = self.place(symbol, channel) {
+            let watched = &mut self.streams[place];
+            let is_timed = watched.is_timed;
+            *watched = Watched::new(watched.stream.clone());
+            watched.is_timed = is_timed;
+        }
+    }
+
     /// A connection begins, on which no stream is asked for.
     pub(super) fn begin_connection(&mut self, now_ns: i64) {
         self.times.clear();

@@ -359,7 +359,9 @@ impl Market {
     /// Nothing goes wrong any longer: the book is true soon.
     fn calm_down(&mut self) {
         self.is_losing = false;
-        for _ in 0..10 {
+        // A snapshot that the stream does not come to is waited for, for ten seconds.
+        for _ in 0..20 {
+            self.time += 1_000_000_000;
             self.take(&Act::Near(vec![(-1, 3), (0, 3)]));
             self.take(&Act::Answer(0));
         }

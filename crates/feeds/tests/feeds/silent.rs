@@ -512,7 +512,7 @@ async fn a_stream_that_was_left_is_told_to_be_stale_no_longer() {
         [ok(LISTED)],
         [steps([trade(7)], every_20_seconds(20, &ping()))],
     )
-    .with_overviews([overview(9, "9.0")]);
+    .with_overviews((9..40).map(|id| overview(id, "9.0")).collect::<Vec<_>>());
     let said = rig.listen();
     let feed = rig.feed(
         Binance::default(),
@@ -525,6 +525,10 @@ async fn a_stream_that_was_left_is_told_to_be_stale_no_longer() {
     handle.unsubscribe([symbol("BTC-USDT")]);
     sleep(Duration::from_secs(300)).await;
     assert_eq!(spoken(&said).len(), 1, "one request, to leave it");
+    assert!(
+        !rig.http.looks.lock().unwrap().is_empty(),
+        "ETH-USDT is silent"
+    );
     for _ in 0..3 {
         let event = events.next().await;
         assert!(!is_stale(&event), "{event:?}");

@@ -7,18 +7,20 @@ mod joining;
 mod known;
 mod renewal;
 mod replay;
+mod stream_clock;
 
 use std::collections::VecDeque;
 
 use self::buffer::{Buffer, Received};
 use self::depths::Depths;
 use self::known::KnownBook;
+use self::stream_clock::StreamClock;
 use crate::book::OrderBook;
 use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::symbol::Symbol;
 
-/// How long the stream may say nothing that is new, from the first change on that is not. Backpack's was
+/// How long the exchange may say nothing that is new, from the first change on that is not. Backpack's was
 /// seen one change behind a snapshot.
 // For ever would be silence: numbering may have begun anew, or the id was none.
 const MAX_OLD_NS: i64 = 10_000_000_000;
@@ -100,8 +102,7 @@ pub struct BookSync {
     epoch: u64,
     /// The first id of the connection.
     first_id: Option<u64>,
-    /// The latest time that the exchange told on the connection.
-    latest_ns: Option<i64>,
+    clock: StreamClock,
     /// When the first change came that was not new, of those since the last one that was.
     old_since_ns: Option<i64>,
     request: SnapshotRequest,
@@ -169,7 +170,7 @@ impl BookSync {
             since_ns: 0,
             epoch: 0,
             first_id: None,
-            latest_ns: None,
+            clock: StreamClock::default(),
             old_since_ns: None,
             request: SnapshotRequest::None,
             asked: 0,
@@ -236,7 +237,7 @@ impl BookSync {
             self.take_streamed(received);
             return;
         }
-        let is_new_time = self.is_latest(&received.change);
+        let is_new_time = self.is_latest(&received);
         match self.state {
             SyncState::Joining { .. } if !self.is_requested() => {}
             _ => self.follow(received, is_new_time),
@@ -279,7 +280,8 @@ impl BookSync {
             self.emit_invalid(InvalidReason::Disconnected, now_ns);
         }
         self.wait_with(Buffer::default());
-        (self.first_id, self.latest_ns, self.old_since_ns) = (None, None, None);
+        (self.first_id, self.old_since_ns) = (None, None);
+        self.clock = StreamClock::default();
         self.request = SnapshotRequest::None;
     }
 
@@ -298,16 +300,11 @@ impl BookSync {
         matches!(self.rules.renewal, Renewal::Request { .. })
     }
 
-    /// Whether the exchange's time of `change` is later than all before it on the connection.
-    fn is_latest(&mut self, change: &BookChange) -> bool {
-        let time = change.time.ns();
-        let is_latest = self
-            .latest_ns
-            .zip(time)
-            .is_some_and(|(latest, time)| latest < time);
-        self.latest_ns = self.latest_ns.max(time);
-        self.first_id = self.first_id.or(change.ids.first).or(change.ids.last);
-        is_latest
+    /// Whether the exchange's time of the change is later than all before it on the connection.
+    fn is_latest(&mut self, received: &Received) -> bool {
+        let ids = received.change.ids;
+        self.first_id = self.first_id.or(ids.first).or(ids.last);
+        self.clock.note(received)
     }
 
     /// Whether numbering has begun anew with a change whose id is not new.
@@ -319,13 +316,15 @@ impl BookSync {
     }
 
     /// Whether nothing that is new has come for too long, with this change that is not.
-    // Not from the snapshot on: whoever takes that one may hold up the reading.
     fn is_old_for_too_long(&mut self, received: &Received) -> bool {
         if self.is_replay {
             return false;
         }
-        let since_ns = *self.old_since_ns.get_or_insert(received.at_ns);
-        received.at_ns.saturating_sub(since_ns) > MAX_OLD_NS
+        // What was sent before the snapshot came is old without a doubt: whoever is slow to take events holds
+        // up the reading.
+        let sent_ns = self.clock.sent_ns(received).max(self.since_ns);
+        let since_ns = *self.old_since_ns.get_or_insert(sent_ns);
+        sent_ns.saturating_sub(since_ns) > MAX_OLD_NS
     }
 
     /// Takes what comes next in the stream.
@@ -357,7 +356,7 @@ impl BookSync {
 
     /// Takes a snapshot that came in the stream.
     fn take_streamed(&mut self, mut received: Received) {
-        self.is_latest(&received.change);
+        self.is_latest(&received);
         self.request = SnapshotRequest::None;
         match self.begin(&mut received) {
             Ok(()) => {

@@ -168,6 +168,41 @@ fn a_snapshot_that_the_stream_does_not_come_to_is_void() {
     assert_eq!(actions(&mut sync), ["snapshot 3", "4-4"]);
 }
 
+/// A subscriber that is behind holds up the reading: what is read was sent long ago.
+#[test]
+fn a_stream_that_is_read_late_comes_to_its_snapshot_however_long_that_takes() {
+    const SECOND: i64 = 1_000_000_000;
+    let sent_at = |id: u64| {
+        let second = i64::try_from(id).unwrap();
+        BookChange {
+            time: Time::At((1000 + second) * SECOND),
+            ..delta(id, id)
+        }
+    };
+    let mut sync = sync();
+    // On time, then a minute late, and read half as fast as it is sent.
+    sync.update(sent_at(1), 1001 * SECOND);
+    assert_eq!(actions(&mut sync), ["need"]);
+    sync.snapshot(snapshot(70), 1070 * SECOND);
+    assert_eq!(actions(&mut sync), ["snapshot 70"]);
+    for id in 2..=70 {
+        let read_at = 1070 + 2 * i64::try_from(id).unwrap();
+        sync.update(sent_at(id), read_at * SECOND);
+        assert_eq!(actions(&mut sync), [""; 0], "{id}");
+    }
+    sync.update(sent_at(71), 1300 * SECOND);
+    assert_eq!(actions(&mut sync), ["71-71"]);
+    // One whose id is none is found out all the same.
+    sync.invalidate(InvalidReason::Missed, 1300 * SECOND);
+    sync.update(sent_at(72), 1301 * SECOND);
+    sync.snapshot(snapshot(1 << 60), 1302 * SECOND);
+    for id in 73..90 {
+        sync.update(sent_at(id), (1240 + i64::try_from(id).unwrap()) * SECOND);
+    }
+    sync.update(sent_at(400), 1420 * SECOND);
+    assert!(actions(&mut sync).contains(&"restarted".to_owned()));
+}
+
 #[test]
 fn a_snapshot_from_before_numbering_began_anew_is_not_taken() {
     let at = |change: BookChange, second: i64| BookChange {

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::{Result, chain};
 use crate::report::{Measurement, Report, Style};
 use crate::settings::Settings;
-use crate::{build, decode, dial, flood, page, plot, receive, resolve, rest, scale};
+use crate::{build, decode, dial, flood, page, pipeline, plot, receive, resolve, rest, scale};
 
 /// Benchmarks, side by side with what a user would pick instead.
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ enum Command {
     Rest,
     /// Memory and cost of many connections.
     Scale,
+    /// From socket to line of JSON on a pipe: the command, beside cryptofeed.
+    Pipeline,
     /// Memory, log and time to stop under what a hostile exchange sends.
     Flood,
     /// Draws the figures and writes the tables, for `performance.md` and its folder.
@@ -75,6 +77,8 @@ enum Child {
     Dial(dial::Role),
     /// The server and the proxy of `receive`.
     Receive(receive::Serve),
+    /// The exchange and the proxy of `pipeline`.
+    Pipeline(pipeline::Serve),
 }
 
 impl Child {
@@ -82,6 +86,7 @@ impl Child {
         match self {
             Self::Dial(role) => role.run(),
             Self::Receive(serve) => serve.run(),
+            Self::Pipeline(serve) => serve.run(),
         }
     }
 }
@@ -93,13 +98,14 @@ type Benchmark = fn(&Settings) -> Result<Vec<Measurement>>;
 
 impl Cli {
     pub(crate) fn execute(self) -> Result<()> {
-        let all: [(&str, Benchmark); 8] = [
+        let all: [(&str, Benchmark); 9] = [
             ("resolve", resolve::run),
             ("decode", decode::run),
             ("receive", receive::run),
             ("dial", dial::run),
             ("rest", rest::run),
             ("scale", scale::run),
+            ("pipeline", pipeline::run),
             ("flood", flood::run),
             ("build", build::run),
         ];
@@ -113,6 +119,7 @@ impl Cli {
             Command::Dial => options.run(&[("dial", dial::run)]),
             Command::Rest => options.run(&[("rest", rest::run)]),
             Command::Scale => options.run(&[("scale", scale::run)]),
+            Command::Pipeline => options.run(&[("pipeline", pipeline::run)]),
             Command::Flood => options.run(&[("flood", flood::run)]),
             Command::Publish { docs } => {
                 let report = Report::load(&options.output)?;

@@ -7,6 +7,7 @@
 mod build;
 mod child;
 mod cli;
+mod command;
 mod decode;
 mod dial;
 mod error;
@@ -14,14 +15,17 @@ mod flood;
 mod measure;
 mod messages;
 mod page;
+mod pipeline;
 mod plot;
 mod python;
 mod receive;
+mod relay;
 mod report;
 mod resolve;
 mod rest;
 mod scale;
 mod settings;
+mod wire;
 
 use clap::Parser;
 

@@ -2,11 +2,11 @@
 
 use std::io::Result;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::kind::Kind;
+use crate::wire;
 
 const LISTED: &str = r#"{"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT"}]}"#;
 
@@ -26,15 +26,11 @@ pub(crate) async fn serve(listener: TcpListener, kind: Kind) -> Result<()> {
 
 async fn answer(mut stream: TcpStream, kind: Kind) -> Result<()> {
     loop {
-        let head = read_head(&mut stream).await?;
-        let Some(key) = key(&head) else {
+        let head = wire::read_head(&mut stream).await?;
+        let Some(upgraded) = wire::upgrade(&head) else {
             rest(&mut stream, kind, &head).await?;
             continue;
         };
-        let accept = derive_accept_key(key.as_bytes());
-        let upgraded = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
-        );
         stream.write_all(upgraded.as_bytes()).await?;
         for number in 0.. {
             stream.write_all(&kind.frames(number)).await?;
@@ -67,26 +63,7 @@ async fn rest(stream: &mut TcpStream, kind: Kind, head: &str) -> Result<()> {
         Kind::WaitingChanges if !is_list => std::future::pending().await,
         _ => {
             let body = if is_list { LISTED } else { SNAPSHOT };
-            let length = body.len();
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
-            stream.write_all(answer.as_bytes()).await
+            stream.write_all(wire::answer(body).as_bytes()).await
         }
     }
-}
-
-async fn read_head(stream: &mut TcpStream) -> Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
-}
-
-fn key(head: &str) -> Option<&str> {
-    let value = |line: &'_ str| {
-        let (name, _) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then_some(())
-    };
-    let line = head.lines().find(|line| value(line).is_some())?;
-    line.split_once(':').map(|(_, key)| key.trim())
 }

@@ -2,6 +2,8 @@
 
 use std::iter::repeat_n;
 
+use crate::wire::{PING, TEXT, frame};
+
 /// A flood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -65,7 +67,7 @@ impl Kind {
     /// What the WebSocket sends, again and again; `number` counts.
     pub(crate) fn frames(self, number: u64) -> Vec<u8> {
         match self {
-            Self::Pings => repeat_n(frame(0x89, &[b'x'; 125]), 100).flatten().collect(),
+            Self::Pings => repeat_n(frame(PING, &[b'x'; 125]), 100).flatten().collect(),
             Self::EmptyContinuations => {
                 let first = if number == 0 {
                     frame(0x01, b"")
@@ -77,25 +79,25 @@ impl Kind {
                     .chain(repeat_n(frame(0x00, b""), 1000).flatten())
                     .collect()
             }
-            Self::Junk => repeat_n(frame(0x81, b"junk"), 1000).flatten().collect(),
+            Self::Junk => repeat_n(frame(TEXT, b"junk"), 1000).flatten().collect(),
             Self::Refusals => {
                 let words = "x".repeat(LARGE);
                 frame(
-                    0x81,
+                    TEXT,
                     format!(r#"{{"error":{{"code":1,"msg":"{words}"}},"id":1}}"#).as_bytes(),
                 )
             }
             Self::Digits => {
                 let price = "1".repeat(LARGE);
                 frame(
-                    0x81,
+                    TEXT,
                     change(number, &format!(r#"["{price}","1"]"#)).as_bytes(),
                 )
             }
-            Self::Brackets => frame(0x81, change(number, &"[".repeat(LARGE)).as_bytes()),
-            Self::UnreadChanges => frame(0x81, levels(number, SHORT, LARGE).as_bytes()),
-            Self::LongLines => frame(0x81, levels(number, LONG, LARGE).as_bytes()),
-            Self::WaitingChanges => frame(0x81, levels(number, SHORT, 40_000).as_bytes()),
+            Self::Brackets => frame(TEXT, change(number, &"[".repeat(LARGE)).as_bytes()),
+            Self::UnreadChanges => frame(TEXT, levels(number, SHORT, LARGE).as_bytes()),
+            Self::LongLines => frame(TEXT, levels(number, LONG, LARGE).as_bytes()),
+            Self::WaitingChanges => frame(TEXT, levels(number, SHORT, 40_000).as_bytes()),
             Self::Chunks | Self::Interim => Vec::new(),
         }
     }
@@ -111,22 +113,4 @@ fn change(number: u64, bids: &str) -> String {
     format!(
         r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1790000000000,"s":"BTCUSDT","U":{id},"u":{id},"b":[{bids}],"a":[]}}}}"#
     )
-}
-
-/// A frame from a server (RFC 6455, section 5.2).
-fn frame(head: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![head];
-    match payload.len() {
-        short @ 0..=125 => frame.push(short as u8),
-        medium @ 126..=0xffff => {
-            frame.push(126);
-            frame.extend((medium as u16).to_be_bytes());
-        }
-        long => {
-            frame.push(127);
-            frame.extend((long as u64).to_be_bytes());
-        }
-    }
-    frame.extend(payload);
-    frame
 }

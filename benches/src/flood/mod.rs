@@ -5,7 +5,7 @@ mod kind;
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -15,7 +15,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use self::kind::Kind;
+use crate::command;
 use crate::error::Result;
+use crate::measure::Process;
 use crate::report::{Measurement, Target};
 use crate::settings::Settings;
 
@@ -34,7 +36,7 @@ const LONGEST_END: f64 = 2.0;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(settings: &Settings) -> Result<Vec<Measurement>> {
-    let command = build()?;
+    let command = command::build()?;
     let duration = if settings.rounds > 1 { 15 } else { 5 };
     Kind::ALL
         .into_iter()
@@ -93,7 +95,7 @@ fn flood(command: &Path, kind: Kind, duration: Duration) -> Result<Flooded> {
     };
     let log = process.stderr.take().map(count).ok_or("no log")?;
     thread::sleep(duration);
-    let before_the_end = peak_mib(process.id())?;
+    let before_the_end = Process(process.id()).peak_mib()?;
     let (seconds_to_end, in_the_end) = end(&mut process)?;
     let peak_mib = in_the_end.unwrap_or(before_the_end);
     drop(output);
@@ -115,15 +117,6 @@ fn count(mut pipe: impl Read + Send + 'static) -> JoinHandle<u64> {
     thread::spawn(move || std::io::copy(&mut pipe, &mut std::io::sink()).unwrap_or_default())
 }
 
-/// The most memory that the process has had.
-fn peak_mib(process: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))
-        .map_err(|error| format!("the program has ended: {error}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    Ok(kib.ok_or("no peak of memory")?.parse::<f64>()? / 1024.0)
-}
-
 /// Asks the process to end, and tells how many seconds that took, and the peak of its memory then, unless
 /// it was too quick.
 fn end(process: &mut Child) -> Result<(f64, Option<f64>)> {
@@ -137,25 +130,8 @@ fn end(process: &mut Child) -> Result<(f64, Option<f64>)> {
             process.wait()?;
             break;
         }
-        peak = peak_mib(process.id()).ok().or(peak);
+        peak = Process(process.id()).peak_mib().ok().or(peak);
         thread::sleep(Duration::from_millis(5));
     }
     Ok((asked_at.elapsed().as_secs_f64(), peak))
-}
-
-/// The command, as users have it.
-fn build() -> Result<PathBuf> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| workspace.join("target"), PathBuf::from);
-    let status = Command::new(cargo)
-        .args(["build", "--release", "--locked", "-p", "cryptofeed"])
-        .current_dir(&workspace)
-        .env("CARGO_TARGET_DIR", &target)
-        .status()?;
-    match status.success() {
-        true => Ok(target.join("release/cryptofeed")),
-        false => Err(format!("the command does not build: {status}").into()),
-    }
 }

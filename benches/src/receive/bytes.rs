@@ -9,8 +9,8 @@ use tokio_tungstenite::client_async;
 use super::cell::Cell;
 use super::check::Check;
 use super::client::Receive;
-use super::server::frame;
 use crate::error::Result;
+use crate::wire::{TEXT, frame};
 
 /// As much as TLS hands out at once.
 const BUFFER: usize = 16 * 1024;
@@ -28,7 +28,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Bytes<S> {
     pub(super) async fn open(uri: &str, stream: S, cell: Cell) -> Result<Self> {
         let (websocket, _response) = client_async(uri, stream).await?;
         let messages = cell.payload.messages()?;
-        let lengths: Vec<usize> = messages.iter().map(|text| frame(text).len()).collect();
+        let lengths: Vec<usize> = messages
+            .iter()
+            .map(|text| frame(TEXT, text.as_bytes()).len())
+            .collect();
         Ok(Self {
             stream: websocket.into_inner(),
             buffer: vec![0; BUFFER],

@@ -7,7 +7,6 @@ mod client;
 mod contender;
 mod ours;
 mod peers;
-mod relay;
 mod server;
 mod targets;
 

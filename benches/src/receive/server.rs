@@ -14,10 +14,11 @@ use tokio_tungstenite::accept_hdr_async;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 
 use super::cell::{Cell, Framing, PAUSE};
-use super::relay;
 use crate::child;
 use crate::error::Result;
 use crate::measure::pin;
+use crate::relay;
+use crate::wire::{TEXT, frame};
 
 /// What is written at once; TLS records are collected until there is as much.
 const CHUNK: usize = 256 * 1024;
@@ -112,7 +113,11 @@ where
     };
     let mut stream = accept_hdr_async(stream, remember).await?.into_inner();
     let (payload, framing) = asked_for.ok_or("no such path")?;
-    let frames: Vec<_> = payload.messages()?.iter().map(|text| frame(text)).collect();
+    let frames: Vec<_> = payload
+        .messages()?
+        .iter()
+        .map(|text| frame(TEXT, text.as_bytes()))
+        .collect();
     match framing {
         Framing::Burst => {
             let chunk: Vec<u8> = repeat_to(CHUNK, &frames);
@@ -157,25 +162,4 @@ fn repeat_to(size: usize, frames: &[Vec<u8>]) -> Vec<u8> {
         }
     }
     chunk
-}
-
-/// A text frame as a server sends it: whole and not masked (RFC 6455, section 5.2).
-pub(super) fn frame(text: &str) -> Vec<u8> {
-    const WHOLE_TEXT: u8 = 0x81;
-    let mut frame = vec![WHOLE_TEXT];
-    match text.len() {
-        length @ 0..126 => frame.push(u8::try_from(length).unwrap_or_default()),
-        length => match u16::try_from(length) {
-            Ok(length) => {
-                frame.push(126);
-                frame.extend(length.to_be_bytes());
-            }
-            Err(_) => {
-                frame.push(127);
-                frame.extend((length as u64).to_be_bytes());
-            }
-        },
-    }
-    frame.extend_from_slice(text.as_bytes());
-    frame
 }

@@ -29,6 +29,12 @@ pub(crate) enum Failure {
         /// `None` if they were not read in time.
         cause: Option<io::Error>,
     },
+    /// A feed was to stop when standard output is read too slowly, and has.
+    Behind {
+        exchange: &'static str,
+        /// How many could not be written in the end.
+        events: usize,
+    },
 }
 
 impl Failure {
@@ -53,7 +59,7 @@ impl Failure {
         let code = match self {
             Self::Closed => return ExitCode::SUCCESS,
             Self::Configuration(_) => 2,
-            Self::Unwritten { .. } => 3,
+            Self::Unwritten { .. } | Self::Behind { .. } => 3,
             _ => 1,
         };
         stderr::print(&format!("error: {self}\n"));
@@ -81,6 +87,11 @@ impl fmt::Display for Failure {
                 }
                 write!(f, "; events that were not written: {events}")
             }
+            Self::Behind { exchange, events } => write!(
+                f,
+                "standard output is not read as fast as {exchange} sends, and feeds.{exchange}.backpressure is \
+                 `stop`; events that were not written: {events}"
+            ),
             Self::Runtime { doing, cause } => write!(f, "failed to {doing}: {}", chain(&**cause)),
         }
     }

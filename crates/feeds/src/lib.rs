@@ -71,7 +71,7 @@ pub use feed::{
 pub use instruments::{Instrument, Instruments};
 pub use level::Level;
 pub use pattern::{InvalidPattern, SymbolPattern};
-pub use queue::{EventQueue, Events, QueueLimits, event_queue};
+pub use queue::{Backpressure, EventQueue, Events, QueueLimits, event_queue};
 pub use subscription::{EmptySubscription, Subscription};
 pub use symbol::{InvalidSymbol, Symbol};
 pub use sync::{BookAction, BookSync};

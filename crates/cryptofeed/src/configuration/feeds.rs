@@ -6,7 +6,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use feeds::{
-    Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription, SymbolPattern,
+    Backpressure, Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription,
+    SymbolPattern,
 };
 use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
@@ -28,6 +29,7 @@ pub(crate) struct ConfiguredFeed {
     pub(crate) id: ExchangeId,
     pub(crate) exchange: ConfiguredExchange,
     pub(crate) subscription: Subscription,
+    pub(crate) backpressure: Backpressure,
 }
 
 /// An exchange at the addresses to use.
@@ -92,6 +94,7 @@ impl ConfiguredFeed {
         let http = scope.http().with_limits(limits);
         let ws = scope.websocket().with_max_message(codec.limits().frame);
         Feed::new(codec, self.subscription, Arc::new(http), Arc::new(ws))
+            .with_backpressure(self.backpressure)
     }
 }
 
@@ -108,6 +111,7 @@ pub(super) fn keys() -> Vec<Key> {
 
 const SYMBOLS: &str = "symbols";
 const CHANNELS: &str = "channels";
+const BACKPRESSURE: &str = "backpressure";
 const DEPTH: &str = "depth";
 const REST_URL: &str = "rest_url";
 const WS_URL: &str = "ws_url";
@@ -115,7 +119,7 @@ const WS_URL: &str = "ws_url";
 /// As many levels as the deepest snapshot of an exchange has.
 const DEPTHS: RangeInclusive<u64> = 1..=5000;
 
-pub(super) static FEED: [Key; 5] = [
+pub(super) static FEED: [Key; 6] = [
     Key {
         name: SYMBOLS,
         about: Cow::Borrowed(
@@ -160,6 +164,20 @@ pub(super) static FEED: [Key; 5] = [
         ],
     },
     Key {
+        name: BACKPRESSURE,
+        about: Cow::Borrowed(
+            "What to do when the output is read too slowly: read the stream no faster, which holds up the \
+             exchange; drop the waiting changes of order books, which is told, and begin those with new \
+             snapshots; or end with exit code 3.",
+        ),
+        schema: || json!({"enum": BACKPRESSURES.map(|(name, _)| name), "default": "slow"}),
+        cells: [
+            "`slow`, `drop_book_changes`, `stop`",
+            "`slow`",
+            EXPECTED_BACKPRESSURE,
+        ],
+    },
+    Key {
         name: REST_URL,
         about: Cow::Borrowed("Another address of the REST interface, together with `ws_url`."),
         schema: || json!({"type": "string", "pattern": "^https?://"}),
@@ -180,6 +198,14 @@ pub(super) static FEED: [Key; 5] = [
         ],
     },
 ];
+
+const BACKPRESSURES: [(&str, Backpressure); 3] = [
+    ("slow", Backpressure::Slow),
+    ("drop_book_changes", Backpressure::DropBookChanges),
+    ("stop", Backpressure::Stop),
+];
+
+const EXPECTED_BACKPRESSURE: &str = "*expected slow, drop_book_changes or stop*";
 
 const BOTH_OR_NONE: &str = "*`rest_url` and `ws_url` belong together*";
 
@@ -243,6 +269,10 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
             .map(|levels| usize::try_from(levels).ok().and_then(NonZeroUsize::new)),
         None => Some(None),
     };
+    let backpressure = match fields.field(BACKPRESSURE) {
+        Some(node) => backpressure(&node),
+        None => Some(Backpressure::default()),
+    };
     let exchange = at_addresses(&fields, node, registration);
     let id = ExchangeId::new(registration.id)
         .map_err(|error| node.report(error))
@@ -254,7 +284,17 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
         id: id?,
         exchange: exchange?,
         subscription: subscription?.with_depth(depth?),
+        backpressure: backpressure?,
     })
+}
+
+fn backpressure(node: &Node<'_>) -> Option<Backpressure> {
+    let text = node.text()?;
+    let known = BACKPRESSURES.iter().find(|(name, _)| *name == text);
+    if known.is_none() {
+        node.report(EXPECTED_BACKPRESSURE.trim_matches('*'));
+    }
+    known.map(|(_, backpressure)| *backpressure)
 }
 
 /// `expected trades, ticker or l2_book`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feeds::{Channel, Subscription, Symbol};
+use feeds::{Backpressure, Channel, Subscription, Symbol};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
 use proxy_injector::ProxyInjector;
 use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
@@ -117,6 +117,7 @@ fn feed(exchange: &Exchange) -> Result<ConfiguredFeed, BoxError> {
     Ok(ConfiguredFeed {
         id: ExchangeId::new(registration.id)?,
         subscription: Subscription::new(symbols?, Channel::ALL)?,
+        backpressure: Backpressure::default(),
         exchange: ConfiguredExchange::at(registration, &mock.rest_url(), &mock.ws_url())?,
     })
 }

@@ -85,6 +85,7 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         FeedEventKind::ReplacementFailed { .. } => "replacement_failed",
         FeedEventKind::Unanswered { .. } => "unanswered",
         FeedEventKind::BookInvalid { .. } => "book_invalid",
+        FeedEventKind::ChangesDropped { .. } => "changes_dropped",
         FeedEventKind::SnapshotFailed { .. } => "snapshot_failed",
         FeedEventKind::Blocked { .. } => "blocked",
         FeedEventKind::ShutdownAnnounced => "shutdown_announced",
@@ -193,6 +194,10 @@ fn log(event: &FeedEvent) {
         }
         FeedEventKind::BookInvalid { symbol, reason } => {
             tracing::warn!(exchange, connection, %symbol, ?reason, "book invalid");
+        }
+        FeedEventKind::ChangesDropped { symbol, count } => {
+            let events = count;
+            tracing::warn!(exchange, connection, %symbol, events, "changes of a book were dropped: events wait");
         }
         FeedEventKind::SnapshotFailed {
             symbol,

@@ -1,6 +1,6 @@
 //! Output formats of events.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
 use feeds::FeedEvent;
@@ -26,11 +26,11 @@ impl Format {
     }
 
     /// Writes `event` as one line, if the format includes it. Returns whether it does.
-    pub(super) fn write(self, event: &FeedEvent, mut line: impl Write) -> io::Result<bool> {
+    pub(super) fn write(self, event: &FeedEvent, line: &mut Vec<u8>) -> io::Result<bool> {
         match self {
             Self::Jsonl => {
-                serde_json::to_writer(&mut line, event)?;
-                line.write_all(b"\n")?;
+                event.write_json(line)?;
+                line.push(b'\n');
                 Ok(true)
             }
             Self::Text => text::write(event, line),

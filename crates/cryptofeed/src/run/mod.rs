@@ -45,8 +45,9 @@ Examples:
 /// Stream the configured feeds to standard output
 ///
 /// The command ends on SIGINT or SIGTERM, after --duration, or after --count events. The exit code is
-/// 0 then, but 3 if events could not be written, as to an output that is closed or not read. Failed
-/// connections are retried, always on the configured route.
+/// 0 then, but 3 if events could not be written, as to an output that is closed or not read, or that
+/// a feed with `backpressure: stop` does not wait for. Failed connections are retried, always on the
+/// configured route.
 ///
 /// A symbol that is not trading is looked for again and stops nothing else. Only if nothing that is
 /// configured is trading at the start, the exit code is 2.
@@ -122,7 +123,12 @@ impl Run {
         let finished = writer.finish().await;
         writer.notices.sum_up_all();
         summarise(&writer.tallies);
-        outcome.and(finished)
+        match (outcome, finished) {
+            (Err(Failure::Behind { exchange, .. }), Err(Failure::Unwritten { events, .. })) => {
+                Err(Failure::Behind { exchange, events })
+            }
+            (outcome, finished) => outcome.and(finished),
+        }
     }
 }
 
@@ -195,10 +201,17 @@ impl Writer {
     async fn flush(&mut self) -> Result<(), Failure> {
         let began_at = Instant::now();
         loop {
-            match timeout_at(self.backlog.due(), self.stdout.flush()).await {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => return Err(self.unwritten(Some(error))),
-                Err(_) => self.backlog.tell(began_at, self.waiting()),
+            tokio::select! {
+                biased;
+                flushed = self.stdout.flush() => match flushed {
+                    Ok(()) => break,
+                    Err(error) => return Err(self.unwritten(Some(error))),
+                },
+                // A feed may be one that does not wait for the reader.
+                failure = self.streams.failed() => return Err(failure),
+                () = sleep_until(self.backlog.due()) => {
+                    self.backlog.tell(began_at, self.waiting());
+                }
             }
         }
         if self.streams.waiting() == 0 {

@@ -4,7 +4,6 @@ mod sink;
 
 use std::io::{self, Write as _};
 
-use bytes::{Buf, BufMut, BytesMut};
 use serde::Serialize;
 
 use self::sink::Sink;
@@ -34,7 +33,9 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 #[derive(Debug)]
 pub(crate) struct Stdout {
     sink: Sink,
-    gathered: BytesMut,
+    gathered: Vec<u8>,
+    /// How much of it is written.
+    written: usize,
 }
 
 impl Stdout {
@@ -42,13 +43,14 @@ impl Stdout {
     pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {
             sink: Sink::new().map_err(Failure::output)?,
-            gathered: BytesMut::with_capacity(FULL * 2),
+            gathered: Vec::with_capacity(FULL * 2),
+            written: 0,
         })
     }
 
-    /// The buffer, to write the next line to. Nothing is output until [`flush`](Self::flush).
-    pub(crate) fn line(&mut self) -> impl io::Write {
-        (&mut self.gathered).writer()
+    /// The buffer, to append the next line to. Nothing is output until [`flush`](Self::flush).
+    pub(crate) fn line(&mut self) -> &mut Vec<u8> {
+        &mut self.gathered
     }
 
     /// Whether the buffer is full, so that it needs a [`flush`](Self::flush) even if more follows.
@@ -58,7 +60,8 @@ impl Stdout {
 
     /// How many lines are not written, or not completely.
     pub(crate) fn unwritten(&self) -> usize {
-        self.gathered.iter().filter(|byte| **byte == b'\n').count()
+        let rest = self.gathered.get(self.written..).unwrap_or_default();
+        rest.iter().filter(|byte| **byte == b'\n').count()
     }
 
     /// Waits until nobody can read any more, if the system tells before something is written.
@@ -70,13 +73,17 @@ impl Stdout {
     /// lost or repeated, and none is torn, unless it is too long for one write.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         loop {
-            let piece = piece(&self.gathered, self.sink.largest());
-            if piece.is_empty() {
-                return Ok(());
+            let rest = self.gathered.get(self.written..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
             }
-            let written = self.sink.write(piece).await?;
-            self.gathered.advance(written);
+            self.written += self.sink.write(piece(rest, self.sink.largest())).await?;
         }
+        self.gathered.clear();
+        // After a line of megabytes.
+        self.gathered.shrink_to(FULL * 2);
+        self.written = 0;
+        Ok(())
     }
 }
 

@@ -54,11 +54,11 @@ impl Sink {
         })
     }
 
-    /// The most bytes of one write.
+    /// The most bytes of one write that are written as a whole or not at all.
     pub(super) fn largest(&self) -> usize {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Pipe(_) => ATOMIC,
+            Self::Pipe(pipe) => room(pipe).max(ATOMIC),
             Self::Blocking { largest, .. } => *largest,
         }
     }
@@ -92,6 +92,17 @@ impl Sink {
                 written.map_err(io::Error::other)?
             }
         }
+    }
+}
+
+/// The size of an empty pipe, which takes as much for certain: one that is read as fast as it is written
+/// needs a tenth of the writes then. How much one with something in it takes depends on how its pages are
+/// filled.
+#[cfg(target_os = "linux")]
+fn room(pipe: &pipe::Sender) -> usize {
+    match rustix::io::ioctl_fionread(pipe) {
+        Ok(0) => rustix::pipe::fcntl_getpipe_size(pipe).unwrap_or_default(),
+        _ => 0,
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Streams {
     events: Events,
     /// Events that have come out of it, for [`take`](Self::take).
     batch: IntoIter<FeedEvent>,
+    is_closed: bool,
     feeds: Running,
     outlook: Outlook,
 }
@@ -54,6 +55,7 @@ impl Streams {
         Self {
             events,
             batch: IntoIter::default(),
+            is_closed: false,
             feeds: running,
             outlook: Outlook::Unknown,
         }
@@ -85,6 +87,19 @@ impl Streams {
         Ok(())
     }
 
+    /// Waits until a feed fails.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        // Those that are told to end do not fail.
+        if self.is_closed {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            if let Err(failure) = self.feeds.ended().await {
+                return failure;
+            }
+        }
+    }
+
     /// The next of the events that have arrived.
     pub(crate) fn take(&mut self) -> Option<FeedEvent> {
         let event = self.batch.next()?;
@@ -105,6 +120,7 @@ impl Streams {
 
     /// Tells the feeds to end.
     pub(crate) fn close(&mut self) {
+        self.is_closed = true;
         self.events.close();
     }
 

@@ -133,6 +133,12 @@ impl Running {
         };
         let (id, failure) = match ended {
             Ok((id, Ok(()))) => (id, None),
+            Ok((_, Err(Unavailable::Behind { exchange }))) => {
+                return Err(Failure::Behind {
+                    exchange,
+                    events: 0,
+                });
+            }
             Ok((id, Err(unavailable))) => (id, Some(unavailable.to_string())),
             Err(error) => (error.id(), Some(error.to_string())),
         };
@@ -189,6 +195,7 @@ impl RunningFeed {
         let configured = &self.configured;
         configured.exchange == feed.exchange
             && configured.subscription.depth() == feed.subscription.depth()
+            && configured.backpressure == feed.backpressure
     }
 
     /// Streams what `feed` says, without touching what it has been saying.

@@ -113,6 +113,15 @@ impl Running {
         text.clone()
     }
 
+    /// The most memory that it has had in use, in MiB.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        kib.unwrap().parse::<u64>().unwrap() / 1024
+    }
+
     /// Closes standard output on this side, which nobody has read.
     pub(crate) fn close_unread(&mut self) {
         drop(self.child.stdout.take());
@@ -131,6 +140,17 @@ impl Running {
     /// Sends SIGHUP.
     pub(crate) fn reload(&self) {
         send("-HUP", &self.child);
+    }
+
+    /// Waits for the end, and returns the exit code, what is left on standard output that nobody has read,
+    /// and standard error.
+    pub(crate) fn finish_unread(mut self) -> (Option<i32>, String, String) {
+        let mut stdout = self.child.stdout.take().unwrap();
+        let code = wait(&mut self.child);
+        let mut left = String::new();
+        stdout.read_to_string(&mut left).unwrap();
+        let (_, log) = self.finish();
+        (code, left, log)
     }
 
     /// Waits for the end, and returns the exit code and standard error.

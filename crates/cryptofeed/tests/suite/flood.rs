@@ -22,16 +22,19 @@ pub(crate) enum Flood {
     Refusals,
     /// Trades, whose ids grow.
     Trades,
+    /// Changes of a book, whose ids grow, and now and then a trade.
+    Changes,
     Pings,
     /// A price of 512 KiB.
     LongPrice,
 }
 
 impl Flood {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Junk,
         Self::Refusals,
         Self::Trades,
+        Self::Changes,
         Self::Pings,
         Self::LongPrice,
     ];
@@ -46,6 +49,14 @@ impl Flood {
             Self::Refusals => several(frame(TEXT, br#"{"code":1,"msg":"no"}"#)),
             Self::Pings => several(frame(PING, &[b'x'; 125])),
             Self::LongPrice => frame(TEXT, trade(first, &"9".repeat(512 << 10)).as_bytes()),
+            Self::Changes => (first..first + 1000)
+                .flat_map(|id| {
+                    let trade =
+                        (id % 100 == 0).then(|| frame(TEXT, trade(id / 100, "100.5").as_bytes()));
+                    let change = frame(TEXT, change(id).as_bytes());
+                    change.into_iter().chain(trade.into_iter().flatten())
+                })
+                .collect(),
             Self::Trades => (first..first + 1000)
                 .flat_map(|id| frame(TEXT, trade(id, "100.5").as_bytes()))
                 .collect(),
@@ -56,6 +67,15 @@ impl Flood {
 fn trade(id: usize, price: &str) -> String {
     format!(
         r#"{{"stream":"btcusdt@trade","data":{{"e":"trade","E":1723161255342,"s":"BTCUSDT","t":{id},"p":"{price}","q":"0.02","T":1723161255342,"m":true,"M":true}}}}"#
+    )
+}
+
+/// The first one reaches beyond every snapshot of the mock.
+fn change(number: usize) -> String {
+    let last = 2_000_000_000 + number;
+    let first = if number == 1 { 1 } else { last };
+    format!(
+        r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":{first},"u":{last},"b":[["0.01","{number}"]],"a":[]}}}}"#
     )
 }
 
@@ -120,12 +140,17 @@ impl Flooded {
         self.progress.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Writes a configuration with this exchange alone.
+    /// Writes a configuration with trades and books of this exchange alone.
     pub(crate) fn configure(&self, workspace: &Workspace) {
+        self.configure_with(workspace, "slow");
+    }
+
+    /// The same, for a reader that is behind.
+    pub(crate) fn configure_with(&self, workspace: &Workspace, backpressure: &str) {
         let (rest, streams) = (self.exchange.rest_url(), self.streams);
         let yaml = format!(
-            "feeds: {{binance: {{symbols: [BTC-USDT], channels: [trades], rest_url: '{rest}', \
-             ws_url: 'ws://127.0.0.1:{streams}'}}}}\n"
+            "feeds: {{binance: {{symbols: [BTC-USDT], channels: [trades, l2_book], rest_url: '{rest}', \
+             ws_url: 'ws://127.0.0.1:{streams}', backpressure: {backpressure}}}}}\n"
         );
         workspace.file("cryptofeed.yaml", &yaml);
     }

@@ -1,6 +1,7 @@
 //! The built command, run as its users run it.
 #![cfg(test)]
 
+mod backpressure;
 mod check;
 mod check_routes;
 mod child;

@@ -95,7 +95,7 @@ pub(super) mod some_milliseconds {
 pub(super) struct Version;
 
 impl Version {
-    const NUMBER: u64 = 1;
+    pub(super) const NUMBER: u64 = 1;
 }
 
 impl Serialize for Version {

@@ -2,6 +2,7 @@
 
 mod data;
 mod json;
+mod line;
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -128,6 +129,8 @@ pub enum InvalidReason {
     Restarted,
     /// A side has more prices than a book of any exchange: 100,000.
     TooLarge,
+    /// Changes were dropped, because the subscriber was behind.
+    Dropped,
     /// The price has left what is known of the book: the best prices may be others.
     OutOfRange,
     /// It is not subscribed to any longer, or the exchange has declined to send its changes.
@@ -156,6 +159,14 @@ pub enum FeedEventKind {
         symbol: Symbol,
         /// Why.
         reason: InvalidReason,
+    },
+    /// Changes of a book were dropped here, because the subscriber was behind and the feed was to
+    /// [drop](crate::Backpressure::DropBookChanges) them. The book becomes invalid.
+    ChangesDropped {
+        /// Whose book it is.
+        symbol: Symbol,
+        /// How many changes those are.
+        count: u64,
     },
     /// A snapshot could not be fetched, or did not come, or changes that waited for it were forgotten. A book
     /// that is void stays void until a later try succeeds; one that is true stays so, and has a newer
@@ -364,6 +375,7 @@ impl FeedEvent {
             | FeedEventKind::L2Snapshot(L2Snapshot { symbol, .. })
             | FeedEventKind::L2Delta(L2Delta { symbol, .. })
             | FeedEventKind::BookInvalid { symbol, .. }
+            | FeedEventKind::ChangesDropped { symbol, .. }
             | FeedEventKind::SnapshotFailed { symbol, .. }
             | FeedEventKind::ImpossibleTime { symbol, .. }
             | FeedEventKind::NumberingRestarted { symbol, .. }

@@ -37,11 +37,18 @@ pub(super) fn plain_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
 
 /// The number that `text` is, if it is nothing but that, and short, and JSON.
 pub(super) fn plain_integer(text: &str) -> Option<u64> {
+    let (value, rest) = leading_integer(text)?;
+    rest.is_empty().then_some(value)
+}
+
+/// The number that `text` begins with, if that is short and JSON, and what follows it.
+#[inline]
+pub(super) fn leading_integer(text: &str) -> Option<(u64, &str)> {
     let (value, count) = digits(0, text.as_bytes());
     // RFC 8259, section 6: no zeros in front.
-    let is_json = text == "0" || !text.starts_with('0');
+    let is_json = count == 1 || !text.starts_with('0');
     let is_short = (1..=MAX_DIGITS).contains(&count);
-    (is_json && is_short && count == text.len()).then_some(value)
+    (is_json && is_short).then_some((value, text.get(count..)?))
 }
 
 /// Appends the digits that `text` begins with to those of `value`, and tells how many they are. Of

@@ -33,6 +33,8 @@ pub(super) enum Due {
     Subscription(Symbol),
     /// The book should have changed, or shown a sign of life.
     SignOfLife(Symbol),
+    /// Changes of books were dropped, and there is room for snapshots.
+    Dropped(Vec<Symbol>),
 }
 
 /// What the connection has to do for a book.
@@ -139,6 +141,7 @@ impl Books {
         for instrument in instruments {
             books.add(instrument, false);
         }
+        books.await_drops();
         books
     }
 
@@ -301,6 +304,24 @@ impl Books {
         }
     }
 
+    /// Has it told when changes are dropped on their way to the subscriber.
+    fn await_drops(&self) {
+        let events = self.events.clone();
+        let dropped = async move { Due::Dropped(events.broken().await) };
+        self.dues.push(dropped.boxed());
+    }
+
+    /// Begins books anew whose subscriber has been told that they are invalid.
+    async fn begin_anew(&mut self, symbols: Vec<Symbol>) -> Result<(), Stopped> {
+        for symbol in symbols {
+            if let Some(book) = self.books.get_mut(&symbol) {
+                book.sync.give_up_silently();
+            }
+            self.act(&symbol).await?;
+        }
+        Ok(())
+    }
+
     /// What comes now comes from another connection, which takes over: what is known of it is no news.
     pub(super) fn begin_replay(&mut self) {
         self.is_replay = true;
@@ -393,6 +414,11 @@ impl Books {
                 self.check_life(symbol).await?;
                 Ok(None)
             }
+            Due::Dropped(symbols) => {
+                self.begin_anew(symbols).await?;
+                self.await_drops();
+                Ok(None)
+            }
             Due::Snapshot(symbol, asked) => {
                 let Some(book) = self.books.get_mut(&symbol) else {
                     return Ok(None);
@@ -452,6 +478,7 @@ impl Books {
         // A snapshot from before the next stream may be too old for it. It would be found out, but
         // asked for twice.
         self.dues.clear();
+        self.await_drops();
         self.silences.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {

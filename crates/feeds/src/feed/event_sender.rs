@@ -9,14 +9,20 @@ use tokio::time::Instant;
 
 use super::failure::{Blocked, Failure};
 use super::status::Board;
-use crate::event::{FeedEvent, FeedEventKind};
-use crate::queue::EventQueue;
+use crate::event::{FeedEvent, FeedEventKind, InvalidReason};
+use crate::queue::{Backpressure, EventQueue, Gathered, Lane, QueueLimits, Source};
+use crate::symbol::Symbol;
 
 /// The subscriber has gone, or there is nothing left to stream.
 #[derive(Debug)]
 pub(super) struct Stopped;
 
+/// No more is handed over at once than this part of what may wait: 256 events.
+const PART: usize = 16;
+
 /// Sends events to the subscriber, and waits while it is behind. Clones are about the same connection.
+///
+/// Market data is gathered, and handed over [together](Self::hand_over).
 #[derive(Debug, Clone)]
 pub(super) struct EventSender {
     exchange: &'static str,
@@ -24,15 +30,11 @@ pub(super) struct EventSender {
     board: Arc<Mutex<Board>>,
     /// The row of connections that the events are about.
     row: Option<u64>,
-    counts: Arc<Counts>,
+    lane: Arc<Lane>,
+    connections: Arc<AtomicU64>,
     origin: Arc<Mutex<Origin>>,
-}
-
-/// What is counted over all connections of a feed.
-#[derive(Debug, Default)]
-struct Counts {
-    events: AtomicU64,
-    connections: AtomicU64,
+    /// What is not handed over yet.
+    gathered: Arc<Mutex<Gathered>>,
 }
 
 /// Where events come from.
@@ -56,14 +58,21 @@ impl Origin {
 }
 
 impl EventSender {
-    pub(super) fn new(exchange: &'static str, queue: EventQueue, board: Arc<Mutex<Board>>) -> Self {
+    pub(super) fn new(
+        exchange: &'static str,
+        queue: EventQueue,
+        board: Arc<Mutex<Board>>,
+        backpressure: Backpressure,
+    ) -> Self {
         Self {
             exchange,
             queue,
             board,
             row: None,
-            counts: Arc::default(),
+            lane: Lane::of(Arc::new(Source::new(backpressure))),
+            connections: Arc::default(),
             origin: Arc::new(Mutex::new(Origin::new(None))),
+            gathered: Arc::default(),
         }
     }
 
@@ -71,7 +80,9 @@ impl EventSender {
     pub(super) fn for_other_connections(&self, row: u64) -> Self {
         Self {
             row: Some(row),
+            lane: Lane::of(Arc::clone(self.lane.source())),
             origin: Arc::new(Mutex::new(Origin::new(None))),
+            gathered: Arc::default(),
             ..self.clone()
         }
     }
@@ -83,7 +94,7 @@ impl EventSender {
 
     /// A connection is open; what is sent from now on is about it.
     pub(super) fn begin_connection(&self) {
-        let before = self.counts.connections.fetch_add(1, Ordering::Relaxed);
+        let before = self.connections.fetch_add(1, Ordering::Relaxed);
         *self.origin.lock() = Origin::new(Some(before + 1));
     }
 
@@ -101,21 +112,19 @@ impl EventSender {
     }
 
     /// Sends what happened at `received_ns`.
-    pub(super) async fn send(&self, kind: FeedEventKind, received_ns: i64) -> Result<(), Stopped> {
-        // Numbered when there is room, so that numbers are in the order of the events.
-        let event = |kind| {
-            let connection = self.origin.lock().connection;
-            let mut board = self.board.lock();
-            board.note(self.row, connection, &kind, received_ns);
-            FeedEvent {
-                sequence: self.counts.events.fetch_add(1, Ordering::Relaxed) + 1,
-                exchange: self.exchange.into(),
-                connection,
-                received_ns,
-                kind,
+    // The event is gathered before there is a future, which would be as large as it is.
+    pub(super) fn send(
+        &self,
+        kind: FeedEventKind,
+        received_ns: i64,
+    ) -> impl Future<Output = Result<(), Stopped>> + Send {
+        let is_due = self.gather(kind, received_ns);
+        async move {
+            match is_due {
+                true => self.hand_over().await,
+                false => Ok(()),
             }
-        };
-        self.queue.put(kind, event).await.map_err(|_| Stopped)
+        }
     }
 
     /// Tells that the exchange does not serve an address, if that is why something failed.
@@ -140,14 +149,76 @@ impl EventSender {
         }
     }
 
-    /// Ends when the subscriber has gone.
-    pub(super) async fn closed(&self) {
-        self.queue.closed().await;
-    }
-
     /// Sends what happens now.
     pub(super) async fn send_now(&self, kind: FeedEventKind) -> Result<(), Stopped> {
         self.send(kind, self.now_ns()).await
+    }
+
+    /// Takes an event, and tells whether those that are gathered are due.
+    fn gather(&self, kind: FeedEventKind, received_ns: i64) -> bool {
+        let is_data = matches!(
+            kind,
+            FeedEventKind::Trade(_) | FeedEventKind::Ticker(_) | FeedEventKind::L2Delta(_)
+        );
+        let connection = self.origin.lock().connection;
+        let mut board = self.board.lock();
+        board.note(self.row, connection, &kind, received_ns);
+        drop(board);
+        let event = FeedEvent {
+            // Numbered when it is taken.
+            sequence: 0,
+            exchange: self.exchange.into(),
+            connection,
+            received_ns,
+            kind,
+        };
+        let mut gathered = self.gathered.lock();
+        gathered.push(event);
+        let QueueLimits { events, bytes, .. } = self.queue.limits();
+        !is_data || gathered.len() >= events / PART || gathered.bytes() >= bytes / PART
+    }
+
+    /// Ends when something is gathered. To be polled when there is nothing else to be done, so that what is
+    /// read in one go is handed over in one go.
+    pub(super) async fn gathered(&self) {
+        if self.gathered.lock().is_empty() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Hands over what is gathered.
+    pub(super) async fn hand_over(&self) -> Result<(), Stopped> {
+        let put = self.queue.put(&self.lane, &self.gathered).await;
+        put.map_err(|_| Stopped)
+    }
+
+    /// Waits until changes of books have been dropped and there is room again, and tells which books need
+    /// snapshots.
+    pub(super) async fn broken(&self) -> Vec<Symbol> {
+        let broken = self.queue.broken(&self.lane, &self.gathered).await;
+        // One after the other: each takes a lock.
+        let connection = self.connection();
+        let now_ns = self.now_ns();
+        let mut board = self.board.lock();
+        for symbol in &broken {
+            // As the queue has told.
+            let invalid = FeedEventKind::BookInvalid {
+                symbol: symbol.clone(),
+                reason: InvalidReason::Dropped,
+            };
+            board.note(self.row, connection, &invalid, now_ns);
+        }
+        broken
+    }
+
+    /// Ends when the subscriber has gone, or is too far behind.
+    pub(super) async fn closed(&self) {
+        self.queue.closed(self.lane.source()).await;
+    }
+
+    /// Whether the feed has ended because the subscriber is behind.
+    pub(super) fn is_behind(&self) -> bool {
+        self.lane.source().is_behind()
     }
 }
 
@@ -161,12 +232,16 @@ fn wall_clock_ns() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::queue::{QueueLimits, event_queue};
+    use crate::queue::event_queue;
+
+    fn sender(queue: EventQueue) -> EventSender {
+        EventSender::new("binance", queue, Arc::default(), Backpressure::Slow)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn events_are_counted_over_all_connections_and_connections_over_the_feed() {
         let (queue, mut events) = event_queue(QueueLimits::default());
-        let first = EventSender::new("binance", queue, Arc::default());
+        let first = sender(queue);
         let second = first.for_other_connections(1);
         let notice = || FeedEventKind::ShutdownAnnounced;
         first.send_now(notice()).await.unwrap();
@@ -186,7 +261,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_of_a_connection_goes_on_by_a_clock_that_does_not_step_back() {
         let (queue, _events) = event_queue(QueueLimits::default());
-        let sender = EventSender::new("binance", queue, Arc::default());
+        let sender = sender(queue);
         sender.begin_connection();
         let opened_ns = sender.now_ns();
         tokio::time::advance(Duration::from_secs(3)).await;

@@ -55,7 +55,7 @@ use self::session::Session;
 use self::supervisor::Supervisor;
 use crate::channel::Channel;
 use crate::exchange::Exchange;
-use crate::queue::EventQueue;
+use crate::queue::{Backpressure, EventQueue};
 use crate::subscription::Subscription;
 
 /// How long a book must last for what failed before it to be forgotten.
@@ -75,6 +75,7 @@ pub struct Feed {
     rest: Arc<Rest>,
     ws: Arc<dyn WsDialer>,
     silence_limit: Duration,
+    backpressure: Backpressure,
     handle: FeedHandle,
 }
 
@@ -94,6 +95,7 @@ impl Feed {
             exchange,
             subscription,
             ws,
+            backpressure: Backpressure::default(),
         }
     }
 
@@ -103,6 +105,14 @@ impl Feed {
     #[must_use]
     pub fn with_silence_limit(mut self, limit: Duration) -> Self {
         self.silence_limit = limit;
+        self
+    }
+
+    /// The same feed, with another answer to a subscriber that is behind. The default is
+    /// [`Backpressure::Slow`].
+    #[must_use]
+    pub fn with_backpressure(mut self, backpressure: Backpressure) -> Self {
+        self.backpressure = backpressure;
         self
     }
 
@@ -125,9 +135,10 @@ impl Feed {
     /// left it counts as not trading when two lists in a row, 30 seconds apart, do not have it and nothing
     /// has come of it in between. A list of less than half as many as the one before is not believed.
     ///
-    /// Memory is bounded by the [limits](crate::QueueLimits) of the queue: a subscriber that is behind holds
-    /// up the reading of the socket, and so the exchange. One that is behind for too long is disconnected by the exchange, which shows as an
-    /// event, as does the new beginning after it.
+    /// Memory is bounded by the [limits](crate::QueueLimits) of the queue. What happens when a subscriber is
+    /// behind is [to be chosen](Self::with_backpressure): by default it holds up the reading of the socket,
+    /// and so the exchange. One that is behind for too long is disconnected by the exchange, which shows as
+    /// an event, as does the new beginning after it.
     ///
     /// # Cancellation
     /// When the receiver is dropped or closed, each connection says farewell and has a second for the
@@ -136,11 +147,11 @@ impl Feed {
     ///
     /// # Errors
     /// [`Unavailable`] if the exchange does not have a channel that is subscribed to. Nothing has been
-    /// streamed then.
+    /// streamed then. Or if the subscriber is behind, and the feed was to [stop](Backpressure::Stop) then.
     pub async fn run(self, events: EventQueue) -> Result<(), Unavailable> {
         Unavailable::check(&*self.exchange, self.subscription.channels())?;
-        let shared = Arc::clone(self.handle.shared());
-        let events = EventSender::new(self.exchange.id(), events, Arc::clone(&shared.board));
+        let (shared, id) = (Arc::clone(self.handle.shared()), self.exchange.id());
+        let events = EventSender::new(id, events, Arc::clone(&shared.board), self.backpressure);
         let (starts, started) = mpsc::unbounded_channel();
         let listing = Listing::new(Arc::clone(&self.exchange), Arc::clone(&self.rest));
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
@@ -153,10 +164,13 @@ impl Feed {
             depth: self.subscription.depth(),
         };
         let connections = Connections::new(source, Arc::clone(&shared), events.clone(), starts);
-        let supervisor = Supervisor::new(shared, events, listing, connections);
+        let supervisor = Supervisor::new(shared, events.clone(), listing, connections);
         // Side by side: each waits for room in the queue, and who gets it must be able to take it.
         tokio::join!(supervisor.run(), run_all(started));
-        Ok(())
+        match events.is_behind() {
+            true => Err(Unavailable::Behind { exchange: id }),
+            false => Ok(()),
+        }
     }
 }
 
@@ -186,17 +200,23 @@ async fn run_all(mut started: mpsc::UnboundedReceiver<Session>) {
     }
 }
 
-/// Something that is subscribed to, and that the exchange does not have.
+/// Why a feed has ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unavailable {
-    /// A channel.
+    /// A channel that the exchange does not have.
     #[error("{exchange} has no channel {channel}")]
     Channel {
         /// The exchange.
         exchange: &'static str,
         /// The channel.
         channel: Channel,
+    },
+    /// The subscriber is behind, and the feed was to [stop](Backpressure::Stop) then.
+    #[error("{exchange} sends more than is taken")]
+    Behind {
+        /// The exchange.
+        exchange: &'static str,
     },
 }
 

@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 use transport::{WsDialer, WsError, WsErrorKind};
 
@@ -225,6 +226,8 @@ impl Session {
                 }
                 step = connection.step() => match step {
                     Step::Received(message) => {
+                        // One read may have brought hundreds: the others have their turns, too.
+                        consume_budget().await;
                         let end = self.receive(message, connection).await?;
                         connection.note_heard();
                         end
@@ -257,6 +260,13 @@ impl Session {
                 }
                 due = self.watch.next() => {
                     self.take_watch(due, connection).await?;
+                    None
+                }
+                // When nothing more is there to be read.
+                () = self.events.gathered() => {
+                    let began_at = Instant::now();
+                    self.events.hand_over().await?;
+                    connection.note_unread(began_at);
                     None
                 }
                 Some(()) = self.farewells.next() => None,

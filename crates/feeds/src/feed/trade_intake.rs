@@ -158,6 +158,7 @@ impl Session {
                 outcome = &mut until => return Ok(outcome),
                 found = self.backfill.next() => {
                     self.tell_found(found, self.events.now_ns()).await?;
+                    self.events.hand_over().await?;
                 }
             }
         }

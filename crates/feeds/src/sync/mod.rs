@@ -295,6 +295,14 @@ impl BookSync {
         }
     }
 
+    /// Gives the book up without a word: its subscriber has been told.
+    pub(crate) fn give_up_silently(&mut self) {
+        if self.book().is_some() {
+            self.wait_with(Buffer::default());
+            self.need_snapshot();
+        }
+    }
+
     /// Whether snapshots are requested, and do not come in the stream.
     fn is_requested(&self) -> bool {
         matches!(self.rules.renewal, Renewal::Request { .. })

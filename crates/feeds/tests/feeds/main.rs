@@ -7,6 +7,8 @@ mod backfill;
 #[cfg(test)]
 mod backpack;
 #[cfg(test)]
+mod backpressure;
+#[cfg(test)]
 mod binance;
 #[cfg(test)]
 mod book_sync;

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 use crate::exchange::clock::Clock;
 use crate::exchange::levels::{compact_levels, levels};
-use crate::exchange::plain_number::plain_integer;
+use crate::exchange::plain_number::{leading_integer, plain_decimal};
 use crate::exchange::wire::{Exact, Id, Text};
 use crate::level::Level;
 
@@ -85,6 +85,35 @@ pub(super) struct TickerEvent<'a, const UNIT: i64> {
     pub(super) matched: Option<Clock<UNIT>>,
 }
 
+impl<'a, const UNIT: i64> TickerEvent<'a, UNIT> {
+    /// Reads a quote by the letter, as [`DepthEvent::as_binance_writes`] reads a change.
+    pub(super) fn as_binance_writes(json: &'a str) -> Option<Self> {
+        let (last_id, rest) = leading_integer(json.strip_prefix(r#"{"u":"#)?)?;
+        let (symbol, rest) = verbatim(rest.strip_prefix(r#","s":""#)?)?;
+        let (bid, rest) = quoted(rest.as_bytes(), br#","b":""#)?;
+        let (bid_size, rest) = quoted(rest, br#","B":""#)?;
+        let (ask, rest) = quoted(rest, br#","a":""#)?;
+        let (ask_size, rest) = quoted(rest, br#","A":""#)?;
+        (rest == b"}").then_some(Self {
+            kind: None,
+            symbol,
+            last_id: Id(last_id),
+            bid: Some(bid),
+            bid_size: Some(bid_size),
+            ask: Some(ask),
+            ask_size: Some(ask_size),
+            matched: None,
+        })
+    }
+}
+
+/// The number behind `key`, and what follows its quotation mark.
+#[inline]
+fn quoted<'a>(json: &'a [u8], key: &[u8]) -> Option<(Exact, &'a [u8])> {
+    let (number, rest) = plain_decimal(json.strip_prefix(key)?)?;
+    Some((Exact(number), rest.strip_prefix(b"\"")?))
+}
+
 //     {"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":50093239203,"u":50093239207,
 //      "b":[["55653.87000000","0.00000000"]],"a":[["61838.04000000","0.32332000"],...]}
 //     {"E":1790915525103070,"T":1790915525102951,"U":6904947650,"a":[],"b":[["86640.8","1.32076"]],
@@ -113,27 +142,34 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
     /// Reads a change of a book by the letter, twice as fast as serde, which must look at every
     /// level to find its end. `None` for any other order of keys, and whatever else is different.
     pub(super) fn as_binance_writes(json: &'a str) -> Option<Self> {
-        // Cut at the keys, in their order, and each part then has to be all of a number, a name or
-        // a list. So an escape, a space or another key in between ends here.
-        let (sent, rest) = json
-            .strip_prefix(r#"{"e":"depthUpdate","E":"#)?
-            .split_once(r#","s":""#)?;
-        let (symbol, rest) = rest.split_once(r#"","U":"#)?;
-        let (first_id, rest) = rest.split_once(r#","u":"#)?;
-        let (last_id, rest) = rest.split_once(r#","b":"#)?;
+        // From key to key, in their order: a number, a name or a list, and nothing else. So an escape, a
+        // space or another key in between ends here.
+        let rest = json.strip_prefix(r#"{"e":"depthUpdate","E":"#)?;
+        let (sent, rest) = leading_integer(rest)?;
+        let (symbol, rest) = verbatim(rest.strip_prefix(r#","s":""#)?)?;
+        let (first_id, rest) = leading_integer(rest.strip_prefix(r#","U":"#)?)?;
+        let (last_id, rest) = leading_integer(rest.strip_prefix(r#","u":"#)?)?;
+        let rest = rest.strip_prefix(r#","b":"#)?;
         // No list that is understood holds a letter.
         let (bids, asks) = rest.split_at_checked(rest.find('a')?)?;
         Some(Self {
             kind: None,
-            symbol: super::is_verbatim(symbol).then_some(Text(symbol.into()))?,
-            first_id: Id(plain_integer(first_id)?),
-            last_id: Id(plain_integer(last_id)?),
+            symbol,
+            first_id: Id(first_id),
+            last_id: Id(last_id),
             bids: compact_levels::<0>(bids.strip_suffix(",\"")?)?,
             asks: compact_levels::<0>(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
-            sent: Clock::of_units(plain_integer(sent)?),
+            sent: Clock::of_units(sent),
             matched: None,
         })
     }
+}
+
+/// The text that ends at the first quotation mark, and what follows that. `None` if it is another text
+/// than its letters say.
+fn verbatim(json: &str) -> Option<(Text<'_>, &str)> {
+    let (text, rest) = json.split_once('"')?;
+    super::is_verbatim(text).then_some((Text(text.into()), rest))
 }
 
 //     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],"asks":[...]}

@@ -158,9 +158,8 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         //
         // What is cut off here need not be looked at twice: serde would go over `data` once to find
         // its end, and once to read it.
-        let (stream, data) = text
-            .strip_prefix(r#"{"stream":""#)?
-            .split_once(r#"","data":{"#)?;
+        let (stream, data) = text.strip_prefix(r#"{"stream":""#)?.split_once('"')?;
+        let data = data.strip_prefix(r#","data":{"#)?;
         // With an escape in it, the name would be another than its letters say.
         if !is_verbatim(stream) {
             return None;
@@ -246,7 +245,10 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
     }
 
     fn ticker(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
-        let event: TickerEvent<'_, UNIT> = parse(json)?;
+        let event = match TickerEvent::<UNIT>::as_binance_writes(json) {
+            Some(event) => event,
+            None => parse(json)?,
+        };
         if let Some(other) = event.kind.other_than("bookTicker") {
             messages.push(unknown(&other));
             return Ok(());
@@ -474,6 +476,28 @@ mod tests {
         for text in RECORDED.lines() {
             let spaced = text.replace("\":", "\": ").replace("[[", "[ [");
             assert_eq!(decode(text), decode(&spaced), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_letter_of_a_quote_is_kept_in_every_part() {
+        let written = r#"{"u":7,"s":"BTCUSDT","b":"1.5","B":"2","a":"3","A":"4"}"#;
+        let read = |json: &str| TickerEvent::<1>::as_binance_writes(json).is_some();
+        assert!(read(written));
+        for (part, other) in [
+            (":7,", ":07,"),
+            (":7,", ":7.0,"),
+            ("BTCUSDT", "BTC\\u0055SDT"),
+            ("BTCUSDT", "BTC\\\""),
+            ("\"1.5\"", "1.5"),
+            ("\"1.5\"", "null"),
+            ("\"1.5\"", "\"-1.5\""),
+            ("\"4\"", "\"4\",\"T\":9"),
+            ("\"4\"}", "\"4\"}}"),
+            (",\"B\":\"2\"", ""),
+            ("\"b\":", "\"b\": "),
+        ] {
+            assert!(!read(&written.replace(part, other)), "{other}");
         }
     }
 

@@ -11,7 +11,7 @@ use crate::error::Result;
 const BUFFER: usize = 128 * 1024;
 
 /// Serves one client, who asks for an IPv4 address and has no password (RFC 1928).
-pub(super) async fn socks5(mut client: TcpStream) -> Result<()> {
+pub(crate) async fn socks5(mut client: TcpStream) -> Result<()> {
     let [version, methods] = read(&mut client).await?;
     let mut offered = vec![0; methods.into()];
     client.read_exact(&mut offered).await?;
@@ -33,7 +33,7 @@ pub(super) async fn socks5(mut client: TcpStream) -> Result<()> {
 }
 
 /// Forwards what `client` says to `target`, and back.
-pub(super) async fn forward(client: TcpStream, target: SocketAddr) -> Result<()> {
+pub(crate) async fn forward(client: TcpStream, target: SocketAddr) -> Result<()> {
     relay(client, connect(target).await?).await
 }
 

@@ -1,0 +1,59 @@
+//! What is on its way into the queue.
+
+use std::collections::VecDeque;
+
+use super::size::bytes_of;
+use crate::event::FeedEvent;
+
+/// Events of one connection that are not in the queue yet.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    events: VecDeque<FeedEvent>,
+    bytes: usize,
+}
+
+impl Gathered {
+    pub(crate) fn push(&mut self, event: FeedEvent) {
+        self.bytes += bytes_of(&event.kind);
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// The memory that they take up.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Moves all of them behind `events`.
+    pub(super) fn move_to(&mut self, events: &mut VecDeque<FeedEvent>) {
+        events.append(&mut self.events);
+        self.bytes = 0;
+    }
+
+    /// Takes the first one, if `admits` its size in bytes.
+    pub(super) fn pop_if(
+        &mut self,
+        admits: impl FnOnce(usize) -> bool,
+    ) -> Option<(FeedEvent, usize)> {
+        let bytes = bytes_of(&self.events.front()?.kind);
+        if !admits(bytes) {
+            return None;
+        }
+        self.bytes -= bytes;
+        Some((self.events.pop_front()?, bytes))
+    }
+
+    /// Forgets those that `is_void` is true of.
+    pub(super) fn forget(&mut self, mut is_void: impl FnMut(&FeedEvent) -> bool) {
+        self.events.retain(|event| !is_void(event));
+        self.bytes = self.events.iter().map(|it| bytes_of(&it.kind)).sum();
+    }
+}

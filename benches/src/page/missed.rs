@@ -42,8 +42,8 @@ const REASONS: [Reason; 6] = [
         section: "pipeline",
         group: "",
         goal: "ours / cryptofeed 2.4.1",
-        text: "What is left is spread over decryption, decimals, the book, copies and the kernel: no part \
-               takes a tenth.",
+        text: "Events are copied from the socket over the queue to the writer, and the kernel writes; the \
+               rest is spread over decryption, decimals and the book.",
     },
     Reason {
         section: "pipeline",

@@ -90,7 +90,7 @@ fn after(rules: &BookRules, has_times: bool, odd: [u64; 3], next: u64) -> Follow
     let mut time = || {
         second += 1;
         match has_times {
-            true => Time::At(1_700_000_000 * SECOND + second),
+            true => Time::At((1_700_000_000 + second) * SECOND),
             false => Time::Absent,
         }
     };

@@ -105,6 +105,14 @@ impl Instruments {
         near.map(|(.., known)| known.clone()).collect()
     }
 
+    /// Adds `instrument`, in place of what had its symbol.
+    pub(crate) fn replace(&mut self, instrument: Instrument) {
+        if let Some(before) = self.by_symbol.remove(&instrument.symbol) {
+            self.by_exchange_symbol.remove(&before.exchange_symbol);
+        }
+        self.insert(instrument);
+    }
+
     /// Adds `instrument`, unless one of its names is taken.
     pub(crate) fn insert(&mut self, instrument: Instrument) {
         // A message must lead to one symbol, and a symbol to one stream.

@@ -187,7 +187,8 @@ pub enum FeedEventKind {
         /// How many symbols it is for.
         symbols: usize,
         /// The number of the connection that it takes over from, if it does: nothing is missing between
-        /// the two, and books go on.
+        /// the two, and books go on. If the other one was cut before everything was asked for, books that
+        /// were not are told to be invalid before this, and trades show their gaps as ever.
         replaces: Option<u64>,
     },
     /// The connection that should take over from this one could not be opened, or ended before it did. This
@@ -209,7 +210,8 @@ pub enum FeedEventKind {
         retry_in: Duration,
         /// How many tries have failed in a row, with this one.
         attempt: u32,
-        /// Whether it is no failure: new settings lead another way, or the exchange has announced it.
+        /// Whether it is no failure: new settings lead another way, or the connection that shall take over
+        /// is being opened already, as before an end that the exchange has announced.
         planned: bool,
     },
     /// The exchange does not serve an address: it is banned (418), behind a firewall (403), or in a region that
@@ -292,7 +294,9 @@ pub enum FeedEventKind {
         /// The symbol.
         symbol: Symbol,
     },
-    /// A symbol is no longer subscribed to, as it was asked for. Nothing more comes of these channels.
+    /// A symbol is no longer subscribed to, as it was asked for. Nothing more comes of these channels, unless
+    /// they are subscribed to again: as is asked for, or at once on another connection, where channels are
+    /// added and its own has no room for them, or under another name of the exchange's. What is traded in between is not told to be missing.
     Unsubscribed {
         /// The symbol.
         symbol: Symbol,

@@ -38,6 +38,7 @@ impl Session {
     ) -> Result<(), Stopped> {
         let Order { remove, told, add } = order;
         let is_open = connection.is_some();
+        self.successor.note_return(&add);
         for connection in connection.into_iter().chain(self.successor.connection()) {
             ask(&*self.exchange, &remove, &add, connection);
         }
@@ -47,6 +48,7 @@ impl Session {
         for stream in &remove {
             let symbol = stream.instrument.symbol();
             self.watch.liveness.remove(symbol, stream.channel);
+            self.retries.forget(stream);
             match stream.channel {
                 Channel::L2Book => self.books.remove(symbol).await?,
                 Channel::Trades => {
@@ -71,7 +73,7 @@ impl Session {
             if self.left.get(&key(stream)) == Some(&true) {
                 self.left.remove(&key(stream));
             }
-            self.instruments.insert(stream.instrument.clone());
+            self.instruments.replace(stream.instrument.clone());
             self.watch.add(stream);
             if stream.channel == Channel::L2Book {
                 self.books.add(&stream.instrument, is_open);
@@ -166,13 +168,13 @@ fn ask(exchange: &dyn Exchange, remove: &[Stream], add: &[Stream], connection: &
 }
 
 /// Whether the exchange has done everything about `stream` that it has been asked for.
-fn is_settled(stream: &Stream, connection: &Connection) -> bool {
+pub(super) fn is_settled(stream: &Stream, connection: &Connection) -> bool {
     let Connection {
         queue, requests, ..
     } = connection;
     !queue.waiting().any(|it| it == stream) && !requests.is_open(stream)
 }
 
-fn key(stream: &Stream) -> (Symbol, Channel) {
+pub(super) fn key(stream: &Stream) -> (Symbol, Channel) {
     (stream.instrument.symbol().clone(), stream.channel)
 }

@@ -93,6 +93,11 @@ impl Connections {
         self.homes.keys()
     }
 
+    /// What is streamed, under the names that the exchange had for it.
+    pub(super) fn instruments(&self) -> impl Iterator<Item = &Instrument> {
+        self.rows.values().flat_map(|row| &row.instruments)
+    }
+
     /// The channels that are streamed of each symbol.
     pub(super) fn channels(&self) -> &BTreeSet<Channel> {
         &self.channels
@@ -214,7 +219,15 @@ impl Connections {
             }
             let kept = self.source.fitting(row, channels);
             let moving = row.instruments.iter().skip(kept);
-            excess.extend(moving.map(|it| (it.symbol().clone(), None)));
+            // Trades may be missed between the two connections, and its next book is another one.
+            let unsubscribed = |it: &Instrument| {
+                let event = FeedEventKind::Unsubscribed {
+                    symbol: it.symbol().clone(),
+                    channels: self.channels.difference(&left).copied().collect(),
+                };
+                (it.symbol().clone(), Some(event))
+            };
+            excess.extend(moving.map(unsubscribed));
         }
         self.channels.retain(|channel| !left.contains(channel));
         let moved = self.remove(excess);

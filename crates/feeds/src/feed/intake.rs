@@ -2,6 +2,7 @@
 
 use transport::{Message, Secrets, WsError};
 
+use super::changes::is_settled;
 use super::connection::Connection;
 use super::convert::ticker_event;
 use super::event_sender::Stopped;
@@ -132,11 +133,10 @@ impl Session {
                 connection.has_data = true;
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
                     .await?;
-                if self.tickers.is_known(&ticker, received_ns) {
-                    return Ok(None);
-                }
                 if self.successor.is_open() {
                     self.tickers.note(&ticker, received_ns);
+                } else if self.tickers.is_known(&ticker, received_ns) {
+                    return Ok(None);
                 }
                 ticker_event(ticker)
             }
@@ -148,6 +148,11 @@ impl Session {
             ExchangeMessage::Acknowledged(reply) => {
                 let streams = connection.requests.answered(&reply);
                 self.note_settled(&streams, connection);
+                for stream in streams.iter().filter(|it| is_settled(it, connection)) {
+                    if stream.channel == Channel::L2Book {
+                        self.books.answered(stream.instrument.symbol(), false);
+                    }
+                }
                 return Ok(None);
             }
             ExchangeMessage::Missed => {
@@ -171,9 +176,12 @@ impl Session {
                     Some(symbol) => vec![symbol],
                     None => symbols(&streams),
                 };
-                for symbol in &symbols {
-                    self.books.refused(symbol);
-                    self.watch.liveness.refused(symbol, refusal.reply.channel);
+                for stream in &streams {
+                    let (symbol, channel) = (stream.instrument.symbol(), stream.channel);
+                    self.watch.liveness.refused(symbol, Some(channel));
+                    if channel == Channel::L2Book {
+                        self.books.answered(symbol, true);
+                    }
                 }
                 let retry_in = (!streams.is_empty()).then(|| self.ask_again(streams));
                 FeedEventKind::Rejected {

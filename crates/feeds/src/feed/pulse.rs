@@ -54,7 +54,7 @@ impl Pulse {
     pub(super) fn add(&self, instruments: &[Instrument]) {
         let mut known = self.instruments.write();
         for instrument in instruments {
-            known.insert(instrument.clone());
+            known.replace(instrument.clone());
         }
     }
 

@@ -34,6 +34,14 @@ impl RequestQueue {
         self.waiting.push_back(request);
     }
 
+    /// A request whose reply nobody waits for, and which may be declined without a consequence.
+    pub(super) fn push_unanswered(&mut self, request: StreamRequest) {
+        self.push(StreamRequest {
+            id: None,
+            ..request
+        });
+    }
+
     /// A request for nothing, which keeps the connection open, before all others. It takes the place of
     /// one that waits: of many, only the latest is of use, as with pongs (RFC 6455, section 5.5.3).
     pub(super) fn push_sign_of_life(&mut self, message: Message) {

@@ -16,6 +16,8 @@ const REPLY: Duration = Duration::from_secs(10);
 pub(super) struct Requests {
     asked: BTreeMap<u64, Asked>,
     are_answered: bool,
+    /// Whether somebody reads the replies.
+    are_read: bool,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,13 @@ impl Requests {
         Self {
             asked: BTreeMap::new(),
             are_answered: acknowledgement != Acknowledgement::Never,
+            are_read: true,
         }
+    }
+
+    /// From now on, the replies are read, or kept to be read later: nothing is overdue until then.
+    pub(super) fn are_read(&mut self, are_read: bool) {
+        self.are_read = are_read;
     }
 
     /// A request has been sent.
@@ -80,7 +88,7 @@ impl Requests {
     /// nothing.
     pub(super) async fn overdue(&mut self) -> Vec<Stream> {
         match self.asked.first_entry() {
-            Some(first) if self.are_answered => {
+            Some(first) if self.are_answered && self.are_read => {
                 sleep_until(first.get().at + REPLY).await;
                 first.remove().streams
             }

@@ -21,7 +21,10 @@ const DOUBLINGS: u32 = 6;
 /// Streams of a connection that were declined, or whose requests were not answered.
 #[derive(Debug, Default)]
 pub(super) struct Retries {
-    dues: FuturesUnordered<BoxFuture<'static, Vec<Stream>>>,
+    dues: FuturesUnordered<BoxFuture<'static, u64>>,
+    /// What is due, by its number.
+    waiting: HashMap<u64, Vec<Stream>>,
+    count: u64,
     tries: HashMap<Symbol, u32>,
 }
 
@@ -39,10 +42,12 @@ impl Retries {
             let delay = FIRST * 2_u32.pow((*tries).min(DOUBLINGS));
             *tries += 1;
             longest = longest.max(delay);
-            let group = group.to_vec();
+            self.count += 1;
+            let number = self.count;
+            self.waiting.insert(number, group.to_vec());
             let due = async move {
                 sleep(delay).await;
-                group
+                number
             };
             self.dues.push(due.boxed());
         }
@@ -52,7 +57,21 @@ impl Retries {
     /// The streams of a symbol whose time has come; `None` if there are none to wait for. Dropping the
     /// future loses nothing.
     pub(super) async fn next(&mut self) -> Option<Vec<Stream>> {
-        self.dues.next().await
+        loop {
+            let number = self.dues.next().await?;
+            if let Some(streams) = self.waiting.remove(&number) {
+                return Some(streams);
+            }
+        }
+    }
+
+    /// `stream` is not wanted any longer. If it is later, it is asked for then.
+    pub(super) fn forget(&mut self, stream: &Stream) {
+        self.waiting.retain(|_, streams| {
+            streams.retain(|it| it != stream);
+            !streams.is_empty()
+        });
+        self.tries.remove(stream.instrument.symbol());
     }
 
     /// Another connection asks for everything.

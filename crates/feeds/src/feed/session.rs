@@ -27,7 +27,7 @@ use super::wait::wait;
 use super::watch::Watch;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
-use crate::exchange::{Exchange, ExchangeMessage, Stream, StreamRequest};
+use crate::exchange::{Exchange, ExchangeMessage, Renewal, Stream, StreamRequest};
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
@@ -189,7 +189,9 @@ impl Session {
         self.watch.begin_connection(asked());
         for stream in asked() {
             if stream.channel == Channel::L2Book {
-                self.books.asked(stream.instrument.symbol());
+                let is_acknowledged = connection.requests.is_open(stream);
+                self.books
+                    .asked(stream.instrument.symbol(), is_acknowledged);
             }
         }
         let connected = FeedEventKind::Connected {
@@ -285,7 +287,7 @@ impl Session {
                     self.under_way = Some(dial);
                     return Ok(end);
                 }
-                None => return Ok(end),
+                None => return Ok(self.successor.imposed_on(end)),
             }
         }
     }
@@ -303,6 +305,7 @@ impl Session {
                 Ok(None)
             }
             Turn::Opened => {
+                self.tickers.clear();
                 if let Some(next) = self.successor.connection() {
                     catch_up(&*self.exchange, &self.streams, next);
                 }
@@ -331,26 +334,41 @@ impl Session {
         let Overlap {
             connection: next,
             heard,
+            mut since,
             ..
         } = *overlap;
         let before = std::mem::replace(connection, next);
         self.farewells.push(before.leave().boxed());
+        // A first connection that was cut: these are on neither.
+        for stream in connection.queue.waiting() {
+            if stream.channel == Channel::L2Book {
+                self.books.lose(stream.instrument.symbol()).await?;
+            }
+        }
         let (replaces, clock_ns) = (self.events.connection(), self.events.now_ns());
         self.begin(connection, replaces).await?;
         // Both by the clock of the new connection.
         let ahead_ns = self.events.now_ns().saturating_sub(clock_ns);
+        self.tickers.shift(ahead_ns);
         self.retries.clear();
         self.books.begin_replay();
         let mut end = None;
-        for (message, received_ns) in heard {
+        self.left.extend(since.keys().map(|it| (it.clone(), false)));
+        for (at, (message, received_ns)) in heard.into_iter().enumerate() {
+            for (stream, _) in since.extract_if(|_, from| *from <= at) {
+                self.left.remove(&stream);
+            }
             let received_ns = received_ns.saturating_add(ahead_ns);
             end = self.take_message(&message, connection, received_ns).await?;
             if end.is_some() {
                 break;
             }
         }
-        self.tickers.clear();
+        since.keys().for_each(|stream| {
+            self.left.remove(stream);
+        });
         self.books.end_replay().await?;
+        connection.requests.are_read(true);
         Ok(end)
     }
 
@@ -381,9 +399,10 @@ impl Session {
     /// Leaves `streams`, and asks for them again.
     pub(super) fn resubscribe(&self, streams: &[Stream], connection: &mut Connection) {
         let Connection { ids, queue, .. } = connection;
-        let left = self.exchange.unsubscribe(streams, ids);
-        let asked = self.exchange.subscribe(streams, ids);
-        for request in left.into_iter().chain(asked) {
+        for request in self.exchange.unsubscribe(streams, ids) {
+            queue.push_unanswered(request);
+        }
+        for request in self.exchange.subscribe(streams, ids) {
             queue.push(request);
         }
     }
@@ -399,11 +418,16 @@ impl Session {
 
     /// Has `streams`, which were declined or not answered, asked for again. Returns the delay until then.
     pub(super) fn ask_again(&mut self, mut streams: Vec<Stream>) -> Duration {
-        // Where books come in the stream, each that does not come is asked for again.
-        if self.exchange.rules().books.is_streamed() {
-            streams.retain(|stream| stream.channel != Channel::L2Book);
+        let mut least = Duration::ZERO;
+        // Where books come in the stream, each that does not come in time is asked for again.
+        if let Renewal::Resubscribe { within } | Renewal::Reconnect { within } =
+            self.exchange.rules().books.renewal
+        {
+            for _ in streams.extract_if(.., |stream| stream.channel == Channel::L2Book) {
+                least = within;
+            }
         }
-        self.retries.push(&streams)
+        self.retries.push(&streams).max(least)
     }
 
     fn note_sent(&mut self, request: StreamRequest, connection: &Connection) {
@@ -414,7 +438,9 @@ impl Session {
         self.watch.asked(&asked);
         for stream in asked {
             if stream.channel == Channel::L2Book {
-                self.books.asked(stream.instrument.symbol());
+                let is_acknowledged = connection.requests.is_open(&stream);
+                self.books
+                    .asked(stream.instrument.symbol(), is_acknowledged);
             }
         }
     }

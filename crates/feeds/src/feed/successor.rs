@@ -1,6 +1,6 @@
 //! The connection that takes over from another one, without a loss.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,14 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use transport::{Message, WsDialer};
 
 use super::backoff::Backoff;
+use super::changes::key;
 use super::connection::{Connection, Opening, Step};
 use super::event_sender::EventSender;
-use super::failure::Failure;
+use super::failure::{Failure, Pace};
 use super::pacing::LASTING;
+use crate::channel::Channel;
+use crate::exchange::Stream;
+use crate::symbol::Symbol;
 
 /// How long both connections are read, from when everything is asked for on the second one. What one of
 /// them is behind the other is far less.
@@ -43,6 +47,8 @@ pub(super) struct Successor {
     state: State,
     is_hastened: bool,
     backoff: Backoff,
+    /// The end of what the exchange asked to wait.
+    imposed_until: Instant,
 }
 
 enum State {
@@ -56,6 +62,9 @@ pub(super) struct Overlap {
     pub(super) connection: Connection,
     /// What it has said, and when.
     pub(super) heard: VecDeque<(Message, i64)>,
+    /// After how many messages a stream was asked for again that had been left: what came of it until then
+    /// is of the earlier subscription.
+    pub(super) since: HashMap<(Symbol, Channel), usize>,
     bytes: usize,
     /// Since when everything has been asked for.
     asked_at: Option<Instant>,
@@ -89,6 +98,7 @@ impl Successor {
             state: State::Waiting,
             is_hastened: false,
             backoff: Backoff::new(),
+            imposed_until: Instant::now(),
         }
     }
 
@@ -97,6 +107,7 @@ impl Successor {
         self.due = Box::pin(sleep(before(rollover)));
         self.state = State::Waiting;
         self.is_hastened = false;
+        self.imposed_until = Instant::now();
     }
 
     /// One is needed now, after a connection of this age.
@@ -113,7 +124,19 @@ impl Successor {
             }
             false => self.backoff.growing(),
         };
-        self.due.as_mut().reset(Instant::now() + delay);
+        let due = (Instant::now() + delay).max(self.imposed_until);
+        self.due.as_mut().reset(due);
+    }
+
+    /// The first connection has ended, as `end` tells. What the exchange asked to wait is waited for all the
+    /// same, unless there is another way.
+    pub(super) fn imposed_on(&self, end: Failure) -> Failure {
+        let left = self.imposed_until.saturating_duration_since(Instant::now());
+        if left.is_zero() || end.pace == Pace::Rerouted {
+            return end;
+        }
+        let wait = end.retry_after.max(Some(left));
+        end.with_retry_after(wait)
     }
 
     /// Opens it.
@@ -134,6 +157,15 @@ impl Successor {
                 Some(&mut overlap.connection)
             }
             _ => None,
+        }
+    }
+
+    /// These streams will be asked for, of which some may have been left before.
+    pub(super) fn note_return(&mut self, streams: &[Stream]) {
+        if let State::Overlapping(overlap) = &mut self.state {
+            let (asked, count) = (&overlap.connection.asked, overlap.heard.len());
+            let returning = streams.iter().filter(|it| asked.contains(it));
+            overlap.since.extend(returning.map(|it| (key(it), count)));
         }
     }
 
@@ -173,6 +205,7 @@ impl Successor {
             };
             self.state = State::Waiting;
             let retry_in = self.backoff.delay_after(&failure);
+            self.imposed_until = Instant::now() + failure.imposed();
             self.due.as_mut().reset(Instant::now() + retry_in);
             return Turn::Failed(failure, retry_in);
         }
@@ -180,10 +213,12 @@ impl Successor {
 }
 
 impl Overlap {
-    fn of(connection: Connection) -> Self {
+    fn of(mut connection: Connection) -> Self {
+        connection.requests.are_read(false);
         Self {
             connection,
             heard: VecDeque::new(),
+            since: HashMap::new(),
             bytes: 0,
             asked_at: None,
         }

@@ -10,7 +10,7 @@ use super::handle::Shared;
 use super::listing::{Listing, Missing};
 use super::wanted::Wanted;
 use crate::event::FeedEventKind;
-use crate::instruments::Instruments;
+use crate::instruments::{Instrument, Instruments};
 use crate::pattern::SymbolPattern;
 use crate::symbol::Symbol;
 
@@ -18,6 +18,8 @@ use crate::symbol::Symbol;
 //     yes       yes                   no          it is added; Trading, if it was missing before
 //     yes       no                    no          NotTrading, once
 //     yes       no, twice, and silent yes         BookInvalid, NotTrading; it is removed
+//     yes       under another name,   yes         BookInvalid, Unsubscribed; it is removed, and added
+//               twice, and silent
 //     no                              yes         BookInvalid, Unsubscribed; it is removed
 //
 // One list may be wrong, and streams know better than any list: what still delivers stays. A list of less
@@ -110,19 +112,27 @@ impl Supervisor {
     /// something is missing for the first time.
     fn check_streamed(&mut self, list: &Instruments) -> bool {
         let board = self.shared.board.lock();
-        let absent = self.connections.symbols();
-        let absent = absent.filter(|symbol| list.by_symbol(symbol).is_none());
+        // Under another name, it is another stream.
+        let absent = self.connections.instruments();
+        let absent = absent.filter(|it| list.by_symbol(it.symbol()) != Some(it));
+        let absent = absent.map(Instrument::symbol);
         let absent = absent.map(|symbol| (symbol.clone(), board.last_event_ns(symbol)));
         let absent: HashMap<_, _> = absent.collect();
         drop(board);
         let before = std::mem::replace(&mut self.absent, absent);
         let is_gone = |symbol: &Symbol, last: &mut Option<i64>| before.get(symbol) == Some(last);
         let gone: HashMap<_, _> = self.absent.extract_if(is_gone).collect();
-        let leaving = gone
-            .keys()
-            .map(|it| (it.clone(), Some(not_trading(it, list))));
-        self.connections.remove(leaving.collect());
-        for symbol in gone.into_keys() {
+        let is_renamed = |symbol: &Symbol| list.by_symbol(symbol).is_some();
+        let leaving = gone.keys().map(|symbol| {
+            let event = match is_renamed(symbol) {
+                true => self.unsubscribed(symbol),
+                false => not_trading(symbol, list),
+            };
+            (symbol.clone(), Some(event))
+        });
+        let leaving = leaving.collect();
+        self.connections.remove(leaving);
+        for symbol in gone.into_keys().filter(|it| !is_renamed(it)) {
             self.shared
                 .board
                 .lock()

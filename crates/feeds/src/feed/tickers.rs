@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use crate::exchange::Ticker;
 use crate::symbol::Symbol;
 
-/// The last ticker of each symbol, from when a second connection is open until it takes over.
+/// How long the second connection may be behind the first one after it has taken over.
+const BEHIND_NS: i64 = 10_000_000_000;
+
+/// The last ticker of each symbol that came while a second connection was open, until that is past it.
 #[derive(Debug, Default)]
 pub(super) struct Tickers(HashMap<Symbol, Last>);
 
@@ -47,9 +50,23 @@ impl Tickers {
     }
 
     /// Whether the first connection has brought this ticker of the second one, or a later one.
-    pub(super) fn is_known(&self, ticker: &Ticker, received_ns: i64) -> bool {
-        let last = self.0.get(&ticker.symbol);
-        last.is_some_and(|last| last.is_as_late_as(&Last::of(ticker, received_ns)))
+    pub(super) fn is_known(&mut self, ticker: &Ticker, received_ns: i64) -> bool {
+        let Some(last) = self.0.get(&ticker.symbol) else {
+            return false;
+        };
+        let is_soon = received_ns.saturating_sub(last.received_ns) <= BEHIND_NS;
+        let is_known = is_soon && last.is_as_late_as(&Last::of(ticker, received_ns));
+        if !is_known {
+            self.0.remove(&ticker.symbol);
+        }
+        is_known
+    }
+
+    /// The clock is ahead of the one before by so much.
+    pub(super) fn shift(&mut self, ahead_ns: i64) {
+        for last in self.0.values_mut() {
+            last.received_ns = last.received_ns.saturating_add(ahead_ns);
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -76,7 +93,6 @@ mod tests {
     fn what_is_not_later_is_known_by_the_best_sign_of_it() {
         let mut tickers = Tickers::default();
         assert!(!tickers.is_known(&ticker(Some(1), None), 1));
-        tickers.note(&ticker(Some(7), Some(70)), 700);
         for (id, time_ns, received_ns, expected) in [
             (Some(7), Some(99), 999, true),
             (Some(8), Some(9), 9, false),
@@ -84,11 +100,17 @@ mod tests {
             (None, Some(71), 9, false),
             (None, None, 700, true),
             (None, None, 701, false),
+            (Some(7), None, 700 + BEHIND_NS, true),
+            (Some(7), None, 701 + BEHIND_NS, false),
         ] {
+            tickers.note(&ticker(Some(7), Some(70)), 700);
             let known = tickers.is_known(&ticker(id, time_ns), received_ns);
             assert_eq!(known, expected, "{id:?} {time_ns:?} {received_ns}");
         }
+        tickers.note(&ticker(None, None), 700);
+        tickers.shift(50);
+        assert!(tickers.is_known(&ticker(None, None), 750));
         tickers.clear();
-        assert!(!tickers.is_known(&ticker(Some(1), None), 1));
+        assert!(!tickers.is_known(&ticker(None, None), 1));
     }
 }

@@ -32,6 +32,7 @@ impl BookSync {
         }
         changes.push(received);
         self.old_since_ns = None;
+        self.is_behind = false;
         self.need_snapshot();
     }
 

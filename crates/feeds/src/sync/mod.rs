@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use self::buffer::{Buffer, Received};
 use self::depths::Depths;
 use self::known::KnownBook;
+use self::replay::Told;
 use self::stream_clock::StreamClock;
 use crate::book::OrderBook;
 use crate::event::{FeedEventKind, InvalidReason};
@@ -110,6 +111,10 @@ pub struct BookSync {
     asked: usize,
     actions: VecDeque<BookAction>,
     is_replay: bool,
+    /// Whether the stream may be behind that of the connection from which it has taken over.
+    is_behind: bool,
+    /// What the subscriber has from the connection before.
+    told: Option<Told>,
 }
 
 /// What the owner of a [`BookSync`] has to do.
@@ -176,11 +181,16 @@ impl BookSync {
             asked: 0,
             actions: VecDeque::new(),
             is_replay: false,
+            is_behind: false,
+            told: None,
         }
     }
 
     /// What to do next; `None` if there is nothing to do until something arrives.
     pub fn next_action(&mut self) -> Option<BookAction> {
+        if self.waits_for_told() {
+            return None;
+        }
         self.actions.pop_front()
     }
 
@@ -233,6 +243,7 @@ impl BookSync {
             change,
             at_ns: received_ns,
         };
+        self.note_waited(received_ns);
         if received.change.content == BookContent::Snapshot {
             self.take_streamed(received);
             return;
@@ -283,6 +294,7 @@ impl BookSync {
         (self.first_id, self.old_since_ns) = (None, None);
         self.clock = StreamClock::default();
         self.request = SnapshotRequest::None;
+        (self.is_behind, self.told) = (false, None);
     }
 
     /// Gives the book up, for a `reason` that its changes do not show.
@@ -320,7 +332,8 @@ impl BookSync {
         let ids = received.change.ids;
         let is_before = |(last, first): (u64, u64)| last < first;
         // Another connection may tell another time of the same change.
-        !self.is_replay && (is_new_time || ids.last.zip(self.first_id).is_some_and(is_before))
+        !(self.is_replay || self.is_behind)
+            && (is_new_time || ids.last.zip(self.first_id).is_some_and(is_before))
     }
 
     /// Whether nothing that is new has come for too long, with this change that is not.
@@ -392,6 +405,7 @@ impl BookSync {
                         let last_id = ids.last.unwrap_or_default();
                         self.state = SyncState::Live { last_id };
                         self.old_since_ns = None;
+                        self.is_behind = false;
                         self.emit_delta(received);
                         self.renew_in_time(at_ns);
                     }

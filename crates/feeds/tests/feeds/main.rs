@@ -53,6 +53,8 @@ mod replay;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod seams;
+#[cfg(test)]
 mod silent;
 #[cfg(test)]
 mod stream_books;

@@ -14,7 +14,7 @@ use crate::fake::{
 use crate::fixtures::symbol;
 
 /// What Binance says of BTC-USDT, and of ETH-USDT, in which nothing moves.
-fn overview(last_id: u64, bid: &str) -> Answer {
+pub(crate) fn overview(last_id: u64, bid: &str) -> Answer {
     let row = |symbol, last_id, bid| {
         format!(
             r#"{{"symbol":"{symbol}","lastPrice":"1.50000000","bidPrice":"{bid}","bidQty":"1","askPrice":"20.0","askQty":"1","lastId":{last_id}}}"#
@@ -27,26 +27,29 @@ fn overview(last_id: u64, bid: &str) -> Answer {
     ))
 }
 
-fn ticker(bid: &str) -> Step {
+pub(crate) fn ticker(bid: &str) -> Step {
     say(format!(
         r#"{{"stream":"btcusdt@bookTicker","data":{{"u":7,"s":"BTCUSDT","b":"{bid}","B":"1","a":"20.00000000","A":"1"}}}}"#
     ))
 }
 
-fn acknowledged(id: u64) -> Step {
+pub(crate) fn acknowledged(id: u64) -> Step {
     say(format!(r#"{{"result":null,"id":{id}}}"#))
 }
 
-fn ping() -> Step {
+pub(crate) fn ping() -> Step {
     Step::Send(Message::Ping(Bytes::from_static(b"1")))
 }
 
 /// So many steps of this kind, 20 seconds apart, as Binance pings.
-fn every_20_seconds(count: usize, step: &Step) -> impl Iterator<Item = Step> {
+pub(crate) fn every_20_seconds(count: usize, step: &Step) -> impl Iterator<Item = Step> {
     iter::repeat_n([Step::Wait(20), step.clone()], count).flatten()
 }
 
-fn steps(first: impl IntoIterator<Item = Step>, then: impl IntoIterator<Item = Step>) -> Dial {
+pub(crate) fn steps(
+    first: impl IntoIterator<Item = Step>,
+    then: impl IntoIterator<Item = Step>,
+) -> Dial {
     Dial::Open(first.into_iter().chain(then).collect())
 }
 

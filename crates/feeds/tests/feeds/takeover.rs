@@ -16,12 +16,12 @@ fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-fn shutdown() -> Step {
+pub(crate) fn shutdown() -> Step {
     say(r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#)
 }
 
 /// The next events, in a word or two each.
-async fn told(events: &mut Events, count: usize) -> Vec<String> {
+pub(crate) async fn told(events: &mut Events, count: usize) -> Vec<String> {
     let mut told = Vec::new();
     while told.len() < count {
         told.push(match events.next().await {
@@ -41,7 +41,12 @@ async fn told(events: &mut Events, count: usize) -> Vec<String> {
             },
             FeedEventKind::L2Snapshot(book) => format!("snapshot {}", book.last_id.unwrap()),
             FeedEventKind::L2Delta(delta) => format!("change {}", delta.last_id.unwrap()),
+            FeedEventKind::Ticker(ticker) => format!("ticker {}", ticker.last_id.unwrap()),
             FeedEventKind::BookInvalid { .. } => "invalid".to_owned(),
+            FeedEventKind::NumberingRestarted { .. } => "restarted".to_owned(),
+            FeedEventKind::Unsubscribed { symbol, .. } => format!("unsubscribed {symbol}"),
+            FeedEventKind::Stale { symbol, .. } => format!("stale {symbol}"),
+            FeedEventKind::Live { symbol, .. } => format!("live {symbol}"),
             FeedEventKind::Unanswered { symbols, retry_in } => {
                 let names: Vec<_> = symbols.iter().map(ToString::to_string).collect();
                 format!("unanswered {} {}", names.join(","), retry_in.as_secs())

@@ -105,6 +105,8 @@ impl Status<'_> {
 //     {"error":"Subscription depth not supported","method":"subscribe","success":false,...}
 //     {"method":"pong","req_id":1,"time_in":...,"time_out":...}
 //
+//     {"error":"Already subscribed","method":"subscribe","success":false,"symbol":"BTC/USD",...}
+//
 // A refusal names the symbol, if it can, and never the channel. `req_id` is that of the request.
 #[derive(Deserialize)]
 struct Answer<'a> {
@@ -180,18 +182,26 @@ impl Answer<'_> {
         let symbol = self.symbol.as_deref();
         let listed: Option<&Symbol> = symbol.and_then(|symbol| instruments.symbol_of(symbol));
         let is_about_another = symbol.is_some() && listed.is_none();
+        let reply = Reply {
+            // Without a symbol it would be about all of the request.
+            request: self.req_id.filter(|_| !is_about_another),
+            symbol: listed.cloned(),
+            channel: None,
+        };
+        // What was asked for is so. To ask again would be answered in the same way for ever.
+        if error == ALREADY {
+            return ExchangeMessage::Acknowledged(reply);
+        }
         ExchangeMessage::Refused(Refusal {
-            reply: Reply {
-                // Without a symbol it would be about all of the request.
-                request: self.req_id.filter(|_| !is_about_another),
-                symbol: listed.cloned(),
-                channel: None,
-            },
+            reply,
             code: None,
             message: error.to_owned(),
         })
     }
 }
+
+/// The refusal of a subscription that there is already, as after a reply that was lost.
+const ALREADY: &str = "Already subscribed";
 
 pub(super) fn unknown(kind: &str) -> ExchangeMessage {
     ExchangeMessage::Unknown {

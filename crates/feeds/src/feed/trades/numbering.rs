@@ -56,6 +56,8 @@ pub(super) struct Contiguous {
 }
 
 //     an event's ids                       it is
+//     above, seen before a restart, and    a repetition
+//       earlier than the latest
 //     above all before, next to them       new
 //     above, with a hole before it         new, and the hole is told
 //     above, farther away than can be      of another numbering
@@ -73,13 +75,19 @@ impl Contiguous {
     pub(super) fn note(&mut self, ids: RangeInclusive<u64>, place: Place) -> Novelty {
         let (first, last) = (*ids.start(), *ids.end());
         let before_ns = self.latest_ns;
-        let is_later = is_later(before_ns, place.time_ns);
+        let is_new_time = is_later(before_ns, place.time_ns);
         self.latest_ns = before_ns.max(place.time_ns);
         let Some(end) = self.end else {
             self.accept(ids);
             return Novelty::New;
         };
         if end < first {
+            // Another connection, which is behind, tells what was before numbering began anew.
+            let has_seen = |before: &Ranges| before.contains(&ids);
+            let is_earlier = is_later(place.time_ns, before_ns);
+            if is_earlier && self.before.as_ref().is_some_and(has_seen) {
+                return Novelty::Known;
+            }
             let missing = first - end - 1;
             if missing > 0
                 && let Some(before) = self.take_back(first)
@@ -103,7 +111,7 @@ impl Contiguous {
         }
         let unseen = self.seen.missing_in(&ids);
         let is_below_all = self.lowest().is_some_and(|lowest| last < lowest);
-        let is_other = is_later
+        let is_other = is_new_time
             || (!unseen.is_empty() && end.saturating_sub(last) > MOST_MISSING)
             || (is_below_all && place.is_first && place.time_ns.is_none());
         // What has been told to be missing above all that was seen is no older for that.
@@ -209,6 +217,8 @@ impl Contiguous {
 #[derive(Debug)]
 pub(super) struct Growing {
     recent: Recent<u64>,
+    /// Those before numbering began anew.
+    before: Option<Recent<u64>>,
     end: Option<u64>,
     latest_ns: Option<i64>,
 }
@@ -217,6 +227,7 @@ impl Growing {
     pub(super) fn new(remembered: usize) -> Self {
         Self {
             recent: Recent::new(remembered),
+            before: None,
             end: None,
             latest_ns: None,
         }
@@ -230,9 +241,15 @@ impl Growing {
             self.recent.insert(&id);
             return Novelty::New;
         };
+        // Another connection, which is behind, tells what was before numbering began anew.
+        let has_seen = |before: &Recent<u64>| before.contains(&id);
+        let is_earlier = is_later(place.time_ns, before_ns);
+        if end < id && is_earlier && self.before.as_ref().is_some_and(has_seen) {
+            return Novelty::Known;
+        }
         if id <= end && is_later(before_ns, place.time_ns) {
             // In a numbering that grows, those below do not come again.
-            self.recent.retain(|seen| *seen < id);
+            self.before = Some(self.recent.split_off(|seen| *seen < id));
             self.recent.insert(&id);
             self.end = Some(id);
             return Novelty::Restarted(None);

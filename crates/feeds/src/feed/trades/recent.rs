@@ -34,8 +34,20 @@ impl<T: Clone + Eq + Hash> Recent<T> {
         true
     }
 
-    pub(super) fn retain(&mut self, is_kept: impl Fn(&T) -> bool) {
-        self.order.retain(&is_kept);
-        self.ids.retain(is_kept);
+    pub(super) fn contains(&self, id: &T) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// Forgets those that are not `is_kept`, and returns them.
+    pub(super) fn split_off(&mut self, is_kept: impl Fn(&T) -> bool) -> Self {
+        let (kept, others) = self.order.drain(..).partition(is_kept);
+        let of = |order: VecDeque<T>| Self {
+            most: self.most,
+            ids: order.iter().cloned().collect(),
+            order,
+        };
+        let others = of(others);
+        *self = of(kept);
+        others
     }
 }

@@ -1,50 +1,29 @@
 //! The order books of one connection, and the snapshots that they need.
 
+mod due;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
+pub(super) use self::due::{Due, Order};
+use self::due::{What, later};
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::event_sender::{EventSender, Stopped};
-use super::failure::Failure;
 use super::rest::Rest;
-use super::wait::wait;
 use crate::event::{FeedEventKind, InvalidReason};
-use crate::exchange::{Acknowledgement, Activity, BestPrices, BookChange, Exchange, Renewal};
+use crate::exchange::{
+    Acknowledgement, Activity, BestPrices, BookChange, BookContent, Exchange, Renewal,
+};
 use crate::instruments::Instrument;
 use crate::queue::JoiningShare;
 use crate::symbol::Symbol;
 use crate::sync::{BookAction, BookSync};
-
-/// What is due for a book.
-pub(super) enum Due {
-    /// A snapshot arrived, or did not.
-    Fetched(Symbol, Result<BookChange, Failure>),
-    /// A new snapshot shall be asked for in the stream.
-    Renewal(Symbol),
-    /// The snapshot that was asked for in the stream, as the request of this number, should be there.
-    Snapshot(Symbol, u64),
-    /// A book whose snapshot is requested has been subscribed to, or its subscription was declined.
-    Subscription(Symbol),
-    /// The book should have changed, or shown a sign of life.
-    SignOfLife(Symbol),
-    /// Changes of books were dropped, and there is room for snapshots.
-    Dropped(Vec<Symbol>),
-}
-
-/// What the connection has to do for a book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Unsubscribe from its stream and subscribe again.
-    Resubscribe,
-    /// End.
-    Reconnect,
-}
 
 /// How long an exchange that does not acknowledge a subscription is taken to need for it, unless a change
 /// comes earlier.
@@ -59,6 +38,8 @@ pub(super) struct Books {
     /// How many levels of a side are told.
     depth: Option<usize>,
     books: HashMap<Symbol, Book>,
+    /// How many books there have been, each one that began with nothing.
+    count: u64,
     is_replay: bool,
     /// What is due at its time.
     pub(super) dues: FuturesUnordered<BoxFuture<'static, Due>>,
@@ -76,6 +57,7 @@ pub(super) struct Books {
 // At most one for each book, as `BookSync` asks for no second one. The waiting and fetching is done
 // in the session's task: when that is dropped, or its connection ends, so is what is due.
 struct Book {
+    number: u64,
     instrument: Instrument,
     sync: BookSync,
     /// The memory of its changes that wait for a snapshot.
@@ -90,6 +72,8 @@ struct Book {
     asked: u64,
     /// The exchange has declined to send its changes.
     is_declined: bool,
+    /// Whether a snapshot has come in the stream of this connection.
+    is_brought: bool,
     /// When something came in its stream.
     heard_at: Instant,
     /// Its stream is silent without a reason: a snapshot would not change.
@@ -99,6 +83,14 @@ struct Book {
 }
 
 impl Book {
+    fn due(&self, what: What) -> Due {
+        Due::OfBook {
+            symbol: self.instrument.symbol().clone(),
+            number: self.number,
+            what,
+        }
+    }
+
     /// How long to wait before the next snapshot, of so many levels, is fetched.
     fn delay(&mut self, levels: usize) -> Duration {
         // A book that becomes invalid again and again, as on an exchange that sends nonsense, must not use
@@ -134,6 +126,7 @@ impl Books {
             events,
             depth,
             books: HashMap::new(),
+            count: 0,
             is_replay: false,
             dues: FuturesUnordered::new(),
             silences: FuturesUnordered::new(),
@@ -148,7 +141,9 @@ impl Books {
     /// Adds the book of `instrument`, also while a connection is open.
     pub(super) fn add(&mut self, instrument: &Instrument, is_open: bool) {
         let symbol = instrument.symbol().clone();
+        self.count += 1;
         let book = Book {
+            number: self.count,
             instrument: instrument.clone(),
             sync: BookSync::new(symbol.clone(), &self.exchange.rules().books, self.depth),
             joining: self.events.queue().joining_share(),
@@ -158,13 +153,14 @@ impl Books {
             in_a_row: 0,
             asked: 0,
             is_declined: false,
+            is_brought: false,
             heard_at: Instant::now(),
             is_silenced: false,
             is_deferred: false,
         };
         self.books.insert(symbol.clone(), book);
         if is_open {
-            self.await_life(symbol);
+            self.await_life(&symbol);
         }
     }
 
@@ -198,6 +194,7 @@ impl Books {
         if let Some(book) = self.books.get_mut(&symbol) {
             book.heard_at = Instant::now();
             book.is_silenced = false;
+            book.is_brought |= change.content == BookContent::Snapshot;
             book.sync.update(change, received_ns);
             // A snapshot of the stream that is no news has all that is behind it put into it first.
             if self.is_replay && self.exchange.rules().books.is_streamed() {
@@ -253,8 +250,9 @@ impl Books {
         self.events.send_now(forgotten).await
     }
 
-    /// The book of `symbol` has been subscribed to: a change or a snapshot should come.
-    pub(super) fn asked(&mut self, symbol: &Symbol) {
+    /// The book of `symbol` has been asked for: a change or a snapshot should come. It has been subscribed
+    /// to when the exchange says so, if it `is_acknowledged`.
+    pub(super) fn asked(&mut self, symbol: &Symbol, is_acknowledged: bool) {
         let Some(book) = self.books.get_mut(symbol) else {
             return;
         };
@@ -264,27 +262,28 @@ impl Books {
                 book.is_declined = false;
                 let after = match self.exchange.rules().acknowledgement {
                     Acknowledgement::Never => UNACKNOWLEDGED,
+                    _ if is_acknowledged => return,
                     Acknowledgement::PerRequest | Acknowledgement::PerStream => Duration::ZERO,
                 };
-                let due = Due::Subscription(symbol.clone());
+                let due = book.due(What::Subscription);
                 self.dues.push(later(after, due));
             }
             Renewal::Resubscribe { within } | Renewal::Reconnect { within } => {
-                let due = Due::Snapshot(symbol.clone(), book.asked);
+                let due = book.due(What::Snapshot(book.asked));
                 self.silences.push(later(within, due));
             }
         }
     }
 
-    /// The exchange has declined a subscription of `symbol`. A book that is not subscribed to and whose
-    /// snapshot is requested would never change.
-    pub(super) fn refused(&mut self, symbol: &Symbol) {
+    /// The exchange has subscribed to the book of `symbol`, or has declined that. A book that is not subscribed
+    /// to and whose snapshot is requested would never change.
+    pub(super) fn answered(&mut self, symbol: &Symbol, is_declined: bool) {
         if let (Renewal::Request { .. }, Some(book)) = (
             self.exchange.rules().books.renewal,
             self.books.get_mut(symbol),
         ) {
-            book.is_declined = true;
-            let due = Due::Subscription(symbol.clone());
+            book.is_declined = is_declined;
+            let due = book.due(What::Subscription);
             self.dues.push(later(Duration::ZERO, due));
         }
     }
@@ -294,13 +293,18 @@ impl Books {
         self.silences.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
-            self.await_life(symbol);
+            if let Some(book) = self.books.get_mut(&symbol) {
+                book.is_brought = false;
+            }
+            self.await_life(&symbol);
         }
     }
 
-    fn await_life(&self, symbol: Symbol) {
-        if let Some(quiet) = self.exchange.rules().books.quiet {
-            self.silences.push(later(quiet, Due::SignOfLife(symbol)));
+    fn await_life(&self, symbol: &Symbol) {
+        if let (Some(quiet), Some(book)) =
+            (self.exchange.rules().books.quiet, self.books.get(symbol))
+        {
+            self.silences.push(later(quiet, book.due(What::SignOfLife)));
         }
     }
 
@@ -356,7 +360,9 @@ impl Books {
             self.act(&symbol).await?;
         }
         let left = if left.is_zero() { quiet } else { left };
-        self.silences.push(later(left, Due::SignOfLife(symbol)));
+        if let Some(book) = self.books.get(&symbol) {
+            self.silences.push(later(left, book.due(What::SignOfLife)));
+        }
         Ok(())
     }
 
@@ -380,99 +386,6 @@ impl Books {
         Ok(())
     }
 
-    /// Takes what is due, and tells what the connection has to do for it.
-    pub(super) async fn take_due(&mut self, due: Due) -> Result<Option<(Symbol, Order)>, Stopped> {
-        match due {
-            Due::Fetched(symbol, outcome) => {
-                self.fetched(symbol, outcome).await?;
-                Ok(None)
-            }
-            Due::Renewal(symbol) => {
-                let is_void = |book: &Book| book.sync.book().is_none();
-                if !self.books.get(&symbol).is_some_and(is_void) {
-                    return Ok(None);
-                }
-                let order = match self.exchange.rules().books.renewal {
-                    Renewal::Reconnect { .. } => Order::Reconnect,
-                    _ => Order::Resubscribe,
-                };
-                Ok(Some((symbol, order)))
-            }
-            Due::Subscription(symbol) => {
-                match self.books.get_mut(&symbol) {
-                    Some(book) if book.is_declined => {
-                        let now_ns = self.events.now_ns();
-                        book.sync.invalidate(InvalidReason::Unsubscribed, now_ns);
-                    }
-                    Some(book) => book.sync.note_subscribed(),
-                    None => {}
-                }
-                self.act(&symbol).await?;
-                Ok(None)
-            }
-            Due::SignOfLife(symbol) => {
-                self.check_life(symbol).await?;
-                Ok(None)
-            }
-            Due::Dropped(symbols) => {
-                self.begin_anew(symbols).await?;
-                self.await_drops();
-                Ok(None)
-            }
-            Due::Snapshot(symbol, asked) => {
-                let Some(book) = self.books.get_mut(&symbol) else {
-                    return Ok(None);
-                };
-                if book.asked != asked || book.sync.book().is_some() {
-                    return Ok(None);
-                }
-                let late = Failure::new("no snapshot came in the stream");
-                let retry_in = book.backoff.delay_after(&late);
-                self.renew(&symbol, retry_in, Duration::ZERO);
-                self.tell_failure(symbol, late, retry_in).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Takes a snapshot that arrived, or fetches it again.
-    async fn fetched(
-        &mut self,
-        symbol: Symbol,
-        outcome: Result<BookChange, Failure>,
-    ) -> Result<(), Stopped> {
-        let Some(book) = self.books.get_mut(&symbol) else {
-            return Ok(());
-        };
-        match outcome {
-            _ if book.is_declined => Ok(()),
-            Ok(snapshot) => {
-                book.sync.snapshot(snapshot, self.events.now_ns());
-                self.act(&symbol).await
-            }
-            Err(failure) => {
-                let retry_in = book.backoff.delay_after(&failure);
-                self.events.send_blocked(&failure).await?;
-                self.renew(&symbol, retry_in, failure.imposed());
-                self.tell_failure(symbol, failure, retry_in).await
-            }
-        }
-    }
-
-    async fn tell_failure(
-        &mut self,
-        symbol: Symbol,
-        failure: Failure,
-        retry_in: Duration,
-    ) -> Result<(), Stopped> {
-        let failed = FeedEventKind::SnapshotFailed {
-            symbol,
-            reason: failure.reason,
-            retry_in,
-        };
-        self.events.send_now(failed).await
-    }
-
     /// Forgets everything: the connection has ended.
     pub(super) async fn restart(&mut self) -> Result<(), Stopped> {
         // A snapshot from before the next stream may be too old for it. It would be found out, but
@@ -482,15 +395,22 @@ impl Books {
         self.silences.clear();
         let symbols: Vec<_> = self.books.keys().cloned().collect();
         for symbol in symbols {
-            if let Some(book) = self.books.get_mut(&symbol) {
-                book.sync.restart(self.events.now_ns());
-                // With the next connection, the first snapshot of a book is due at once.
-                book.asked_at = None;
-                (book.is_silenced, book.is_deferred) = (false, false);
-            }
-            self.act(&symbol).await?;
+            self.lose(&symbol).await?;
         }
         Ok(())
+    }
+
+    /// Forgets the book of `symbol`, which is on no connection until it is asked for.
+    pub(super) async fn lose(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        self.count += 1;
+        if let Some(book) = self.books.get_mut(symbol) {
+            book.number = self.count;
+            book.sync.restart(self.events.now_ns());
+            // With the next connection, the first snapshot of a book is due at once.
+            book.asked_at = None;
+            (book.is_silenced, book.is_deferred) = (false, false);
+        }
+        self.act(symbol).await
     }
 
     /// Does what the book of `symbol` wants done.
@@ -515,49 +435,4 @@ impl Books {
         }
         Ok(())
     }
-
-    /// Gets a snapshot after `delay`, of which the exchange asked for `imposed`.
-    fn renew(&mut self, symbol: &Symbol, delay: Duration, imposed: Duration) {
-        let Some(book) = self.books.get_mut(symbol) else {
-            return;
-        };
-        // When it will be sent, not when it was wanted: a long delay is not "recent" by itself.
-        book.asked_at = Some(Instant::now() + delay);
-        let (instrument, levels) = (book.instrument.clone(), book.levels);
-        let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
-        let mut reloads = self.rest.reloads();
-        let is_requested = matches!(exchange.rules().books.renewal, Renewal::Request { .. });
-        let renewal = async move {
-            wait(delay, imposed, &mut reloads).await;
-            let symbol = instrument.symbol().clone();
-            if is_requested {
-                let outcome = fetch_snapshot(&*exchange, &rest, &instrument, levels).await;
-                Due::Fetched(symbol, outcome)
-            } else {
-                Due::Renewal(symbol)
-            }
-        };
-        self.dues.push(renewal.boxed());
-    }
-}
-
-fn later(after: Duration, due: Due) -> BoxFuture<'static, Due> {
-    async move {
-        sleep(after).await;
-        due
-    }
-    .boxed()
-}
-
-async fn fetch_snapshot(
-    exchange: &dyn Exchange,
-    rest: &Rest,
-    instrument: &Instrument,
-    levels: usize,
-) -> Result<BookChange, Failure> {
-    let Some(request) = exchange.snapshot_request(instrument, levels)? else {
-        return Err(Failure::new("the exchange has no request for a snapshot"));
-    };
-    let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body);
-    rest.fetch(request, read).await
 }

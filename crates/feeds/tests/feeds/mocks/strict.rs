@@ -37,7 +37,11 @@ async fn kraken_bans_an_address_that_dials_too_often_from_rest_as_well() {
     assert!((590..=600).contains(&seconds), "{seconds}");
     let told = told(&exchange);
     assert_eq!(told[0], ("dials", 151, 150));
-    assert_eq!(told[1..].iter().map(|it| it.0).collect::<Vec<_>>(), ["ban"]);
+    // The second handshake and the request, unless one of them was the first to learn of a longer ban.
+    assert!(
+        told.len() > 1 && told[1..].iter().all(|it| it.0 == "ban"),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::error::{Result, chain};
 use crate::report::{Measurement, Report, Style};
 use crate::settings::Settings;
-use crate::{build, decode, dial, flood, page, pipeline, plot, receive, resolve, rest, scale};
+use crate::{
+    build, decode, dial, flood, market, page, pipeline, plot, receive, resolve, rest, scale, soak,
+};
 
 /// Benchmarks, side by side with what a user would pick instead.
 #[derive(Debug, Parser)]
@@ -58,6 +60,10 @@ enum Command {
     Pipeline,
     /// Memory, log and time to stop under what a hostile exchange sends.
     Flood,
+    /// A whole market through proxies, within the limits of its exchange. Its figures are printed only.
+    Market(market::Options),
+    /// A whole market that breaks all the time: fails if anything is lost or wrong.
+    Soak(soak::Options),
     /// Draws the figures and writes the tables, for `performance.md` and its folder.
     Publish {
         /// The folder that has `performance.md`. Drawings and tables go to `performance` in it.
@@ -121,6 +127,8 @@ impl Cli {
             Command::Scale => options.run(&[("scale", scale::run)]),
             Command::Pipeline => options.run(&[("pipeline", pipeline::run)]),
             Command::Flood => options.run(&[("flood", flood::run)]),
+            Command::Market(options) => market::run(&options),
+            Command::Soak(options) => soak::run(&options),
             Command::Publish { docs } => {
                 let report = Report::load(&options.output)?;
                 plot::draw(&report, &docs.join("performance"))?;

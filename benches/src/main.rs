@@ -12,6 +12,7 @@ mod decode;
 mod dial;
 mod error;
 mod flood;
+mod market;
 mod measure;
 mod messages;
 mod page;
@@ -25,6 +26,7 @@ mod resolve;
 mod rest;
 mod scale;
 mod settings;
+mod soak;
 mod wire;
 
 use clap::Parser;

@@ -88,11 +88,7 @@ impl Cell {
             ));
         }
         let time = start.elapsed();
-        let untold = audit.untold(
-            stage.exchange.market(),
-            &stage.symbol,
-            &stage.exchange_symbol,
-        );
+        let untold = audit.untold(&stage.symbol);
         match (audit.findings(), untold.as_slice()) {
             ([], []) if time <= limit => Ok(format!(
                 "{:.1} s, {} trades missing and told",

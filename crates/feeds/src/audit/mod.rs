@@ -53,6 +53,10 @@ pub struct Counts {
     pub trades: u64,
     /// Trades that were told to be missing.
     pub missing: u64,
+    /// Trades that came because they were missing and were asked for.
+    pub backfilled: u64,
+    /// Trades that were told to be lost.
+    pub lost: u64,
     /// Books that were found to be the market's.
     pub true_books: u64,
     /// Times that a book became invalid.
@@ -84,6 +88,9 @@ impl Audit {
         match &event.kind {
             FeedEventKind::Trade(trade) => {
                 self.counts.trades += u64::from(trade.count);
+                if trade.backfilled {
+                    self.counts.backfilled += u64::from(trade.count);
+                }
                 let Some(TradeId::Number(id)) = trade.id else {
                     return;
                 };
@@ -99,7 +106,20 @@ impl Audit {
                 let trades = self.trades.entry(symbol.clone()).or_default();
                 trades.miss(*from..=*to);
             }
+            FeedEventKind::TradesLost {
+                symbol, from, to, ..
+            } => {
+                self.counts.lost += to.saturating_sub(*from) + 1;
+                let trades = self.trades.entry(symbol.clone()).or_default();
+                trades.lose(*from..=*to);
+            }
             FeedEventKind::NumberingRestarted { symbol } => {
+                let open = self.open_gaps(symbol);
+                if !open.is_empty() {
+                    self.find(format!(
+                        "{symbol}: nobody told what came of trades {open:?}"
+                    ));
+                }
                 self.trades.remove(symbol);
             }
             FeedEventKind::BookInvalid { symbol, .. } => {
@@ -134,26 +154,23 @@ impl Audit {
         self.books.get(symbol).is_some_and(Book::is_valid)
     }
 
-    /// The ids of the trades of `symbol` that the market has made since the first one that was delivered,
-    /// up to the last one, and that have neither been delivered nor told to be missing. There are none to
-    /// tell of where ids are not contiguous.
+    /// The ids of the trades of `symbol` between the first one that was delivered and the last one that
+    /// have neither been delivered nor told to be missing. There are none to tell of where ids are not
+    /// contiguous.
     #[must_use]
-    pub fn untold(
-        &self,
-        market: &Market,
-        symbol: &Symbol,
-        exchange_symbol: &str,
-    ) -> Vec<RangeInclusive<u64>> {
-        let trades = self.trades.get(symbol);
-        match (self.ids, trades) {
-            (TradeIds::Contiguous, Some(trades)) => {
-                let made = market
-                    .trades(exchange_symbol, usize::MAX)
-                    .unwrap_or_default();
-                trades.untold(made.iter().map(|trade| trade.id))
-            }
+    pub fn untold(&self, symbol: &Symbol) -> Vec<RangeInclusive<u64>> {
+        match (self.ids, self.trades.get(symbol)) {
+            (TradeIds::Contiguous, Some(trades)) => trades.untold(),
             _ => Vec::new(),
         }
+    }
+
+    /// The ids of the trades of `symbol` that were told to be missing, and that have neither come after
+    /// all nor been told to be lost.
+    #[must_use]
+    pub fn open_gaps(&self, symbol: &Symbol) -> Vec<RangeInclusive<u64>> {
+        let trades = self.trades.get(symbol);
+        trades.map(Trades::open).unwrap_or_default()
     }
 
     /// The id of the last trade of `symbol` that was delivered.

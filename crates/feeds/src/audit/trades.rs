@@ -8,6 +8,7 @@ use std::ops::RangeInclusive;
 pub(super) struct Trades {
     delivered: Ranges,
     missing: Ranges,
+    lost: Ranges,
     first: Option<u64>,
 }
 
@@ -25,28 +26,36 @@ impl Trades {
         self.missing.add(ids);
     }
 
+    /// Takes trades that were told to be lost.
+    pub(super) fn lose(&mut self, ids: RangeInclusive<u64>) {
+        self.lost.add(ids);
+    }
+
     pub(super) fn last(&self) -> Option<u64> {
         self.delivered.last()
     }
 
-    /// Those of `made` between the first and the last that were delivered, and that nobody has told of.
-    pub(super) fn untold(&self, made: impl Iterator<Item = u64>) -> Vec<RangeInclusive<u64>> {
+    /// Those between the first and the last that were delivered, and that nobody has told of.
+    pub(super) fn untold(&self) -> Vec<RangeInclusive<u64>> {
         let (Some(first), Some(last)) = (self.first, self.last()) else {
             return Vec::new();
         };
-        let is_untold = |id: &u64| {
-            (first..=last).contains(id)
-                && !self.delivered.contains(*id)
-                && !self.missing.contains(*id)
-        };
-        let mut untold = Ranges::default();
-        made.filter(is_untold).for_each(|id| untold.add(id..=id));
-        untold.0.into_iter().map(|(from, to)| from..=to).collect()
+        let told = self.delivered.and(&self.missing);
+        told.holes(first..=last)
+    }
+
+    /// Those that were told to be missing, and that have neither come nor were told to be lost.
+    pub(super) fn open(&self) -> Vec<RangeInclusive<u64>> {
+        let closed = self.delivered.and(&self.lost);
+        let missing = self.missing.0.iter();
+        missing
+            .flat_map(|(from, to)| closed.holes(*from..=*to))
+            .collect()
     }
 }
 
 /// Numbers, as ranges that do not touch: the last one of each by its first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
@@ -57,6 +66,32 @@ impl Ranges {
 
     fn last(&self) -> Option<u64> {
         self.0.last_key_value().map(|(_, last)| *last)
+    }
+
+    /// Those of both.
+    fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (from, to) in &other.0 {
+            both.add(*from..=*to);
+        }
+        both
+    }
+
+    /// The numbers of `range` that are not in it.
+    fn holes(&self, range: RangeInclusive<u64>) -> Vec<RangeInclusive<u64>> {
+        let (mut next, last) = range.into_inner();
+        let mut holes = Vec::new();
+        let before = self.0.range(..next).next_back();
+        for (from, to) in before.into_iter().chain(self.0.range(next..=last)) {
+            if next < *from {
+                holes.push(next..=*from - 1);
+            }
+            next = next.max(to.saturating_add(1));
+        }
+        if next <= last {
+            holes.push(next..=last);
+        }
+        holes
     }
 
     fn add(&mut self, range: RangeInclusive<u64>) {
@@ -93,7 +128,22 @@ mod tests {
         assert_eq!(trades.deliver(3..=4), None);
         assert_eq!(trades.deliver(9..=9), None);
         trades.miss(6..=7);
-        assert_eq!(trades.untold(1..=12), [5..=5, 8..=8]);
+        assert_eq!(trades.untold(), [5..=5, 8..=8]);
         assert_eq!(trades.deliver(4..=5), Some("trade 4 came twice".to_owned()));
+        assert_eq!(trades.untold(), [8..=8]);
+    }
+
+    #[test]
+    fn what_is_missing_is_open_until_it_comes_or_is_lost() {
+        let mut trades = Trades::default();
+        trades.miss(3..=8);
+        trades.miss(20..=21);
+        assert_eq!(trades.open(), [3..=8, 20..=21]);
+        assert_eq!(trades.deliver(1..=4), None);
+        trades.lose(6..=6);
+        assert_eq!(trades.open(), [5..=5, 7..=8, 20..=21]);
+        trades.lose(7..=21);
+        assert_eq!(trades.deliver(5..=5), None);
+        assert_eq!(trades.open(), []);
     }
 }

@@ -49,6 +49,7 @@ mod instruments;
 mod level;
 mod pattern;
 mod queue;
+mod ranges;
 mod subscription;
 mod symbol;
 mod sync;

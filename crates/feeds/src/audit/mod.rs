@@ -30,6 +30,7 @@ use self::book::{Book, Verdict};
 use self::trades::Trades;
 use crate::event::{FeedEvent, FeedEventKind, L2Delta, L2Snapshot};
 use crate::exchange::{TradeId, TradeIds};
+use crate::ranges::ids_of;
 use crate::symbol::Symbol;
 
 /// Follows a feed, and compares it with the market of its mock exchange.
@@ -94,9 +95,8 @@ impl Audit {
                 let Some(TradeId::Number(id)) = trade.id else {
                     return;
                 };
-                let first = id.saturating_sub(u64::from(trade.count.saturating_sub(1)));
                 let trades = self.trades.entry(trade.symbol.clone()).or_default();
-                if let Some(problem) = trades.deliver(first..=id) {
+                if let Some(problem) = trades.deliver(ids_of(id, trade.count)) {
                     let symbol = &trade.symbol;
                     self.find(format!("{symbol}: {problem}"));
                 }

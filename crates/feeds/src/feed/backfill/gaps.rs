@@ -11,8 +11,8 @@ use super::Found;
 use crate::exchange::{Trade, TradeHole, TradeId, TradePage};
 use crate::feed::backoff::Backoff;
 use crate::feed::failure::{Failure, Pace};
-use crate::feed::trades::{Ranges, ids_of};
 use crate::instruments::Instrument;
+use crate::ranges::{Ranges, ids_of};
 
 /// How long to wait for missing trades before they are asked for.
 // Many are only late, and what REST tells may lag behind the stream.

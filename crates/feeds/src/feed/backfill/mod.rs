@@ -14,9 +14,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::gaps::Gaps;
 use super::failure::Failure;
 use super::rest::Rest;
-use super::trades::{Ranges, ids_of};
 use crate::exchange::{Exchange, Trade, TradeId, TradePage};
 use crate::instruments::Instrument;
+use crate::ranges::{Ranges, ids_of};
 use crate::symbol::Symbol;
 
 /// What has become of missing trades.

@@ -1,17 +1,15 @@
 //! Which trades have been seen before.
 
 mod numbering;
-mod ranges;
 mod recent;
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 pub(super) use self::numbering::Novelty;
 use self::numbering::{Contiguous, Growing, Place};
-pub(super) use self::ranges::Ranges;
 use self::recent::Recent;
 use crate::exchange::{Trade, TradeHole, TradeId, TradeIds};
+use crate::ranges::ids_of;
 use crate::symbol::Symbol;
 
 /// How many ids of a symbol are remembered where they have holes of their own: what a stream repeats is
@@ -149,11 +147,6 @@ impl Ids {
             TradeIds::Opaque { remembered } => Self::Opaque(Recent::new(remembered)),
         }
     }
-}
-
-/// The ids of so many trades of which the last one is `id`.
-pub(super) fn ids_of(id: u64, count: u32) -> RangeInclusive<u64> {
-    id.saturating_sub(u64::from(count.saturating_sub(1)))..=id
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use std::mem;
 use std::ops::RangeInclusive;
 
-use super::ranges::Ranges;
 use super::recent::Recent;
 use crate::exchange::TradeHole;
+use crate::ranges::Ranges;
 
 /// The most ids that can be missing between two trades. Ids that are farther apart are of another
 /// numbering: none of the exchanges has so many trades of a symbol within days.

@@ -6,6 +6,7 @@ use super::Novelty::{AfterCut, AfterHole, Known, New, Partly, Restarted};
 use super::*;
 use crate::event::Side;
 use crate::exchange::{Time, TradeHole};
+use crate::ranges::Ranges;
 
 /// Of this time; without one, if it is 0.
 fn trade(id: TradeId, time: i64) -> Trade {

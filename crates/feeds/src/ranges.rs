@@ -2,31 +2,36 @@
 
 use std::ops::RangeInclusive;
 
+/// The ids of so many trades of which the last one is `id`.
+pub(crate) fn ids_of(id: u64, count: u32) -> RangeInclusive<u64> {
+    id.saturating_sub(u64::from(count.saturating_sub(1)))..=id
+}
+
 /// Ids, as ranges in ascending order with ids between them that are not in the set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::feed) struct Ranges(Vec<RangeInclusive<u64>>);
+pub(crate) struct Ranges(Vec<RangeInclusive<u64>>);
 
 impl Ranges {
-    pub(in crate::feed) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// How many ranges there are.
-    pub(in crate::feed) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
     /// The lowest range.
-    pub(in crate::feed) fn lowest(&self) -> Option<&RangeInclusive<u64>> {
+    pub(crate) fn lowest(&self) -> Option<&RangeInclusive<u64>> {
         self.0.first()
     }
 
     /// The highest id.
-    pub(in crate::feed) fn last(&self) -> Option<u64> {
+    pub(crate) fn last(&self) -> Option<u64> {
         self.0.last().map(|range| *range.end())
     }
 
-    pub(in crate::feed) fn insert(&mut self, ids: RangeInclusive<u64>) {
+    pub(crate) fn insert(&mut self, ids: RangeInclusive<u64>) {
         let (mut first, mut last) = ids.into_inner();
         // Nearly always, the next one.
         if let Some(highest) = self.0.last_mut()
@@ -49,7 +54,7 @@ impl Ranges {
         self.0.splice(from..to.max(from), [first..=last]);
     }
 
-    pub(in crate::feed) fn remove(&mut self, ids: RangeInclusive<u64>) {
+    pub(crate) fn remove(&mut self, ids: RangeInclusive<u64>) {
         let (from, to) = self.around(&ids);
         let (first, last) = ids.into_inner();
         let mut left = Vec::new();
@@ -66,7 +71,7 @@ impl Ranges {
     }
 
     /// Those of `ids` that are in the set.
-    pub(in crate::feed) fn within(&self, ids: &RangeInclusive<u64>) -> Self {
+    pub(crate) fn within(&self, ids: &RangeInclusive<u64>) -> Self {
         let (from, to) = self.around(ids);
         let cut = |range: &RangeInclusive<u64>| {
             *range.start().max(ids.start())..=*range.end().min(ids.end())
@@ -76,7 +81,7 @@ impl Ranges {
     }
 
     /// Those of `ids` that are not in the set.
-    pub(in crate::feed) fn missing_in(&self, ids: &RangeInclusive<u64>) -> Self {
+    pub(crate) fn missing_in(&self, ids: &RangeInclusive<u64>) -> Self {
         let (from, to) = self.around(ids);
         let mut missing = Self(vec![ids.clone()]);
         for range in self.0.get(from..to).unwrap_or_default() {
@@ -86,20 +91,20 @@ impl Ranges {
     }
 
     /// Whether all of `ids` are in the set.
-    pub(in crate::feed) fn contains(&self, ids: &RangeInclusive<u64>) -> bool {
+    pub(crate) fn contains(&self, ids: &RangeInclusive<u64>) -> bool {
         let (from, _) = self.around(ids);
         let range = self.0.get(from);
         range.is_some_and(|range| range.start() <= ids.start() && ids.end() <= range.end())
     }
 
     /// How many ids there are, as far as that can be counted.
-    pub(in crate::feed) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let counts = self.0.iter().map(|range| range.end() - range.start());
         counts.fold(0, |sum, count| sum.saturating_add(count).saturating_add(1))
     }
 
     /// Adds what lies between the two lowest ranges.
-    pub(in crate::feed) fn close_lowest(&mut self) {
+    pub(crate) fn close_lowest(&mut self) {
         if let [lowest, next, ..] = self.0.as_slice() {
             self.insert(*lowest.start()..=*next.end());
         }

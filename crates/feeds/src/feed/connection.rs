@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
 
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Progress, progress};
 use super::request_queue::RequestQueue;
 use super::requests::Requests;
+use super::wait::reached;
 use crate::exchange::{Decoder, Exchange, KeepAlive, RequestIds, Stream, StreamRequest};
 
 /// How long an exchange has to answer a farewell (RFC 6455, section 7.1.1).
@@ -155,7 +156,9 @@ impl Connection {
     /// Goes on: sends what waits for its turn, and takes what arrives. Dropping the future loses nothing.
     pub(super) async fn step(&mut self) -> Step {
         loop {
-            let overdue = overdue(self.outgoing.as_ref(), self.silence_limit);
+            let limit = self.silence_limit;
+            let outgoing_since = self.outgoing.as_ref().map(Outgoing::since);
+            let overdue = outgoing_since.and_then(|since| since.checked_add(limit));
             tokio::select! {
                 // What has come counts before silence.
                 biased;
@@ -173,12 +176,10 @@ impl Connection {
                     self.outgoing = Some(Outgoing::new(request));
                 }
                 streams = self.requests.overdue() => return Step::Unanswered(streams),
-                () = overdue => {
-                    let limit = self.silence_limit;
+                () = reached(overdue) => {
                     return Step::Failed(Failure::new(format!("nothing could be sent for {limit:?}")));
                 }
                 () = &mut self.silence => {
-                    let limit = self.silence_limit;
                     if self.heard_at.elapsed() >= limit {
                         return Step::Failed(Failure::new(format!("nothing received for {limit:?}")));
                     }
@@ -186,6 +187,18 @@ impl Connection {
                 }
                 message = unsaid(&mut self.keep_alive) => self.queue.push_sign_of_life(message),
             }
+        }
+    }
+
+    /// The message that was received, or why the connection has ended.
+    pub(super) fn message(
+        &self,
+        received: Option<Result<Message, WsError>>,
+    ) -> Result<Message, Failure> {
+        match received {
+            Some(Ok(Message::Close(frame))) => Err(closed(frame, &self.secrets)),
+            Some(received) => Ok(received?),
+            None => Err(Failure::new("the connection ended without a close frame")),
         }
     }
 
@@ -202,15 +215,15 @@ impl Connection {
     }
 }
 
-/// Ends when it has been tried for `limit` to send `outgoing`.
-fn overdue(outgoing: Option<&Outgoing>, limit: Duration) -> impl Future<Output = ()> + use<> {
-    let end = outgoing.and_then(|outgoing| outgoing.since().checked_add(limit));
-    async move {
-        match end {
-            Some(end) => sleep_until(end).await,
-            None => pending().await,
+fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
+    Failure::new(match frame {
+        Some((code, reason)) if reason.is_empty() => format!("closed by the exchange: {code}"),
+        Some((code, reason)) => {
+            let reason = secrets.quote(reason.as_bytes());
+            format!("closed by the exchange: {code} {reason}")
         }
-    }
+        None => "closed by the exchange without a code".to_owned(),
+    })
 }
 
 /// What is to be said again and again, when it is time.

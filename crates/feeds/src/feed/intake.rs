@@ -21,25 +21,18 @@ impl Session {
         message: Option<Result<Message, WsError>>,
         connection: &mut Connection,
     ) -> Result<Option<Failure>, Stopped> {
-        let secrets = &connection.secrets;
-        let message = match message {
+        if let Some(Err(error)) = &message {
+            self.note_failure(error, connection);
+        }
+        let message = match connection.message(message) {
             // Signs of life, and no more. The transport answers pings.
-            Some(Ok(Message::Ping(_))) => return Ok(None),
-            Some(Ok(Message::Pong(_))) => {
+            Ok(Message::Ping(_)) => return Ok(None),
+            Ok(Message::Pong(_)) => {
                 self.answers_pings = Some(true);
                 return Ok(None);
             }
-            Some(Ok(Message::Close(frame))) => return Ok(Some(closed(frame, secrets))),
-            Some(Ok(message)) => message,
-            Some(Err(error)) => {
-                self.note_failure(&error, connection);
-                return Ok(Some(error.into()));
-            }
-            None => {
-                return Ok(Some(Failure::new(
-                    "the connection ended without a close frame",
-                )));
-            }
+            Ok(message) => message,
+            Err(end) => return Ok(Some(end)),
         };
         let received_ns = self.events.now_ns();
         self.take_message(&message, connection, received_ns).await
@@ -220,17 +213,6 @@ impl Session {
         };
         self.events.send(event, received_ns).await
     }
-}
-
-fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {
-    Failure::new(match frame {
-        Some((code, reason)) if reason.is_empty() => format!("closed by the exchange: {code}"),
-        Some((code, reason)) => {
-            let reason = secrets.quote(reason.as_bytes());
-            format!("closed by the exchange: {code} {reason}")
-        }
-        None => "closed by the exchange without a code".to_owned(),
-    })
 }
 
 fn excerpt(message: &Message, secrets: &Secrets) -> String {

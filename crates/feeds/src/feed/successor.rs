@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep};
 use transport::{Message, WsDialer};
 
 use super::backoff::Backoff;
@@ -15,6 +15,7 @@ use super::connection::{Connection, Opening, Step};
 use super::event_sender::EventSender;
 use super::failure::{Failure, Pace};
 use super::pacing::LASTING;
+use super::wait::reached;
 use crate::channel::Channel;
 use crate::exchange::Stream;
 use crate::symbol::Symbol;
@@ -234,13 +235,10 @@ impl Overlap {
             tokio::select! {
                 biased;
                 step = self.connection.step() => match step {
-                    Step::Received(Some(Ok(message))) => {
+                    Step::Received(message) => {
                         self.connection.note_heard();
+                        let message = self.connection.message(message)?;
                         self.keep(message, events.now_ns())?;
-                    }
-                    Step::Received(Some(Err(error))) => return Err(error.into()),
-                    Step::Received(None) => {
-                        return Err(Failure::new("the connection ended without a close frame"));
                     }
                     Step::Sent(_) => {}
                     Step::Unanswered(_) => {
@@ -256,7 +254,6 @@ impl Overlap {
     fn keep(&mut self, message: Message, received_ns: i64) -> Result<(), Failure> {
         match &message {
             Message::Text(bytes) | Message::Binary(bytes) => self.bytes += bytes.len(),
-            Message::Close(_) => return Err(Failure::new("closed by the exchange")),
             _ => return Ok(()),
         }
         if self.bytes > MOST {
@@ -265,13 +262,6 @@ impl Overlap {
         }
         self.heard.push_back((message, received_ns));
         Ok(())
-    }
-}
-
-async fn reached(end: Option<Instant>) {
-    match end {
-        Some(end) => sleep_until(end).await,
-        None => std::future::pending().await,
     }
 }
 

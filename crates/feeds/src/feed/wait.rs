@@ -1,5 +1,6 @@
-//! Waiting before the next try.
+//! Waiting.
 
+use std::future::pending;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -23,6 +24,14 @@ pub(super) async fn wait(delay: Duration, imposed: Duration, reloads: &mut Reloa
                 Reload::SameRoute => end = end.min(start + imposed),
             },
         }
+    }
+}
+
+/// Waits until `end`, if there is one.
+pub(super) async fn reached(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => pending().await,
     }
 }
 

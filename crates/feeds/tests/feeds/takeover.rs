@@ -6,6 +6,7 @@ use std::time::Duration;
 use feeds::exchange::Acknowledgement;
 use feeds::{Binance, Channel, FeedEventKind, TradeId};
 use tokio::time::{Instant, sleep};
+use transport::Message;
 
 use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, dial_error, ok, say, snapshot, trade};
 use crate::tape::Tape;
@@ -251,6 +252,24 @@ async fn a_second_connection_that_fails_is_told_and_tried_again_while_the_first_
         ]
     );
     assert_eq!(told(&mut events, 1).await, ["trade 2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_of_a_second_connection_is_told_with_its_code_and_reason() {
+    let close = Message::Close(Some((1008, "Too many requests".to_owned())));
+    let script = [vec![shutdown()], vec![Step::Send(close)], vec![]];
+    let rig = Rig::new([ok(LISTED)], script.map(Dial::Open));
+    rig.listen();
+    let mut events = rig.start(Channel::Trades);
+    assert_eq!(
+        told(&mut events, 4).await,
+        [
+            "connected",
+            "shutdown",
+            "stream.binance.com:9443: closed by the exchange: 1008 Too many requests",
+            "connected for 1",
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

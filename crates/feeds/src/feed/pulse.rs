@@ -22,6 +22,7 @@ const SPACING: Duration = Duration::from_secs(30);
 pub(super) struct Pulse {
     exchange: Arc<dyn Exchange>,
     rest: Arc<Rest>,
+    covered: Vec<Channel>,
     /// Those of all connections.
     instruments: RwLock<Instruments>,
     /// Held while the exchange is asked: who needs the answer, too, waits for it here.
@@ -41,9 +42,12 @@ struct Answer {
 impl Pulse {
     /// A pulse of no instrument.
     pub(super) fn new(exchange: Arc<dyn Exchange>, rest: Arc<Rest>) -> Self {
+        let mut covered = Channel::ALL.to_vec();
+        covered.retain(|channel| is_covered(&*exchange, *channel));
         Self {
             exchange,
             rest,
+            covered,
             instruments: RwLock::default(),
             last: Mutex::default(),
             answers: AtomicU64::new(0),
@@ -61,10 +65,7 @@ impl Pulse {
     /// Whether the exchange tells at once of all symbols what shows that a stream of `channel` is silent
     /// without a reason.
     pub(super) fn covers(&self, channel: Channel) -> bool {
-        // Where it promises signs of life, a book is watched by these.
-        let has_own = channel == Channel::L2Book && self.exchange.rules().books.quiet.is_some();
-        let request = self.exchange.activity_request(&[channel]);
-        !has_own && request.is_ok_and(|request| request.is_some())
+        self.covered.contains(&channel)
     }
 
     /// How the markets stand, as far as it matters to streams of `channels`; nothing if that could not be
@@ -102,4 +103,11 @@ impl Pulse {
         let activities = self.rest.fetch(request, read).await.ok()?;
         Some(Arc::new(activities))
     }
+}
+
+fn is_covered(exchange: &dyn Exchange, channel: Channel) -> bool {
+    // Where it promises signs of life, a book is watched by these.
+    let has_own = channel == Channel::L2Book && exchange.rules().books.quiet.is_some();
+    let request = exchange.activity_request(&[channel]);
+    !has_own && request.is_ok_and(|request| request.is_some())
 }

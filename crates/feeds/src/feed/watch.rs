@@ -44,10 +44,7 @@ pub(super) enum Due {
 
 impl Watch {
     pub(super) fn new(pulse: Arc<Pulse>, events: EventSender, streams: &[Stream]) -> Self {
-        let is_covered = Channel::ALL.map(|channel| pulse.covers(channel));
-        let covered = streams
-            .iter()
-            .filter(|it| is_covered.get(it.channel as usize) == Some(&true));
+        let covered = streams.iter().filter(|it| pulse.covers(it.channel));
         Self {
             liveness: Liveness::new(covered.cloned()),
             pulse,
@@ -71,10 +68,7 @@ impl Watch {
         self.end_connection();
         self.timer_ns = None;
         self.liveness.begin_connection(now_ns);
-        for stream in asked {
-            self.liveness
-                .asked(stream.instrument.symbol(), stream.channel, now_ns);
-        }
+        self.asked(asked);
     }
 
     /// The connection has ended. Whatever it wants to know is not waited for: others may want it, too.
@@ -83,7 +77,7 @@ impl Watch {
     }
 
     /// Streams have been asked for.
-    pub(super) fn asked(&mut self, streams: &[Stream]) {
+    pub(super) fn asked<'a>(&mut self, streams: impl IntoIterator<Item = &'a Stream>) {
         let now_ns = self.events.now_ns();
         for stream in streams {
             self.liveness

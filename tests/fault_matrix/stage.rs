@@ -1,6 +1,5 @@
 //! A feed at a mock exchange, through a proxy and over links that break.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,17 +7,17 @@ use feeds::audit::Audit;
 use feeds::{
     Channel, Events, Exchange, Feed, QueueLimits, Registration, Subscription, Symbol, event_queue,
 };
-use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings, ProxyUrl};
+use proxy_config::{ConnectionProxies, ExchangeId, ProxySettings};
 use proxy_injector::ProxyInjector;
 use testkit::{Link, MockExchange, MockProxy, ProxyKind, TestCa};
 use tokio::task::JoinSet;
 use transport::ResponseLimits;
 use transport_tls::TlsTrust;
 
+use crate::world::{DIRECT, config, egress};
+
 /// What the proxy alone resolves.
 const NAME: &str = "exchange.test";
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const EGRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 /// How long each side may be silent; less than an exchange's, so that a test ends.
 const SILENCE: Duration = Duration::from_secs(3);
@@ -49,10 +48,11 @@ impl Stage {
         let exchange = exchange.start().await.unwrap();
         let rest = Link::start(exchange.rest_addr()).await.unwrap();
         let ws = Link::start(exchange.ws_addr()).await.unwrap();
-        let proxy = MockProxy::builder(kind).egress(EGRESS).host(NAME, LOOPBACK);
+        let proxy = MockProxy::builder(kind)
+            .egress(egress(2))
+            .host(NAME, DIRECT);
         let proxy = proxy.start().await.unwrap();
-        let config = ProxyConfig::new(ProxyUrl::parse(&proxy.url()).unwrap());
-        let config = config.with_timeout_seconds(2).unwrap();
+        let config = config(&proxy).with_timeout_seconds(2).unwrap();
         let settings = ProxySettings::enabled()
             .with_strict(true)
             .with_default(ConnectionProxies::both(config));

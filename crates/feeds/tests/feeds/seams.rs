@@ -9,7 +9,7 @@ use transport::DialErrorKind;
 
 use crate::fake::{Dial, Events, LISTED, Rig, Step, depth, dial_error, ok, say, snapshot, trade};
 use crate::silent::{acknowledged, every_20_seconds, overview, ping, steps};
-use crate::takeover::{shutdown, told};
+use crate::takeover::{later, shutdown, told};
 use crate::tape::Tape;
 
 fn seconds(count: u64) -> Duration {
@@ -26,18 +26,6 @@ fn of_two(rig: &Rig, channels: &[Channel]) -> (Events, FeedHandle) {
     let feed = rig.feed(Binance::default(), &["BTC-USDT", "ETH-USDT"], channels);
     let handle = feed.handle();
     (Events::of(feed, 1024), handle)
-}
-
-/// A change of a book that the exchange tells so many milliseconds later.
-fn later(step: Step, ms: u64) -> Step {
-    let Step::Send(message) = step else {
-        panic!("no change");
-    };
-    let time = 1_723_161_255_208 + ms;
-    say(message
-        .as_text()
-        .unwrap()
-        .replace("1723161255208", &time.to_string()))
 }
 
 fn best(id: u64) -> Step {

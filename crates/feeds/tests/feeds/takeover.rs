@@ -21,6 +21,18 @@ pub(crate) fn shutdown() -> Step {
     say(r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#)
 }
 
+/// A change of a book that the exchange tells so many milliseconds later.
+pub(crate) fn later(step: Step, ms: u64) -> Step {
+    let Step::Send(message) = step else {
+        panic!("no change");
+    };
+    let time = 1_723_161_255_208 + ms;
+    say(message
+        .as_text()
+        .unwrap()
+        .replace("1723161255208", &time.to_string()))
+}
+
 /// The next events, in a word or two each.
 pub(crate) async fn told(events: &mut Events, count: usize) -> Vec<String> {
     let mut told = Vec::new();
@@ -119,17 +131,10 @@ async fn a_book_whose_changes_follow_by_their_ids_goes_on_without_an_interruptio
         Step::Wait(100),
     ];
     // Cut in other places, and told at other times.
-    let later = |text: Step| match text {
-        Step::Send(message) => say(message
-            .as_text()
-            .unwrap()
-            .replace(":1723161255208", ":1723161255999")),
-        other => other,
-    };
     let second = vec![
-        later(depth(5, 15, "8")),
-        later(depth(16, 25, "8")),
-        later(depth(26, 35, "8")),
+        later(depth(5, 15, "8"), 791),
+        later(depth(16, 25, "8"), 791),
+        later(depth(26, 35, "8"), 791),
         Step::Wait(30),
         depth(36, 40, "8"),
     ];

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Result;
+use crate::measure::pin;
 
 /// A process that this one talks to in lines of JSON. Dropping it ends it.
 #[derive(Debug)]
@@ -70,6 +71,15 @@ impl Drop for Child {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// In the child: runs `server` with one thread, on a core that is not the clients'.
+pub(crate) fn block_on(server: impl Future<Output = Result<()>>) -> Result<()> {
+    pin(1);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(server)
 }
 
 /// In the child: says something to the parent.

@@ -4,11 +4,23 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::error::Result;
 
 const BUFFER: usize = 128 * 1024;
+
+/// Serves every connection until the client leaves it, which is not told: it is how they all end.
+pub(crate) async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    while let Ok((stream, _)) = listener.accept().await {
+        if stream.set_nodelay(true).is_ok() {
+            tokio::spawn(serve(stream));
+        }
+    }
+}
 
 /// Serves one client, who asks for an IPv4 address and has no password (RFC 1928).
 pub(crate) async fn socks5(mut client: TcpStream) -> Result<()> {

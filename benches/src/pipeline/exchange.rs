@@ -18,8 +18,7 @@ use tokio_rustls::server::TlsStream;
 use super::market::{LISTED, Stamp, first_change, message, snapshot};
 use crate::child;
 use crate::error::Result;
-use crate::measure::pin;
-use crate::relay;
+use crate::relay::{self, accept};
 use crate::wire;
 
 /// What is written at once.
@@ -65,11 +64,7 @@ type Socket = BufWriter<Stream>;
 impl Serve {
     /// Serves until its standard input ends.
     pub(crate) fn run(self) -> Result<()> {
-        pin(1);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(serve())
+        child::block_on(serve())
     }
 }
 
@@ -156,18 +151,6 @@ async fn send_steadily(socket: &mut Socket, events: u64, burst: u64) -> Result<(
         socket.flush().await?;
     }
     Ok(())
-}
-
-/// Serves every connection until the client leaves it, which is not told: it is how they all end.
-async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
-where
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    while let Ok((stream, _)) = listener.accept().await {
-        if stream.set_nodelay(true).is_ok() {
-            tokio::spawn(serve(stream));
-        }
-    }
 }
 
 /// Answers requests, until one makes the connection a WebSocket.

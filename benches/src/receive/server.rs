@@ -7,7 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use testkit::TestCa;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::accept_hdr_async;
@@ -16,8 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 use super::cell::{Cell, Framing, PAUSE};
 use crate::child;
 use crate::error::Result;
-use crate::measure::pin;
-use crate::relay;
+use crate::relay::{self, accept};
 use crate::wire::{TEXT, frame};
 
 /// What is written at once; TLS records are collected until there is as much.
@@ -45,11 +44,7 @@ pub(super) struct Addresses {
 impl Serve {
     /// Serves until its standard input ends.
     pub(crate) fn run(self) -> Result<()> {
-        pin(1);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(serve())
+        child::block_on(serve())
     }
 }
 
@@ -87,18 +82,6 @@ async fn forwarder(target: SocketAddr) -> Result<SocketAddr> {
         relay::forward(client, target)
     }));
     Ok(address)
-}
-
-/// Serves every connection until the client leaves it, which is not told: it is how they all end.
-async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
-where
-    F: Future<Output = Result<()>> + Send + 'static,
-{
-    while let Ok((stream, _)) = listener.accept().await {
-        if stream.set_nodelay(true).is_ok() {
-            tokio::spawn(serve(stream));
-        }
-    }
 }
 
 async fn send<S>(stream: S) -> Result<()>

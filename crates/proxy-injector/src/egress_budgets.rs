@@ -16,9 +16,10 @@ use transport::{Draw, Draws};
 // the length `per` at the exchange has more than the budget, wherever it begins and whatever the
 // network does: a sliding one, and one by the exchange's clock.
 //
-// Others may use the same address. What an answer says is used counts for `per`, together with what
-// is admitted after it, where that is more than is known here. Only the latest answer does: after the
-// exchange's window began anew, the one before is wrong. What is known here is never made less.
+// Others may use the same address. What an answer says is used beyond what is known here is theirs, and
+// counts for `per`. Only the latest answer does: after the exchange's window began anew, the one before is
+// wrong. What is known here is never made less, and is free at its own time: if all that an answer says
+// counted for `per`, a budget that is used up evenly would then rest until `per` after the last answer.
 #[derive(Debug, Default)]
 pub(crate) struct EgressBudgets {
     budgets: HashMap<&'static str, Budget>,
@@ -146,15 +147,8 @@ struct Budget {
     under_way: u64,
     /// The units of those that are finished, and until when they count.
     finished: VecDeque<(Instant, u64)>,
-    /// What the exchange says.
-    told: Option<Told>,
-}
-
-/// What the latest answer said is used, with what was admitted since.
-#[derive(Debug)]
-struct Told {
-    used: u64,
-    until: Instant,
+    /// The units of others by the latest answer, and until when they count.
+    of_others: Option<(Instant, u64)>,
 }
 
 impl Budget {
@@ -166,42 +160,46 @@ impl Budget {
         {
             self.finished.pop_front();
         }
-        self.told.take_if(|told| told.until <= now);
+        self.of_others.take_if(|(until, _)| *until <= now);
     }
 
     fn is_unused(&mut self, now: Instant) -> bool {
         self.forget_old(now);
-        self.under_way == 0 && self.finished.is_empty() && self.told.is_none()
+        self.under_way == 0 && self.finished.is_empty() && self.of_others.is_none()
     }
 
     /// When `needed` units of the window of `draw` are free.
     fn room_for(&mut self, needed: u64, draw: &Draw, now: Instant) -> Turn {
         self.forget_old(now);
         let units = u64::from(draw.window.units);
-        let by_told = match &self.told {
-            Some(told) if told.used + needed > units => Turn::At(told.until),
-            _ => Turn::Now,
-        };
-        let finished: u64 = self.finished.iter().map(|(_, units)| units).sum();
-        let mut excess = (self.under_way + finished + needed).saturating_sub(units);
-        let mut by_count = Turn::Now;
-        let mut next = self.finished.iter();
+        let counted: u64 = self.counted().map(|(_, units)| units).sum();
+        let mut excess = (self.under_way + counted + needed).saturating_sub(units);
+        let mut turn = Turn::Now;
+        let mut next = self.counted();
         while excess > 0 {
             let Some((until, freed)) = next.next() else {
                 return Turn::Later;
             };
-            excess = excess.saturating_sub(*freed);
-            by_count = Turn::At(*until);
+            excess = excess.saturating_sub(freed);
+            turn = Turn::At(until);
         }
-        by_count.and(by_told)
+        turn
+    }
+
+    /// What counts until some time, in the order of these times.
+    fn counted(&self) -> impl Iterator<Item = (Instant, u64)> {
+        let (of_others, finished) = (self.of_others, &self.finished);
+        let is_before =
+            |(until, _): &(Instant, u64)| of_others.is_some_and(|(end, _)| *until <= end);
+        let before = finished.partition_point(is_before);
+        let own = |range| finished.range(range).copied();
+        own(0..before)
+            .chain(of_others)
+            .chain(own(before..finished.len()))
     }
 
     fn admit(&mut self, draw: &Draw) {
-        let units = u64::from(draw.units);
-        self.under_way += units;
-        if let Some(told) = &mut self.told {
-            told.used += units;
-        }
+        self.under_way += u64::from(draw.units);
     }
 
     fn finish(&mut self, draw: &Draw, now: Instant) {
@@ -213,18 +211,14 @@ impl Budget {
     fn give_back(&mut self, draw: &Draw) {
         let units = u64::from(draw.units);
         self.under_way = self.under_way.saturating_sub(units);
-        if let Some(told) = &mut self.told {
-            told.used = told.used.saturating_sub(units);
-        }
     }
 
     fn correct(&mut self, draw: &Draw, used: u32, now: Instant) {
-        // Of the others under way nobody knows whether they are counted already.
-        let others = self.under_way.saturating_sub(u64::from(draw.units));
-        self.told = Some(Told {
-            used: u64::from(used) + others,
-            until: now + draw.window.per,
-        });
+        self.forget_old(now);
+        // Of what else is under way nobody knows whether it is counted already.
+        let finished: u64 = self.finished.iter().map(|(_, units)| units).sum();
+        let of_others = u64::from(used).saturating_sub(finished + u64::from(draw.units));
+        self.of_others = (of_others > 0).then(|| (now + draw.window.per, of_others));
     }
 }
 
@@ -345,6 +339,28 @@ mod tests {
         rig.budgets.correct(&weight(1), 1, rig.at(20));
         assert!(rig.budgets.has_room(&[weight(7)], rig.at(20)));
         assert!(!rig.budgets.has_room(&[weight(8)], rig.at(20)));
+    }
+
+    /// With what feeds of a whole market ask for, a budget was used to no more than half of it.
+    #[test]
+    fn what_an_answer_says_of_our_own_units_is_free_at_their_own_time() {
+        let mut rig = Rig::new();
+        for (units, from, used) in [(4, 0, 4), (2, 50, 9)] {
+            let sent = rig.enter(&[weight(units)]);
+            assert_eq!(rig.poll(sent, from), Turn::Now);
+            rig.budgets.correct(&weight(units), used, rig.at(from));
+            rig.budgets.finish(&[weight(units)], rig.at(from));
+            assert!(rig.budgets.has_room(&[weight(10 - used)], rig.at(from)));
+            assert!(!rig.budgets.has_room(&[weight(11 - used)], rig.at(from)));
+        }
+        let free_at = rig.at(100);
+        let next = rig.enter(&[weight(5)]);
+        assert_eq!(rig.poll(next, 50), Turn::At(free_at));
+        rig.budgets.give_up(next);
+        // The first four are free, and what others used is not.
+        assert!(rig.budgets.has_room(&[weight(5)], rig.at(100)));
+        assert!(!rig.budgets.has_room(&[weight(6)], rig.at(149)));
+        assert!(rig.budgets.has_room(&[weight(10)], rig.at(150)));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use transport::Reloads;
 
 use super::backoff::Backoff;
 use super::failure::Failure;
+use super::permits::Deadline;
 use super::rest::Rest;
 use super::wait::wait;
 use crate::exchange::Exchange;
@@ -149,7 +150,7 @@ impl Listing {
 async fn load(exchange: Arc<dyn Exchange>, rest: Arc<Rest>) -> Result<Instruments, Failure> {
     let request = exchange.metadata_request()?;
     let read = |body: &[u8]| exchange.parse_metadata(body);
-    let instruments = rest.fetch(request, read).await?;
+    let instruments = rest.fetch(request, Deadline::now(), read).await?;
     if instruments.is_empty() {
         // Maintenance, not a mistake in the subscription.
         return Err(Failure::new("nothing is trading"));

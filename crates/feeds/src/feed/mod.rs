@@ -15,6 +15,7 @@ mod listing;
 mod liveness;
 mod outgoing;
 mod pacing;
+mod permits;
 mod pulse;
 mod request_queue;
 mod requests;

@@ -9,6 +9,7 @@ use parking_lot::RwLock;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
+use super::permits::Deadline;
 use super::rest::Rest;
 use crate::channel::Channel;
 use crate::exchange::{Activity, Exchange};
@@ -100,7 +101,7 @@ impl Pulse {
         let read = |body: &[u8]| self.exchange.parse_activity(body, &self.instruments.read());
         // A failure is nobody's news: whether a stream is alive is as unknown as before. The pause that an
         // answer asks for is kept by `Rest`.
-        let activities = self.rest.fetch(request, read).await.ok()?;
+        let activities = self.rest.fetch(request, Deadline::now(), read).await.ok()?;
         Some(Arc::new(activities))
     }
 }

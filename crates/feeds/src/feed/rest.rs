@@ -1,4 +1,5 @@
-//! REST requests of one feed: a few at a time, and none while the exchange wants a pause.
+//! REST requests of one feed: a few at a time, the most urgent first, and none while the exchange wants a
+//! pause.
 
 use std::iter;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response, StatusCode};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use transport::{HttpError, HttpTransport, Reload, Reloads, Secrets, unreadable, wait_until};
 
 use super::failure::Failure;
+use super::permits::{Deadline, Permits};
 use super::words::words;
 use crate::exchange::{AnswerError, Exchange, Malformed};
 
@@ -27,7 +28,7 @@ const CONCURRENT: usize = 4;
 const PAUSE: Duration = Duration::from_secs(60);
 
 //     an answer                              what is sent next
-//     2xx, and understood                    the next, when one of the few places is free
+//     2xx, and understood                    the next, by its deadline, with one of the few permits
 //     with Retry-After, or a ban's end       nothing until then, or until there is another route
 //     418, 429, or words that say as much    nothing for a minute, or until there is another route
 //     anything else                          the next; who failed waits by a delay of its own
@@ -35,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct Rest {
     exchange: Arc<dyn Exchange>,
     http: Arc<dyn HttpTransport>,
-    permits: Semaphore,
+    permits: Permits,
     pause: Mutex<Option<Pause>>,
 }
 
@@ -60,23 +61,24 @@ impl Rest {
         Self {
             exchange,
             http,
-            permits: Semaphore::new(CONCURRENT),
+            permits: Permits::new(CONCURRENT),
             pause: Mutex::default(),
         }
     }
 
-    /// What `read` makes of the body of a successful answer. A failure names the request and describes
-    /// the answer, without the secrets of the way that it came.
+    /// What `read` makes of the body of a successful answer, which should be there by `deadline`. A failure
+    /// names the request and describes the answer, without the secrets of the way that it came.
     ///
     /// An answer that asks for a wait holds back every later request: the exchanges count per address,
     /// not per resource. Another route has another address.
     pub(super) async fn fetch<T>(
         &self,
         request: Request<Bytes>,
+        deadline: Deadline,
         read: impl FnOnce(&[u8]) -> Result<T, AnswerError>,
     ) -> Result<T, Failure> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
-        let _permit = self.permits.acquire().await;
+        let _permit = self.permits.acquire(deadline).await;
         let mut reloads = self.reloads();
         while let Some(until) = self.paused_until() {
             tokio::select! {

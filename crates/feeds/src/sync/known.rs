@@ -143,6 +143,14 @@ impl KnownBook {
         self.cut_sides().any(is_due)
     }
 
+    /// Of the levels that a side began with, how many are left and how many are gone, where the fewest are
+    /// left; `None` if no price can leave what is known.
+    pub(super) fn left_and_gone(&self) -> Option<(usize, usize)> {
+        let length = self.cut_sides().min()?;
+        let left = length.saturating_sub(self.least());
+        Some((left, self.asked?.saturating_sub(length)))
+    }
+
     /// The lengths of the sides that go on beyond what is known.
     fn cut_sides(&self) -> impl Iterator<Item = usize> {
         let bids = self.lowest_bid.map(|_| self.book.bids().len());

@@ -1,6 +1,7 @@
 //! Snapshots that replace those of books which are still true, over a session.
 
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 
 use feeds::{
     Binance, Channel, Covers, Feed, FeedEventKind, OrderBook, QueueLimits, Subscription,
@@ -37,6 +38,22 @@ fn bids_of(name: &str, id: u64, prices: impl IntoIterator<Item = u32>, size: u32
     say(format!(
         r#"{{"stream":"{stream}@depth@100ms","data":{{"e":"depthUpdate","E":1723161255208,"s":"{name}","U":{id},"u":{id},"b":[{bids}],"a":[]}}}}"#
     ))
+}
+
+/// A list of the instruments `A-USDT`, `B-USDT` and so on.
+fn listing(letters: RangeInclusive<char>) -> Answer {
+    let row = |letter| {
+        format!(
+            r#"{{"symbol":"{letter}USDT","status":"TRADING","baseAsset":"{letter}","quoteAsset":"USDT"}}"#
+        )
+    };
+    let rows: Vec<_> = letters.map(row).collect();
+    ok(format!(r#"{{"symbols":[{}]}}"#, rows.join(",")))
+}
+
+/// The bids at these prices go, in the change with this id.
+fn gone(letter: char, id: u64, prices: RangeInclusive<u32>) -> Step {
+    bids_of(&format!("{letter}USDT"), id, prices, 0)
 }
 
 fn depths_asked_for(rig: &Rig) -> Vec<String> {
@@ -209,4 +226,40 @@ async fn a_subscription_with_a_depth_has_the_best_levels_of_snapshots_that_are_d
     assert_eq!((book.bids().len(), book.asks().len()), (60, 60));
     assert_eq!(book.bids().last(), Some(level("939", "1")));
     assert_eq!(depths_asked_for(&rig), ["500"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn void_books_are_asked_for_before_those_that_are_true_and_of_these_the_one_that_is_so_for_least_time()
+ {
+    for (is_left_meanwhile, expected) in [(false, "ABCDGFE"), (true, "ABCDGEF")] {
+        let mut script = vec![Step::Wait(60)];
+        // As many as may be under way at once.
+        script.extend(('A'..='D').map(|letter| gone(letter, 2, 925..=1000)));
+        script.push(gone('E', 2, 925..=1000));
+        script.push(gone('F', 2, 911..=1000));
+        script.push(gone('G', 2, 901..=1000));
+        if is_left_meanwhile {
+            script.extend([Step::Wait(1), gone('E', 3, 901..=924)]);
+        }
+        let mut snapshots = vec![snapshot(1, 1000, 100); 7];
+        snapshots.push(snapshot(3, 890, 500).after(10));
+        let rig = Rig::new([listing('A'..='G')], [Dial::Open(script)])
+            .with_silence_limit(Duration::from_secs(3600))
+            .with_snapshots(snapshots);
+        let feed = rig.feed(Binance::default(), &["*"], &[Channel::L2Book]);
+        let mut events = Events::of(feed, 64);
+        let asked_for = || {
+            let requests = rig.http.requests.lock().unwrap();
+            let letter = |(_, url): &(_, String)| url.split_once("symbol=")?.1.chars().next();
+            requests
+                .iter()
+                .filter_map(letter)
+                .skip(7)
+                .collect::<String>()
+        };
+        while asked_for().len() < 7 {
+            events.next().await;
+        }
+        assert_eq!(asked_for(), expected);
+    }
 }

@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use self::gaps::Gaps;
 use super::failure::Failure;
+use super::permits::Deadline;
 use super::rest::Rest;
 use crate::exchange::{Exchange, Trade, TradeId, TradePage};
 use crate::instruments::Instrument;
@@ -165,7 +166,7 @@ impl Backfill {
                 return Ok(None);
             };
             let read = |body: &[u8]| exchange.parse_trades(instrument.symbol(), body);
-            rest.fetch(request, read).await.map(Some)
+            rest.fetch(request, Deadline::now(), read).await.map(Some)
         };
         self.asked = Some(Asked {
             symbol,

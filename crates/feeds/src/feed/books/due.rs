@@ -10,6 +10,7 @@ use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, Exchange, Renewal};
 use crate::feed::event_sender::Stopped;
 use crate::feed::failure::Failure;
+use crate::feed::permits::Deadline;
 use crate::feed::rest::Rest;
 use crate::feed::wait::wait;
 use crate::instruments::Instrument;
@@ -172,6 +173,8 @@ impl Books {
         };
         // When it will be sent, not when it was wanted: a long delay is not "recent" by itself.
         book.asked_at = Some(Instant::now() + delay);
+        book.deadline = Deadline::after(book.sync.time_left(self.events.now_ns()));
+        let deadline = book.deadline.clone();
         let (instrument, levels) = (book.instrument.clone(), book.levels);
         let number = book.number;
         let (exchange, rest) = (Arc::clone(&self.exchange), Arc::clone(&self.rest));
@@ -180,7 +183,9 @@ impl Books {
         let renewal = async move {
             wait(delay, imposed, &mut reloads).await;
             let what = match is_requested {
-                true => What::Fetched(fetch_snapshot(&*exchange, &rest, &instrument, levels).await),
+                true => What::Fetched(
+                    fetch_snapshot(&*exchange, &rest, &instrument, levels, deadline).await,
+                ),
                 false => What::Renewal,
             };
             Due::OfBook {
@@ -206,10 +211,11 @@ async fn fetch_snapshot(
     rest: &Rest,
     instrument: &Instrument,
     levels: usize,
+    deadline: Deadline,
 ) -> Result<BookChange, Failure> {
     let Some(request) = exchange.snapshot_request(instrument, levels)? else {
         return Err(Failure::new("the exchange has no request for a snapshot"));
     };
     let read = |body: &[u8]| exchange.parse_snapshot(instrument.symbol(), body);
-    rest.fetch(request, read).await
+    rest.fetch(request, deadline, read).await
 }

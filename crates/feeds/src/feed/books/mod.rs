@@ -15,6 +15,7 @@ use self::due::{What, later};
 use super::HEALTHY_AFTER;
 use super::backoff::Backoff;
 use super::event_sender::{EventSender, Stopped};
+use super::permits::Deadline;
 use super::rest::Rest;
 use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{
@@ -66,6 +67,8 @@ struct Book {
     /// How many levels a snapshot shall have.
     levels: usize,
     asked_at: Option<Instant>,
+    /// When the snapshot that was asked for should be there: before the book is void, or by now.
+    deadline: Deadline,
     /// How many snapshots were asked for soon after the one before.
     in_a_row: u32,
     /// How often it has been asked for in the stream.
@@ -150,6 +153,7 @@ impl Books {
             backoff: Backoff::new(),
             levels: 0,
             asked_at: None,
+            deadline: Deadline::now(),
             in_a_row: 0,
             asked: 0,
             is_declined: false,
@@ -415,6 +419,11 @@ impl Books {
 
     /// Does what the book of `symbol` wants done.
     async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        if let Some(book) = self.books.get(symbol)
+            && book.sync.book().is_none()
+        {
+            book.deadline.hasten();
+        }
         // Looked up each time around: sending awaits, and fetching needs all of `self`.
         while let Some(book) = self.books.get_mut(symbol) {
             match book.sync.next_action() {

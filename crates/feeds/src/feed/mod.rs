@@ -60,7 +60,8 @@ use crate::queue::{Backpressure, EventQueue};
 use crate::subscription::Subscription;
 
 /// How long a book must last for what failed before it to be forgotten.
-const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+// What lasts for less gets a deeper snapshot. What lasts for as long may be renewed for ever.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
 
 /// How long after one connection the next one is begun: all at once would be a burst of handshakes.
 const STAGGER: Duration = Duration::from_millis(200);

@@ -17,6 +17,7 @@ use super::failure::Failure;
 use super::permits::{Deadline, Permits};
 use super::words::words;
 use crate::exchange::{AnswerError, Exchange, Malformed};
+use crate::sync::Allowance;
 
 /// How many requests may be under way at once.
 // A hundred books want a hundred snapshots when a connection opens. At Binance each of them weighs
@@ -38,6 +39,7 @@ pub(super) struct Rest {
     http: Arc<dyn HttpTransport>,
     permits: Permits,
     pause: Mutex<Option<Pause>>,
+    allowance: Allowance,
 }
 
 /// No requests before its end: the exchange has asked for that, on the route that applied then.
@@ -63,7 +65,13 @@ impl Rest {
             http,
             permits: Permits::new(CONCURRENT),
             pause: Mutex::default(),
+            allowance: Allowance::default(),
         }
+    }
+
+    /// What the books of the feed may spend on deeper snapshots: all of them share the weights.
+    pub(super) fn allowance(&self) -> &Allowance {
+        &self.allowance
     }
 
     /// What `read` makes of the body of a successful answer, which should be there by `deadline`. A failure

@@ -1,5 +1,6 @@
 //! Joins the snapshots and the changes of an exchange into one book without a hole.
 
+mod allowance;
 mod buffer;
 mod depths;
 mod emission;
@@ -11,6 +12,7 @@ mod stream_clock;
 
 use std::collections::VecDeque;
 
+pub(crate) use self::allowance::Allowance;
 use self::buffer::{Buffer, Received};
 use self::depths::Depths;
 use self::known::KnownBook;
@@ -184,6 +186,12 @@ impl BookSync {
             is_behind: false,
             told: None,
         }
+    }
+
+    /// Has the book become deeper only as far as `allowance` lets it, which others share.
+    pub(crate) fn sharing(mut self, allowance: Allowance) -> Self {
+        self.depths.share(allowance);
+        self
     }
 
     /// What to do next; `None` if there is nothing to do until something arrives.
@@ -479,7 +487,7 @@ impl BookSync {
     fn need_snapshot(&mut self) {
         if self.request == SnapshotRequest::None {
             self.request = SnapshotRequest::UnderWay;
-            self.asked = self.depths.levels();
+            self.asked = self.depths.ask();
             let levels = self.asked;
             self.actions.push_back(BookAction::NeedSnapshot { levels });
         }

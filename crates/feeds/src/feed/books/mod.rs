@@ -148,7 +148,8 @@ impl Books {
         let book = Book {
             number: self.count,
             instrument: instrument.clone(),
-            sync: BookSync::new(symbol.clone(), &self.exchange.rules().books, self.depth),
+            sync: BookSync::new(symbol.clone(), &self.exchange.rules().books, self.depth)
+                .sharing(self.rest.allowance().clone()),
             joining: self.events.queue().joining_share(),
             backoff: Backoff::new(),
             levels: 0,

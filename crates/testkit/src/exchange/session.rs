@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::broadcast::Receiver;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -50,7 +51,7 @@ pub(super) enum Order {
 //     a tick of the market                         its frames, unless the exchange is muted
 //     time for a ping                              ping, and a deadline if there is none;
 //                                                  or the exchange's own heartbeat
-//     a ping was not answered in time              close as the protocol does
+//     a ping was not answered in time              close as the protocol does, unless something is unread
 //     nothing was sent for the time that is idle   the same
 //     the connection will soon be that old         the protocol's notice, if it has one
 //     the connection is as old as it may be        close as the protocol does
@@ -155,7 +156,13 @@ impl<'a> Session<'a> {
                     Err(_) => Action::End,
                 },
                 () = next_tick(pings.as_mut()) => self.beat(),
-                () = reached(elapsed) => self.deaf(),
+                // What has come and is not read yet may be the pong. A task that has used up its share
+                // would not see it.
+                () = reached(elapsed) => match unconstrained(self.socket.next()).now_or_never() {
+                    Some(Some(message)) => self.receive(message?),
+                    Some(None) => Action::End,
+                    None => self.deaf(),
+                },
                 () = reached(idle) => self.idle(),
                 () = reached(notice) => self.remind(),
                 // However late it is: the notice comes first.

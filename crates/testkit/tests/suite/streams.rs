@@ -60,6 +60,28 @@ async fn pings_are_sent_and_a_missing_pong_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn a_pong_that_has_arrived_counts_however_late_it_is_read() {
+    let exchange = ticks::exchange()
+        .ping_interval(Duration::from_millis(20))
+        .pong_timeout(Duration::from_secs(60))
+        .start()
+        .await
+        .unwrap();
+    let mut ws = Ws::open(&exchange, "/ticks").await;
+    for _ in 0..30 {
+        let message = ws.next().await.unwrap().unwrap();
+        let Message::Ping(payload) = message else {
+            panic!("{message:?}");
+        };
+        ws.send(Message::Pong(payload)).await;
+        // The exchange gets to nothing for two minutes.
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(120)).await;
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
 async fn a_pong_that_answers_no_ping_keeps_nothing_alive() {
     let exchange = MockExchange::echo()
         .ping_interval(Duration::from_millis(10))

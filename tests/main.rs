@@ -19,7 +19,6 @@ mod environment;
 mod every_scheme;
 mod exhaustion;
 mod farewells;
-mod fault_matrix;
 mod firehose;
 mod interop;
 mod log_lines;

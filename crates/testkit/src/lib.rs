@@ -55,6 +55,7 @@ mod exchange;
 mod ledger;
 mod link;
 pub mod mock;
+mod port;
 mod proxy;
 mod server;
 

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use transport::Io;
 
 use crate::error::SetupError;
+use crate::port::Port;
 
 /// Any free port of the IPv4 loopback.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -24,32 +25,24 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Accepts connections until it is dropped, which also ends every connection.
 #[derive(Debug)]
 pub(crate) struct Server {
-    address: SocketAddr,
     accepting: JoinHandle<()>,
     connections: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Server {
-    /// Listens on `address` and lets `serve` have each connection.
-    pub(crate) async fn start<S, F>(address: SocketAddr, serve: S) -> Result<Self, SetupError>
+    /// Listens at `port` and lets `serve` have each connection.
+    pub(crate) fn start<S, F>(port: &Port, serve: S) -> Result<Self, SetupError>
     where
         S: Fn(TcpStream, SocketAddr) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let listen = |source| SetupError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let bound = listener.local_addr().map_err(listen)?;
+        let listener = port.listen()?;
         let connections = Arc::new(Mutex::new(JoinSet::new()));
         let accepting = tokio::spawn(accept(listener, serve, Arc::clone(&connections)));
         Ok(Self {
-            address: bound,
             accepting,
             connections,
         })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
     }
 
     /// Closes every connection at once, without a farewell, and returns when that is done.
@@ -60,7 +53,7 @@ impl Server {
         connections.shutdown().await;
     }
 
-    /// Closes the listener and every connection, and returns when the port is free.
+    /// Closes the listener and every connection, and returns when that is done.
     pub(crate) async fn stop(mut self) {
         self.accepting.abort();
         // An error says that the task was cancelled, which is what is wanted.

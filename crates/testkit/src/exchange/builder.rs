@@ -240,7 +240,7 @@ impl MockExchangeBuilder {
             guard: Guard::new(self.enforces, self.speed, conduct.bans),
             counts_pongs: self.ping_interval.is_none(),
         });
-        let gate = Gate::open(Arc::clone(&setup), self.rest, self.ws).await?;
+        let gate = Gate::open(Arc::clone(&setup), self.rest, self.ws)?;
         let live = Arc::new(Live { setup, gate });
         // A set, for it ends its tasks when it is dropped, which a handle does not.
         let mut tasks = JoinSet::new();

@@ -9,17 +9,15 @@ use tokio::time::sleep;
 
 use super::{Setup, rest, ws};
 use crate::error::SetupError;
+use crate::port::Port;
 use crate::server::Server;
-
-/// How long to wait for a port that is not free again yet.
-const RETRY: Duration = Duration::from_millis(50);
 
 /// REST and WebSocket of an exchange.
 #[derive(Debug)]
 pub(super) struct Gate {
     setup: Arc<Setup>,
-    pub(super) rest: SocketAddr,
-    pub(super) ws: SocketAddr,
+    pub(super) rest: Port,
+    pub(super) ws: Port,
     /// `None` while connections are refused.
     servers: Mutex<Option<Servers>>,
 }
@@ -31,11 +29,7 @@ struct Servers {
 }
 
 impl Servers {
-    async fn start(
-        setup: &Arc<Setup>,
-        rest: SocketAddr,
-        ws: SocketAddr,
-    ) -> Result<Self, SetupError> {
+    fn start(setup: &Arc<Setup>, rest: &Port, ws: &Port) -> Result<Self, SetupError> {
         let serve_rest = {
             let setup = Arc::clone(setup);
             move |stream, peer| rest::serve(Arc::clone(&setup), stream, peer)
@@ -45,23 +39,24 @@ impl Servers {
             move |stream, peer| ws::serve(Arc::clone(&setup), stream, peer)
         };
         Ok(Self {
-            rest: Server::start(rest, serve_rest).await?,
-            ws: Server::start(ws, serve_ws).await?,
+            rest: Server::start(rest, serve_rest)?,
+            ws: Server::start(ws, serve_ws)?,
         })
     }
 }
 
 impl Gate {
-    pub(super) async fn open(
+    pub(super) fn open(
         setup: Arc<Setup>,
         rest: SocketAddr,
         ws: SocketAddr,
     ) -> Result<Self, SetupError> {
-        let servers = Servers::start(&setup, rest, ws).await?;
+        let (rest, ws) = (Port::take(rest)?, Port::take(ws)?);
+        let servers = Servers::start(&setup, &rest, &ws)?;
         Ok(Self {
             setup,
-            rest: servers.rest.address(),
-            ws: servers.ws.address(),
+            rest,
+            ws,
             servers: Mutex::new(Some(servers)),
         })
     }
@@ -81,14 +76,9 @@ impl Gate {
             ws.stop().await;
         }
         sleep(down).await;
-        while servers.is_none() {
-            match Servers::start(&self.setup, self.rest, self.ws).await {
-                Ok(started) => *servers = Some(started),
-                Err(error) => {
-                    tracing::warn!(%error, "could not listen again yet");
-                    sleep(RETRY).await;
-                }
-            }
-        }
+        // Only a machine without file descriptors can keep it from that.
+        *servers = Servers::start(&self.setup, &self.rest, &self.ws)
+            .inspect_err(|error| tracing::error!(%error, "could not listen again"))
+            .ok();
     }
 }

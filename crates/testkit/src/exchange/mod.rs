@@ -138,13 +138,13 @@ impl MockExchange {
     /// The address of the REST listener.
     #[must_use]
     pub fn rest_addr(&self) -> SocketAddr {
-        self.live.gate.rest
+        self.live.gate.rest.address()
     }
 
     /// The address of the WebSocket listener.
     #[must_use]
     pub fn ws_addr(&self) -> SocketAddr {
-        self.live.gate.ws
+        self.live.gate.ws.address()
     }
 
     /// The open spot markets as base and quote, whatever the exchange calls them: `BTC-USDT`.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 pub use self::fault::LinkFault;
 use self::relay::relay;
 use crate::error::SetupError;
+use crate::port::Port;
 use crate::server::{ANY_PORT, Server};
 
 /// A stretch of network on this machine, to be put in front of anything that listens: it carries TCP
@@ -35,7 +36,7 @@ use crate::server::{ANY_PORT, Server};
 #[derive(Debug)]
 pub struct Link {
     target: SocketAddr,
-    address: SocketAddr,
+    port: Port,
     fault: watch::Sender<Option<LinkFault>>,
     /// `None` while connections are refused.
     server: Mutex<Option<Server>>,
@@ -48,10 +49,11 @@ impl Link {
     /// [`SetupError::Listen`] if there is none.
     pub async fn start(target: SocketAddr) -> Result<Self, SetupError> {
         let fault = watch::Sender::new(None);
-        let server = listen(ANY_PORT, target, &fault).await?;
+        let port = Port::take(ANY_PORT)?;
+        let server = listen(&port, target, &fault)?;
         Ok(Self {
             target,
-            address: server.address(),
+            port,
             fault,
             server: Mutex::new(Some(server)),
         })
@@ -60,13 +62,13 @@ impl Link {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Breaks it, in place of what is broken.
     ///
     /// # Errors
-    /// [`SetupError::Listen`] if it was closed and its port has been taken meanwhile.
+    /// [`SetupError::Listen`] if it refused connections, and cannot listen again.
     pub async fn inject(&self, fault: LinkFault) -> Result<(), SetupError> {
         if fault == LinkFault::Refuse {
             let server = self.server.lock().take();
@@ -76,35 +78,34 @@ impl Link {
             return Ok(());
         }
         self.fault.send_replace(Some(fault));
-        self.open().await
+        self.open()
     }
 
     /// Mends it.
     ///
     /// # Errors
-    /// [`SetupError::Listen`] if it was closed and its port has been taken meanwhile.
+    /// [`SetupError::Listen`] if it refused connections, and cannot listen again.
     pub async fn clear(&self) -> Result<(), SetupError> {
         self.fault.send_replace(None);
-        self.open().await
+        self.open()
     }
 
-    async fn open(&self) -> Result<(), SetupError> {
+    fn open(&self) -> Result<(), SetupError> {
         if self.server.lock().is_none() {
-            let server = listen(self.address, self.target, &self.fault).await?;
+            let server = listen(&self.port, self.target, &self.fault)?;
             *self.server.lock() = Some(server);
         }
         Ok(())
     }
 }
 
-async fn listen(
-    address: SocketAddr,
+fn listen(
+    port: &Port,
     target: SocketAddr,
     fault: &watch::Sender<Option<LinkFault>>,
 ) -> Result<Server, SetupError> {
     let fault = Arc::new(fault.subscribe());
-    Server::start(address, move |client, _| {
+    Server::start(port, move |client, _| {
         relay(client, target, watch::Receiver::clone(&fault))
     })
-    .await
 }

@@ -26,6 +26,7 @@ use self::credentials::Credentials;
 use self::egress::Egress;
 use crate::error::SetupError;
 use crate::ledger::Ledger;
+use crate::port::Port;
 use crate::server::{ANY_PORT, Server, url_authority};
 
 /// A real proxy on this machine.
@@ -36,7 +37,7 @@ use crate::server::{ANY_PORT, Server, url_authority};
 #[derive(Debug)]
 pub struct MockProxy {
     setup: Arc<Setup>,
-    address: SocketAddr,
+    port: Port,
     //     Some --stop()--> None --restart()--> Some, on the same port
     //     Some --cut_all()--> None while connections are closed --> Some
     server: Mutex<Option<Server>>,
@@ -64,7 +65,7 @@ impl MockProxy {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Its URL with the credentials it wants, percent-encoded: `scheme://user:password@host:port`.
@@ -79,14 +80,14 @@ impl MockProxy {
         format!(
             "{}://{userinfo}{}",
             self.kind(),
-            url_authority(self.address)
+            url_authority(self.address())
         )
     }
 
     /// Its URL without credentials.
     #[must_use]
     pub fn redacted_url(&self) -> String {
-        format!("{}://{}", self.kind(), url_authority(self.address))
+        format!("{}://{}", self.kind(), url_authority(self.address()))
     }
 
     /// What it remembers of its connections.
@@ -115,11 +116,11 @@ impl MockProxy {
     /// Listens again on the same port after [`stop`](Self::stop). Does nothing if it listens.
     ///
     /// # Errors
-    /// [`SetupError::Listen`] if the port is taken by now.
+    /// [`SetupError::Listen`] if it cannot listen again.
     pub async fn restart(&self) -> Result<(), SetupError> {
         let running = self.lock_server().is_some();
         if !running {
-            let server = listen(&self.setup, self.address).await?;
+            let server = listen(&self.setup, &self.port)?;
             *self.lock_server() = Some(server);
         }
         Ok(())
@@ -144,12 +145,11 @@ impl MockProxy {
     }
 }
 
-async fn listen(setup: &Arc<Setup>, address: SocketAddr) -> Result<Server, SetupError> {
+fn listen(setup: &Arc<Setup>, port: &Port) -> Result<Server, SetupError> {
     let setup = Arc::clone(setup);
-    Server::start(address, move |stream, peer| {
+    Server::start(port, move |stream, peer| {
         serve(Arc::clone(&setup), stream, peer)
     })
-    .await
 }
 
 /// A [`MockProxy`] to be.
@@ -225,10 +225,11 @@ impl MockProxyBuilder {
             fault: Mutex::default(),
             ledger: Ledger::default(),
         });
-        let server = listen(&setup, self.address).await?;
+        let port = Port::take(self.address)?;
+        let server = listen(&setup, &port)?;
         Ok(MockProxy {
             setup,
-            address: server.address(),
+            port,
             server: Mutex::new(Some(server)),
         })
     }

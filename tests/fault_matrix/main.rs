@@ -2,10 +2,22 @@
 //!
 //! A cell is a feed of one symbol, which lives when the fault begins. It recovers within its time, ends
 //! with the true book, and every trade that is missing has been told.
+//!
+//! A binary of its own: cells have time limits, and would miss them beside the rest of the suite.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is how a test fails"
+)]
 
 mod cell;
 mod fault;
 mod stage;
+#[path = "../world.rs"]
+#[expect(dead_code, reason = "the matrix needs little of it")]
+mod world;
 
 use std::fmt::Write;
 use std::sync::Arc;

@@ -85,6 +85,8 @@ enum Child {
     Receive(receive::Serve),
     /// The exchange and the proxy of `pipeline`.
     Pipeline(pipeline::Serve),
+    /// The bound of `pipeline`.
+    Copy(pipeline::Copy),
 }
 
 impl Child {
@@ -93,6 +95,7 @@ impl Child {
             Self::Dial(role) => role.run(),
             Self::Receive(serve) => serve.run(),
             Self::Pipeline(serve) => serve.run(),
+            Self::Copy(copy) => copy.run(),
         }
     }
 }

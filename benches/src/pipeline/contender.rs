@@ -18,15 +18,17 @@ use crate::{command, python};
 pub(super) enum Contender {
     Ours,
     Cryptofeed,
+    /// Not a feed, but what a feed over the same transport cannot be faster than.
+    Copy,
 }
 
 impl Contender {
-    pub(super) const ALL: [Self; 2] = [Self::Ours, Self::Cryptofeed];
+    pub(super) const ALL: [Self; 3] = [Self::Ours, Self::Cryptofeed, Self::Copy];
 
     /// Events of one burst: as many as take some seconds.
     pub(super) fn events(self) -> u64 {
         match self {
-            Self::Ours => 1_000_000,
+            Self::Ours | Self::Copy => 1_000_000,
             Self::Cryptofeed => 200_000,
         }
     }
@@ -37,6 +39,7 @@ impl fmt::Display for Contender {
         f.write_str(match self {
             Self::Ours => "ours, `cryptofeed run`",
             Self::Cryptofeed => "cryptofeed 2.4.1, Python",
+            Self::Copy => "the bound: our transport, messages copied as they come",
         })
     }
 }
@@ -75,6 +78,7 @@ impl Stage {
         let mut command = match contender {
             Contender::Ours => self.ours(),
             Contender::Cryptofeed => self.cryptofeed()?,
+            Contender::Copy => self.copy()?,
         };
         let mut process = command
             .current_dir(self.folder.path())
@@ -107,6 +111,17 @@ impl Stage {
             .args([exchange.to_string(), format!("socks5://{proxy}")])
             .env("SSL_CERT_FILE", ca)
             .env("REQUESTS_CA_BUNDLE", ca);
+        Ok(command)
+    }
+
+    fn copy(&self) -> Result<Command> {
+        let Addresses {
+            exchange, proxy, ..
+        } = self.addresses;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["child", "copy"]);
+        command.args([exchange.to_string(), proxy.to_string()]);
+        command.arg("ca.pem");
         Ok(command)
     }
 }

@@ -1,6 +1,7 @@
 //! From socket to line: TLS through a SOCKS5 proxy, to JSON Lines on a pipe, by whole programs.
 
 mod contender;
+mod copy;
 mod exchange;
 mod lines;
 mod market;
@@ -8,6 +9,7 @@ mod market;
 use std::time::{Duration, Instant};
 
 use self::contender::{Contender, Running, Stage};
+pub(crate) use self::copy::Copy;
 pub(crate) use self::exchange::Serve;
 use self::exchange::{Addresses, Order};
 use self::market::Stamp;
@@ -152,7 +154,7 @@ fn burst_rows(outcomes: Vec<Outcome<Burst>>) -> Vec<Measurement> {
     };
     let mut rows: Vec<_> = Contender::ALL.into_iter().zip(outcomes).map(row).collect();
     let medians: Vec<_> = rows.iter().map(Measurement::median).collect();
-    if let [Some(ours), Some(peer)] = medians[..]
+    if let [Some(ours), Some(peer), _] = medians[..]
         && let Some(first) = rows.first_mut()
     {
         let target = Target::at_least("ours / cryptofeed 2.4.1", ours / peer, 16.0);

@@ -1,6 +1,9 @@
 //! dante-server: SOCKS4 and SOCKS5 without a login. Its logins are those of the system's users, and
 //! it takes the marker of SOCKS4a for an address.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use proxy_config::Scheme;
 
 use super::door::{Door, Failure};
@@ -13,6 +16,20 @@ async fn dante_carries_both_exchanges() {
         return;
     };
     let mut server = Server::new(2);
+    let address = start(&mut server, &program).await;
+    visit(&[Door {
+        address,
+        egress: Some(server.egress()),
+        schemes: &[Scheme::Socks4, Scheme::Socks5, Scheme::Socks5h],
+        guard: None,
+        at_closed_port: Failure::Told,
+        copes: true,
+    }])
+    .await;
+}
+
+/// Starts one, and tells where it listens.
+pub(super) async fn start(server: &mut Server, program: &Path) -> SocketAddr {
     let [address] = server.free_addresses();
     let configuration = format!(
         "logoutput: stderr\n\
@@ -34,14 +51,6 @@ async fn dante_carries_both_exchanges() {
         "-p".as_ref(),
         pid.as_os_str(),
     ];
-    server.start(&program, arguments, &[address]).await;
-    visit(&[Door {
-        address,
-        egress: Some(server.egress()),
-        schemes: &[Scheme::Socks4, Scheme::Socks5, Scheme::Socks5h],
-        guard: None,
-        at_closed_port: Failure::Told,
-        copes: true,
-    }])
-    .await;
+    server.start(program, arguments, &[address]).await;
+    address
 }

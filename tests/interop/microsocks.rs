@@ -1,5 +1,8 @@
 //! microsocks: SOCKS5, with a login or without.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use super::door::{Door, Failure, Guard, PASSWORD, SOCKS5, USER};
 use super::server::{Server, installed};
 use super::visit::visit;
@@ -13,13 +16,7 @@ async fn microsocks_carries_both_exchanges() {
     let mut doors = Vec::new();
     let [open, guarded] = server.free_addresses();
     for (address, guard) in [(open, None), (guarded, Some(Guard::SOCKS5))] {
-        let (ip, port) = (address.ip().to_string(), address.port().to_string());
-        let egress = server.egress().to_string();
-        let mut arguments = vec!["-i", &ip, "-p", &port, "-b", &egress];
-        if guard.is_some() {
-            arguments.extend(["-u", USER, "-P", PASSWORD]);
-        }
-        server.start(&program, arguments, &[address]).await;
+        start(&mut server, &program, address, guard.is_some()).await;
         doors.push(Door {
             address,
             egress: Some(server.egress()),
@@ -30,4 +27,20 @@ async fn microsocks_carries_both_exchanges() {
         });
     }
     visit(&doors).await;
+}
+
+/// Starts one at `address`, which asks for the login if it is guarded.
+pub(super) async fn start(
+    server: &mut Server,
+    program: &Path,
+    address: SocketAddr,
+    is_guarded: bool,
+) {
+    let (ip, port) = (address.ip().to_string(), address.port().to_string());
+    let egress = server.egress().to_string();
+    let mut arguments = vec!["-i", &ip, "-p", &port, "-b", &egress];
+    if is_guarded {
+        arguments.extend(["-u", USER, "-P", PASSWORD]);
+    }
+    server.start(program, arguments, &[address]).await;
 }

@@ -11,6 +11,7 @@ mod certificate;
 mod dante;
 mod door;
 mod microsocks;
+mod outage;
 mod server;
 mod simple_socks;
 mod squid;

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -68,6 +69,11 @@ impl Server {
         taken.map(|listener| listener.local_addr().unwrap())
     }
 
+    /// Its number.
+    pub(super) fn number(&self) -> u8 {
+        self.number
+    }
+
     /// The address by which only this server leaves.
     pub(super) fn egress(&self) -> IpAddr {
         Ipv4Addr::new(127, 0, 2, self.number).into()
@@ -100,6 +106,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(output.try_clone().unwrap())
             .stderr(output)
+            .process_group(0)
             .spawn()
             .unwrap();
         self.processes.push(process);
@@ -148,6 +155,11 @@ fn end(process: &mut Child) {
     while matches!(process.try_wait(), Ok(None)) && Instant::now() < deadline {
         thread::sleep(POLL);
     }
-    let _ = process.kill();
+    // What it has started may carry connections on without it.
+    let insist = format!("kill -s KILL -- -{}", process.id());
+    let _ = Command::new("sh")
+        .args(["-c", &insist])
+        .stderr(Stdio::null())
+        .status();
     let _ = process.wait();
 }

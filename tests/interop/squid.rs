@@ -1,5 +1,7 @@
 //! squid with OpenSSL: CONNECT, and CONNECT inside TLS, with a login or without.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use super::certificate::Certificate;
@@ -27,27 +29,14 @@ async fn squid_carries_both_exchanges() {
     let [open, guarded, open_tls, guarded_tls] = addresses;
     let certificate = Certificate::issue(&server, open.ip());
     let logins = server.write("logins", LOGINS);
-    // It gives up at an IPv6 address where it is bound to leave by an IPv4 one.
-    let hosts = server.write("hosts", "127.0.0.1 localhost\n");
     let mut configuration = format!(
-        "visible_hostname localhost\n\
-         pid_filename none\n\
-         access_log none\n\
-         cache_log /dev/null\n\
-         hosts_file {}\n\
-         cache deny all\n\
-         netdb_filename none\n\
-         pinger_enable off\n\
-         shutdown_lifetime 0 seconds\n\
-         tcp_outgoing_address {}\n\
-         auth_param basic program {CHECKS_LOGINS} {}\n\
+        "{}auth_param basic program {CHECKS_LOGINS} {}\n\
          auth_param basic children 1\n\
          acl guarded myportname guarded guarded_tls\n\
          acl known proxy_auth REQUIRED\n\
          http_access deny guarded !known\n\
          http_access allow all\n",
-        hosts.display(),
-        server.egress(),
+        bare(&server),
         logins.display(),
     );
     let tls = format!(
@@ -87,10 +76,46 @@ async fn squid_carries_both_exchanges() {
             copes: true,
         });
     }
-    let configuration = server.write("squid.conf", &configuration);
+    start(&mut server, &program, &configuration, &addresses).await;
+    visit_trusting(&doors, &certificate.pem).await;
+}
+
+/// Starts one without a login, and tells where it listens.
+pub(super) async fn start_open(server: &mut Server, program: &Path) -> SocketAddr {
+    let [address] = server.free_addresses();
+    let configuration = format!(
+        "{}http_access allow all\nhttp_port {address}\n",
+        bare(server)
+    );
+    start(server, program, &configuration, &[address]).await;
+    address
+}
+
+/// A configuration that lets nobody in.
+fn bare(server: &Server) -> String {
+    // It gives up at an IPv6 address where it is bound to leave by an IPv4 one.
+    let hosts = server.write("hosts", "127.0.0.1 localhost\n");
+    format!(
+        "visible_hostname localhost\n\
+         pid_filename none\n\
+         access_log none\n\
+         cache_log /dev/null\n\
+         hosts_file {}\n\
+         cache deny all\n\
+         netdb_filename none\n\
+         pinger_enable off\n\
+         shutdown_lifetime 0 seconds\n\
+         tcp_outgoing_address {}\n",
+        hosts.display(),
+        server.egress(),
+    )
+}
+
+async fn start(server: &mut Server, program: &Path, configuration: &str, addresses: &[SocketAddr]) {
+    let configuration = server.write("squid.conf", configuration);
     // In the foreground, telling what is wrong on the standard error stream. The name is that of its
     // shared memory.
-    let name = format!("interop{}", std::process::id());
+    let name = format!("interop{}n{}", std::process::id(), server.number());
     let arguments = [
         "-N",
         "-d1",
@@ -99,6 +124,5 @@ async fn squid_carries_both_exchanges() {
         "-f",
         configuration.to_str().unwrap(),
     ];
-    server.start(&program, arguments, &addresses).await;
-    visit_trusting(&doors, &certificate.pem).await;
+    server.start(program, arguments, addresses).await;
 }

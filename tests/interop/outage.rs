@@ -1,0 +1,183 @@
+//! Three servers in one pool, of which the one that carries the stream is killed.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use feeds::audit::Audit;
+use feeds::{
+    Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Subscription,
+    Symbol, SymbolPattern, event_queue,
+};
+use proxy_config::{
+    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxySettings, ProxyUrl,
+};
+use proxy_injector::ProxyInjector;
+use testkit::{MockExchange, TestCa};
+use tokio::task::{JoinSet, spawn_blocking};
+use transport_tls::TlsTrust;
+
+use super::server::{Server, installed};
+use super::{dante, microsocks, squid};
+use crate::world::soon;
+
+/// How many symbols are traded.
+const SYMBOLS: usize = 100;
+
+/// How many messages come in a second, of all symbols together.
+const RATE: f64 = 1000.0;
+
+/// How often the book is compared with the market's, which takes longer than an event.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Servers, by where they listen.
+type Servers = HashMap<SocketAddr, Server>;
+
+/// A pool of three, and a feed through it.
+struct Stage {
+    servers: Servers,
+    exchange: MockExchange,
+    symbol: Symbol,
+    exchange_symbol: String,
+    events: Events,
+    audit: Audit,
+    looked_at: Instant,
+    _task: JoinSet<()>,
+}
+
+/// `None` where a server is not installed.
+async fn pool() -> Option<(Servers, PoolConfig)> {
+    let programs = ["microsocks", "danted", "squid"].map(installed);
+    let [Some(microsocks), Some(dante), Some(squid)] = &programs else {
+        return None;
+    };
+    let mut servers = [9, 10, 11].map(Server::new);
+    let [first, second, third] = &mut servers;
+    let [address] = first.free_addresses();
+    microsocks::start(first, microsocks, address, false).await;
+    let addresses = [
+        address,
+        dante::start(second, dante).await,
+        squid::start_open(third, squid).await,
+    ];
+    let schemes = ["socks5h", "socks5h", "http"];
+    let members = schemes.iter().zip(addresses).map(|(scheme, address)| {
+        PoolMember::new(ProxyUrl::parse(&format!("{scheme}://{address}")).unwrap())
+    });
+    let pool = PoolConfig::new(members).unwrap();
+    Some((addresses.into_iter().zip(servers).collect(), pool))
+}
+
+impl Stage {
+    async fn start() -> Option<Self> {
+        let (servers, pool) = pool().await?;
+        let ca = TestCa::new().unwrap();
+        let exchange = Binance::mock()
+            .symbols(SYMBOLS)
+            .rate(RATE)
+            .tls(ca.server_config(&["localhost"]).unwrap());
+        let exchange = exchange.start().await.unwrap();
+        let settings = ProxySettings::enabled()
+            .with_strict(true)
+            .with_default(ConnectionProxies::both(pool));
+        let trust = TlsTrust::platform().with_ca_pem(ca.pem().as_bytes());
+        let injector = ProxyInjector::new(settings).with_trust(trust.unwrap());
+        let scope = Arc::new(injector).exchange(ExchangeId::new("binance").unwrap());
+        let (rest, ws) = (exchange.rest_addr().port(), exchange.ws_addr().port());
+        let codec = Binance::new(
+            &format!("https://localhost:{rest}"),
+            &format!("wss://localhost:{ws}"),
+        );
+        let codec = Arc::new(codec.unwrap());
+        let audit = Audit::new(codec.rules().trades);
+        let everything = SymbolPattern::parse("*").unwrap();
+        let channels = [Channel::Trades, Channel::Ticker, Channel::L2Book];
+        let feed = Feed::new(
+            codec,
+            Subscription::new([everything], channels).unwrap(),
+            Arc::new(scope.http()),
+            Arc::new(scope.websocket()),
+        );
+        let (queue, events) = event_queue(QueueLimits::default());
+        let mut task = JoinSet::new();
+        task.spawn(async move { feed.run(queue).await.unwrap() });
+        let instruments = exchange.market().instruments();
+        let instrument = instruments.iter().find(|it| it.open).unwrap();
+        Some(Self {
+            servers,
+            symbol: instrument.pair().parse().unwrap(),
+            exchange_symbol: instrument.symbol.clone(),
+            exchange,
+            events,
+            audit,
+            looked_at: Instant::now(),
+            _task: task,
+        })
+    }
+
+    async fn next(&mut self) -> FeedEvent {
+        let event = soon(self.events.recv()).await.unwrap();
+        self.audit.take(&event);
+        if self.looked_at.elapsed() >= LOOK_EVERY {
+            let market = self.exchange.market();
+            self.audit.look(market, &self.symbol, &self.exchange_symbol);
+            self.looked_at = Instant::now();
+        }
+        event
+    }
+
+    /// Goes on until the book has been found to be the market's so many times more.
+    async fn until_right(&mut self, times: u64) {
+        let before = self.audit.counts().true_books;
+        soon(async {
+            while self.audit.counts().true_books < before + times {
+                self.next().await;
+            }
+        })
+        .await;
+    }
+}
+
+fn proxy_of(event: &FeedEvent) -> Option<SocketAddr> {
+    match &event.kind {
+        FeedEventKind::Connected { proxies, .. } => proxies.first()?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stream_goes_on_through_another_member_after_one_dial() {
+    let Some(mut stage) = Stage::start().await else {
+        return;
+    };
+    let carrier = loop {
+        if let Some(proxy) = proxy_of(&stage.next().await) {
+            break proxy;
+        }
+    };
+    stage.until_right(10).await;
+    let killed = stage.servers.remove(&carrier).unwrap();
+    let killing = spawn_blocking(move || drop(killed));
+    let (mut ends, mut ended_at) = (0, Instant::now());
+    let other = loop {
+        let event = stage.next().await;
+        if let FeedEventKind::Disconnected { .. } = event.kind {
+            ends += 1;
+            ended_at = Instant::now();
+        }
+        if let Some(proxy) = proxy_of(&event) {
+            break proxy;
+        }
+    };
+    println!(
+        "through another member {:?} after the end",
+        ended_at.elapsed()
+    );
+    assert_ne!(other, carrier);
+    assert_eq!(ends, 1, "a dial has failed");
+    stage.until_right(10).await;
+    killing.await.unwrap();
+    assert_eq!(stage.audit.findings(), [""; 0]);
+    assert!(stage.audit.untold(&stage.symbol).is_empty());
+}

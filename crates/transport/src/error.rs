@@ -50,6 +50,9 @@ pub enum DialErrorKind {
     RouteChanged,
     /// The request uses more of a budget than the exchange ever allows; nothing was sent.
     OverBudget,
+    /// The exchange has banned every exit of the route for a while; nothing was sent. See
+    /// [`DialError::retry_after`].
+    Banned,
     /// This machine cannot open the connection, or keep it: it has run out of descriptors, ports or
     /// memory. It is nobody else's fault.
     Local,
@@ -75,6 +78,7 @@ impl fmt::Display for DialErrorKind {
             Self::NoRoute => "no route is allowed",
             Self::RouteChanged => "its route has changed",
             Self::OverBudget => "it uses more than its budget has",
+            Self::Banned => "the exchange has banned every exit of the route for now",
             Self::Local => "this machine has no descriptor, port or memory left for it",
             Self::Io => "i/o error",
         })
@@ -276,6 +280,7 @@ impl DialError {
             | DialErrorKind::Unreachable
             | DialErrorKind::Closed
             | DialErrorKind::RouteChanged
+            | DialErrorKind::Banned
             | DialErrorKind::Local
             | DialErrorKind::Io => true,
             DialErrorKind::Rejected => match self.0.reply {

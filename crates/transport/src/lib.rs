@@ -37,6 +37,7 @@
 //! # }).unwrap();
 //! ```
 
+mod affinity;
 mod budget;
 mod connection;
 mod dialer;
@@ -56,6 +57,7 @@ mod target;
 mod window;
 mod ws;
 
+pub use affinity::Affinity;
 pub use budget::Elapsed;
 pub use connection::{Connection, ConnectionInfo, Io, Timing};
 pub use dialer::Dialer;

@@ -13,6 +13,7 @@ use futures_util::stream::pending;
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 
+use crate::affinity::Affinity;
 use crate::connection::ConnectionInfo;
 use crate::draws::Draws;
 use crate::error::{BoxError, DialError};
@@ -71,6 +72,9 @@ pub struct WsRequest {
     pub first_messages: Vec<Message>,
     /// What the dial uses of the exchange's budgets.
     pub draws: Draws,
+    /// What connections have in common that should leave by the same exit, such as their symbols. A pool
+    /// with the strategy `sticky` gives equal ones the same member; see also [`Affinity`].
+    pub affinity: Option<Affinity>,
     /// After how long a ping is sent over the open connection; zero for never, `None` for what the
     /// dialer has.
     pub ping_interval: Option<Duration>,
@@ -90,6 +94,7 @@ impl WsRequest {
             headers: HeaderMap::new(),
             first_messages: Vec::new(),
             draws: Draws::default(),
+            affinity: None,
             ping_interval: None,
             ping_timeout: None,
         })
@@ -199,6 +204,7 @@ impl<T> WsStream for T where
 pub struct WebSocket {
     stream: Pin<Box<dyn WsStream>>,
     info: ConnectionInfo,
+    on_stall: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl WebSocket {
@@ -208,6 +214,22 @@ impl WebSocket {
         Self {
             stream: Box::pin(stream),
             info,
+            on_stall: None,
+        }
+    }
+
+    /// The same connection, whose opener is told of a [stall](Self::report_stall).
+    #[must_use]
+    pub fn with_stall_report(mut self, report: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_stall = Some(Box::new(report));
+        self
+    }
+
+    /// Tells whoever opened the connection that nothing arrives over it although something should, as only
+    /// its user can know: the next one may better take another way.
+    pub fn report_stall(&self) {
+        if let Some(report) = &self.on_stall {
+            report();
         }
     }
 

@@ -21,6 +21,7 @@
 )]
 
 mod ambient;
+mod breaker_config;
 mod ca_file;
 mod connection_proxies;
 mod credentials;
@@ -30,6 +31,7 @@ mod error;
 mod exchange_id;
 mod files;
 mod handshake_mode;
+mod health_check;
 mod keys;
 #[cfg(feature = "loader")]
 mod loader;
@@ -44,6 +46,7 @@ mod settings;
 mod transport;
 
 pub use ambient::AmbientProxies;
+pub use breaker_config::{BreakerConfig, InvalidBreaker};
 pub use ca_file::UnreadableFile;
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
 pub use credentials::{Credentials, CredentialsError};
@@ -52,6 +55,7 @@ pub use dial_options::{InvalidTimeout, TooManyHops};
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;
+pub use health_check::{HealthCheck, HealthCheckMethod, InvalidHealthCheck};
 #[cfg(feature = "loader")]
 pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
 pub use origin::Origin;

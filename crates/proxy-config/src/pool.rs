@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::breaker_config::BreakerConfig;
 use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
+use crate::health_check::HealthCheck;
 use crate::keys::names::CHOICE;
 use crate::keys::{MEMBER, POOL, Said, said};
 use crate::proxy_config::ProxyConfig;
@@ -38,6 +40,8 @@ pub struct PoolConfig(Arc<Fields>);
 struct Fields {
     strategy: PoolStrategy,
     members: Vec<PoolMember>,
+    breaker: BreakerConfig,
+    health_check: Option<HealthCheck>,
     options: DialOptions,
 }
 
@@ -55,6 +59,8 @@ impl PoolConfig {
         Ok(Self(Arc::new(Fields {
             strategy: PoolStrategy::default(),
             members,
+            breaker: BreakerConfig::default(),
+            health_check: None,
             options: DialOptions::default(),
         })))
     }
@@ -63,6 +69,20 @@ impl PoolConfig {
     #[must_use]
     pub fn with_strategy(mut self, strategy: PoolStrategy) -> Self {
         self.fields().strategy = strategy;
+        self
+    }
+
+    /// The same pool whose members are skipped by other rules.
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: BreakerConfig) -> Self {
+        self.fields().breaker = breaker;
+        self
+    }
+
+    /// The same pool, with checks of its members.
+    #[must_use]
+    pub fn with_health_check(mut self, check: HealthCheck) -> Self {
+        self.fields().health_check = Some(check);
         self
     }
 
@@ -111,6 +131,18 @@ impl PoolConfig {
     #[must_use]
     pub fn strategy(&self) -> PoolStrategy {
         self.0.strategy
+    }
+
+    /// When a member that fails is skipped.
+    #[must_use]
+    pub fn breaker(&self) -> &BreakerConfig {
+        &self.0.breaker
+    }
+
+    /// How the members are checked, if they are.
+    #[must_use]
+    pub fn health_check(&self) -> Option<&HealthCheck> {
+        self.0.health_check.as_ref()
     }
 
     /// The proxies to choose from, including those that are not enabled.
@@ -253,10 +285,18 @@ pub enum PoolStrategy {
     Random,
     /// The member with the fewest connections relative to its weight.
     LeastConnections,
+    /// The same member for the same exchange and key, as long as it can be used. Each member has keys in
+    /// proportion to its weight, and if one is lost, only its own keys move.
+    Sticky,
 }
 
 impl PoolStrategy {
-    pub(crate) const ALL: [Self; 3] = [Self::RoundRobin, Self::Random, Self::LeastConnections];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::RoundRobin,
+        Self::Random,
+        Self::LeastConnections,
+        Self::Sticky,
+    ];
 
     /// The strategy as written in a configuration.
     #[must_use]
@@ -265,6 +305,7 @@ impl PoolStrategy {
             Self::RoundRobin => "round_robin",
             Self::Random => "random",
             Self::LeastConnections => "least_connections",
+            Self::Sticky => "sticky",
         }
     }
 }

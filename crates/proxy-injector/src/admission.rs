@@ -62,9 +62,11 @@ fn egress(proxy: Option<&ProxyConfig>) -> Egress {
 /// Who wants to be admitted: a request, or a dial.
 #[derive(Clone, Copy)]
 pub(crate) struct Applicant<'a> {
-    pub(crate) injector: &'a ProxyInjector,
+    pub(crate) injector: &'a Arc<ProxyInjector>,
     pub(crate) query: &'a RouteQuery,
     pub(crate) draws: &'a Draws,
+    /// What it has in common with others, for the same exit.
+    pub(crate) affinity: Option<&'a str>,
 }
 
 impl<'a> Applicant<'a> {

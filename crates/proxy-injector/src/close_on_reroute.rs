@@ -32,12 +32,17 @@ impl CloseOnReroute {
         let info = socket.info().clone();
         let socket = Arc::new(Slot::new(Some(socket)));
         live.carry(&socket);
+        let report = Arc::downgrade(&live);
         let stream = Self {
             socket,
             live,
             is_over: false,
         };
-        WebSocket::new(stream, info)
+        WebSocket::new(stream, info).with_stall_report(move || {
+            if let Some(live) = report.upgrade() {
+                live.stalled();
+            }
+        })
     }
 
     fn check(&self) -> Result<(), WsError> {
@@ -89,6 +94,9 @@ impl Stream for CloseOnReroute {
         let item = ready!(self.poll_socket(next)).transpose();
         if !matches!(item, Some(Ok(_))) {
             self.is_over = true;
+            if matches!(&item, Some(Err(error)) if error.kind() == WsErrorKind::Unresponsive) {
+                self.live.stalled();
+            }
             // Users may keep a stream that is over; its proxy has one connection less now.
             self.live.release();
         }

@@ -25,7 +25,7 @@ impl ScopeDialer {
         let source = resolution.source();
         let uses_nothing = Draws::default();
         let ((connection, dialer), lease) = connect(
-            self.scope.applicant(&query, &uses_nothing),
+            self.scope.applicant(&query, &uses_nothing, None),
             resolution.route(),
             target.endpoint(),
             target.deadline(),

@@ -12,8 +12,8 @@ use transport::{Dialer, Endpoint};
 use transport_tls::{TlsTrust, http1_only, with_own_sessions};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
-use crate::health::HealthRegistry;
-use crate::pool::ProxyPool;
+use crate::patience::Patience;
+use crate::pool::{Fleet, ProxyPool};
 use crate::refusing_dialer::RefusingDialer;
 use crate::stack_request::{CustomStack, StackError, StackRequest};
 
@@ -47,7 +47,7 @@ pub(crate) struct DialerFactory {
 #[derive(Default)]
 struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
-    registry: HealthRegistry,
+    fleet: Arc<Mutex<Fleet>>,
 }
 
 #[derive(Default)]
@@ -149,7 +149,7 @@ impl DialerFactory {
             .clone()
     }
 
-    fn exchange_tls(&self) -> Arc<ClientConfig> {
+    pub(crate) fn exchange_tls(&self) -> Arc<ClientConfig> {
         match &self.exchange_tls {
             Some(config) => http1_only(with_own_sessions(config.clone())),
             None => self.trust.client_config(&[b"http/1.1"]),
@@ -179,12 +179,18 @@ impl DialerFactory {
     /// The pool of `config`, the same one for all callers.
     pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
         let mut pools = self.pools.lock();
-        let Pools { made, registry } = &mut *pools;
+        let Pools { made, fleet } = &mut *pools;
         if let Some(pool) = made.get(config) {
             return Arc::clone(pool);
         }
-        let pool = ProxyPool::with_health(config, registry).into();
+        let pool = ProxyPool::within(config, fleet).into();
         Arc::clone(made.entry(config.clone()).or_insert(pool))
+    }
+
+    /// What keeps an eye on a dial through `proxy`, if a pool has that.
+    pub(crate) fn patience(&self, proxy: &ProxyConfig) -> Option<Patience> {
+        let pools = self.pools.lock();
+        Patience::with(proxy, &pools.fleet)
     }
 
     /// Forgets all stacks and pools, which are then built again when they are needed, and returns
@@ -194,9 +200,9 @@ impl DialerFactory {
         stacks.reloads += 1;
         let old = std::mem::take(&mut stacks.made);
         let mut pools = self.pools.lock();
-        // The pools first, so that the registry keeps only proxies that still have connections.
+        // The pools first, so that only proxies are kept that still have connections.
         pools.made.clear();
-        pools.registry.forget_marks();
+        pools.fleet.lock().pardon();
         old
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use proxy_config::ProxyConfig;
 use proxy_resolve::Route;
 use tokio::time::Instant;
-use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, chain};
+use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, Reply, chain};
 
 use crate::admission::{Applicant, Permit};
+use crate::checks::Usage;
 use crate::dialer_factory::endpoint;
-use crate::pool::Lease;
+use crate::patience;
+use crate::pool::{Course, Lease};
 
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
 /// that it goes through, if it does.
@@ -19,10 +21,12 @@ use crate::pool::Lease;
 /// for a direct connection, and, if there may be several attempts, the time that is left for them:
 /// that of the pool without the waits, and not beyond `deadline`.
 ///
-/// A failure with a proxy of the pool marks it, and the next one is tried. If the proxy has only
-/// declined, or TLS with the exchange does not come about through it, it may be the exchange's
-/// fault: the next one is tried as well, and nobody is marked. Nor is anybody if this machine has run
-/// out of what a connection needs; it may have a port left for another proxy.
+/// A failure with a proxy of the pool counts against it, and the next one is tried. If the proxy has only
+/// declined the target, or TLS with the exchange does not come about through it, it may be the exchange's
+/// fault: the next one is tried as well, and the proxy is not asked for this target for a while. If the
+/// exchange does not want the proxy's address, it is not asked for this exchange, and some others are tried:
+/// with more of them it is the request. Nobody is marked if this machine has run out of what a connection
+/// needs; it may have a port left for another proxy.
 pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     applicant: Applicant<'_>,
     route: &Route,
@@ -48,10 +52,22 @@ where
         Route::Refused => return Err(no_rule(target).into()),
     };
     let pool = applicant.injector.factory().pool(config);
-    let mut attempts = pool.attempts();
+    if let Some(check) = config.health_check() {
+        let usage = Usage {
+            query: applicant.query.clone(),
+            target: target.clone(),
+        };
+        pool.checks().run(*check, &pool, applicant.injector, usage);
+    }
+    let mut attempts = pool.attempts_for(Course {
+        exchange: applicant.query.exchange.as_ref(),
+        target: Some(target),
+        affinity: applicant.affinity,
+    });
     let mut whole = Instant::now() + config.timeout();
     let mut failures = Failures::default();
     let mut last_failure = None;
+    let mut unwanted = 0;
     while let Some(lease) = attempts.next_with(|proxy| applicant.has_room(proxy)) {
         let end = deadline.map_or(whole, |deadline| deadline.min(whole));
         let left = end.saturating_duration_since(Instant::now());
@@ -60,19 +76,34 @@ where
         }
         let permit = applicant.admit(Some(lease.proxy()), route, target).await?;
         whole += permit.as_ref().map_or(Duration::ZERO, Permit::waited);
+        let start = Instant::now();
         let outcome = attempt(Some(lease.proxy().clone()), Some(left)).await;
         match ended(permit, outcome) {
             Ok(made) => {
-                lease.mark_healthy();
+                lease.reached(target);
                 return Ok((made, Some(lease)));
             }
             Err(error) => {
                 match blame(lease.proxy(), &error) {
+                    // Whoever had no time to answer is not at fault.
+                    Blame::Proxy | Blame::Unclear
+                        if is_timeout(&error) && start.elapsed() < patience::LEAST => {}
                     Blame::Proxy => {
                         lease.mark_unhealthy();
                         failures.note(lease.proxy(), &error);
                     }
-                    Blame::Unclear => failures.note(lease.proxy(), &error),
+                    Blame::Unclear => {
+                        lease.missed(target);
+                        failures.note(lease.proxy(), &error);
+                    }
+                    Blame::Exchange(status, wait) => {
+                        let exchange = applicant.query.exchange.as_ref();
+                        unwanted += 1;
+                        if !lease.answered(exchange, status, wait) || unwanted >= MOST_UNWANTED {
+                            return Err(error);
+                        }
+                        failures.note(lease.proxy(), &error);
+                    }
                     // It is logged where all dials meet.
                     Blame::Machine => {}
                     Blame::Other => return Err(error),
@@ -82,6 +113,9 @@ where
         }
     }
     Err(last_failure.unwrap_or_else(|| {
+        if let Some(allowed_at) = attempts.first_allowed() {
+            return all_banned(target, allowed_at).into();
+        }
         // There was no time for a first attempt.
         let elapsed = Elapsed::Whole(config.timeout());
         DialError::timeout(Hop::Target(target.clone()), Phase::Route, elapsed).into()
@@ -94,6 +128,17 @@ fn ended<T, E: Error + 'static>(permit: Option<Permit<'_>>, outcome: Result<T, E
         permit.end(outcome.as_ref().err().map(|error| error as _));
     }
     outcome
+}
+
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    DialError::find(error).is_some_and(|error| error.kind() == DialErrorKind::Timeout)
+}
+
+/// The exchange has banned every proxy of the pool.
+fn all_banned(target: &Endpoint, allowed_at: Instant) -> DialError {
+    let hop = Hop::Target(target.clone());
+    let wait = allowed_at.saturating_duration_since(Instant::now());
+    DialError::new(hop, Phase::Route, DialErrorKind::Banned).with_retry_after(wait)
 }
 
 /// No route leads to `target`.
@@ -139,9 +184,15 @@ impl Drop for Failures {
     }
 }
 
+/// How many members a dial tries that the exchange does not want.
+// With more of them, it is the request that it does not want, and the whole pool would be out.
+const MOST_UNWANTED: u32 = 3;
+
 /// Whose fault a failed attempt is.
-enum Blame {
+pub(crate) enum Blame {
     Proxy,
+    /// The exchange answered the upgrade with this status, and asks to wait.
+    Exchange(u16, Option<Duration>),
     /// The proxy's or the exchange's. Nothing of a request has been sent.
     Unclear,
     /// This machine's.
@@ -150,7 +201,7 @@ enum Blame {
     Other,
 }
 
-fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
+pub(crate) fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
     let Some(failure) = DialError::find(error) else {
         return Blame::Other;
     };
@@ -160,9 +211,23 @@ fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
     let mut servers = proxy.via().iter().chain([proxy.server()]);
     match (failure.hop(), failure.phase(), failure.kind()) {
         (Hop::Proxy(hop), _, kind) if servers.any(|server| *hop == endpoint(server.url())) => {
-            match kind {
-                DialErrorKind::Rejected => Blame::Unclear,
+            match (kind, failure.reply()) {
+                // A general failure, or its rules: whatever the target is.
+                (DialErrorKind::Rejected, Some(Reply::Socks5(1 | 2))) => Blame::Proxy,
+                // Unpaid, not logged in, too many requests, or overloaded.
+                (DialErrorKind::Rejected, Some(Reply::Http(reply)))
+                    if matches!(reply.status, 402 | 407 | 429 | 503) =>
+                {
+                    Blame::Proxy
+                }
+                (DialErrorKind::Rejected, _) => Blame::Unclear,
                 _ => Blame::Proxy,
+            }
+        }
+        (Hop::Target(_), Phase::Upgrade, DialErrorKind::Rejected) => {
+            match failure.reply().and_then(Reply::status) {
+                Some(status) => Blame::Exchange(status, failure.retry_after()),
+                None => Blame::Other,
             }
         }
         (Hop::Target(_), Phase::TargetTls, DialErrorKind::Closed | DialErrorKind::Timeout) => {

@@ -28,6 +28,7 @@
 //! `scheme`, `endpoint` and `source`, and never a user name or a password.
 
 mod admission;
+mod checks;
 mod clients;
 mod close_on_reroute;
 mod dialer;
@@ -38,10 +39,10 @@ mod exits;
 mod failover;
 #[cfg(feature = "ring")]
 mod global;
-mod health;
 mod injector;
 mod live;
 mod logged_dialer;
+mod patience;
 mod pool;
 mod query;
 mod refusing_dialer;

@@ -169,6 +169,15 @@ impl LiveConnection {
         });
     }
 
+    /// Nothing arrives over it although something should.
+    pub(crate) fn stalled(&self) {
+        self.with(|state| {
+            if let Some(lease) = &state.lease {
+                lease.stalled();
+            }
+        });
+    }
+
     /// Ends the lease: the connection is over, even if it is not dropped yet.
     pub(crate) fn release(&self) {
         self.with(State::end);

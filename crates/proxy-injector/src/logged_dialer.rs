@@ -8,6 +8,7 @@ use proxy_resolve::RouteSource;
 use transport::{Connection, DialError, Dialer, Target};
 
 use crate::exhaustion::Exhaustion;
+use crate::patience::Patience;
 
 /// Logs the connections of the inner dialer.
 pub(crate) struct LoggedDialer {
@@ -17,12 +18,17 @@ pub(crate) struct LoggedDialer {
     pub(crate) proxy: Option<ProxyConfig>,
     pub(crate) source: RouteSource,
     pub(crate) exhaustion: Arc<Exhaustion>,
+    pub(crate) patience: Option<Patience>,
 }
 
 #[async_trait]
 impl Dialer for LoggedDialer {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+        let wait = self.patience.clone().map(Patience::begin);
         let dialed = self.inner.dial(target).await;
+        if let Some(wait) = wait {
+            wait.end();
+        }
         let connection = dialed.inspect_err(|error| self.exhaustion.note(error))?;
         let (scheme, endpoint) = match &self.proxy {
             Some(proxy) => {

@@ -127,6 +127,7 @@ impl Scope {
             proxy: proxy.cloned(),
             source,
             exhaustion: self.injector.exhaustion(),
+            patience: proxy.and_then(|proxy| factory.patience(proxy)),
         };
         RouteStack {
             dialer: Arc::new(opened),
@@ -177,11 +178,13 @@ impl Scope {
         &'a self,
         query: &'a RouteQuery,
         draws: &'a Draws,
+        affinity: Option<&'a str>,
     ) -> Applicant<'a> {
         Applicant {
             injector: &self.injector,
             query,
             draws,
+            affinity,
         }
     }
 

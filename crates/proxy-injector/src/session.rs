@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use proxy_config::{ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
-    DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
-    ResponseLimits, Target, WebSocket, WsDialer, WsRequest,
+    Affinity, DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
+    ResponseLimits, Target, WebSocket, WsDialer, WsRequest, retry_after,
 };
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
@@ -114,9 +114,10 @@ impl HttpSession {
         let query = self.scope.query_for(Transport::Http, &target, is_tls);
         let resolution = query.resolve(settings);
         let draws = Draws::of(request.extensions());
-        let applicant = self.scope.applicant(&query, draws);
+        let affinity = Affinity::of(request.extensions());
+        let applicant = self.scope.applicant(&query, draws, affinity);
         let is_only_way = !matches!(resolution.route(), Route::Pool(_));
-        let (response, _lease) = connect(
+        let (response, lease) = connect(
             applicant,
             resolution.route(),
             target.endpoint(),
@@ -139,6 +140,10 @@ impl HttpSession {
             },
         )
         .await?;
+        if let Some(lease) = lease {
+            let wait = retry_after(response.headers());
+            lease.answered(query.exchange.as_ref(), response.status().as_u16(), wait);
+        }
         Ok(response)
     }
 }
@@ -242,8 +247,9 @@ impl WsSession {
         let query = self.scope.query_for(Transport::WebSocket, target, is_tls);
         let resolution = query.resolve(settings);
         let source = resolution.source();
+        let affinity = request.affinity.as_ref().map(Affinity::as_str);
         let ((socket, dialer), lease) = connect(
-            self.scope.applicant(&query, &request.draws),
+            self.scope.applicant(&query, &request.draws, affinity),
             resolution.route(),
             target.endpoint(),
             None,

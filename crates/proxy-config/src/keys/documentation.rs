@@ -17,6 +17,8 @@ fn prefix(table: &Content) -> Option<&'static str> {
         Content::ProxyRule => Some("rule: "),
         Content::Pool => Some("pool: "),
         Content::Member => Some("member: "),
+        Content::Breaker => Some("breaker: "),
+        Content::HealthCheck => Some("health_check: "),
         Content::Tls => Some("tls: "),
         _ => None,
     }
@@ -46,7 +48,9 @@ fn value(content: &Content) -> String {
         Content::ProxyRule => "rule".to_owned(),
         Content::List(item) => format!("a URL, or a list of URLs and {}", value(item)),
         Content::Server | Content::Member => format!("tables of {}", code(content.names())),
-        Content::Pool | Content::Tls => format!("table of {}", code(content.names())),
+        Content::Pool | Content::Breaker | Content::HealthCheck | Content::Tls => {
+            format!("table of {}", code(content.names()))
+        }
     }
 }
 

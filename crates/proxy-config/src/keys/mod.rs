@@ -17,7 +17,8 @@ use std::ops::RangeInclusive;
 pub(crate) use self::entry::{Entry, Field};
 pub(crate) use self::said::{Said, said};
 pub(crate) use self::tables::{
-    CONNECTION_PROXIES, DIAL, MEMBER, POOL, ROUTE, SERVER, SETTINGS, TLS, URL_KEY,
+    BREAKER, CONNECTION_PROXIES, DIAL, HEALTH_CHECK, MEMBER, POOL, ROUTE, SERVER, SETTINGS, TLS,
+    URL_KEY,
 };
 
 /// A key, and what it is for.
@@ -81,18 +82,24 @@ pub(crate) enum Content {
     Pool,
     /// One proxy of a pool: a URL, or a table.
     Member,
+    /// When a pool stops using a member.
+    Breaker,
+    /// How the members of a pool are checked.
+    HealthCheck,
     /// Certificate authorities.
     Tls,
 }
 
 /// All contents that have keys.
-const TABLES: [Content; 7] = [
+const TABLES: [Content; 9] = [
     Content::Settings,
     Content::ConnectionProxies,
     Content::ProxyRule,
     Content::Server,
     Content::Pool,
     Content::Member,
+    Content::Breaker,
+    Content::HealthCheck,
     Content::Tls,
 ];
 
@@ -106,6 +113,8 @@ impl Content {
             Self::Server => [of(&URL_KEY), of(&SERVER)].concat(),
             Self::Member => [of(&URL_KEY), of(&SERVER), of(&MEMBER)].concat(),
             Self::Pool => of(&POOL),
+            Self::Breaker => of(&BREAKER),
+            Self::HealthCheck => of(&HEALTH_CHECK),
             Self::Tls => of(&TLS),
             Self::Boolean { .. }
             | Self::Integer { .. }

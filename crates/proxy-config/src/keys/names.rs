@@ -15,4 +15,6 @@ pub(crate) const TRUST: &str = "tls";
 pub(crate) const CA_FILE: &str = "ca_file";
 pub(crate) const VIA: &str = "via";
 pub(crate) const CHOICE: &str = "pool";
+pub(crate) const BREAKER: &str = "breaker";
+pub(crate) const HEALTH_CHECK: &str = "health_check";
 pub(crate) const PROXIES: &str = "proxies";

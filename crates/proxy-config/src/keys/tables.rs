@@ -5,15 +5,17 @@
 //! [name](super::names).
 
 use super::names::{
-    CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, PASSWORD, PASSWORD_FILE, PROXIES,
+    self, CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, PASSWORD, PASSWORD_FILE, PROXIES,
     TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
 };
 use super::said::said;
 use super::{Content, Entry, Replaces, Said, Words};
+use crate::breaker_config::{self as breaker, BreakerConfig};
 use crate::ca_file::CaFile;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::dial_options::{self, DialOptions};
 use crate::handshake_mode::HandshakeMode;
+use crate::health_check::{self as check, HealthCheck, HealthCheckMethod};
 use crate::pool::{DEFAULT_WEIGHT, PoolConfig, PoolMember, PoolStrategy, WEIGHT};
 use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
@@ -212,11 +214,11 @@ pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
 ];
 
 /// Proxies to choose from.
-pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
+pub(crate) static POOL: [Entry<PoolConfig>; 4] = [
     Entry::word(
         "strategy",
         || words(PoolStrategy::ALL, PoolStrategy::as_str),
-        "How to select: round robin, at random, or the least busy proxy.",
+        "How to select: round robin, at random, the least busy proxy, or always the same one.",
         |pool: &PoolConfig| Some(pool.strategy().as_str()),
         |pool, word| {
             let strategy = named(word, PoolStrategy::ALL, PoolStrategy::as_str)?;
@@ -231,6 +233,91 @@ pub(crate) static POOL: [Entry<PoolConfig>; 2] = [
     )
     .absent("required")
     .wrong("*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*"),
+    Entry::joint(
+        names::BREAKER,
+        Content::Breaker,
+        "When a proxy that fails is skipped, and for how long.",
+        |pool: &PoolConfig| {
+            let breaker = pool.breaker();
+            (*breaker != BreakerConfig::default()).then(|| breaker.said())
+        },
+    )
+    .absent("its defaults"),
+    Entry::joint(
+        names::HEALTH_CHECK,
+        Content::HealthCheck,
+        "How the proxies are checked while nobody uses them.",
+        |pool: &PoolConfig| pool.health_check().map(HealthCheck::said),
+    )
+    .absent("no checks"),
+];
+
+/// When a pool stops using a member.
+pub(crate) static BREAKER: [Entry<BreakerConfig>; 3] = [
+    Entry::integer(
+        "failures",
+        breaker::FAILURES,
+        breaker::DEFAULT_FAILURES,
+        "After how many failures in a row a proxy is skipped.",
+        |breaker: &BreakerConfig| Some(breaker.failures()),
+        |breaker, failures| breaker.with_failures(failures).ok(),
+    ),
+    Entry::integer(
+        "cooldown_seconds",
+        breaker::COOLDOWN_SECONDS,
+        breaker::DEFAULT_COOLDOWN_SECONDS,
+        "How long it is skipped at first, until one connection may try it; twice as long each time \
+         that this fails.",
+        |breaker: &BreakerConfig| Some(breaker.cooldown_seconds()),
+        |breaker, seconds| breaker.with_cooldown_seconds(seconds).ok(),
+    ),
+    Entry::integer(
+        "max_cooldown_seconds",
+        breaker::MAX_COOLDOWN_SECONDS,
+        breaker::DEFAULT_MAX_COOLDOWN_SECONDS,
+        "How long it is skipped at most; no less than `cooldown_seconds`.",
+        |breaker: &BreakerConfig| Some(breaker.max_cooldown_seconds()),
+        |breaker, seconds| breaker.with_max_cooldown_seconds(seconds).ok(),
+    ),
+];
+
+/// How the members of a pool are checked.
+pub(crate) static HEALTH_CHECK: [Entry<HealthCheck>; 4] = [
+    Entry::word(
+        "method",
+        || words(HealthCheckMethod::ALL, HealthCheckMethod::as_str),
+        "What a check does: connect to the proxy, open a tunnel through it to where the pool is used, or \
+         send a request through that.",
+        |check: &HealthCheck| Some(check.method().as_str()),
+        |check, word| {
+            let method = named(word, HealthCheckMethod::ALL, HealthCheckMethod::as_str)?;
+            Some(check.with_method(method))
+        },
+    ),
+    Entry::integer(
+        "interval_seconds",
+        check::INTERVAL_SECONDS,
+        check::DEFAULT_INTERVAL_SECONDS,
+        "The time from one check of a proxy to the next, a tenth more or less.",
+        |check: &HealthCheck| Some(check.interval().as_secs()),
+        |check, seconds| check.with_interval_seconds(seconds).ok(),
+    ),
+    Entry::integer(
+        "timeout_seconds",
+        check::CHECK_TIMEOUT_SECONDS,
+        check::DEFAULT_CHECK_TIMEOUT_SECONDS,
+        "How long a check may take.",
+        |check: &HealthCheck| Some(check.timeout().as_secs()),
+        |check, seconds| check.with_timeout_seconds(seconds).ok(),
+    ),
+    Entry::integer(
+        "retries",
+        check::RETRIES,
+        check::DEFAULT_RETRIES,
+        "How many checks in a row must fail for the proxy to be skipped.",
+        |check: &HealthCheck| Some(check.retries()),
+        |check, retries| check.with_retries(retries).ok(),
+    ),
 ];
 
 /// The keys of a proxy as a member of a pool.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::keys::names::PROXIES;
-use crate::keys::{Content, MEMBER, POOL};
+use crate::keys::names::{self, PROXIES};
+use crate::keys::{BREAKER, Content, Entry, HEALTH_CHECK, MEMBER, POOL};
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::Node;
 use crate::loader::read_server::server;
@@ -14,7 +14,29 @@ pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let fields = node.table_of(&Content::Pool)?;
     let proxies = fields.required(PROXIES);
     let pool = proxies.and_then(|proxies| members(&proxies, reach));
-    fill(&POOL, &fields, reach, pool)
+    let pool = fill(&POOL, &fields, reach, pool);
+    let breaker = fields.field(names::BREAKER);
+    let breaker = breaker.map(|node| table(&node, &Content::Breaker, &BREAKER, reach));
+    let check = fields.field(names::HEALTH_CHECK);
+    let check = check.map(|node| table(&node, &Content::HealthCheck, &HEALTH_CHECK, reach));
+    let mut pool = pool?;
+    if let Some(breaker) = breaker {
+        pool = pool.with_breaker(breaker?);
+    }
+    if let Some(check) = check {
+        pool = pool.with_health_check(check?);
+    }
+    Some(pool)
+}
+
+/// A table of keys with defaults.
+fn table<T: Default>(
+    node: &Node<'_>,
+    content: &Content,
+    entries: &'static [Entry<T>],
+    reach: Reach,
+) -> Option<T> {
+    fill(entries, &node.table_of(content)?, reach, Some(T::default()))
 }
 
 fn members(proxies: &Node<'_>, reach: Reach) -> Option<PoolConfig> {

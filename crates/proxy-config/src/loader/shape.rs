@@ -39,7 +39,7 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         Content::List(item) => list(node, item),
         Content::Server | Content::Member => server(node, content),
         Content::Pool => pool(node),
-        Content::Tls => into_value(table(node, content)?),
+        Content::Breaker | Content::HealthCheck | Content::Tls => into_value(table(node, content)?),
         Content::Boolean { .. }
         | Content::Integer { .. }
         | Content::Text

@@ -1,8 +1,9 @@
 //! `pool`.
 
 use proxy_config::{
-    ConnectionProxies, HandshakeMode, PoolConfig, PoolMember, PoolStrategy, ProxyConfig, ProxyRule,
-    ProxyServer, ProxySettings, Sources, Transport,
+    BreakerConfig, ConnectionProxies, HandshakeMode, HealthCheck, HealthCheckMethod, PoolConfig,
+    PoolMember, PoolStrategy, ProxyConfig, ProxyRule, ProxyServer, ProxySettings, Sources,
+    Transport,
 };
 use serde_json::json;
 
@@ -249,7 +250,7 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
         ("pool.?", "unknown key; did you mean `strategy`?"),
         (
             "pool.strategy",
-            "expected round_robin, random or least_connections; did you mean `round_robin`?",
+            "expected round_robin, random, least_connections or sticky; did you mean `round_robin`?",
         ),
         ("pool.proxies[0].url", "Unsupported proxy scheme: ftp"),
         ("pool.proxies[1].weight", weight),
@@ -273,14 +274,50 @@ fn everything_that_is_wrong_with_a_pool_is_told_at_once() {
 }
 
 #[test]
-fn a_pool_has_no_keys_for_probes() {
-    for key in ["health_check", "healthcheck", "check_interval"] {
-        let found = problems(&format!("pool: {{{key}: 5, proxies: ['http://a:1']}}"));
-        let [(path, problem)] = &found[..] else {
-            panic!("{found:?}");
+fn the_breaker_and_the_checks_of_a_pool_have_defaults_and_ranges() {
+    let read = |keys: &str| {
+        let rule = rule(&format!("pool: {{{keys}, proxies: ['http://a:1']}}"));
+        let ProxyRule::Pool(pool) = rule else {
+            panic!("{rule:?}");
         };
-        assert_eq!(path, "pool.?");
-        assert_eq!(problem, "unknown key (known keys: strategy, proxies)");
+        pool
+    };
+    let pool = read("strategy: sticky");
+    assert_eq!(*pool.breaker(), BreakerConfig::default());
+    assert_eq!(pool.health_check(), None);
+    let pool =
+        read("breaker: {failures: 3, max_cooldown_seconds: 90}, health_check: {method: http}");
+    let breaker = BreakerConfig::default().with_failures(3).unwrap();
+    let breaker = breaker.with_max_cooldown_seconds(90).unwrap();
+    assert_eq!(*pool.breaker(), breaker);
+    let check = HealthCheck::new(HealthCheckMethod::Http);
+    assert_eq!(pool.health_check(), Some(&check));
+    assert_eq!((check.interval().as_secs(), check.retries()), (30, 2));
+
+    for (keys, path) in [
+        ("breaker: {failures: 0}", "pool.breaker.failures"),
+        (
+            "breaker: {cooldown_seconds: 3601}",
+            "pool.breaker.cooldown_seconds",
+        ),
+        (
+            "breaker: {max_cooldown_seconds: 0}",
+            "pool.breaker.max_cooldown_seconds",
+        ),
+        (
+            "health_check: {interval_seconds: 4}",
+            "pool.health_check.interval_seconds",
+        ),
+        (
+            "health_check: {timeout_seconds: 31}",
+            "pool.health_check.timeout_seconds",
+        ),
+        ("health_check: {retries: 11}", "pool.health_check.retries"),
+        ("health_check: {method: ping}", "pool.health_check.method"),
+    ] {
+        let found = problems(&format!("pool: {{{keys}, proxies: ['http://a:1']}}"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].0, path);
     }
 }
 

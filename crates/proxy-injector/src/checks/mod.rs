@@ -1,0 +1,117 @@
+//! Checks of the members of a pool while nobody uses them.
+//!
+//! A check goes through the member that it is of, along a route that the settings allow, as any
+//! connection does: a reload that takes the member away ends it.
+
+mod check;
+mod schedule;
+
+use std::future::pending;
+use std::sync::{Arc, Weak};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
+use proxy_config::HealthCheck;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use transport::Endpoint;
+
+use self::check::check;
+use self::schedule::Schedule;
+use crate::injector::ProxyInjector;
+use crate::pool::ProxyPool;
+use crate::query::RouteQuery;
+
+/// What a pool is used for, and so what its members are checked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Usage {
+    pub(crate) query: RouteQuery,
+    pub(crate) target: Endpoint,
+}
+
+/// The checks of a pool.
+#[derive(Debug, Default)]
+pub(crate) struct Checks(Mutex<Option<Running>>);
+
+#[derive(Debug)]
+struct Running {
+    /// The last one.
+    usage: Arc<Mutex<Usage>>,
+    task: JoinHandle<()>,
+}
+
+impl Checks {
+    /// Has the members of `pool` checked for its last `usage`, until the pool is gone.
+    pub(crate) fn run(
+        &self,
+        config: HealthCheck,
+        pool: &Arc<ProxyPool>,
+        injector: &Arc<ProxyInjector>,
+        usage: Usage,
+    ) {
+        let mut running = self.0.lock();
+        match &*running {
+            // The runtime of the task may be gone.
+            Some(running) if !running.task.is_finished() => *running.usage.lock() = usage,
+            _ => {
+                let usage = Arc::new(Mutex::new(usage));
+                let (pool, injector) = (Arc::downgrade(pool), Arc::downgrade(injector));
+                let checks = run(config, pool, injector, Arc::clone(&usage));
+                let task = tokio::spawn(checks);
+                *running = Some(Running { usage, task });
+            }
+        }
+    }
+}
+
+impl Drop for Checks {
+    fn drop(&mut self) {
+        if let Some(running) = self.0.get_mut() {
+            running.task.abort();
+        }
+    }
+}
+
+async fn run(
+    config: HealthCheck,
+    pool: Weak<ProxyPool>,
+    injector: Weak<ProxyInjector>,
+    usage: Arc<Mutex<Usage>>,
+) {
+    let Some(members) = pool.upgrade().map(|pool| pool.members()) else {
+        return;
+    };
+    let mut schedule = Schedule::new(members.len(), config.interval(), Instant::now());
+    let mut running = FuturesUnordered::new();
+    loop {
+        while let Some(place) = schedule.begin(Instant::now()) {
+            let (Some(injector), Some((id, proxy))) = (injector.upgrade(), members.get(place))
+            else {
+                return;
+            };
+            let usage = usage.lock().clone();
+            running.push(async move {
+                let verdict = check(&injector, &config, usage, proxy).await;
+                (place, *id, verdict)
+            });
+        }
+        tokio::select! {
+            Some((place, id, verdict)) = running.next() => {
+                let Some(pool) = pool.upgrade() else {
+                    return;
+                };
+                pool.note_check(id, &config, verdict);
+                schedule.end(place, Instant::now());
+            }
+            () = sleep_to(schedule.next_at()) => {}
+        }
+    }
+}
+
+async fn sleep_to(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,65 @@
+//! Dials that their callers give up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use proxy_config::ProxyConfig;
+use tokio::time::Instant;
+
+use crate::pool::{Fleet, ProxyId};
+
+/// How long a proxy may keep a caller waiting without a mark if that gives up.
+// Some round trips to the other side of the world. Whoever gives up sooner was in a hurry, such as one
+// that needs only the first of several dials.
+pub(crate) const LEAST: Duration = Duration::from_secs(1);
+
+/// The proxy that a caller may wait for.
+#[derive(Clone)]
+pub(crate) struct Patience {
+    fleet: Arc<Mutex<Fleet>>,
+    id: ProxyId,
+}
+
+impl Patience {
+    /// With `proxy`, if it is known in `fleet`.
+    pub(crate) fn with(proxy: &ProxyConfig, fleet: &Arc<Mutex<Fleet>>) -> Option<Self> {
+        let id = fleet.lock().find(proxy)?;
+        Some(Self {
+            fleet: Arc::clone(fleet),
+            id,
+        })
+    }
+
+    /// The caller waits from now on.
+    pub(crate) fn begin(self) -> Wait {
+        Wait {
+            patience: Some(self),
+            since: Instant::now(),
+        }
+    }
+}
+
+/// A caller that waits for a proxy. Dropped before its [end](Self::end), it has given up, which is a
+/// failure of the proxy if it took long.
+pub(crate) struct Wait {
+    patience: Option<Patience>,
+    since: Instant,
+}
+
+impl Wait {
+    /// The dial has an outcome, which speaks for itself.
+    pub(crate) fn end(mut self) {
+        self.patience = None;
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if let Some(Patience { fleet, id }) = self.patience.take()
+            && self.since.elapsed() >= LEAST
+        {
+            fleet.lock().fail(id, Instant::now());
+        }
+    }
+}

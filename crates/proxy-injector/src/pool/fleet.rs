@@ -1,0 +1,393 @@
+//! All proxies that pools use, and all pools.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use proxy_config::{BreakerConfig, ExchangeId, PoolConfig, PoolStrategy, ProxyConfig};
+use tokio::time::Instant;
+use transport::Endpoint;
+
+use super::breaker::{Standing, Trial};
+use super::record::{Ban, Course, Out, Record};
+use super::rendezvous::{identity, score};
+use super::turns::Turns;
+use super::verdict::Verdict;
+use crate::route_key::RouteKey;
+
+/// A proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ProxyId(u64);
+
+/// A pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct PoolId(u64);
+
+/// The proxies and the pools that they are in. A proxy that is in two pools is known once, and fails in
+/// both. All that depends on the time gets it.
+#[derive(Debug, Default)]
+pub(crate) struct Fleet {
+    known: HashMap<RouteKey, ProxyId>,
+    proxies: HashMap<ProxyId, Proxy>,
+    pools: HashMap<PoolId, Pool>,
+    last_id: u64,
+}
+
+#[derive(Debug, Default)]
+struct Proxy {
+    record: Record,
+    /// The pools that it is in, and its place there.
+    seats: Vec<(PoolId, usize)>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    strategy: PoolStrategy,
+    breaker: BreakerConfig,
+    members: Vec<Member>,
+    turns: Turns,
+}
+
+#[derive(Debug)]
+struct Member {
+    id: ProxyId,
+    proxy: ProxyConfig,
+    weight: u64,
+    identity: u64,
+}
+
+/// A member that was selected.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) place: usize,
+    pub(crate) id: ProxyId,
+    pub(crate) proxy: ProxyConfig,
+    pub(crate) trial: Option<Trial>,
+}
+
+impl Fleet {
+    /// Adds a pool of the enabled members of `config`.
+    pub(crate) fn add_pool(&mut self, config: &PoolConfig, now: Instant) -> PoolId {
+        let pool = PoolId(self.next_id());
+        let mut turns = Turns::new(config.strategy());
+        let mut members = Vec::new();
+        for (place, member) in config.enabled_members().enumerate() {
+            let proxy = config.through(member);
+            let key = RouteKey::of(&proxy);
+            let identity = identity(&key);
+            let id = match self.known.get(&key) {
+                Some(id) => *id,
+                None => {
+                    let id = ProxyId(self.next_id());
+                    self.known.insert(key, id);
+                    id
+                }
+            };
+            self.proxies
+                .entry(id)
+                .or_default()
+                .seats
+                .push((pool, place));
+            turns.add(member.weight());
+            members.push(Member {
+                id,
+                proxy,
+                weight: member.weight(),
+                identity,
+            });
+        }
+        let ids: Vec<_> = members.iter().map(|member| member.id).collect();
+        let made = Pool {
+            strategy: config.strategy(),
+            breaker: *config.breaker(),
+            members,
+            turns,
+        };
+        self.pools.insert(pool, made);
+        for id in ids {
+            self.refresh(id);
+        }
+        self.wake(pool, now);
+        pool
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Forgets a pool.
+    pub(crate) fn remove_pool(&mut self, pool: PoolId) {
+        let Some(gone) = self.pools.remove(&pool) else {
+            return;
+        };
+        for member in gone.members {
+            if let Some(proxy) = self.proxies.get_mut(&member.id) {
+                proxy.seats.retain(|(of, _)| *of != pool);
+            }
+        }
+        self.forget_unused();
+    }
+
+    /// Takes back all that speaks against any proxy.
+    pub(crate) fn pardon(&mut self) {
+        let ids: Vec<_> = self.proxies.keys().copied().collect();
+        for id in ids {
+            self.change(id, Record::pardon);
+        }
+        self.forget_unused();
+    }
+
+    /// Forgets the proxies without a pool and without a connection that must still count.
+    fn forget_unused(&mut self) {
+        self.proxies
+            .retain(|_, proxy| !proxy.seats.is_empty() || proxy.record.leases() > 0);
+        self.known.retain(|_, id| self.proxies.contains_key(id));
+    }
+
+    /// The proxy that `proxy` is, if a pool has it.
+    pub(crate) fn find(&self, proxy: &ProxyConfig) -> Option<ProxyId> {
+        self.known.get(&RouteKey::of(proxy)).copied()
+    }
+
+    fn wake(&mut self, pool: PoolId, now: Instant) {
+        if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.turns.wake(now);
+        }
+    }
+
+    /// Selects a member of `pool` that may be used, and of those one for which `has_room` is true if
+    /// there is one. It has a lease from then on: connections that are made at the same time must see each
+    /// other, or all of them would select the same member.
+    pub(crate) fn select(
+        &mut self,
+        pool: PoolId,
+        course: &Course<'_>,
+        tried: &HashSet<usize>,
+        has_room: impl Fn(&ProxyConfig) -> bool,
+        now: Instant,
+    ) -> Option<Selected> {
+        self.wake(pool, now);
+        let place = self.next_place(pool, course, tried, has_room, now)?;
+        self.take(pool, place, now)
+    }
+
+    /// The place of the member to select.
+    fn next_place(
+        &self,
+        pool: PoolId,
+        course: &Course<'_>,
+        tried: &HashSet<usize>,
+        has_room: impl Fn(&ProxyConfig) -> bool,
+        now: Instant,
+    ) -> Option<usize> {
+        let state = self.pools.get(&pool)?;
+        let is_free = |place: usize, member: &Member| {
+            let proxy = self.proxies.get(&member.id);
+            let is_out = |proxy: &Proxy| proxy.record.out(course, now).is_some();
+            !tried.contains(&place) && !proxy.is_some_and(is_out)
+        };
+        let ready = state.turns.ready();
+        let ready = ready.filter_map(|place| Some((place, state.members.get(place)?)));
+        // Another exit would be wrong, so a full one is waited for.
+        if state.strategy == PoolStrategy::Sticky {
+            return best(ready, course, is_free);
+        }
+        let mut full = None;
+        let mut free = ready.filter(|(place, member)| is_free(*place, member));
+        let with_room = free.find(|(place, member)| {
+            let is_full = !has_room(&member.proxy);
+            if is_full {
+                full.get_or_insert(*place);
+            }
+            !is_full
+        });
+        with_room.map(|(place, _)| place).or(full)
+    }
+
+    /// All members of `pool` that are not in `tried`, for a connection that nobody else is left for: the
+    /// most promising first, without those that an exchange forbids to ask.
+    pub(crate) fn last_resort(
+        &self,
+        pool: PoolId,
+        course: &Course<'_>,
+        tried: &HashSet<usize>,
+        now: Instant,
+    ) -> Vec<usize> {
+        let Some(pool) = self.pools.get(&pool) else {
+            return Vec::new();
+        };
+        let rank = |(place, member): (usize, &Member)| {
+            let record = &self.proxies.get(&member.id)?.record;
+            let out = record.out(course, now);
+            if tried.contains(&place) || out.is_some_and(|out| out.ban == Ban::Strict) {
+                return None;
+            }
+            let until = match record.standing() {
+                Standing::Until(until) => Some(until),
+                Standing::Closed | Standing::OnTrial => None,
+            };
+            let is_failing = record.standing() != Standing::Closed;
+            Some((is_failing, until, out.map(|out| out.until), place))
+        };
+        let mut ranks: Vec<_> = pool.members.iter().enumerate().filter_map(rank).collect();
+        ranks.sort_unstable();
+        ranks.into_iter().map(|(_, _, _, place)| place).collect()
+    }
+
+    /// Until when the first of those that an exchange forbids to ask may be asked, if there are any.
+    pub(crate) fn first_allowed(
+        &self,
+        pool: PoolId,
+        course: &Course<'_>,
+        now: Instant,
+    ) -> Option<Instant> {
+        let members = &self.pools.get(&pool)?.members;
+        let outs = members.iter().filter_map(|member| {
+            let out: Out = self.proxies.get(&member.id)?.record.out(course, now)?;
+            (out.ban == Ban::Strict).then_some(out.until)
+        });
+        outs.min()
+    }
+
+    /// Selects the member of `pool` at `place`.
+    pub(crate) fn take(&mut self, pool: PoolId, place: usize, now: Instant) -> Option<Selected> {
+        let state = self.pools.get_mut(&pool)?;
+        let member = state.members.get(place)?;
+        let (id, proxy) = (member.id, member.proxy.clone());
+        let config = state.breaker;
+        state.turns.pass(place);
+        let mut trial = None;
+        self.change(id, |record| {
+            record.add_lease(config);
+            trial = record.breaker().begin(now);
+        });
+        Some(Selected {
+            place,
+            id,
+            proxy,
+            trial,
+        })
+    }
+
+    /// Ends a lease, and its trial if that has no verdict.
+    pub(crate) fn release(&mut self, id: ProxyId, trial: Option<Trial>, now: Instant) {
+        self.change(id, |record| {
+            record.end_lease();
+            if let Some(trial) = trial {
+                record.breaker().give_back(trial, now);
+            }
+        });
+        let is_unused = |proxy: &Proxy| proxy.seats.is_empty() && proxy.record.leases() == 0;
+        if self.proxies.get(&id).is_some_and(is_unused) {
+            self.forget_unused();
+        }
+    }
+
+    /// A connection through the proxy to `target` was made.
+    pub(crate) fn succeed(&mut self, id: ProxyId, target: Option<&Endpoint>, now: Instant) {
+        self.change(id, |record| {
+            record.succeed(now);
+            if let Some(target) = target {
+                record.reach(target);
+            }
+        });
+    }
+
+    /// The proxy has failed.
+    pub(crate) fn fail(&mut self, id: ProxyId, now: Instant) {
+        self.change(id, |record| record.fail(now));
+    }
+
+    /// A connection through the proxy was open, and nothing arrives any longer.
+    pub(crate) fn stall(&mut self, id: ProxyId, now: Instant) {
+        self.change(id, |record| record.stall(now));
+    }
+
+    /// A check of the proxy has come to `verdict`; `most` in a row may fail.
+    pub(crate) fn check(&mut self, id: ProxyId, most: u64, verdict: Verdict, now: Instant) {
+        self.change(id, |record| match verdict {
+            Verdict::Failed => record.fail_check(most, now),
+            Verdict::Missed(target) => record.miss(&target, now),
+            Verdict::Passed(target) => {
+                record.pass_check(now);
+                if let Some(target) = target {
+                    record.reach(&target);
+                }
+            }
+            Verdict::Banned(exchange, ban, wait) => {
+                record.pass_check(now);
+                record.ban(&exchange, ban, wait, now);
+            }
+        });
+    }
+
+    /// The members of `pool`.
+    pub(crate) fn members(&self, pool: PoolId) -> Vec<(ProxyId, ProxyConfig)> {
+        let members = self.pools.get(&pool).map(|pool| pool.members.iter());
+        let members = members.into_iter().flatten();
+        members
+            .map(|member| (member.id, member.proxy.clone()))
+            .collect()
+    }
+
+    /// The proxy does not reach `target`.
+    pub(crate) fn miss(&mut self, id: ProxyId, target: &Endpoint, now: Instant) {
+        self.change(id, |record| record.miss(target, now));
+    }
+
+    /// The exchange does not want the proxy's address.
+    pub(crate) fn ban(
+        &mut self,
+        id: ProxyId,
+        exchange: &ExchangeId,
+        (ban, wait): (Ban, Option<Duration>),
+        now: Instant,
+    ) {
+        self.change(id, |record| record.ban(exchange, ban, wait, now));
+    }
+
+    /// Changes what is known of a proxy, and its place in the order of every pool that it is in.
+    fn change(&mut self, id: ProxyId, change: impl FnOnce(&mut Record)) {
+        if let Some(proxy) = self.proxies.get_mut(&id) {
+            change(&mut proxy.record);
+        }
+        self.refresh(id);
+    }
+
+    fn refresh(&mut self, id: ProxyId) {
+        let Some(Proxy { record, seats }) = self.proxies.get(&id) else {
+            return;
+        };
+        for (pool, place) in seats {
+            if let Some(pool) = self.pools.get_mut(pool) {
+                pool.turns
+                    .refresh(*place, record.standing(), record.leases());
+            }
+        }
+    }
+
+    /// The places in `pool` that may be used.
+    #[cfg(test)]
+    pub(crate) fn ready(&self, pool: PoolId) -> impl Iterator<Item = usize> {
+        let pool = self.pools.get(&pool).into_iter();
+        pool.flat_map(|pool| pool.turns.ready())
+    }
+}
+
+/// The place of the member with the highest score for `course` of those that are free.
+fn best<'a>(
+    members: impl Iterator<Item = (usize, &'a Member)>,
+    course: &Course<'_>,
+    is_free: impl Fn(usize, &Member) -> bool,
+) -> Option<usize> {
+    let key = identity(&(course.exchange, course.affinity));
+    let mut best = None;
+    for (place, member) in members {
+        let score = score(key, member.identity, member.weight);
+        let is_better = best.is_none_or(|(highest, _)| score > highest);
+        if is_better && is_free(place, member) {
+            best = Some((score, place));
+        }
+    }
+    best.map(|(_, place)| place)
+}

@@ -1,0 +1,98 @@
+//! The use of a proxy by one connection.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use proxy_config::{ExchangeId, ProxyConfig};
+use tokio::time::Instant;
+use transport::Endpoint;
+
+use super::breaker::Trial;
+use super::fleet::{Fleet, ProxyId, Selected};
+use super::record::Ban;
+
+/// A proxy that a pool has selected. It counts as one of the proxy's connections until it is
+/// dropped.
+pub struct Lease {
+    proxy: ProxyConfig,
+    fleet: Arc<Mutex<Fleet>>,
+    id: ProxyId,
+    trial: Option<Trial>,
+}
+
+impl Lease {
+    pub(super) fn new(fleet: Arc<Mutex<Fleet>>, selected: Selected) -> Self {
+        Self {
+            proxy: selected.proxy,
+            fleet,
+            id: selected.id,
+            trial: selected.trial,
+        }
+    }
+
+    /// The proxy, with those on the way to it.
+    #[must_use]
+    pub fn proxy(&self) -> &ProxyConfig {
+        &self.proxy
+    }
+
+    /// Counts a failure of the proxy. After as many in a row as its pool's breaker is set to, every pool
+    /// that it is in skips it for a while.
+    pub fn mark_unhealthy(&self) {
+        self.fleet.lock().fail(self.id, Instant::now());
+    }
+
+    /// The proxy works: nothing speaks against it any longer.
+    pub fn mark_healthy(&self) {
+        self.fleet.lock().succeed(self.id, None, Instant::now());
+    }
+
+    /// The proxy works, and reaches `target`.
+    pub(crate) fn reached(&self, target: &Endpoint) {
+        let mut fleet = self.fleet.lock();
+        fleet.succeed(self.id, Some(target), Instant::now());
+    }
+
+    /// The proxy does not reach `target`. It may reach others.
+    pub(crate) fn missed(&self, target: &Endpoint) {
+        self.fleet.lock().miss(self.id, target, Instant::now());
+    }
+
+    /// The connection through the proxy is open, and nothing arrives any longer.
+    pub(crate) fn stalled(&self) {
+        self.fleet.lock().stall(self.id, Instant::now());
+    }
+
+    /// `exchange` has answered through the proxy with `status`, and asks to wait. Returns whether that is
+    /// about the proxy's address.
+    pub(crate) fn answered(
+        &self,
+        exchange: Option<&ExchangeId>,
+        status: u16,
+        wait: Option<Duration>,
+    ) -> bool {
+        let (Some(exchange), Some(ban)) = (exchange, Ban::of(status)) else {
+            return false;
+        };
+        let mut fleet = self.fleet.lock();
+        fleet.ban(self.id, exchange, (ban, wait), Instant::now());
+        true
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let mut fleet = self.fleet.lock();
+        fleet.release(self.id, self.trial, Instant::now());
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("proxy", &self.proxy)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! What is known of one proxy, whatever pools it is in.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use proxy_config::{BreakerConfig, ExchangeId};
+use tokio::time::Instant;
+use transport::Endpoint;
+
+use super::breaker::{Breaker, Standing};
+
+/// How many exchanges and targets are remembered before those whose time is over are forgotten.
+const MOST_PLACES: usize = 64;
+
+/// For how long an exchange that says no to an exit is not asked through it, if it does not say.
+const DEFAULT_BAN: Duration = Duration::from_secs(600);
+
+/// The longest time that an exchange's word is taken for: Binance bans for no longer.
+const LONGEST_BAN: Duration = Duration::from_secs(3 * 86_400);
+
+/// How an exchange says no to an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ban {
+    /// 403 and 451: this address is of no use there. As a last resort, it is asked all the same: it may
+    /// have been the request.
+    Declined,
+    /// 418: it has asked too much, and asking again makes the ban longer.
+    Strict,
+}
+
+impl Ban {
+    /// The ban that an exchange's answer with `status` is.
+    pub(crate) fn of(status: u16) -> Option<Self> {
+        match status {
+            403 | 451 => Some(Self::Declined),
+            418 => Some(Self::Strict),
+            _ => None,
+        }
+    }
+}
+
+/// Where a proxy is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Exchange(ExchangeId),
+    Target(Endpoint),
+}
+
+/// Until when, and how strictly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Out {
+    pub(crate) until: Instant,
+    pub(crate) ban: Ban,
+}
+
+/// Where a connection goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Course<'a> {
+    pub(crate) exchange: Option<&'a ExchangeId>,
+    pub(crate) target: Option<&'a Endpoint>,
+    /// The same for connections that belong together.
+    pub(crate) affinity: Option<&'a str>,
+}
+
+/// One proxy.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    breaker: Breaker,
+    leases: u64,
+    out: HashMap<Place, Out>,
+    failed_checks: u64,
+    /// Whether checks have found it down.
+    is_down: bool,
+    /// Of the pool that it was selected from last.
+    config: BreakerConfig,
+}
+
+impl Record {
+    pub(crate) fn standing(&self) -> Standing {
+        self.breaker.standing()
+    }
+
+    pub(crate) fn breaker(&mut self) -> &mut Breaker {
+        &mut self.breaker
+    }
+
+    pub(crate) fn leases(&self) -> u64 {
+        self.leases
+    }
+
+    pub(crate) fn add_lease(&mut self, config: BreakerConfig) {
+        self.leases += 1;
+        self.config = config;
+    }
+
+    pub(crate) fn end_lease(&mut self) {
+        self.leases = self.leases.saturating_sub(1);
+    }
+
+    pub(crate) fn succeed(&mut self, now: Instant) {
+        self.failed_checks = 0;
+        self.is_down = false;
+        self.breaker.succeed(now);
+    }
+
+    pub(crate) fn fail(&mut self, now: Instant) {
+        self.breaker.fail(now, &self.config);
+    }
+
+    pub(crate) fn stall(&mut self, now: Instant) {
+        self.breaker.trip(now, &self.config);
+    }
+
+    /// A check has failed, of which `most` in a row may. It is skipped for as long as they fail.
+    pub(crate) fn fail_check(&mut self, most: u64, now: Instant) {
+        self.failed_checks += 1;
+        if self.failed_checks >= most {
+            self.is_down = true;
+            self.breaker.trip(now, &self.config);
+        }
+    }
+
+    /// A check has passed. That takes back what checks have found; what a connection has found, such as a
+    /// rejected login or a stall, only another one can.
+    pub(crate) fn pass_check(&mut self, now: Instant) {
+        self.failed_checks = 0;
+        if std::mem::take(&mut self.is_down) {
+            self.breaker.succeed(now);
+        }
+    }
+
+    /// `exchange` does not want it, for `wait` if it says so.
+    pub(crate) fn ban(
+        &mut self,
+        exchange: &ExchangeId,
+        ban: Ban,
+        wait: Option<Duration>,
+        now: Instant,
+    ) {
+        let wait = wait.unwrap_or(DEFAULT_BAN).min(LONGEST_BAN);
+        self.leave_out(Place::Exchange(exchange.clone()), ban, now + wait, now);
+    }
+
+    /// It does not reach `target`.
+    pub(crate) fn miss(&mut self, target: &Endpoint, now: Instant) {
+        let until = now + self.config.cooldown();
+        self.leave_out(Place::Target(target.clone()), Ban::Declined, until, now);
+    }
+
+    fn leave_out(&mut self, place: Place, ban: Ban, until: Instant, now: Instant) {
+        if self.out.len() >= MOST_PLACES {
+            self.out.retain(|_, out| out.until > now);
+        }
+        self.out.insert(place, Out { until, ban });
+    }
+
+    /// What `course` got through works: the target is reached.
+    pub(crate) fn reach(&mut self, target: &Endpoint) {
+        if !self.out.is_empty() {
+            self.out.remove(&Place::Target(target.clone()));
+        }
+    }
+
+    /// Whether it is of no use for `course` now; the strictest and longest of what speaks against it.
+    pub(crate) fn out(&self, course: &Course<'_>, now: Instant) -> Option<Out> {
+        if self.out.is_empty() {
+            return None;
+        }
+        let exchange = course.exchange.cloned().map(Place::Exchange);
+        let target = course.target.cloned().map(Place::Target);
+        let places = [exchange, target].into_iter().flatten();
+        let outs = places.filter_map(|place| self.out.get(&place).copied());
+        let current = outs.filter(|out| out.until > now);
+        current.max_by_key(|out| (out.ban == Ban::Strict, out.until))
+    }
+
+    /// Forgets all that speaks against it.
+    pub(crate) fn pardon(&mut self) {
+        self.breaker = Breaker::default();
+        self.failed_checks = 0;
+        self.is_down = false;
+        self.out.clear();
+    }
+}

@@ -170,6 +170,25 @@ async fn least_connections_counts_the_streams_that_are_open() {
 }
 
 #[tokio::test]
+async fn a_member_that_connects_and_stalls_is_judged_by_its_streams() {
+    let world = World::start().await;
+    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
+    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let pool = pool(&[&a, &b]).with_strategy(PoolStrategy::LeastConnections);
+    let injected = world.injector(settings(pool));
+    let streams = injected.exchange("binance").websocket();
+    let mute = world.stream(&streams, BINANCE).await;
+    mute.report_stall();
+    drop(mute);
+    for _ in 0..3 {
+        world.stream(&streams, BINANCE).await;
+    }
+    let connections = world.connections(BINANCE, ExchangeTransport::WebSocket);
+    let seen: Vec<_> = connections.iter().map(|it| it.peer.ip()).collect();
+    assert_eq!(seen, [egress(2), egress(3), egress(3), egress(3)]);
+}
+
+#[tokio::test]
 async fn a_byte_stream_counts_until_it_is_dropped() {
     let world = World::start().await;
     let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();

@@ -1,5 +1,6 @@
 //! One connection to an exchange.
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use transport::{Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
+use transport::{Affinity, Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
 
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Progress, progress};
@@ -90,6 +91,7 @@ impl Connection {
         let first = queue.take_ready();
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
+        dial.affinity = Some(affinity(&streams));
         dial.draws = limits
             .dials
             .map(|window| Draw { window, units: 1 })
@@ -177,10 +179,12 @@ impl Connection {
                 }
                 streams = self.requests.overdue() => return Step::Unanswered(streams),
                 () = reached(overdue) => {
+                    self.socket.report_stall();
                     return Step::Failed(Failure::new(format!("nothing could be sent for {limit:?}")));
                 }
                 () = &mut self.silence => {
                     if self.heard_at.elapsed() >= limit {
+                        self.socket.report_stall();
                         return Step::Failed(Failure::new(format!("nothing received for {limit:?}")));
                     }
                     self.silence.as_mut().reset(self.heard_at + limit);
@@ -213,6 +217,15 @@ impl Connection {
         // Whoever does not answer is left all the same.
         let _ = timeout(FAREWELL, farewell).await;
     }
+}
+
+/// What a connection for `streams` has in common with the next one for them.
+fn affinity(streams: &[Stream]) -> Affinity {
+    let symbols: BTreeSet<_> = streams
+        .iter()
+        .map(|it| it.instrument.symbol().to_string())
+        .collect();
+    Affinity::new(&symbols.into_iter().collect::<Vec<_>>().join(","))
 }
 
 fn closed(frame: Option<(u16, String)>, secrets: &Secrets) -> Failure {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,9 @@ use proxy_config::{
 use proxy_injector::{ProxyInjector, Scope};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{advance, sleep, timeout};
-use transport::{Connection, DialError, DialErrorKind, Dialer, Hop, HttpTransport, Phase, Target};
+use transport::{
+    Affinity, Connection, DialError, DialErrorKind, Dialer, Hop, HttpTransport, Phase, Target,
+};
 
 /// What the proxy at a port does, and the exchange behind it.
 #[derive(Clone, Copy)]
@@ -46,7 +49,7 @@ impl Sockets {
     }
 
     fn set(&self, port: usize, doing: Doing) {
-        self.doing.lock().unwrap()[port - 1] = doing;
+        *self.doing.lock().unwrap().get_mut(port - 1).unwrap() = doing;
     }
 
     /// The ports that were asked for since the last look.
@@ -80,7 +83,7 @@ impl Dialer for Ports {
         let port = target.port();
         self.0.asked.lock().unwrap().push(port);
         let place = usize::from(port).checked_sub(1).unwrap();
-        let doing = self.0.doing.lock().unwrap()[place];
+        let doing = *self.0.doing.lock().unwrap().get(place).unwrap();
         let (connection, mut server) = tokio::io::duplex(4096);
         let answers = match doing {
             Doing::Refuses => {
@@ -240,6 +243,27 @@ async fn if_an_exchange_has_banned_all_exits_nothing_is_sent_until_the_first_may
     advance(Duration::from_secs(50)).await;
     dial(&scope, 9).await.unwrap();
     assert_eq!(sockets.take_asked(), [2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sticky_requests_about_the_same_take_the_same_exit_and_others_spread() {
+    let sockets = Sockets::new([FINE; 4]);
+    let config = sockets.config().with_strategy(PoolStrategy::Sticky);
+    let scope = sockets.scope(config, "binance");
+    let ask = async |symbol: u16| {
+        let request = Request::get("http://exchange.example/");
+        let request = request.extension(Affinity::new(&symbol.to_string()));
+        let request = request.body(Bytes::new()).unwrap();
+        scope.http().send(request).await.unwrap();
+        sockets.take_asked()
+    };
+    let mut exits = HashSet::new();
+    for symbol in 0..20 {
+        let exit = ask(symbol).await;
+        assert_eq!(ask(symbol).await, exit);
+        exits.insert(exit);
+    }
+    assert_eq!(exits.len(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -143,7 +143,9 @@ fn a_pool_that_is_empty_is_refused_with_its_place() {
     assert_eq!(check.code, Some(2));
     let key = "proxy.exchanges.binance.websocket.pool";
     for part in [
-        format!("{key}.strategy (from {variable}): expected round_robin, random or"),
+        format!(
+            "{key}.strategy (from {variable}): expected round_robin, random, least_connections or"
+        ),
         format!("{key}.proxies (from {variable}): a pool needs at least one proxy that is enabled"),
     ] {
         assert!(check.stderr.contains(&part), "{part}: {}", check.stderr);

@@ -5,7 +5,9 @@ use proxy_config::{
     ConnectionProxies, PoolConfig, PoolMember, PoolStrategy, ProxyServer, ProxySettings, Transport,
 };
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
-use transport::{DialError, DialErrorKind, Dialer, Phase, Target, WsDialer, WsErrorKind};
+use transport::{
+    DialError, DialErrorKind, Dialer, Phase, Target, WebSocket, WsDialer, WsErrorKind,
+};
 
 use crate::running::Running;
 use crate::world::{BINANCE, Injected, World, config, egress, soon, ws_request};
@@ -64,6 +66,41 @@ async fn streams_follow_the_weights() {
         .iter()
         .filter(|connection| connection.peer.ip() == egress(2));
     assert_eq!(through_a.count(), 6);
+}
+
+#[tokio::test]
+async fn a_stream_beside_another_one_takes_another_member_as_long_as_there_is_one() {
+    let world = World::start().await;
+    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
+    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    for strategy in [
+        PoolStrategy::RoundRobin,
+        PoolStrategy::Random,
+        PoolStrategy::LeastConnections,
+    ] {
+        let injected = world.injector(settings(pool(&[&a, &b]).with_strategy(strategy)));
+        let ws = injected.exchange("binance").websocket();
+        let request = |beside: &[&WebSocket]| {
+            let mut request = ws_request(&format!("{}/ws/btcusdt@trade", world.ws_url(BINANCE)));
+            request.apart_from = beside.iter().map(|it| it.info().egress()).collect();
+            request
+        };
+        for _ in 0..4 {
+            let first = soon(ws.dial(request(&[]))).await.unwrap();
+            let second = soon(ws.dial(request(&[&first]))).await.unwrap();
+            assert_ne!(first.info().egress(), second.info().egress());
+            // There is no third one, and that is no reason to fail.
+            soon(ws.dial(request(&[&first, &second]))).await.unwrap();
+        }
+    }
+    a.stop().await;
+    let injected = world.injector(settings(pool(&[&a, &b])));
+    let ws = injected.exchange("binance").websocket();
+    let mut request = ws_request(&format!("{}/ws/btcusdt@trade", world.ws_url(BINANCE)));
+    let only = soon(ws.dial(request.clone())).await.unwrap();
+    request.apart_from = vec![only.info().egress()];
+    let beside = soon(ws.dial(request)).await.unwrap();
+    assert_eq!(beside.info().egress(), only.info().egress());
 }
 
 #[tokio::test]

@@ -67,11 +67,16 @@ pub(crate) struct Applicant<'a> {
     pub(crate) draws: &'a Draws,
     /// What it has in common with others, for the same exit.
     pub(crate) affinity: Option<&'a str>,
+    /// What it would rather not leave by.
+    pub(crate) apart_from: &'a [Egress],
 }
 
 impl<'a> Applicant<'a> {
-    /// Whether there would be no wait now on the way through `proxy`.
+    /// Whether there would be no wait now on the way through `proxy`, which is not one to keep apart from.
     pub(crate) fn has_room(&self, proxy: &ProxyConfig) -> bool {
+        if self.apart_from.contains(&egress(Some(proxy))) {
+            return false;
+        }
         if self.draws.is_empty() {
             return true;
         }

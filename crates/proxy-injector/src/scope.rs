@@ -185,6 +185,7 @@ impl Scope {
             query,
             draws,
             affinity,
+            apart_from: &[],
         }
     }
 

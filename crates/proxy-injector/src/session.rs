@@ -19,6 +19,7 @@ use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
 use transport_ws::{Hooks, WsClient};
 
+use crate::admission::Applicant;
 use crate::clients::{Client, Clients};
 use crate::close_on_reroute::CloseOnReroute;
 use crate::dialer_factory::timeout;
@@ -248,8 +249,12 @@ impl WsSession {
         let resolution = query.resolve(settings);
         let source = resolution.source();
         let affinity = request.affinity.as_ref().map(Affinity::as_str);
+        let applicant = Applicant {
+            apart_from: &request.apart_from,
+            ..self.scope.applicant(&query, &request.draws, affinity)
+        };
         let ((socket, dialer), lease) = connect(
-            self.scope.applicant(&query, &request.draws, affinity),
+            applicant,
             resolution.route(),
             target.endpoint(),
             None,

@@ -16,6 +16,7 @@ use http::{HeaderMap, Uri};
 use crate::affinity::Affinity;
 use crate::connection::ConnectionInfo;
 use crate::draws::Draws;
+use crate::egress::Egress;
 use crate::error::{BoxError, DialError};
 use crate::reload::Reloads;
 use crate::target::{InvalidTarget, Target};
@@ -75,6 +76,9 @@ pub struct WsRequest {
     /// What connections have in common that should leave by the same exit, such as their symbols. A pool
     /// with the strategy `sticky` gives equal ones the same member; see also [`Affinity`].
     pub affinity: Option<Affinity>,
+    /// The egresses of connections beside which this one is opened: where the route has others that are
+    /// in order, it takes one of those.
+    pub apart_from: Vec<Egress>,
     /// After how long a ping is sent over the open connection; zero for never, `None` for what the
     /// dialer has.
     pub ping_interval: Option<Duration>,
@@ -95,6 +99,7 @@ impl WsRequest {
             first_messages: Vec::new(),
             draws: Draws::default(),
             affinity: None,
+            apart_from: Vec::new(),
             ping_interval: None,
             ping_timeout: None,
         })

@@ -47,6 +47,7 @@ pub mod exchange;
 mod feed;
 mod instruments;
 mod level;
+mod merge;
 mod pattern;
 mod queue;
 mod ranges;
@@ -66,8 +67,8 @@ pub use exchange::{
     Malformed, RequestIds, Rules, Stream, StreamRequest, TradeId,
 };
 pub use feed::{
-    BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, SymbolStatus,
-    Unavailable,
+    BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, Redundancy,
+    SymbolStatus, Unavailable,
 };
 pub use instruments::{Instrument, Instruments};
 pub use level::Level;

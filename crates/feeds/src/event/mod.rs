@@ -191,14 +191,33 @@ pub enum FeedEventKind {
         /// were not are told to be invalid before this, and trades show their gaps as ever.
         replaces: Option<u64>,
     },
-    /// The connection that should take over from this one could not be opened, or ended before it did. This
-    /// one goes on.
+    /// The connection that should take over from this one, or be held beside it, could not be opened, or ended
+    /// before it did. This one goes on.
     ReplacementFailed {
         /// Why.
         reason: String,
         /// How long until the next try.
         #[serde(rename = "retry_in_ms", with = "milliseconds")]
         retry_in: Duration,
+    },
+    /// A second connection carries what the first one does: each event comes from whichever brings it first.
+    /// The end of one of the two is no loss. Its number is that of the event.
+    LineUp {
+        /// The proxies that it passes, as `host:port`, nearest first.
+        proxies: Vec<String>,
+        /// Whether it leaves by another egress than the first one: another proxy at the end of the way.
+        is_apart: bool,
+    },
+    /// One of two connections has ended, that with the number of the event. The other one goes on, and what
+    /// that brings is complete by itself. There is no second one until the next `LineUp`.
+    LineDown {
+        /// Why.
+        reason: String,
+        /// How long until another one is opened.
+        #[serde(rename = "retry_in_ms", with = "milliseconds")]
+        retry_in: Duration,
+        /// Whether it is no failure: it has come of age, or the exchange has announced its end.
+        planned: bool,
     },
     /// The first list of what is trading could not be loaded, or the WebSocket could not be opened or came
     /// to its end.

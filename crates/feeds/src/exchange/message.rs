@@ -53,6 +53,18 @@ pub enum ExchangeMessage {
     },
 }
 
+impl ExchangeMessage {
+    /// Of which symbol and channel it is, if it is market data.
+    pub(crate) fn stream(&self) -> Option<(&Symbol, Channel)> {
+        match self {
+            Self::Trade(trade) => Some((&trade.symbol, Channel::Trades)),
+            Self::Ticker(ticker) => Some((&ticker.symbol, Channel::Ticker)),
+            Self::Book(change) => Some((&change.symbol, Channel::L2Book)),
+            _ => None,
+        }
+    }
+}
+
 /// What the exchange's clock says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {

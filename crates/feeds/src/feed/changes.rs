@@ -39,7 +39,9 @@ impl Session {
         let Order { remove, told, add } = order;
         let is_open = connection.is_some();
         self.successor.note_return(&add);
-        for connection in connection.into_iter().chain(self.successor.connection()) {
+        let second = self.second.get().map(|it| &mut it.connection);
+        let successor = self.successor.connection();
+        for connection in connection.into_iter().chain(successor).chain(second) {
             ask(&*self.exchange, &remove, &add, connection);
         }
         let removed: HashSet<_> = remove.iter().map(key).collect();
@@ -49,8 +51,14 @@ impl Session {
             let symbol = stream.instrument.symbol();
             self.watch.liveness.remove(symbol, stream.channel);
             self.retries.forget(stream);
+            if let Some(merge) = &mut self.merge {
+                merge.forget(symbol, stream.channel);
+            }
             match stream.channel {
-                Channel::L2Book => self.books.remove(symbol).await?,
+                Channel::L2Book => {
+                    self.standby.forget(symbol);
+                    self.books.remove(symbol).await?;
+                }
                 Channel::Trades => {
                     let lost = self
                         .backfill
@@ -128,14 +136,11 @@ impl Session {
     /// Whether `said` is about something that has been unsubscribed from. It may come until the exchange
     /// has done so, and is no longer wanted.
     pub(super) fn is_left(&self, said: &ExchangeMessage) -> bool {
-        let (symbol, channel) = match said {
-            _ if self.left.is_empty() => return false,
-            ExchangeMessage::Trade(trade) => (&trade.symbol, Channel::Trades),
-            ExchangeMessage::Ticker(ticker) => (&ticker.symbol, Channel::Ticker),
-            ExchangeMessage::Book(change) => (&change.symbol, Channel::L2Book),
-            _ => return false,
-        };
-        self.left.contains_key(&(symbol.clone(), channel))
+        if self.left.is_empty() {
+            return false;
+        }
+        said.stream()
+            .is_some_and(|(symbol, channel)| self.left.contains_key(&(symbol.clone(), channel)))
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use transport::{Affinity, Draw, Message, Secrets, WebSocket, WsDialer, WsError, through};
+use transport::{
+    Affinity, Draw, Egress, Message, Secrets, WebSocket, WsDialer, WsError, through,
+};
 
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Progress, progress};
@@ -36,6 +38,7 @@ pub(super) struct Connection {
     pub(super) secrets: Secrets,
     /// The exchange's endpoint, and the proxies on the way to it.
     way: String,
+    egress: Egress,
     /// What is being sent.
     outgoing: Option<Outgoing>,
     opened_at: Instant,
@@ -54,6 +57,8 @@ pub(super) struct Opening {
     pub(super) silence_limit: Duration,
     /// Whether the exchange answers pings, once that is known.
     pub(super) answers_pings: Option<bool>,
+    /// The egresses that another one is preferred to.
+    pub(super) apart_from: Vec<Egress>,
 }
 
 /// What happens on a connection.
@@ -76,6 +81,7 @@ impl Connection {
             streams,
             silence_limit,
             answers_pings,
+            apart_from,
         } = opening;
         let mut ids = RequestIds::default();
         let plan = exchange.plan(&streams, &mut ids)?;
@@ -92,6 +98,7 @@ impl Connection {
         dial.first_messages
             .extend(first.iter().map(|request| request.message.clone()));
         dial.affinity = Some(affinity(&streams));
+        dial.apart_from = apart_from;
         dial.draws = limits
             .dials
             .map(|window| Draw { window, units: 1 })
@@ -113,6 +120,7 @@ impl Connection {
             requests,
             has_data: false,
             secrets: socket.info().secrets().clone(),
+            egress: socket.info().egress(),
             way: format!("{endpoint}{}", through(socket.info().hops())),
             outgoing: None,
             opened_at,
@@ -133,6 +141,11 @@ impl Connection {
     /// The exchange's endpoint, and the proxies on the way to it.
     pub(super) fn way(&self) -> &str {
         &self.way
+    }
+
+    /// By which address it leaves.
+    pub(super) fn egress(&self) -> &Egress {
+        &self.egress
     }
 
     /// For how long it has been open.

@@ -15,9 +15,12 @@ use super::event_sender::EventSender;
 use super::handle::Shared;
 use super::pacing::Pacing;
 use super::pulse::Pulse;
+use super::redundancy::Redundancy;
 use super::rest::Rest;
 use super::retries::Retries;
+use super::second_line::SecondLine;
 use super::session::Session;
+use super::standby::Standby;
 use super::successor::Successor;
 use super::tickers::Tickers;
 use super::trades::Trades;
@@ -26,6 +29,7 @@ use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Exchange, Limits, RequestIds, Stream};
 use crate::instruments::Instrument;
+use crate::merge::Merge;
 use crate::symbol::Symbol;
 
 /// What a session is made of.
@@ -35,6 +39,7 @@ pub(super) struct Source {
     pub(super) pulse: Arc<Pulse>,
     pub(super) ws: Arc<dyn WsDialer>,
     pub(super) silence_limit: Duration,
+    pub(super) redundancy: Redundancy,
     /// How many levels of a side the books have at most.
     pub(super) depth: Option<usize>,
 }
@@ -346,6 +351,15 @@ impl Source {
             pacing: Pacing::new(),
             retries: Retries::default(),
             successor: Successor::new(),
+            merge: match self.redundancy {
+                Redundancy::None => None,
+                Redundancy::TwoLines => Some(Merge::new(self.exchange.rules())),
+            },
+            second: SecondLine::new(),
+            standby: Standby::new(Arc::clone(&self.exchange), self.depth),
+            number: None,
+            is_replacement_due: false,
+            fault: None,
             under_way: None,
             farewells: FuturesUnordered::new(),
         }

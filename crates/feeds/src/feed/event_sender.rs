@@ -98,6 +98,16 @@ impl EventSender {
         *self.origin.lock() = Origin::new(Some(before + 1));
     }
 
+    /// Another connection is open beside it. Returns its number.
+    pub(super) fn number_beside(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// What is sent from now on is about the connection with that number, which is one of two that are open.
+    pub(super) fn speak_of(&self, number: u64) {
+        self.origin.lock().connection = Some(number);
+    }
+
     /// The number of the connection, or of the last one.
     pub(super) fn connection(&self) -> Option<u64> {
         self.origin.lock().connection

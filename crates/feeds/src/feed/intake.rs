@@ -12,6 +12,7 @@ use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Decoder, ExchangeMessage, Frame, Malformed, Time};
+use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
 impl Session {
@@ -22,7 +23,7 @@ impl Session {
         connection: &mut Connection,
     ) -> Result<Option<Failure>, Stopped> {
         if let Some(Err(error)) = &message {
-            self.note_failure(error, connection);
+            self.note_failure(error, connection.has_data);
         }
         let message = match connection.message(message) {
             // Signs of life, and no more. The transport answers pings.
@@ -35,6 +36,9 @@ impl Session {
             Err(end) => return Ok(Some(end)),
         };
         let received_ns = self.events.now_ns();
+        if let (Some(_), Some(number)) = (&self.merge, self.number) {
+            self.events.speak_of(number);
+        }
         self.take_message(&message, connection, received_ns).await
     }
 
@@ -47,13 +51,12 @@ impl Session {
     ) -> Result<Option<Failure>, Stopped> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
-        let decoded = self.decode(message, &mut *connection.decoder, &mut messages);
-        if let Err(malformed) = decoded {
+        let decoder = &mut *connection.decoder;
+        let limit = self.exchange.limits().frame;
+        let decoded = decode(message, limit, decoder, &self.instruments, &mut messages);
+        if let Err(error) = decoded {
             self.messages = messages;
-            let malformed = FeedEventKind::Malformed {
-                reason: connection.secrets.seal_text(malformed.reason().to_owned()),
-                excerpt: excerpt(message, &connection.secrets),
-            };
+            let malformed = malformed(&error, message, &connection.secrets);
             self.events.send(malformed, received_ns).await?;
             self.books.note_loss(true, received_ns).await?;
             return Ok(None);
@@ -62,7 +65,13 @@ impl Session {
             if self.is_left(&said) {
                 continue;
             }
-            let end = self.take(said, message, connection, received_ns).await?;
+            let end = match said.stream() {
+                Some(_) => {
+                    connection.has_data = true;
+                    self.deliver_first(said, received_ns).await?
+                }
+                None => self.take(said, message, connection, received_ns).await?,
+            };
             if end.is_some() {
                 return Ok(end);
             }
@@ -71,32 +80,41 @@ impl Session {
         Ok(None)
     }
 
-    fn decode(
-        &self,
-        message: &Message,
-        decoder: &mut dyn Decoder,
-        messages: &mut Vec<ExchangeMessage>,
-    ) -> Result<(), Malformed> {
-        let (Message::Text(bytes) | Message::Binary(bytes)) = message else {
-            return Ok(());
-        };
-        let limit = self.exchange.limits().frame;
-        if bytes.len() > limit {
-            return Err(Malformed::new(format!("more than {limit} bytes")));
+    /// Takes market data that is news.
+    pub(super) async fn take_data(
+        &mut self,
+        said: ExchangeMessage,
+        received_ns: i64,
+    ) -> Result<(), Stopped> {
+        self.note_word(&said, received_ns).await?;
+        match said {
+            ExchangeMessage::Book(change) => {
+                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
+                    .await?;
+                // Emitted by the book, if it is true, and never past it.
+                self.take_change(change, received_ns).await
+            }
+            ExchangeMessage::Trade(trade) => {
+                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
+                    .await?;
+                self.take_trade(trade, received_ns).await
+            }
+            ExchangeMessage::Ticker(ticker) => {
+                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
+                    .await?;
+                if self.successor.is_open() {
+                    self.tickers.note(&ticker, received_ns);
+                } else if self.tickers.is_known(&ticker, received_ns) {
+                    return Ok(());
+                }
+                self.events.send(ticker_event(ticker), received_ns).await
+            }
+            _ => Ok(()),
         }
-        let frame = match message {
-            Message::Binary(bytes) => Frame::Binary(bytes),
-            _ => Frame::Text(
-                message
-                    .as_text()
-                    .ok_or_else(|| Malformed::new("not utf-8"))?,
-            ),
-        };
-        decoder.decode(frame, &self.instruments, messages)
     }
 
-    /// Takes one thing that `frame` says, and quotes it without any of the connection's secrets. Tells
-    /// why the connection ended, if it did.
+    /// Takes one thing that `frame` says beside market data, and quotes it without any of the connection's
+    /// secrets. Tells why the connection ended, if it did.
     async fn take(
         &mut self,
         said: ExchangeMessage,
@@ -104,36 +122,8 @@ impl Session {
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
-        self.note_word(&said, received_ns).await?;
         let secrets = &connection.secrets;
         let event = match said {
-            ExchangeMessage::Book(change) => {
-                connection.has_data = true;
-                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
-                    .await?;
-                // Emitted by the book, if it is true, and never past it.
-                self.books.update(change, received_ns).await?;
-                return Ok(None);
-            }
-            ExchangeMessage::Trade(trade) => {
-                connection.has_data = true;
-                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
-                    .await?;
-                self.take_trade(trade, received_ns).await?;
-                return Ok(None);
-            }
-            ExchangeMessage::Ticker(ticker) => {
-                connection.has_data = true;
-                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
-                    .await?;
-                if self.successor.is_open() {
-                    self.tickers.note(&ticker, received_ns);
-                } else if self.tickers.is_known(&ticker, received_ns) {
-                    return Ok(None);
-                }
-                ticker_event(ticker)
-            }
-            ExchangeMessage::Alive => return Ok(None),
             ExchangeMessage::Ping { answer } => {
                 connection.queue.push_sign_of_life(answer);
                 return Ok(None);
@@ -184,12 +174,9 @@ impl Session {
                     message: words(refusal.message, secrets),
                 }
             }
-            ExchangeMessage::Notice { text } => FeedEventKind::Notice {
-                text: words(text, secrets),
-            },
-            ExchangeMessage::Unknown { kind } => FeedEventKind::Unknown {
-                kind: words(kind, secrets),
-                excerpt: excerpt(frame, secrets),
+            said => match told(said, frame, secrets) {
+                Some(event) => event,
+                None => return Ok(None),
             },
         };
         self.events.send(event, received_ns).await?;
@@ -212,6 +199,57 @@ impl Session {
             channel,
         };
         self.events.send(event, received_ns).await
+    }
+}
+
+/// Reads `message`, of which as many bytes are allowed as `limit` says.
+pub(super) fn decode(
+    message: &Message,
+    limit: usize,
+    decoder: &mut dyn Decoder,
+    instruments: &Instruments,
+    messages: &mut Vec<ExchangeMessage>,
+) -> Result<(), Malformed> {
+    let (Message::Text(bytes) | Message::Binary(bytes)) = message else {
+        return Ok(());
+    };
+    if bytes.len() > limit {
+        return Err(Malformed::new(format!("more than {limit} bytes")));
+    }
+    let frame = match message {
+        Message::Binary(bytes) => Frame::Binary(bytes),
+        _ => Frame::Text(
+            message
+                .as_text()
+                .ok_or_else(|| Malformed::new("not utf-8"))?,
+        ),
+    };
+    decoder.decode(frame, instruments, messages)
+}
+
+/// That a message cannot be understood.
+pub(super) fn malformed(error: &Malformed, message: &Message, secrets: &Secrets) -> FeedEventKind {
+    FeedEventKind::Malformed {
+        reason: secrets.seal_text(error.reason().to_owned()),
+        excerpt: excerpt(message, secrets),
+    }
+}
+
+/// What is told of something that `frame` says and that asks for nothing else.
+pub(super) fn told(
+    said: ExchangeMessage,
+    frame: &Message,
+    secrets: &Secrets,
+) -> Option<FeedEventKind> {
+    match said {
+        ExchangeMessage::Notice { text } => Some(FeedEventKind::Notice {
+            text: words(text, secrets),
+        }),
+        ExchangeMessage::Unknown { kind } => Some(FeedEventKind::Unknown {
+            kind: words(kind, secrets),
+            excerpt: excerpt(frame, secrets),
+        }),
+        _ => None,
     }
 }
 

@@ -11,17 +11,21 @@ mod event_sender;
 mod failure;
 mod handle;
 mod intake;
+mod lines;
 mod listing;
 mod liveness;
 mod outgoing;
 mod pacing;
 mod permits;
 mod pulse;
+mod redundancy;
 mod request_queue;
 mod requests;
 mod rest;
 mod retries;
+mod second_line;
 mod session;
+mod standby;
 mod status;
 mod successor;
 mod supervisor;
@@ -45,6 +49,7 @@ use tokio::time::{Instant, sleep_until};
 use transport::{HttpTransport, WsDialer};
 
 pub use self::handle::FeedHandle;
+pub use self::redundancy::Redundancy;
 pub use self::status::{BookStatus, ChannelStatus, ConnectionStatus, FeedStatus, SymbolStatus};
 
 use self::connections::{Connections, Source};
@@ -78,6 +83,7 @@ pub struct Feed {
     ws: Arc<dyn WsDialer>,
     silence_limit: Duration,
     backpressure: Backpressure,
+    redundancy: Redundancy,
     handle: FeedHandle,
 }
 
@@ -98,6 +104,7 @@ impl Feed {
             subscription,
             ws,
             backpressure: Backpressure::default(),
+            redundancy: Redundancy::default(),
         }
     }
 
@@ -115,6 +122,13 @@ impl Feed {
     #[must_use]
     pub fn with_backpressure(mut self, backpressure: Backpressure) -> Self {
         self.backpressure = backpressure;
+        self
+    }
+
+    /// The same feed, with so many connections that carry the same. One is the default.
+    #[must_use]
+    pub fn with_redundancy(mut self, redundancy: Redundancy) -> Self {
+        self.redundancy = redundancy;
         self
     }
 
@@ -163,6 +177,7 @@ impl Feed {
             rest: self.rest,
             ws: self.ws,
             silence_limit: self.silence_limit,
+            redundancy: self.redundancy,
             depth: self.subscription.depth(),
         };
         let connections = Connections::new(source, Arc::clone(&shared), events.clone(), starts);

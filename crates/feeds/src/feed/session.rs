@@ -1,11 +1,12 @@
 //! One row of WebSocket connections, of which each follows the one before.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::future::{BoxFuture, Either, FutureExt, select};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::task::coop::consume_budget;
@@ -18,8 +19,11 @@ use super::changes::{self, Order, catch_up};
 use super::connection::{Connection, Opening, Step};
 use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
+use super::lines::{held, of_age};
 use super::pacing::Pacing;
 use super::retries::Retries;
+use super::second_line::{self, SecondLine};
+use super::standby::Standby;
 use super::successor::{Left, Overlap, Successor, Turn};
 use super::tickers::Tickers;
 use super::trades::Trades;
@@ -29,6 +33,7 @@ use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Exchange, ExchangeMessage, Renewal, Stream, StreamRequest};
 use crate::instruments::Instruments;
+use crate::merge::Merge;
 use crate::symbol::Symbol;
 
 //     dial --open--> Connected --> stream --end--> Disconnected --> BookInvalid --> wait --> dial
@@ -75,6 +80,16 @@ pub(super) struct Session {
     pub(super) pacing: Pacing,
     pub(super) retries: Retries,
     pub(super) successor: Successor,
+    /// The two lines, where there shall be two.
+    pub(super) merge: Option<Merge>,
+    pub(super) second: SecondLine,
+    pub(super) standby: Standby,
+    /// The number of the connection, while it is open.
+    pub(super) number: Option<u64>,
+    /// A line has come of age, and is left as soon as there is another one.
+    pub(super) is_replacement_due: bool,
+    /// Why the connection shall be left for the one beside it.
+    pub(super) fault: Option<Failure>,
     /// The dial of a second connection that the first one has not lived to see.
     pub(super) under_way: Option<BoxFuture<'static, Result<Connection, Failure>>>,
     /// Connections that others have taken over from.
@@ -97,6 +112,9 @@ impl Session {
         }
         if let Some(Left::Open(overlap)) = self.successor.take() {
             self.farewells.push(overlap.connection.leave().boxed());
+        }
+        if let Some((second, _)) = self.second.take(&mut Failure::new(""), Duration::ZERO) {
+            self.farewells.push(second.connection.leave().boxed());
         }
         while self.farewells.next().await.is_some() {}
     }
@@ -159,16 +177,17 @@ impl Session {
         Ok(())
     }
 
-    fn ws(&self) -> Arc<dyn WsDialer> {
+    pub(super) fn ws(&self) -> Arc<dyn WsDialer> {
         Arc::clone(&self.ws)
     }
 
-    fn opening(&self) -> Opening {
+    pub(super) fn opening(&self) -> Opening {
         Opening {
             exchange: Arc::clone(&self.exchange),
             streams: self.streams.clone(),
             silence_limit: self.silence_limit,
             answers_pings: self.answers_pings,
+            apart_from: Vec::new(),
         }
     }
 
@@ -180,7 +199,13 @@ impl Session {
     ) -> Result<(), Stopped> {
         self.note_left(connection);
         self.events.begin_connection();
+        self.number = self.events.connection();
         self.successor.begin(self.exchange.limits().rollover);
+        if let Some(merge) = &mut self.merge {
+            merge.begin();
+            self.second.begin();
+        }
+        self.is_replacement_due = false;
         self.trades.begin_connection();
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
@@ -204,6 +229,7 @@ impl Session {
 
     /// Streams until the connection ends and none takes over from it, and tells why it did.
     async fn stream(&mut self, connection: &mut Connection) -> Result<Failure, Stopped> {
+        let mut is_second_next = false;
         loop {
             let end = tokio::select! {
                 // In this order, an exchange that is busy cannot starve the few snapshots, and what it
@@ -226,19 +252,30 @@ impl Session {
                     connection.note_unread(began_at);
                     None
                 }
-                step = connection.step() => match step {
-                    Step::Received(message) => {
+                event = either(connection, &mut self.second, is_second_next) => match event {
+                    Either::Right(turn) => {
+                        consume_budget().await;
+                        is_second_next = false;
+                        let began_at = Instant::now();
+                        let end = self.take_second(turn, connection).await?;
+                        connection.note_unread(began_at);
+                        end
+                    }
+                    Either::Left(Step::Received(message)) => {
+                        is_second_next = true;
+                        let began_at = Instant::now();
                         // One read may have brought hundreds: the others have their turns, too.
                         consume_budget().await;
                         let end = self.receive(message, connection).await?;
                         connection.note_heard();
+                        self.second.note_unread(began_at);
                         end
                     }
-                    Step::Sent(request) => {
+                    Either::Left(Step::Sent(request)) => {
                         self.note_sent(request, connection);
                         None
                     }
-                    Step::Unanswered(streams) => {
+                    Either::Left(Step::Unanswered(streams)) => {
                         self.note_settled(&streams, connection);
                         let streams = self.wanted(streams);
                         if !streams.is_empty() {
@@ -249,10 +286,14 @@ impl Session {
                         }
                         None
                     }
-                    Step::Failed(failure) => Some(failure),
+                    Either::Left(Step::Failed(failure)) => Some(failure),
                 },
                 Some(due) = self.books.silences.next() => {
                     self.take_due(due, connection).await?;
+                    None
+                }
+                () = held(self.merge.as_ref(), self.events.now_ns()) => {
+                    self.release(self.events.now_ns()).await?;
                     None
                 }
                 turn = self.successor.next(&self.events) => self.turn(turn, connection).await?,
@@ -287,7 +328,12 @@ impl Session {
                     self.under_way = Some(dial);
                     return Ok(end);
                 }
-                None => return Ok(self.successor.imposed_on(end)),
+                None => {
+                    if let Some(end) = self.promote(connection, end).await? {
+                        self.under_way = self.second.stop();
+                        return Ok(self.successor.imposed_on(end));
+                    }
+                }
             }
         }
     }
@@ -299,6 +345,11 @@ impl Session {
         connection: &mut Connection,
     ) -> Result<Option<Failure>, Stopped> {
         match turn {
+            Turn::Dial if self.merge.is_some() => {
+                self.is_replacement_due = true;
+                self.second.hasten();
+                Ok(self.second.is_settled().then(of_age))
+            }
             Turn::Dial => {
                 let (opening, ws) = (self.opening(), self.ws());
                 self.successor.dial(opening, ws);
@@ -393,18 +444,7 @@ impl Session {
             instrument,
             channel: Channel::L2Book,
         }];
-        self.resubscribe(&stream, connection);
-    }
-
-    /// Leaves `streams`, and asks for them again.
-    pub(super) fn resubscribe(&self, streams: &[Stream], connection: &mut Connection) {
-        let Connection { ids, queue, .. } = connection;
-        for request in self.exchange.unsubscribe(streams, ids) {
-            queue.push_unanswered(request);
-        }
-        for request in self.exchange.subscribe(streams, ids) {
-            queue.push(request);
-        }
+        resubscribe(&*self.exchange, &stream, connection);
     }
 
     /// Asks for `streams`, as far as they are still wanted.
@@ -447,10 +487,48 @@ impl Session {
 
     /// Learns from a failure whether the exchange answers pings: not if it has sent data, and never a
     /// pong.
-    pub(super) fn note_failure(&mut self, error: &WsError, connection: &Connection) {
-        if error.kind() == WsErrorKind::Unresponsive && connection.has_data {
+    pub(super) fn note_failure(&mut self, error: &WsError, has_data: bool) {
+        if error.kind() == WsErrorKind::Unresponsive && has_data {
             self.answers_pings.get_or_insert(false);
         }
+    }
+}
+
+/// Leaves `streams`, and asks for them again.
+pub(super) fn resubscribe(
+    exchange: &dyn Exchange,
+    streams: &[Stream],
+    connection: &mut Connection,
+) {
+    if streams.is_empty() {
+        return;
+    }
+    let Connection { ids, queue, .. } = connection;
+    for request in exchange.unsubscribe(streams, ids) {
+        queue.push_unanswered(request);
+    }
+    for request in exchange.subscribe(streams, ids) {
+        queue.push(request);
+    }
+}
+
+/// What happens next on one of two connections. Dropping the future loses nothing.
+// By turns: a line that brings much must not starve the other one.
+async fn either(
+    connection: &mut Connection,
+    second: &mut SecondLine,
+    is_second_first: bool,
+) -> Either<Step, second_line::Turn> {
+    let (step, turn) = (pin!(connection.step()), pin!(second.next()));
+    match is_second_first {
+        true => match select(turn, step).await {
+            Either::Left((turn, _)) => Either::Right(turn),
+            Either::Right((step, _)) => Either::Left(step),
+        },
+        false => match select(step, turn).await {
+            Either::Left((step, _)) => Either::Left(step),
+            Either::Right((turn, _)) => Either::Right(turn),
+        },
     }
 }
 

@@ -82,6 +82,8 @@ pub(super) struct Board {
     unmatched: BTreeSet<SymbolPattern>,
     /// The open connections, by their row.
     open: BTreeMap<u64, Open>,
+    /// Those that are open beside them.
+    beside: BTreeMap<u64, Open>,
 }
 
 #[derive(Debug, Default)]
@@ -98,6 +100,16 @@ struct Open {
     number: u64,
     opened_ns: i64,
     proxies: Vec<String>,
+}
+
+impl Open {
+    fn new(number: u64, opened_ns: i64, proxies: &[String]) -> Self {
+        Self {
+            number,
+            opened_ns,
+            proxies: proxies.to_vec(),
+        }
+    }
 }
 
 impl Board {
@@ -173,18 +185,29 @@ impl Board {
             }
             FeedEventKind::Connected { proxies, .. } => {
                 if let (Some(row), Some(number)) = (row, connection) {
-                    let proxies = proxies.clone();
-                    let open = Open {
-                        number,
-                        opened_ns: received_ns,
-                        proxies,
-                    };
+                    let open = Open::new(number, received_ns, proxies);
                     self.open.insert(row, open);
+                    self.beside.remove(&row);
+                }
+            }
+            FeedEventKind::LineUp { proxies, .. } => {
+                if let (Some(row), Some(number)) = (row, connection) {
+                    let open = Open::new(number, received_ns, proxies);
+                    self.beside.insert(row, open);
+                }
+            }
+            FeedEventKind::LineDown { .. } => {
+                if let Some(row) = row {
+                    let beside = self.beside.remove(&row);
+                    let is_first = self.open.get(&row).map(|it| it.number) == connection;
+                    if let Some(beside) = beside.filter(|_| is_first) {
+                        self.open.insert(row, beside);
+                    }
                 }
             }
             FeedEventKind::Disconnected { .. } => {
                 if let Some(row) = row {
-                    self.open.remove(&row);
+                    self.close(row);
                 }
             }
             _ => {}
@@ -194,6 +217,7 @@ impl Board {
     /// The connections of `row` are over.
     pub(super) fn close(&mut self, row: u64) {
         self.open.remove(&row);
+        self.beside.remove(&row);
     }
 
     fn heard(&mut self, row: Option<u64>, symbol: &Symbol, channel: Channel, received_ns: i64) {
@@ -240,7 +264,7 @@ impl Board {
             proxies: open.proxies.clone(),
             symbols: counts.get(row).copied().unwrap_or_default(),
         };
-        let mut connections: Vec<_> = self.open.iter().map(open).collect();
+        let mut connections: Vec<_> = self.open.iter().chain(&self.beside).map(open).collect();
         connections.sort_unstable_by_key(|it| it.number);
         FeedStatus {
             exchange: exchange.into(),

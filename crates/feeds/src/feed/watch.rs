@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::event_sender::{EventSender, Stopped};
 use super::liveness::{Liveness, Silent};
 use super::pulse::Pulse;
-use super::session::Session;
+use super::session::{Session, resubscribe};
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
 use crate::exchange::{Activity, BestPrices, ExchangeMessage, Renewal, Stream, Ticker, TradeId};
@@ -243,7 +243,10 @@ impl Session {
                 streams.push(stream);
             }
         }
-        self.resubscribe(&streams, connection);
+        resubscribe(&*self.exchange, &streams, connection);
+        if let Some(second) = self.second.get() {
+            resubscribe(&*self.exchange, &streams, &mut second.connection);
+        }
         Ok(())
     }
 }

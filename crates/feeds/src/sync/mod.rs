@@ -8,6 +8,7 @@ mod joining;
 mod known;
 mod renewal;
 mod replay;
+mod standby;
 mod stream_clock;
 
 use std::collections::VecDeque;

@@ -11,15 +11,21 @@ pub(super) struct Told {
     until_ns: Option<i64>,
 }
 
+impl Told {
+    pub(super) fn up_to(last_id: u64) -> Self {
+        Self {
+            last_id,
+            until_ns: None,
+        }
+    }
+}
+
 impl BookSync {
     /// From now on comes what another connection, which takes over from the one before, has said
     /// meanwhile. What is known is no sign of a restart, and a snapshot in the stream is no news.
     pub fn begin_replay(&mut self) {
         self.is_replay = true;
-        self.told = self.book().map(|(_, last_id)| Told {
-            last_id,
-            until_ns: None,
-        });
+        self.told = self.book().map(|(_, last_id)| Told::up_to(last_id));
     }
 
     /// The replay is over. If there was a snapshot in it, the book as it is now is emitted in its place, unless

@@ -45,6 +45,8 @@ mod ranges;
 #[cfg(test)]
 mod reconnect;
 #[cfg(test)]
+mod redundancy;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod renewals;

@@ -17,7 +17,7 @@ use super::backoff::Backoff;
 use super::event_sender::{EventSender, Stopped};
 use super::permits::Deadline;
 use super::rest::Rest;
-use crate::event::{FeedEventKind, InvalidReason};
+use crate::event::{FeedEventKind, InvalidReason, L2Snapshot};
 use crate::exchange::{
     Acknowledgement, Activity, BestPrices, BookChange, BookContent, Exchange, Renewal,
 };
@@ -210,6 +210,36 @@ impl Books {
             }
         }
         self.act(&symbol).await
+    }
+
+    /// Takes what comes in the stream, and tells nothing. Returns whether a book that was true still is.
+    pub(super) fn check(&mut self, change: BookChange, received_ns: i64) -> bool {
+        let Some(book) = self.books.get_mut(&change.symbol) else {
+            return true;
+        };
+        book.heard_at = Instant::now();
+        book.is_brought |= change.content == BookContent::Snapshot;
+        let was_true = book.sync.book().is_some();
+        book.sync.update(change, received_ns);
+        !was_true || book.sync.book().is_some()
+    }
+
+    /// Has `next`, the book of another connection, go on in place of that of `symbol`. An event would say of it
+    /// what `snapshot` has.
+    pub(super) async fn replace(
+        &mut self,
+        symbol: &Symbol,
+        mut next: BookSync,
+        snapshot: L2Snapshot,
+    ) -> Result<(), Stopped> {
+        let now_ns = self.events.now_ns();
+        if let Some(book) = self.books.get_mut(symbol) {
+            next.take_over(&book.sync, snapshot, now_ns);
+            book.sync = next;
+            book.is_brought = true;
+            book.heard_at = Instant::now();
+        }
+        self.act(symbol).await
     }
 
     /// The best prices of a book that is true.
@@ -419,7 +449,7 @@ impl Books {
     }
 
     /// Does what the book of `symbol` wants done.
-    async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+    pub(super) async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
         if let Some(book) = self.books.get(symbol)
             && book.sync.book().is_none()
         {

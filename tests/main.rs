@@ -43,5 +43,6 @@ mod sessions;
 mod skip;
 mod streaming;
 mod tidemark;
+mod two_lines;
 mod versions;
 mod world;

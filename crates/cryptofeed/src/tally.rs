@@ -47,6 +47,12 @@ impl Tally {
                     self.reconnects += 1;
                 }
             }
+            FeedEventKind::LineUp { .. } => self.open.extend(event.connection),
+            FeedEventKind::LineDown { .. } => {
+                if let Some(connection) = &event.connection {
+                    self.open.remove(connection);
+                }
+            }
             // A failed retry has the number of the connection before, which is not open any more. The
             // attempt does not tell: a connection that lasts for seconds counts on.
             FeedEventKind::Disconnected { .. } => {

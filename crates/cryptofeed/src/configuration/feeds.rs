@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use feeds::{
-    Backpressure, Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Registration, Subscription,
-    SymbolPattern,
+    Backpressure, Channel, EXCHANGES, Exchange, Feed, InvalidUrl, Redundancy, Registration,
+    Subscription, SymbolPattern,
 };
 use proxy_config::{ExchangeId, Node, Table, Transport, nearest};
 use proxy_injector::ProxyInjector;
@@ -30,6 +30,7 @@ pub(crate) struct ConfiguredFeed {
     pub(crate) exchange: ConfiguredExchange,
     pub(crate) subscription: Subscription,
     pub(crate) backpressure: Backpressure,
+    pub(crate) redundancy: Redundancy,
 }
 
 /// An exchange at the addresses to use.
@@ -95,6 +96,7 @@ impl ConfiguredFeed {
         let ws = scope.websocket().with_max_message(codec.limits().frame);
         Feed::new(codec, self.subscription, Arc::new(http), Arc::new(ws))
             .with_backpressure(self.backpressure)
+            .with_redundancy(self.redundancy)
     }
 }
 
@@ -113,13 +115,17 @@ const SYMBOLS: &str = "symbols";
 const CHANNELS: &str = "channels";
 const BACKPRESSURE: &str = "backpressure";
 const DEPTH: &str = "depth";
+const REDUNDANCY: &str = "redundancy";
 const REST_URL: &str = "rest_url";
 const WS_URL: &str = "ws_url";
 
 /// As many levels as the deepest snapshot of an exchange has.
 const DEPTHS: RangeInclusive<u64> = 1..=5000;
 
-pub(super) static FEED: [Key; 6] = [
+/// How many connections may carry the same.
+const LINES: RangeInclusive<u64> = 1..=2;
+
+pub(super) static FEED: [Key; 7] = [
     Key {
         name: SYMBOLS,
         about: Cow::Borrowed(
@@ -162,6 +168,22 @@ pub(super) static FEED: [Key; 6] = [
             "all that are known",
             "*expected a whole number from 1 to 5000*",
         ],
+    },
+    Key {
+        name: REDUNDANCY,
+        about: Cow::Borrowed(
+            "How many connections carry the same streams. With two, through different members of a pool where there are several, every event comes from whichever brings it first, and the end of one is no loss. It takes twice the traffic and twice the connections.",
+        ),
+        schema: || {
+            json!({
+                "type": ["integer", "string"],
+                "minimum": LINES.start(),
+                "maximum": LINES.end(),
+                "pattern": "^[0-9]+$",
+                "default": 1,
+            })
+        },
+        cells: ["1 or 2", "1", "*expected a whole number from 1 to 2*"],
     },
     Key {
         name: BACKPRESSURE,
@@ -269,6 +291,13 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
             .map(|levels| usize::try_from(levels).ok().and_then(NonZeroUsize::new)),
         None => Some(None),
     };
+    let redundancy = match fields.field(REDUNDANCY) {
+        Some(node) => node.integer(LINES).map(|lines| match lines {
+            2 => Redundancy::TwoLines,
+            _ => Redundancy::None,
+        }),
+        None => Some(Redundancy::default()),
+    };
     let backpressure = match fields.field(BACKPRESSURE) {
         Some(node) => backpressure(&node),
         None => Some(Backpressure::default()),
@@ -285,6 +314,7 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
         exchange: exchange?,
         subscription: subscription?.with_depth(depth?),
         backpressure: backpressure?,
+        redundancy: redundancy?,
     })
 }
 

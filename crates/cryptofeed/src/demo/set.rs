@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use feeds::{Backpressure, Channel, Subscription, Symbol};
+use feeds::{Backpressure, Channel, Redundancy, Subscription, Symbol};
 use proxy_config::{ExchangeId, ProxyConfig, ProxySettings, ProxyUrl, Transport};
 use proxy_injector::ProxyInjector;
 use testkit::{ExchangeConnection, Ledger, ProxyKind, TestCa};
@@ -118,6 +118,7 @@ fn feed(exchange: &Exchange) -> Result<ConfiguredFeed, BoxError> {
         id: ExchangeId::new(registration.id)?,
         subscription: Subscription::new(symbols?, Channel::ALL)?,
         backpressure: Backpressure::default(),
+        redundancy: Redundancy::default(),
         exchange: ConfiguredExchange::at(registration, &mock.rest_url(), &mock.ws_url())?,
     })
 }

@@ -82,6 +82,8 @@ fn what(kind: &FeedEventKind) -> Option<&'static str> {
         } => return None,
         FeedEventKind::Connected { .. } => "connected",
         FeedEventKind::Disconnected { .. } => "disconnected",
+        FeedEventKind::LineUp { .. } => "line_up",
+        FeedEventKind::LineDown { .. } => "line_down",
         FeedEventKind::ReplacementFailed { .. } => "replacement_failed",
         FeedEventKind::Unanswered { .. } => "unanswered",
         FeedEventKind::BookInvalid { .. } => "book_invalid",
@@ -130,17 +132,44 @@ impl Gravity {
     }
 }
 
+/// A way in words.
+fn via(proxies: &[String]) -> String {
+    match proxies {
+        [] => "no proxy".to_owned(),
+        proxies => proxies.join(", "),
+    }
+}
+
 fn log(event: &FeedEvent) {
     let exchange = event.exchange.as_str();
     let connection = event.connection;
     match &event.kind {
         FeedEventKind::Connected { proxies, .. } => {
-            let via = if proxies.is_empty() {
-                "no proxy".to_owned()
-            } else {
-                proxies.join(", ")
-            };
+            let via = via(proxies);
             tracing::info!(exchange, connection, via, "connected");
+        }
+        FeedEventKind::LineUp { proxies, is_apart } => {
+            let via = via(proxies);
+            match is_apart {
+                true => tracing::info!(exchange, connection, via, "second line up"),
+                false => tracing::warn!(
+                    exchange,
+                    connection,
+                    via,
+                    "second line up, by the same egress as the first"
+                ),
+            }
+        }
+        FeedEventKind::LineDown {
+            reason,
+            retry_in,
+            planned,
+        } => {
+            let retry_in_s = seconds(*retry_in);
+            match planned {
+                true => tracing::info!(exchange, connection, reason, retry_in_s, "line down"),
+                false => tracing::warn!(exchange, connection, reason, retry_in_s, "line down"),
+            }
         }
         FeedEventKind::Disconnected {
             reason,
@@ -189,7 +218,7 @@ fn log(event: &FeedEvent) {
                 connection,
                 reason,
                 retry_in_s,
-                "the connection that should take over failed"
+                "another connection failed, this one goes on"
             );
         }
         FeedEventKind::BookInvalid { symbol, reason } => {

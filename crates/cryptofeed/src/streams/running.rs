@@ -93,6 +93,7 @@ impl Running {
     //     is gone            it ends: all of its symbols are told as unsubscribed
     //     has other URLs     it ends, and another starts
     //     or another depth
+    //     or redundancy
     //     has other symbols  they are added and removed on its connections
     //     or channels
     //     is the same        nothing
@@ -115,7 +116,7 @@ impl Running {
                 Some(_) => {
                     self.stop(&exchange);
                     self.start(feed);
-                    tracing::info!(%exchange, "feed restarts: it has other addresses or another depth");
+                    tracing::info!(%exchange, "feed restarts: it has other addresses, another depth or another redundancy");
                 }
                 None => {
                     self.start(feed);
@@ -196,6 +197,7 @@ impl RunningFeed {
         configured.exchange == feed.exchange
             && configured.subscription.depth() == feed.subscription.depth()
             && configured.backpressure == feed.backpressure
+            && configured.redundancy == feed.redundancy
     }
 
     /// Streams what `feed` says, without touching what it has been saying.

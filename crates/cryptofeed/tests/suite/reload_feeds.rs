@@ -154,7 +154,7 @@ async fn a_feed_at_other_addresses_restarts_alone() {
     let (code, stderr) = run.finish();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(
-        stderr.contains("feed restarts: it has other addresses or another depth exchange=binance")
+        stderr.contains("feed restarts: it has other addresses, another depth or another redundancy exchange=binance")
     );
     let counts = [&world.binance, &other, &world.backpack].map(streams);
     assert_eq!(counts, [1, 1, 1]);

@@ -60,6 +60,7 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         feed(json!({"channels": ["trades", "ticker", "l2_book"]})),
         json!({"memory": {"events_mib": 1, "books_mib": 4095}}),
         feed(json!({"depth": 5})),
+        feed(json!({"redundancy": 2})),
         urls("http://localhost:1", "ws://localhost:2"),
         // From here on, what is wrong.
         json!(null),
@@ -82,6 +83,8 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         feed(json!({"depths": 5})),
         feed(json!({"depth": 0})),
         feed(json!({"depth": 5001})),
+        feed(json!({"redundancy": 0})),
+        feed(json!({"redundancy": 3})),
         urls("wss://localhost:1", "wss://localhost:2"),
         urls("https://localhost:1", "https://localhost:2"),
         json!({"feeds": {"bitstamp": {"symbols": ["BTC-USD"]}}}),
@@ -104,5 +107,5 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
             check.stderr
         );
     }
-    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 7);
+    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 8);
 }

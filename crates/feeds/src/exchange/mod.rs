@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Uri};
 use transport::{Excerpt, Message, WsRequest, printable};
 
 pub use transport::{Draw, Draws, Window};
@@ -90,6 +90,12 @@ pub trait Exchange: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`InvalidUrl`] if it makes no URI.
     fn plan(&self, streams: &[Stream], ids: &mut RequestIds) -> Result<ConnectionPlan, InvalidUrl>;
+
+    /// The same WebSocket as that of a [`plan`](Self::plan) with this `uri` at another host of the exchange, for
+    /// a second connection that carries the same; `None` where there is none.
+    fn elsewhere(&self, _uri: &Uri) -> Option<Uri> {
+        None
+    }
 
     /// What to say on an open connection to have `streams`, too.
     fn subscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest>;

@@ -39,6 +39,7 @@ pub(super) struct Connection {
     /// The exchange's endpoint, and the proxies on the way to it.
     way: String,
     egress: Egress,
+    is_elsewhere: bool,
     /// What is being sent.
     outgoing: Option<Outgoing>,
     opened_at: Instant,
@@ -59,6 +60,8 @@ pub(super) struct Opening {
     pub(super) answers_pings: Option<bool>,
     /// The egresses that another one is preferred to.
     pub(super) apart_from: Vec<Egress>,
+    /// Whether another host of the exchange is preferred, if it has one.
+    pub(super) elsewhere: bool,
 }
 
 /// What happens on a connection.
@@ -82,6 +85,7 @@ impl Connection {
             silence_limit,
             answers_pings,
             apart_from,
+            elsewhere,
         } = opening;
         let mut ids = RequestIds::default();
         let plan = exchange.plan(&streams, &mut ids)?;
@@ -91,6 +95,8 @@ impl Connection {
             queue.push(request);
         }
         let mut dial = plan.socket;
+        let other = exchange.elsewhere(dial.uri()).filter(|_| elsewhere);
+        let is_elsewhere = other.is_some_and(|uri| dial.set_uri(uri).is_ok());
         dial.ping_interval = Some(limits.ping_interval.unwrap_or_default());
         // A quiet stream would otherwise end again and again for want of an answer.
         dial.ping_timeout = (answers_pings == Some(false)).then_some(Duration::ZERO);
@@ -121,6 +127,7 @@ impl Connection {
             has_data: false,
             secrets: socket.info().secrets().clone(),
             egress: socket.info().egress(),
+            is_elsewhere,
             way: format!("{endpoint}{}", through(socket.info().hops())),
             outgoing: None,
             opened_at,
@@ -146,6 +153,11 @@ impl Connection {
     /// By which address it leaves.
     pub(super) fn egress(&self) -> &Egress {
         &self.egress
+    }
+
+    /// Whether it goes to another host of the exchange than the usual one.
+    pub(super) fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// For how long it has been open.

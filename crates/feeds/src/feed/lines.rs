@@ -37,6 +37,9 @@ impl Session {
             Turn::Dial => {
                 let mut opening = self.opening();
                 opening.apart_from.push(connection.egress().clone());
+                // A host that cannot be reached is tried every other time.
+                let is_odd = self.second.failed_dials() % 2 == 1;
+                opening.elsewhere = connection.is_elsewhere() == is_odd;
                 self.second.dial(opening, self.ws());
                 Ok(None)
             }
@@ -307,6 +310,7 @@ impl Session {
         connection: &mut Connection,
         mut end: Failure,
     ) -> Result<Option<Failure>, Stopped> {
+        let planned = is_planned(&end);
         let Some((second, retry_in)) = self.second.take(&mut end, connection.age()) else {
             return Ok(Some(end));
         };
@@ -322,7 +326,6 @@ impl Session {
             self.events.speak_of(number);
         }
         self.events.send_blocked(&end).await?;
-        let planned = matches!(end.pace, Pace::AtOnce | Pace::Rerouted) && self.is_replacement_due;
         let event = match is_settled {
             true => FeedEventKind::LineDown {
                 reason: end.on(before.way()).reason,
@@ -387,6 +390,7 @@ impl Session {
 
     /// The second connection is of no use any longer.
     async fn lose_second(&mut self, mut failure: Failure) -> Result<(), Stopped> {
+        let planned = is_planned(&failure);
         let age = self.second.get().map(|it| it.connection.age());
         let taken = self.second.take(&mut failure, age.unwrap_or_default());
         let Some((second, retry_in)) = taken else {
@@ -399,7 +403,6 @@ impl Session {
         self.standby.clear();
         self.events.speak_of(second.number);
         self.events.send_blocked(&failure).await?;
-        let planned = failure.pace == Pace::Rerouted;
         let reason = failure.on(second.connection.way()).reason;
         let event = match second.is_settled {
             true => FeedEventKind::LineDown {
@@ -429,6 +432,11 @@ impl Session {
 /// Why a connection is replaced by the one beside it, before the exchange ends it.
 pub(super) fn of_age() -> Failure {
     Failure::new("another connection is due").with_pace(Pace::AtOnce)
+}
+
+/// Whether a line ends for no failure.
+fn is_planned(end: &Failure) -> bool {
+    matches!(end.pace, Pace::AtOnce | Pace::Rerouted)
 }
 
 /// Ends when something that is held is due.

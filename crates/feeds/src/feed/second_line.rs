@@ -36,6 +36,7 @@ pub(super) struct SecondLine {
     due: Pin<Box<Sleep>>,
     state: State,
     pacing: Pacing,
+    failed_dials: u32,
 }
 
 enum State {
@@ -76,12 +77,18 @@ impl SecondLine {
             due: Box::pin(sleep(Duration::MAX)),
             state: State::Off,
             pacing: Pacing::new(),
+            failed_dials: 0,
         }
     }
 
     /// A first connection begins.
     pub(super) fn begin(&mut self) {
         self.wait(STAGGER);
+    }
+
+    /// How many dials have failed in a row.
+    pub(super) fn failed_dials(&self) -> u32 {
+        self.failed_dials
     }
 
     /// It is needed now, if it is only waited for.
@@ -98,6 +105,7 @@ impl SecondLine {
 
     /// It is open, with that number.
     pub(super) fn open(&mut self, connection: Connection, number: u64) {
+        self.failed_dials = 0;
         self.state = State::Open(Box::new(Second {
             connection,
             number,
@@ -170,6 +178,7 @@ impl SecondLine {
             State::Open(second) => return second.next().await,
         };
         let delay = self.pacing.after_dial(&failure).max(failure.imposed());
+        self.failed_dials = self.failed_dials.saturating_add(1);
         self.wait(delay);
         Turn::Failed(failure, delay)
     }

@@ -188,6 +188,7 @@ impl Session {
             silence_limit: self.silence_limit,
             answers_pings: self.answers_pings,
             apart_from: Vec::new(),
+            elsewhere: false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Two connections that carry the same.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use feeds::exchange::BookRules;
@@ -217,6 +218,29 @@ async fn the_second_line_is_dialed_a_second_later_and_apart_from_the_first() {
     let apart: Vec<_> = dials.iter().map(|(_, dial)| &*dial.apart_from).collect();
     assert_eq!(apart, [&[][..], &[Egress::Direct]]);
     assert_eq!(dials[1].0 - dials[0].0, Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_line_goes_to_another_host_unless_that_cannot_be_reached() {
+    let script = [
+        Dial::Open(vec![]),
+        Dial::Fail(dial_error(DialErrorKind::Refused)),
+        Dial::Fail(dial_error(DialErrorKind::Refused)),
+        Dial::Open(vec![Step::Wait(20), trade(1), Step::Break]),
+        Dial::Open(vec![]),
+    ];
+    let rig = Rig::new([ok(LISTED)], script);
+    let mut events = start(&rig, Channel::Trades);
+    told(&mut events, 7).await;
+    let dials = rig.ws.dials.lock().unwrap();
+    let hosts = dials.iter().map(|(_, dial)| dial.uri().host().unwrap());
+    let (usual, other) = ("stream.binance.com", "data-stream.binance.vision");
+    assert_eq!(
+        hosts.collect::<Vec<_>>(),
+        [usual, other, usual, other, other]
+    );
+    let paths: HashSet<_> = dials.iter().map(|(_, dial)| dial.uri().query()).collect();
+    assert_eq!(paths.len(), 1, "{paths:?}");
 }
 
 #[tokio::test(start_paused = true)]

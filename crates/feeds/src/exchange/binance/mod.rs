@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::uri::Authority;
+use http::{Request, Uri};
 use serde::Deserialize;
 use transport::{Draw, Window};
 
@@ -102,6 +103,12 @@ impl Binance {
     }
 }
 
+/// Where the streams are.
+const HOST: &str = "stream.binance.com:9443";
+
+/// Where they are as well.
+const OTHER_HOST: &str = "data-stream.binance.vision";
+
 /// `https://api.binance.com` and `wss://stream.binance.com:9443`.
 impl Default for Binance {
     fn default() -> Self {
@@ -155,6 +162,14 @@ impl Exchange for Binance {
             socket: self.addresses.ws.ws_request(&path)?,
             requests: Vec::new(),
         })
+    }
+
+    fn elsewhere(&self, uri: &Uri) -> Option<Uri> {
+        // Its other port leads to the same hosts. This one has market data only.
+        let mut parts = uri.clone().into_parts();
+        parts.authority.take_if(|it| *it == HOST)?;
+        parts.authority = Some(Authority::from_static(OTHER_HOST));
+        Uri::from_parts(parts).ok()
     }
 
     fn subscribe(&self, streams: &[Stream], ids: &mut RequestIds) -> Vec<StreamRequest> {

@@ -249,3 +249,52 @@ fn the_numbering_of_the_line_that_is_left_goes_on() {
     out.take(Line::B, one(102), Some(3), 0);
     assert_eq!(out.ids(), [100, 1, 102]);
 }
+
+/// When each id of a line arrives, in milliseconds: each is late by its own share of jitter, and none overtakes
+/// the one before, as on a TCP connection.
+fn arrivals(random: &mut fastrand::Rng, ids: u64) -> Vec<f64> {
+    let mut last: f64 = 0.0;
+    (0..ids)
+        .map(|id| {
+            // One of 1,000 is lost on the way and sent again after 40 ms.
+            let again = if random.u32(..1000) == 0 { 40.0 } else { 0.0 };
+            let jitter = -5.0 * (1.0 - random.f64()).ln();
+            last = last.max(id as f64 + jitter + again);
+            last
+        })
+        .collect()
+}
+
+#[test]
+fn what_two_lines_bring_is_earlier_than_what_either_does() {
+    const IDS: u64 = 100_000;
+    let mut random = fastrand::Rng::with_seed(7);
+    let lines = [Line::A, Line::B].map(|line| (line, arrivals(&mut random, IDS)));
+    let mut order: Vec<_> = lines
+        .iter()
+        .flat_map(|(line, times)| times.iter().zip(0..).map(|(at, id)| (*at, *line, id)))
+        .collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut out = both();
+    let mut merged = Vec::new();
+    for (at, line, id) in order {
+        out.take(line, one(id), None, (at * 1e6) as i64);
+        merged.resize(out.told.len(), at);
+    }
+    let percentiles = |times: &[f64]| {
+        let late = times.iter().zip(0..).map(|(at, id)| at - f64::from(id));
+        let mut late: Vec<_> = late.collect();
+        late.sort_by(f64::total_cmp);
+        [50, 99].map(|percent| late[late.len() * percent / 100])
+    };
+    assert_eq!(out.ids().len() as u64, IDS);
+    let [a, b] = lines.map(|(_, times)| percentiles(&times));
+    let merged = percentiles(&merged);
+    println!("ms, p50 and p99: {a:.1?} and {b:.1?} alone, {merged:.1?} together");
+    for at in 0..2 {
+        assert!(
+            merged[at] < 0.8 * a[at].min(b[at]),
+            "{merged:?} {a:?} {b:?}"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use proxy_config::{
 };
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use transport::{
-    DialError, DialErrorKind, Dialer, Phase, Target, WebSocket, WsDialer, WsErrorKind,
+    Affinity, DialError, DialErrorKind, Dialer, Phase, Target, WebSocket, WsDialer, WsErrorKind,
 };
 
 use crate::running::Running;
@@ -77,12 +77,14 @@ async fn a_stream_beside_another_one_takes_another_member_as_long_as_there_is_on
         PoolStrategy::RoundRobin,
         PoolStrategy::Random,
         PoolStrategy::LeastConnections,
+        PoolStrategy::Sticky,
     ] {
         let injected = world.injector(settings(pool(&[&a, &b]).with_strategy(strategy)));
         let ws = injected.exchange("binance").websocket();
         let request = |beside: &[&WebSocket]| {
             let mut request = ws_request(&format!("{}/ws/btcusdt@trade", world.ws_url(BINANCE)));
             request.apart_from = beside.iter().map(|it| it.info().egress()).collect();
+            request.affinity = Some(Affinity::new("btcusdt"));
             request
         };
         for _ in 0..4 {

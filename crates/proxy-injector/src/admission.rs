@@ -55,7 +55,7 @@ impl Admission {
 }
 
 /// By which address connections through `proxy` leave, or direct ones.
-fn egress(proxy: Option<&ProxyConfig>) -> Egress {
+pub(crate) fn egress(proxy: Option<&ProxyConfig>) -> Egress {
     proxy.map_or(Egress::Direct, |proxy| Egress::Proxy(endpoint(proxy.url())))
 }
 
@@ -72,11 +72,8 @@ pub(crate) struct Applicant<'a> {
 }
 
 impl<'a> Applicant<'a> {
-    /// Whether there would be no wait now on the way through `proxy`, which is not one to keep apart from.
+    /// Whether there would be no wait now on the way through `proxy`.
     pub(crate) fn has_room(&self, proxy: &ProxyConfig) -> bool {
-        if self.apart_from.contains(&egress(Some(proxy))) {
-            return false;
-        }
         if self.draws.is_empty() {
             return true;
         }

@@ -63,6 +63,7 @@ where
         exchange: applicant.query.exchange.as_ref(),
         target: Some(target),
         affinity: applicant.affinity,
+        apart_from: applicant.apart_from,
     });
     let mut whole = Instant::now() + config.timeout();
     let mut failures = Failures::default();

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use transport::{
-    Affinity, Draw, Egress, Message, Secrets, WebSocket, WsDialer, WsError, through,
-};
+use transport::{Affinity, Draw, Egress, Message, Secrets, WebSocket, WsDialer, WsError, through};
 
 use super::failure::Failure;
 use super::outgoing::{Outgoing, Progress, progress};

@@ -12,6 +12,7 @@ use super::record::{Ban, Course, Out, Record};
 use super::rendezvous::{identity, score};
 use super::turns::Turns;
 use super::verdict::Verdict;
+use crate::admission::egress;
 use crate::route_key::RouteKey;
 
 /// A proxy.
@@ -188,14 +189,16 @@ impl Fleet {
         };
         let ready = state.turns.ready();
         let ready = ready.filter_map(|place| Some((place, state.members.get(place)?)));
+        let is_apart = |member: &Member| !course.apart_from.contains(&egress(Some(&member.proxy)));
         // Another exit would be wrong, so a full one is waited for.
         if state.strategy == PoolStrategy::Sticky {
-            return best(ready, course, is_free);
+            let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
+            return best(ready.clone(), course, apart).or_else(|| best(ready, course, is_free));
         }
         let mut full = None;
         let mut free = ready.filter(|(place, member)| is_free(*place, member));
         let with_room = free.find(|(place, member)| {
-            let is_full = !has_room(&member.proxy);
+            let is_full = !is_apart(member) || !has_room(&member.proxy);
             if is_full {
                 full.get_or_insert(*place);
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proxy_config::{BreakerConfig, ExchangeId};
 use tokio::time::Instant;
-use transport::Endpoint;
+use transport::{Egress, Endpoint};
 
 use super::breaker::{Breaker, Standing};
 
@@ -60,6 +60,8 @@ pub(crate) struct Course<'a> {
     pub(crate) target: Option<&'a Endpoint>,
     /// The same for connections that belong together.
     pub(crate) affinity: Option<&'a str>,
+    /// Which exits it takes only if there are no others.
+    pub(crate) apart_from: &'a [Egress],
 }
 
 /// One proxy.

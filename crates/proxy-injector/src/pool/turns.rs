@@ -148,7 +148,7 @@ impl Turns {
     }
 
     /// Those that may be used, the next one first.
-    pub(crate) fn ready(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn ready(&self) -> impl Iterator<Item = usize> + Clone {
         self.ready.iter().map(|(_, _, place)| *place)
     }
 

@@ -1,5 +1,6 @@
 //! What each fuzz target does with its input. The integration suite does the same with the seeds.
 
+use std::collections::HashSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use futures_util::StreamExt;
-use proxy_config::{Credentials, ProxyUrl, Sources};
+use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use transport::{
@@ -46,6 +47,34 @@ pub fn proxy_url(data: &[u8]) {
                 assert!(!error.to_string().contains(userinfo));
             }
         }
+    }
+}
+
+/// Any bytes as a list of proxies: what is taken has one entry for each proxy, what is not has a line,
+/// and no reason shows the bytes in front of an `@`.
+pub fn proxy_list(data: &[u8]) {
+    let list = ProxyList::parse(data);
+    let members = list.members().iter();
+    let proxies: HashSet<_> = members.map(|member| member.server().url()).collect();
+    assert_eq!(proxies.len(), list.members().len());
+    assert!(list.faults().len() <= list.refused());
+    let text = String::from_utf8_lossy(data);
+    let breaks = text.matches(['\n', '\r']).count();
+    for fault in list.faults() {
+        assert!((1..=breaks + 2).contains(&fault.line()));
+        // Shorter ones may stand in the words of the message by chance.
+        let logins = text
+            .split('@')
+            .filter_map(|before| before.rsplit("//").next());
+        for login in logins.filter(|login| login.len() > 24) {
+            assert!(!fault.problem().contains(login));
+        }
+    }
+    // Lines that are all URLs are read one by one.
+    if let [line] = text.lines().collect::<Vec<_>>()[..]
+        && let Ok(url) = ProxyUrl::parse(line.trim())
+    {
+        assert_eq!(list.members(), [PoolMember::new(url)]);
     }
 }
 

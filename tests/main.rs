@@ -28,6 +28,7 @@ mod parity;
 mod parrot;
 mod parting;
 mod pool_faults;
+mod pool_sources;
 mod pools;
 mod process_wide;
 mod recordings;

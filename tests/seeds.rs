@@ -34,6 +34,7 @@ seeds_of![
     connect_reply,
     kraken_message,
     okx_message,
+    proxy_list,
     proxy_url,
     quote,
     response_head,

@@ -23,7 +23,7 @@ impl CaFile {
     pub(crate) fn read(path: PathBuf) -> Result<Self, UnreadableFile> {
         match Files::default().read(&path) {
             Ok(pem) => Ok(Self::new(path, pem)),
-            Err(unread) => Err(UnreadableFile { path, unread }),
+            Err(unread) => Err(UnreadableFile::new(&path, unread)),
         }
     }
 
@@ -59,6 +59,11 @@ pub struct UnreadableFile {
 }
 
 impl UnreadableFile {
+    pub(crate) fn new(path: &Path, unread: Unread) -> Self {
+        let path = path.to_owned();
+        Self { path, unread }
+    }
+
     /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {

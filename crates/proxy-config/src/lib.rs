@@ -5,7 +5,7 @@
 //!
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
-//! - [`PoolConfig`]: several proxies to choose from.
+//! - [`PoolConfig`]: several proxies to choose from; [`PoolSource`] and [`ProxyList`]: from a list outside.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: the rules, per exchange and transport.
 //! - [`AmbientProxies`]: the proxies of `HTTPS_PROXY` and similar variables, if they are to be used.
 //! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
@@ -33,12 +33,15 @@ mod files;
 mod handshake_mode;
 mod health_check;
 mod keys;
+mod list_url;
 #[cfg(feature = "loader")]
 mod loader;
 mod no_proxy;
 mod origin;
 mod pool;
+mod pool_source;
 mod proxy_config;
+mod proxy_list;
 mod proxy_server;
 mod proxy_url;
 mod scheme;
@@ -56,11 +59,14 @@ pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;
 pub use health_check::{HealthCheck, HealthCheckMethod, InvalidHealthCheck};
+pub use list_url::{ListUrl, ListUrlError};
 #[cfg(feature = "loader")]
 pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
 pub use origin::Origin;
 pub use pool::{InvalidPool, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
+pub use pool_source::{InvalidInterval, ListRoute, PoolSource, SourcePlace};
 pub use proxy_config::ProxyConfig;
+pub use proxy_list::{ListFault, ProxyList};
 pub use proxy_server::ProxyServer;
 pub use proxy_url::{ProxyUrl, ProxyUrlError};
 pub use scheme::{DnsSide, Scheme};

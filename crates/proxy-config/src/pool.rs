@@ -12,6 +12,7 @@ use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
 use crate::health_check::HealthCheck;
 use crate::keys::names::CHOICE;
 use crate::keys::{MEMBER, POOL, Said, said};
+use crate::pool_source::PoolSource;
 use crate::proxy_config::ProxyConfig;
 use crate::proxy_server::ProxyServer;
 
@@ -40,6 +41,7 @@ pub struct PoolConfig(Arc<Fields>);
 struct Fields {
     strategy: PoolStrategy,
     members: Vec<PoolMember>,
+    source: Option<PoolSource>,
     breaker: BreakerConfig,
     health_check: Option<HealthCheck>,
     options: DialOptions,
@@ -56,13 +58,34 @@ impl PoolConfig {
         if !members.iter().any(PoolMember::is_enabled) {
             return Err(InvalidPool);
         }
-        Ok(Self(Arc::new(Fields {
+        Ok(Self::of(members, None))
+    }
+
+    /// A pool, as [`new`](Self::new) makes it, whose members are those that `source` lists at the time.
+    /// It has none of its own.
+    #[must_use]
+    pub fn from_source(source: PoolSource) -> Self {
+        Self::of(Vec::new(), Some(source))
+    }
+
+    fn of(members: Vec<PoolMember>, source: Option<PoolSource>) -> Self {
+        Self(Arc::new(Fields {
             strategy: PoolStrategy::default(),
             members,
+            source,
             breaker: BreakerConfig::default(),
             health_check: None,
             options: DialOptions::default(),
-        })))
+        }))
+    }
+
+    /// The same pool with the members that its source lists.
+    #[must_use]
+    pub fn with_listed(mut self, members: impl IntoIterator<Item = PoolMember>) -> Self {
+        if self.source().is_some() {
+            self.fields().members = members.into_iter().collect();
+        }
+        self
     }
 
     /// The same pool with another strategy.
@@ -145,13 +168,19 @@ impl PoolConfig {
         self.0.health_check.as_ref()
     }
 
+    /// Where the members come from, if they are not a part of the configuration.
+    #[must_use]
+    pub fn source(&self) -> Option<&PoolSource> {
+        self.0.source.as_ref()
+    }
+
     /// The proxies to choose from, including those that are not enabled.
     #[must_use]
     pub fn members(&self) -> &[PoolMember] {
         &self.0.members
     }
 
-    /// The proxies that can be chosen; there is at least one.
+    /// The proxies that can be chosen. There is at least one, unless they come from a source.
     pub fn enabled_members(&self) -> impl Iterator<Item = &PoolMember> {
         self.members().iter().filter(|member| member.is_enabled())
     }
@@ -177,7 +206,9 @@ impl PoolConfig {
     /// The way through one member.
     #[must_use]
     pub fn through(&self, member: &PoolMember) -> ProxyConfig {
-        ProxyConfig::from(member.server().clone()).with_options(self.0.options.clone())
+        let proxy = ProxyConfig::from(member.server().clone());
+        let source = self.0.source.clone();
+        proxy.with_options(self.0.options.clone()).listed_by(source)
     }
 }
 
@@ -185,6 +216,10 @@ impl PoolConfig {
 impl fmt::Display for PoolConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of ", self.0.strategy)?;
+        if let Some(source) = &self.0.source {
+            write!(f, "{source}")?;
+            return self.0.options.fmt(f);
+        }
         for (index, member) in self.0.members.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
             write!(f, "{separator}{}", member.server())?;

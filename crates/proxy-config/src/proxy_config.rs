@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
 use crate::keys::Said;
+use crate::pool_source::PoolSource;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
 
@@ -31,6 +32,7 @@ pub struct ProxyConfig(Arc<Fields>);
 struct Fields {
     server: ProxyServer,
     options: DialOptions,
+    source: Option<PoolSource>,
 }
 
 impl ProxyConfig {
@@ -71,6 +73,17 @@ impl ProxyConfig {
     pub(crate) fn with_options(mut self, options: DialOptions) -> Self {
         self.fields().options = options;
         self
+    }
+
+    pub(crate) fn listed_by(mut self, source: Option<PoolSource>) -> Self {
+        self.fields().source = source;
+        self
+    }
+
+    /// The list outside of the configuration that names the proxy, if it is a pool's member by that.
+    #[must_use]
+    pub fn source(&self) -> Option<&PoolSource> {
+        self.0.source.as_ref()
     }
 
     /// The proxy as in a configuration.
@@ -120,6 +133,7 @@ impl From<ProxyServer> for ProxyConfig {
         Self(Arc::new(Fields {
             server,
             options: DialOptions::default(),
+            source: None,
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! The REST clients of a session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -91,6 +91,16 @@ impl Clients {
     ) -> Arc<Client> {
         let made = &mut self.here_mut().made;
         Arc::clone(made.entry((proxy, is_tls)).or_insert(client))
+    }
+
+    /// Forgets the clients through `proxies`, and returns them.
+    pub(crate) fn forget(&mut self, proxies: &HashSet<ProxyConfig>) -> Vec<Arc<Client>> {
+        let is_gone = |(proxy, _): &(Option<ProxyConfig>, bool), _: &mut Arc<Client>| {
+            proxy.as_ref().is_some_and(|proxy| proxies.contains(proxy))
+        };
+        let runtimes = self.0.iter_mut().map(|(_, clients)| clients);
+        let gone = runtimes.flat_map(|clients| clients.made.extract_if(is_gone));
+        gone.map(|(_, client)| client).collect()
     }
 
     /// What sends a request for `uri`, if that is remembered and `settings` are the same.

@@ -1,6 +1,6 @@
 //! The dialers of routes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -12,13 +12,15 @@ use transport::{Dialer, Endpoint};
 use transport_tls::{TlsTrust, http1_only, with_own_sessions};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
+use crate::listed::Listed;
 use crate::patience::Patience;
 use crate::pool::{Fleet, ProxyPool};
 use crate::refusing_dialer::RefusingDialer;
+use crate::sources::Sources;
 use crate::stack_request::{CustomStack, StackError, StackRequest};
 
 /// How long a dial without a proxy may take.
-const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DIRECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a dial along `route` may take.
 pub(crate) fn timeout(route: &Route) -> Duration {
@@ -40,6 +42,9 @@ pub(crate) struct DialerFactory {
     /// The TLS configuration for exchanges, if the program has its own.
     pub(crate) exchange_tls: Option<ClientConfig>,
     pub(crate) custom_stack: Option<CustomStack>,
+    pub(crate) sources: Sources,
+    /// The pools with a source.
+    pub(crate) listed: Mutex<HashMap<PoolConfig, Listed>>,
     stacks: Mutex<Stacks>,
     pools: Mutex<Pools>,
 }
@@ -91,6 +96,8 @@ impl DialerFactory {
             trust,
             exchange_tls: None,
             custom_stack: None,
+            sources: Sources::default(),
+            listed: Mutex::default(),
             stacks: Mutex::default(),
             pools: Mutex::default(),
         }
@@ -193,12 +200,29 @@ impl DialerFactory {
         Patience::with(proxy, &pools.fleet)
     }
 
+    /// Forgets the pool of `config`. Its members are known for as long as another pool has them, or a
+    /// connection.
+    pub(crate) fn forget_pool(&self, config: &PoolConfig) {
+        let gone = self.pools.lock().made.remove(config);
+        drop(gone);
+    }
+
+    /// Forgets the stacks through `proxies`, and returns them.
+    pub(crate) fn forget_stacks(&self, proxies: &HashSet<ProxyConfig>) -> RouteStacks {
+        let is_gone = |key: &StackKey, _: &mut RouteStack| {
+            let proxy = key.proxy.as_ref();
+            proxy.is_some_and(|proxy| proxies.contains(proxy))
+        };
+        self.stacks.lock().made.extract_if(is_gone).collect()
+    }
+
     /// Forgets all stacks and pools, which are then built again when they are needed, and returns
     /// the old stacks. Open connections are not touched, and still count for their proxies.
     pub(crate) fn start_over(&self) -> RouteStacks {
         let mut stacks = self.stacks.lock();
         stacks.reloads += 1;
         let old = std::mem::take(&mut stacks.made);
+        self.listed.lock().clear();
         let mut pools = self.pools.lock();
         // The pools first, so that only proxies are kept that still have connections.
         pools.made.clear();

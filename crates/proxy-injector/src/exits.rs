@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proxy_config::ProxyConfig;
+use proxy_config::{PoolConfig, PoolSource, ProxyConfig, ProxyServer, SourcePlace};
 use proxy_resolve::Route;
 
 use crate::route_key::{RouteKey, is_same_way};
@@ -14,6 +14,8 @@ use crate::route_key::{RouteKey, is_same_way};
 pub(crate) enum Exits {
     Direct,
     Through(HashSet<RouteKey>),
+    /// Through whatever this names, behind these proxies.
+    Listed(SourcePlace, Vec<ProxyServer>),
     Nowhere,
 }
 
@@ -23,6 +25,9 @@ impl Exits {
             Route::Direct => Self::Direct,
             Route::Proxy(proxy) => Self::Through(HashSet::from([RouteKey::of(proxy)])),
             Route::Pool(pool) => {
+                if let Some(source) = pool.source() {
+                    return Self::Listed(source.place().clone(), pool.via().to_vec());
+                }
                 let proxies = pool.enabled_members().map(|member| pool.through(member));
                 Self::Through(proxies.map(|proxy| RouteKey::of(&proxy)).collect())
             }
@@ -37,11 +42,22 @@ pub(crate) fn allows(route: &Route, taken: Option<&ProxyConfig>) -> bool {
     match (route, taken) {
         (Route::Direct, None) => true,
         (Route::Proxy(proxy), Some(taken)) => is_same_way(proxy.via(), proxy.server(), taken),
-        (Route::Pool(pool), Some(taken)) => pool
-            .enabled_members()
-            .any(|member| is_same_way(pool.via(), member.server(), taken)),
+        (Route::Pool(pool), Some(taken)) => match pool.source() {
+            // The list may have another proxy by now. What is open stays open.
+            Some(source) => {
+                taken.source().map(PoolSource::place) == Some(source.place())
+                    && is_same_way(pool.via(), taken.server(), taken)
+            }
+            None => allows_listed(pool, taken),
+        },
         (Route::Direct, Some(_))
         | (Route::Proxy(_) | Route::Pool(_), None)
         | (Route::Refused, _) => false,
     }
+}
+
+/// Whether `taken` passes a member that `pool` has now.
+pub(crate) fn allows_listed(pool: &PoolConfig, taken: &ProxyConfig) -> bool {
+    let mut members = pool.enabled_members();
+    members.any(|member| is_same_way(pool.via(), member.server(), taken))
 }

@@ -51,13 +51,17 @@ where
         Route::Pool(config) => config,
         Route::Refused => return Err(no_rule(target).into()),
     };
-    let pool = applicant.injector.factory().pool(config);
+    let injector = applicant.injector;
+    let mut whole = Instant::now() + config.timeout();
+    let end = deadline.map_or(whole, |deadline| deadline.min(whole));
+    let listed = injector.listed_for(config, target, end).await?;
+    let pool = injector.factory().pool(&listed);
     if let Some(check) = config.health_check() {
         let usage = Usage {
             query: applicant.query.clone(),
             target: target.clone(),
         };
-        pool.checks().run(*check, &pool, applicant.injector, usage);
+        pool.checks().run(*check, &listed, &pool, injector, usage);
     }
     let mut attempts = pool.attempts_for(Course {
         exchange: applicant.query.exchange.as_ref(),
@@ -65,7 +69,6 @@ where
         affinity: applicant.affinity,
         apart_from: applicant.apart_from,
     });
-    let mut whole = Instant::now() + config.timeout();
     let mut failures = Failures::default();
     let mut last_failure = None;
     let mut unwanted = 0;
@@ -74,6 +77,9 @@ where
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
+        }
+        if injector.has_left(config, &listed, lease.proxy()) {
+            continue;
         }
         let permit = applicant.admit(Some(lease.proxy()), route, target).await?;
         whole += permit.as_ref().map_or(Duration::ZERO, Permit::waited);

@@ -17,6 +17,7 @@ use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
+use crate::proxy_source::ProxySource;
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
 use crate::revocable::Revocable;
@@ -102,6 +103,15 @@ impl ProxyInjector {
         self
     }
 
+    /// Adds `source`, for the pools that have [`PoolSource::program`](proxy_config::PoolSource::program)
+    /// of this name.
+    #[must_use]
+    pub fn with_source(mut self, name: &str, source: impl ProxySource + 'static) -> Self {
+        let sources = &mut self.factory.sources.programs;
+        sources.insert(name.into(), Arc::new(source));
+        self
+    }
+
     /// Replaces the certificate authorities for exchanges and for `https` proxies.
     #[must_use]
     pub fn with_trust(mut self, trust: TlsTrust) -> Self {
@@ -156,7 +166,7 @@ impl ProxyInjector {
     /// - A write that another thread has begun on an old route is not waited for: it may end, and the
     ///   connection be closed, just after this returns. No write begins any longer.
     /// - Idle REST connections are closed. A request that has been sent gets its answer on the old one.
-    /// - Pools start over with all their members.
+    /// - Pools start over with all their members. A list of proxies that is still in use stays known.
     ///
     /// A `WARN` line names every route that used a proxy, or was refused, and is direct now.
     ///
@@ -174,6 +184,7 @@ impl ProxyInjector {
         let old = self.factory.start_over();
         let stale = live.revoke_stale(&settings);
         self.settings.send_replace(Arc::new(settings));
+        self.factory.sources.retain(&self.settings());
         drop(live);
         // Without the lock: a program's own stacks may run any code when they are dropped.
         drop(old);
@@ -250,14 +261,14 @@ impl ProxyInjector {
         sessions.push(Arc::downgrade(clients));
     }
 
+    /// The clients of all sessions.
+    pub(crate) fn sessions(&self) -> Vec<Arc<Mutex<Clients>>> {
+        let sessions = self.sessions.lock();
+        sessions.iter().filter_map(Weak::upgrade).collect()
+    }
+
     fn forget_clients(&self) {
-        let sessions: Vec<_> = self
-            .sessions
-            .lock()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
-        for clients in sessions {
+        for clients in self.sessions() {
             // Closing needs no lock.
             let forgotten = std::mem::take(&mut *clients.lock());
             drop(forgotten);

@@ -40,10 +40,12 @@ mod failover;
 #[cfg(feature = "ring")]
 mod global;
 mod injector;
+mod listed;
 mod live;
 mod logged_dialer;
 mod patience;
 mod pool;
+mod proxy_source;
 mod query;
 mod refusing_dialer;
 mod reload;
@@ -52,12 +54,15 @@ mod route_key;
 mod routed;
 mod scope;
 mod session;
+mod sources;
 mod stack_request;
 
 #[cfg(feature = "ring")]
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
+pub use listed::NoProxyListed;
 pub use pool::{Attempts, Lease, ProxyPool};
+pub use proxy_source::ProxySource;
 pub use reload::{ReloadError, RouteChange, RouteOwner};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};

@@ -9,6 +9,7 @@
 //!   [`Fault`]s on demand. It speaks whatever protocol it is given; [`mock`] is what one is made of.
 //! - [`MockProxy`] is a proxy of one of six [`ProxyKind`]s, with [`ProxyFault`]s on demand.
 //! - A [`Link`] carries connections to one of them, with [`LinkFault`]s on demand.
+//! - A [`ListServer`] serves a text by HTTPS, with an entity tag.
 //! - A [`Ledger`] tells what a mock saw. That the exchange saw the proxy's address and no other
 //!   is the proof that nothing went past the proxy.
 //! - A [`Canary`] finds a login wherever and however it is printed.
@@ -54,6 +55,7 @@ mod error;
 mod exchange;
 mod ledger;
 mod link;
+mod list_server;
 pub mod mock;
 mod port;
 mod proxy;
@@ -70,6 +72,7 @@ pub use exchange::{
 };
 pub use ledger::Ledger;
 pub use link::{Link, LinkFault};
+pub use list_server::{ListAnswer, ListServer};
 pub use proxy::{
     Authentication, MockProxy, MockProxyBuilder, ProxyConnection, ProxyFault, ProxyKind,
     TunnelRequest, TunnelTarget,

@@ -45,6 +45,8 @@ pub enum DialErrorKind {
     Unsupported,
     /// The settings allow no route, and direct is not one.
     NoRoute,
+    /// The list that the pool's proxies come from has named none so far.
+    NoProxy,
     /// New settings lead the connection another way. It was in order; the next dial takes the new
     /// way.
     RouteChanged,
@@ -76,6 +78,7 @@ impl fmt::Display for DialErrorKind {
             Self::Tls => "tls failed",
             Self::Unsupported => "not possible in this protocol",
             Self::NoRoute => "no route is allowed",
+            Self::NoProxy => "no proxy is known",
             Self::RouteChanged => "its route has changed",
             Self::OverBudget => "it uses more than its budget has",
             Self::Banned => "the exchange has banned every exit of the route for now",
@@ -279,6 +282,7 @@ impl DialError {
             | DialErrorKind::Refused
             | DialErrorKind::Unreachable
             | DialErrorKind::Closed
+            | DialErrorKind::NoProxy
             | DialErrorKind::RouteChanged
             | DialErrorKind::Banned
             | DialErrorKind::Local

@@ -1,5 +1,6 @@
 //! `cryptofeed check`.
 
+mod listing;
 mod proxies;
 mod report;
 mod row;
@@ -20,7 +21,8 @@ Examples:
 ///
 /// The table has one row per transport for each exchange with rules or a feed, and for any other
 /// exchange:
-///   route    the proxy and those before it, a pool and its proxies, `direct` or `refused`
+///   route    the proxy and those before it, a pool and its proxies, `direct` or `refused`;
+///            of a list in a file, how many proxies it has now, and which entries are bad
 ///   source   the rule that decided
 ///   dns      where the exchange's name is resolved
 ///   timeout  the time limit of a connection attempt

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use proxy_config::{HandshakeMode, PoolConfig, PoolMember, ProxyConfig, ProxyServer};
 use serde::Serialize;
 
+use super::listing::Listing;
+
 /// One proxy, or a pool. Serializes as in a configuration, without credentials.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -21,26 +23,29 @@ impl Proxies {
         }
     }
 
-    /// Where the exchange's name is resolved.
-    pub(super) fn dns(&self) -> String {
+    /// Where the exchange's name is resolved, by the proxies of `list` if there is one.
+    pub(super) fn dns(&self, list: Option<&Listing>) -> Option<String> {
         // The last proxy decides; those before it only get the address of the next one.
         let exits: Vec<_> = match self {
             Self::One(proxy) => vec![proxy.server()],
-            Self::Pool(pool) => pool.enabled_members().map(PoolMember::server).collect(),
+            Self::Pool(pool) => {
+                let pool = list.map_or(pool, Listing::pool);
+                pool.enabled_members().map(PoolMember::server).collect()
+            }
         };
         let sides: BTreeSet<_> = exits
             .iter()
             .map(|exit| exit.url().scheme().dns_side())
             .collect();
         let sides: Vec<_> = sides.iter().map(ToString::to_string).collect();
-        sides.join(" or ")
+        (!sides.is_empty()).then(|| sides.join(" or "))
     }
 
-    /// The proxies, and a line for each option of one of them.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// The proxies or the `list` of them, and a line for each option of one of them.
+    pub(super) fn lines(&self, list: Option<&Listing>) -> Vec<String> {
         let mut lines = match self {
             Self::One(proxy) => vec![proxy.to_string()],
-            Self::Pool(pool) => choice(pool),
+            Self::Pool(pool) => choice(pool, list),
         };
         lines.extend(self.servers().into_iter().flat_map(specialties));
         lines
@@ -57,9 +62,11 @@ impl Proxies {
     }
 }
 
-/// The strategy, the members, and the proxies before them.
-fn choice(pool: &PoolConfig) -> Vec<String> {
-    let strategy = format!("{} of", pool.strategy());
+/// The strategy, the members or the list of them, and the proxies before them.
+fn choice(pool: &PoolConfig, list: Option<&Listing>) -> Vec<String> {
+    let source = pool.source().map(|source| format!(" {source}"));
+    let strategy = format!("{} of{}", pool.strategy(), source.unwrap_or_default());
+    let listed = list.map(Listing::lines).unwrap_or_default();
     let members = pool.members().iter().map(|member| {
         let server = member.server();
         let weight = match member.weight() {
@@ -74,7 +81,12 @@ fn choice(pool: &PoolConfig) -> Vec<String> {
         format!("- {server}{weight}{mark}")
     });
     let via = pool.via().iter().rev().map(|hop| format!("via {hop}"));
-    [strategy].into_iter().chain(members).chain(via).collect()
+    [strategy]
+        .into_iter()
+        .chain(listed)
+        .chain(members)
+        .chain(via)
+        .collect()
 }
 
 /// The options of a proxy that are not the default.

@@ -6,6 +6,7 @@ use proxy_config::{
 use proxy_resolve::{Route, RouteSource, resolve};
 use serde::Serialize;
 
+use super::listing::Listing;
 use super::proxies::Proxies;
 use crate::configuration::Address;
 
@@ -18,6 +19,8 @@ pub(super) struct Row {
     destination: Option<String>,
     route: &'static str,
     proxy: Option<Proxies>,
+    /// The list that a pool gets its proxies from.
+    list: Option<Listing>,
     source: String,
     /// Whether the rule belongs to an exchange without a feed.
     unused: bool,
@@ -83,9 +86,13 @@ impl Row {
         let settings = loaded.settings();
         let resolution = resolve(settings, Some(exchange), transport, None, destination);
         let origins = loaded.explain(exchange, transport, destination);
+        let list = match resolution.route() {
+            Route::Pool(pool) => Listing::of(pool),
+            Route::Direct | Route::Proxy(_) | Route::Refused => None,
+        };
         let through = |route, proxies: Proxies| {
-            let dns = proxies.dns();
-            (route, Some(proxies), Some(dns))
+            let dns = proxies.dns(list.as_ref());
+            (route, Some(proxies), dns)
         };
         let (route, proxy, dns) = match resolution.route() {
             Route::Direct => ("direct", None, Some(DnsSide::Local.to_string())),
@@ -104,6 +111,7 @@ impl Row {
             destination: None,
             route,
             proxy,
+            list,
             source: resolution.source().to_string(),
             unused: false,
             dns,
@@ -163,7 +171,7 @@ impl Row {
         let Some(proxies) = &self.proxy else {
             return self.route.to_owned();
         };
-        let mut lines = proxies.lines();
+        let mut lines = proxies.lines(self.list.as_ref());
         if let Some(first) = lines
             .first_mut()
             .filter(|_| self.unless_exempted_by.is_some())

@@ -33,12 +33,14 @@ pub(super) enum Candidate {
         proxy: ProxyConfig,
         is_enabled: bool,
     },
+    /// A pool whose list has no proxy.
+    Unlisted(PoolConfig),
     Refused,
 }
 
 impl Line {
     /// All ways that `injector` may select for the connections of `feed`.
-    pub(super) fn of_feed(
+    pub(super) async fn of_feed(
         feed: &ConfiguredFeed,
         injector: &Arc<ProxyInjector>,
     ) -> Result<Vec<Self>, Failure> {
@@ -52,7 +54,8 @@ impl Line {
                 return Err(Failure::runtime(doing, "its address is not a valid URI"));
             };
             let resolution = scope.resolve_for(transport, &address.destination());
-            let candidates = Candidate::all(resolution.route()).into_iter();
+            let candidates = Candidate::all(resolution.route(), injector).await;
+            let candidates = candidates.into_iter();
             lines.extend(candidates.map(|candidate| Self {
                 exchange: feed.id.clone(),
                 transport,
@@ -66,15 +69,19 @@ impl Line {
 }
 
 impl Candidate {
-    fn all(route: &Route) -> Vec<Self> {
+    async fn all(route: &Route, injector: &ProxyInjector) -> Vec<Self> {
         match route {
             Route::Direct => vec![Self::Direct],
             Route::Proxy(proxy) => vec![Self::Proxy(proxy.clone())],
             // The disabled ones too: a probe is how to find out whether they can be enabled.
-            Route::Pool(pool) => {
-                let members = pool.members().iter();
-                members.map(|member| Self::through(pool, member)).collect()
-            }
+            Route::Pool(pool) => match injector.listed(pool).await {
+                Ok(pool) => {
+                    let members = pool.members().iter();
+                    members.map(|member| Self::through(&pool, member)).collect()
+                }
+                // Its dial says why.
+                Err(_) => vec![Self::Unlisted(pool.clone())],
+            },
             Route::Refused => vec![Self::Refused],
         }
     }
@@ -90,7 +97,7 @@ impl Candidate {
     pub(super) fn proxy(&self) -> Option<&ProxyConfig> {
         match self {
             Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy),
-            Self::Direct | Self::Refused => None,
+            Self::Direct | Self::Unlisted(_) | Self::Refused => None,
         }
     }
 
@@ -100,6 +107,7 @@ impl Candidate {
         let rule = match self {
             Self::Direct => Some(ProxyRule::Direct),
             Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy.clone().into()),
+            Self::Unlisted(pool) => Some(pool.clone().into()),
             Self::Refused => None,
         };
         let proxies = rule.map(ConnectionProxies::both).unwrap_or_default();
@@ -116,6 +124,7 @@ impl fmt::Display for Candidate {
             Self::Direct => f.write_str("direct"),
             Self::Refused => f.write_str("refused"),
             Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Unlisted(pool) => pool.fmt(f),
             Self::Member {
                 proxy,
                 is_enabled: true,

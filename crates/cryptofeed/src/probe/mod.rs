@@ -75,7 +75,7 @@ impl Probe {
         } = self.configuration.load_first().await?;
         let mut lines = Vec::new();
         for feed in chosen(configuration.feeds(), self.exchange.as_ref())? {
-            lines.extend(Line::of_feed(feed, &injector)?);
+            lines.extend(Line::of_feed(feed, &injector).await?);
         }
 
         let limits = configuration.rest().limits();

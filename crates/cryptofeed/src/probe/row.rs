@@ -52,6 +52,7 @@ impl Row {
             Candidate::Direct => ("direct", None),
             Candidate::Proxy(_) => ("proxy", None),
             Candidate::Member { is_enabled, .. } => ("pool", Some(is_enabled)),
+            Candidate::Unlisted(_) => ("pool", None),
             Candidate::Refused => ("refused", None),
         };
         let verdict = outcome

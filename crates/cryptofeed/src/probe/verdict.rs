@@ -76,7 +76,7 @@ impl Verdict {
             DialErrorKind::Certificate => Self::Certificate,
             DialErrorKind::Tls => Self::Tls,
             DialErrorKind::Unsupported => Self::Unsupported,
-            DialErrorKind::NoRoute => Self::NoRoute,
+            DialErrorKind::NoRoute | DialErrorKind::NoProxy => Self::NoRoute,
             DialErrorKind::Local => Self::Local,
             _ => Self::Failed,
         }

@@ -276,6 +276,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             "exchange": exchange, "transport": "http", "destination": destination,
             "route": "proxy", "source": "default", "unused": false, "dns": "local",
             "proxy": {"url": "socks5://***@proxy.example:1080", "timeout_seconds": 30},
+            "list": null,
             "set_by": {"url": "cryptofeed.yaml:5:11"}, "password_set_by": "cryptofeed.yaml:5:11",
             "unless_exempted_by": null,
         })
@@ -283,7 +284,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
     let without_proxy = |exchange: Value, transport, route, source, dns: Value, set_by: Value| {
         json!({
             "exchange": exchange, "transport": transport, "destination": null, "route": route,
-            "proxy": null, "source": source, "unused": source == "exchange", "dns": dns,
+            "proxy": null, "list": null, "source": source, "unused": source == "exchange", "dns": dns,
             "set_by": set_by,
             "password_set_by": null, "unless_exempted_by": null,
         })
@@ -305,6 +306,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
                 "destination": "stream.binance.com:9443",
                 "route": "proxy", "source": "exchange", "unused": false, "dns": "proxy",
                 "proxy": {"url": "http://***@other.example:8080", "timeout_seconds": 7},
+                "list": null,
                 "set_by": {
                     "url": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__URL",
                     "timeout_seconds": "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WS__TIMEOUT_SECONDS",
@@ -469,4 +471,48 @@ fn a_file_that_is_nearly_the_default_one_is_not_passed_over() {
         .unwrap();
     let dangling = workspace.output(&["check"], &[]);
     assert_eq!(dangling.code, Some(2), "{}", dangling.stderr);
+}
+
+#[test]
+fn a_list_in_a_file_is_counted_and_its_bad_entries_are_told() {
+    let workspace = Workspace::new();
+    workspace.file(
+        "cryptofeed.yaml",
+        "proxy: {enabled: true, default: {http: {pool: {source: {file: proxies.txt}}}, \
+         websocket: {pool: {source: {url: 'https://lists.example/t0ken', proxy: direct}}}}}",
+    );
+    let check = workspace.output(&["check"], &[]);
+    assert_eq!(check.code, Some(0));
+    for part in [
+        "round_robin of the list in ",
+        "- none now: ",
+        "round_robin of the list at https://lists.example/***",
+        "- fetched when connections are made",
+    ] {
+        assert!(check.stdout.contains(part), "{}", check.stdout);
+    }
+
+    let text = "socks5h://u:s3cret@a:1\nhttp://b:2\nu:s3cret@c:3\n";
+    workspace.file("proxies.txt", text);
+    let check = workspace.output(&["check"], &[]);
+    for part in [
+        "- 2 proxies now",
+        "- not used: line 3: Proxy URL must include scheme",
+    ] {
+        assert!(check.stdout.contains(part), "{}", check.stdout);
+    }
+    let json = workspace.output(&["check", "--json"], &[]);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    let [http, websocket] = [0, 1].map(|row| &report["routes"][row]);
+    assert_eq!(http["list"]["proxies"], json!(2));
+    assert_eq!(http["list"]["refused"], json!(1));
+    assert_eq!(http["dns"], json!("proxy"));
+    assert_eq!(websocket["list"]["proxies"], json!(null));
+    assert_eq!(websocket["dns"], json!(null));
+    for output in [check.stdout, json.stdout, json.stderr] {
+        assert!(
+            !output.contains("s3cret") && !output.contains("t0ken"),
+            "{output}"
+        );
+    }
 }

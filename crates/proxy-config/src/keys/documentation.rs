@@ -19,6 +19,7 @@ fn prefix(table: &Content) -> Option<&'static str> {
         Content::Member => Some("member: "),
         Content::Breaker => Some("breaker: "),
         Content::HealthCheck => Some("health_check: "),
+        Content::Source => Some("source: "),
         Content::Tls => Some("tls: "),
         _ => None,
     }
@@ -48,7 +49,14 @@ fn value(content: &Content) -> String {
         Content::ProxyRule => "rule".to_owned(),
         Content::List(item) => format!("a URL, or a list of URLs and {}", value(item)),
         Content::Server | Content::Member => format!("tables of {}", code(content.names())),
-        Content::Pool | Content::Breaker | Content::HealthCheck | Content::Tls => {
+        Content::ListUrl => "URL with `https` or `http`".to_owned(),
+        Content::ListRoute => "`direct`, proxy URL, or table of the keys of a proxy".to_owned(),
+        Content::Name => "name".to_owned(),
+        Content::Pool
+        | Content::Source
+        | Content::Breaker
+        | Content::HealthCheck
+        | Content::Tls => {
             format!("table of {}", code(content.names()))
         }
     }

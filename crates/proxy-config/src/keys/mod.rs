@@ -17,8 +17,8 @@ use std::ops::RangeInclusive;
 pub(crate) use self::entry::{Entry, Field};
 pub(crate) use self::said::{Said, said};
 pub(crate) use self::tables::{
-    BREAKER, CONNECTION_PROXIES, DIAL, HEALTH_CHECK, MEMBER, POOL, ROUTE, SERVER, SETTINGS, TLS,
-    URL_KEY,
+    BREAKER, CONNECTION_PROXIES, DIAL, HEALTH_CHECK, MEMBER, POOL, ROUTE, SERVER, SETTINGS, SOURCE,
+    TLS, URL_KEY,
 };
 
 /// A key, and what it is for.
@@ -82,6 +82,14 @@ pub(crate) enum Content {
     Pool,
     /// One proxy of a pool: a URL, or a table.
     Member,
+    /// Where a pool gets its proxies from.
+    Source,
+    /// The URL of a list of proxies.
+    ListUrl,
+    /// The way to a list of proxies: `direct`, or one proxy as a URL or a table.
+    ListRoute,
+    /// A name that the program has chosen.
+    Name,
     /// When a pool stops using a member.
     Breaker,
     /// How the members of a pool are checked.
@@ -91,13 +99,14 @@ pub(crate) enum Content {
 }
 
 /// All contents that have keys.
-const TABLES: [Content; 9] = [
+const TABLES: [Content; 10] = [
     Content::Settings,
     Content::ConnectionProxies,
     Content::ProxyRule,
     Content::Server,
     Content::Pool,
     Content::Member,
+    Content::Source,
     Content::Breaker,
     Content::HealthCheck,
     Content::Tls,
@@ -110,9 +119,10 @@ impl Content {
             Self::Settings => of(&SETTINGS),
             Self::ConnectionProxies => of(&CONNECTION_PROXIES),
             Self::ProxyRule => [of(&URL_KEY), of(&DIAL), of(&SERVER), of(&ROUTE)].concat(),
-            Self::Server => [of(&URL_KEY), of(&SERVER)].concat(),
+            Self::Server | Self::ListRoute => [of(&URL_KEY), of(&SERVER)].concat(),
             Self::Member => [of(&URL_KEY), of(&SERVER), of(&MEMBER)].concat(),
             Self::Pool => of(&POOL),
+            Self::Source => of(&SOURCE),
             Self::Breaker => of(&BREAKER),
             Self::HealthCheck => of(&HEALTH_CHECK),
             Self::Tls => of(&TLS),
@@ -121,6 +131,8 @@ impl Content {
             | Self::Text
             | Self::File
             | Self::Url
+            | Self::ListUrl
+            | Self::Name
             | Self::Word(_)
             | Self::Exchanges
             | Self::List(_) => Vec::new(),
@@ -199,6 +211,8 @@ impl Content {
                 | Self::Text
                 | Self::File
                 | Self::Url
+                | Self::ListUrl
+                | Self::Name
                 | Self::Word(_)
         )
     }

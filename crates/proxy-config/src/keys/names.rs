@@ -18,3 +18,7 @@ pub(crate) const CHOICE: &str = "pool";
 pub(crate) const BREAKER: &str = "breaker";
 pub(crate) const HEALTH_CHECK: &str = "health_check";
 pub(crate) const PROXIES: &str = "proxies";
+pub(crate) const SOURCE: &str = "source";
+pub(crate) const FILE: &str = "file";
+pub(crate) const PROGRAM: &str = "program";
+pub(crate) const PROXY: &str = "proxy";

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Entry, Field};
+use crate::list_url::ListUrl;
 use crate::proxy_url::ProxyUrl;
 
 /// A value as in a configuration. Serialized, it shows no login.
@@ -13,7 +14,9 @@ pub(crate) enum Said<'a> {
     Boolean(bool),
     Integer(u64),
     Word(&'static str),
+    Name(&'a str),
     Url(&'a ProxyUrl),
+    ListUrl(&'a ListUrl),
     File(&'a Path),
     List(Vec<Self>),
     Table(Vec<(&'a str, Self)>),
@@ -55,7 +58,9 @@ impl Serialize for Said<'_> {
             Self::Boolean(flag) => serializer.serialize_bool(*flag),
             Self::Integer(number) => serializer.serialize_u64(*number),
             Self::Word(word) => serializer.serialize_str(word),
+            Self::Name(name) => serializer.serialize_str(name),
             Self::Url(url) => url.serialize(serializer),
+            Self::ListUrl(url) => serializer.collect_str(url),
             Self::File(path) => path.serialize(serializer),
             Self::List(items) => serializer.collect_seq(items),
             Self::Table(fields) => {

@@ -17,6 +17,7 @@ use crate::dial_options::{self, DialOptions};
 use crate::handshake_mode::HandshakeMode;
 use crate::health_check::{self as check, HealthCheck, HealthCheckMethod};
 use crate::pool::{DEFAULT_WEIGHT, PoolConfig, PoolMember, PoolStrategy, WEIGHT};
+use crate::pool_source::{self as source, ListRoute, PoolSource};
 use crate::proxy_server::ProxyServer;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
@@ -214,7 +215,7 @@ pub(crate) static ROUTE: [Entry<DialOptions>; 2] = [
 ];
 
 /// Proxies to choose from.
-pub(crate) static POOL: [Entry<PoolConfig>; 4] = [
+pub(crate) static POOL: [Entry<PoolConfig>; 5] = [
     Entry::word(
         "strategy",
         || words(PoolStrategy::ALL, PoolStrategy::as_str),
@@ -229,10 +230,23 @@ pub(crate) static POOL: [Entry<PoolConfig>; 4] = [
         PROXIES,
         Content::List(&Content::Member),
         "The proxies to choose from; at least one must be enabled.",
-        |pool: &PoolConfig| Said::list(pool.members().iter().map(PoolMember::said)),
+        |pool: &PoolConfig| match pool.source() {
+            // They are the list's, and not of the configuration.
+            Some(_) => None,
+            None => Said::list(pool.members().iter().map(PoolMember::said)),
+        },
     )
-    .absent("required")
-    .wrong("*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*"),
+    .absent("required, unless there is a `source`")
+    .wrong("*a pool needs at least one proxy that is enabled*, *the proxy is listed twice*")
+    .replaces(Replaces::Keys(&[names::SOURCE])),
+    Entry::joint(
+        names::SOURCE,
+        Content::Source,
+        "Where a list of proxies is that changes while the program runs, instead of `proxies`.",
+        |pool: &PoolConfig| pool.source().map(PoolSource::said),
+    )
+    .wrong("*`proxies` is given as well*, *only one of `file`, `url` and `program` can be given*")
+    .replaces(Replaces::Keys(&[PROXIES])),
     Entry::joint(
         names::BREAKER,
         Content::Breaker,
@@ -317,6 +331,49 @@ pub(crate) static HEALTH_CHECK: [Entry<HealthCheck>; 4] = [
         "How many checks in a row must fail for the proxy to be skipped.",
         |check: &HealthCheck| Some(check.retries()),
         |check, retries| check.with_retries(retries).ok(),
+    ),
+];
+
+/// Where a pool gets its proxies from.
+pub(crate) static SOURCE: [Entry<PoolSource>; 5] = [
+    Entry::joint(
+        names::FILE,
+        Content::File,
+        "File with the list: one URL a line, or a YAML list as in `proxies`. It may be missing at the \
+         start. A relative path starts from the folder of the file that contains it.",
+        |source: &PoolSource| source.file_path().map(Said::File),
+    )
+    .replaces(Replaces::Keys(&[URL, names::PROXY, names::PROGRAM])),
+    Entry::joint(
+        URL,
+        Content::ListUrl,
+        "Where a list of the same form is fetched. Everything behind host and port is hidden.",
+        |source: &PoolSource| source.list_url().map(|(url, _)| Said::ListUrl(url)),
+    )
+    .wrong("*`url` requires `proxy`*; what is no URL, or has a login or a fragment")
+    .replaces(Replaces::Keys(&[names::FILE, names::PROGRAM])),
+    Entry::joint(
+        names::PROXY,
+        Content::ListRoute,
+        "The way to the `url`: one proxy, or `direct`.",
+        |source: &PoolSource| source.list_url().map(|(_, route)| ListRoute::said(route)),
+    )
+    .absent("required with `url`")
+    .wrong("*applies to a list at a `url` only*"),
+    Entry::joint(
+        names::PROGRAM,
+        Content::Name,
+        "Name of a source that is part of the program. The command has none.",
+        |source: &PoolSource| source.program_name().map(Said::Name),
+    )
+    .replaces(Replaces::Keys(&[names::FILE, URL, names::PROXY])),
+    Entry::integer(
+        "interval_seconds",
+        source::INTERVAL_SECONDS,
+        source::DEFAULT_INTERVAL_SECONDS,
+        "The time from one look at the list to the next.",
+        |source: &PoolSource| Some(source.interval_seconds()),
+        |source, seconds| source.with_interval_seconds(seconds).ok(),
     ),
 ];
 

@@ -77,7 +77,14 @@ fn of(content: &Content) -> Value {
         Content::List(item) => any_of([url_ref(), json!({"type": "array", "items": of(item)})]),
         Content::Server => json!({"$ref": "#/$defs/server"}),
         Content::Member => json!({"$ref": "#/$defs/member"}),
-        Content::Pool | Content::Breaker | Content::HealthCheck | Content::Tls => table(content),
+        Content::ListUrl => json!({"type": "string", "pattern": "^https?://\\S+$"}),
+        Content::ListRoute => any_of([direct(), url_ref(), table(content)]),
+        Content::Name => json!({"type": "string", "minLength": 1}),
+        Content::Pool
+        | Content::Source
+        | Content::Breaker
+        | Content::HealthCheck
+        | Content::Tls => table(content),
         Content::Word(words) => {
             let Words { all, default } = words();
             json!({"enum": all, "default": default})

@@ -9,6 +9,7 @@ mod node;
 mod read;
 mod read_pool;
 mod read_server;
+mod read_source;
 mod references;
 mod secret_file;
 mod section;
@@ -19,6 +20,6 @@ mod suggestion;
 
 pub use json_schema::json_schema;
 pub use node::{Node, Table};
-pub(crate) use sources::Budget;
+pub(crate) use sources::{Budget, list_entries};
 pub use sources::{Document, Loaded, RuleOrigins, Sources};
 pub use suggestion::nearest;

@@ -2,18 +2,29 @@
 
 use std::collections::HashSet;
 
-use crate::keys::names::{self, PROXIES};
+use crate::keys::names::{self, PROXIES, SOURCE};
 use crate::keys::{BREAKER, Content, Entry, HEALTH_CHECK, MEMBER, POOL};
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::Node;
 use crate::loader::read_server::server;
+use crate::loader::read_source::source;
 use crate::pool::{PoolConfig, PoolMember};
 
 /// The pool, without the proxies before it.
 pub(crate) fn pool(node: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let fields = node.table_of(&Content::Pool)?;
-    let proxies = fields.required(PROXIES);
-    let pool = proxies.and_then(|proxies| members(&proxies, reach));
+    let pool = match fields.field(SOURCE) {
+        Some(node) => {
+            if let Some(proxies) = fields.field(PROXIES) {
+                proxies.report("`source` is given as well; only one of them can be");
+            }
+            source(&node).map(PoolConfig::from_source)
+        }
+        None => {
+            let proxies = fields.required(PROXIES);
+            proxies.and_then(|proxies| members(&proxies, reach))
+        }
+    };
     let pool = fill(&POOL, &fields, reach, pool);
     let breaker = fields.field(names::BREAKER);
     let breaker = breaker.map(|node| table(&node, &Content::Breaker, &BREAKER, reach));

@@ -35,16 +35,20 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         Content::Settings => settings(node),
         Content::Exchanges => exchanges(node),
         Content::ConnectionProxies => connection_proxies(node),
-        Content::ProxyRule => proxy_rule(node),
+        Content::ProxyRule => proxy_rule(node, content),
         Content::List(item) => list(node, item),
         Content::Server | Content::Member => server(node, content),
         Content::Pool => pool(node),
+        Content::Source => alternatives(node, content),
+        Content::ListRoute => proxy_rule(node, content),
         Content::Breaker | Content::HealthCheck | Content::Tls => into_value(table(node, content)?),
         Content::Boolean { .. }
         | Content::Integer { .. }
         | Content::Text
         | Content::File
         | Content::Url
+        | Content::ListUrl
+        | Content::Name
         | Content::Word(_) => Some(node.value().clone()),
     }
 }
@@ -85,7 +89,7 @@ fn connection_proxies(node: &Node<'_>) -> Option<Value> {
             // Reported once. Both rules would have the same error.
             node.parse(ProxyUrl::parse)?;
         }
-        return for_both(node, &proxy_rule(node)?);
+        return for_both(node, &proxy_rule(node, &Content::ProxyRule)?);
     }
     let fields = node.table_of(&Content::ConnectionProxies)?;
     let for_one = given(&fields, &Content::ConnectionProxies);
@@ -114,10 +118,10 @@ fn for_both(node: &Node<'_>, rule: &Value) -> Option<Value> {
     )
 }
 
-fn proxy_rule(node: &Node<'_>) -> Option<Value> {
+fn proxy_rule(node: &Node<'_>, content: &Content) -> Option<Value> {
     match node.as_text() {
         Some(text) if is_direct(text) => Some(scalar(node, DIRECT)),
-        _ => server(node, &Content::ProxyRule),
+        _ => server(node, content),
     }
 }
 
@@ -135,10 +139,10 @@ fn server(node: &Node<'_>, content: &Content) -> Option<Value> {
         });
         return into_value(fields.collect());
     }
-    rule(node, content, given(&node.table_of(content)?, content))
+    alternatives(node, content)
 }
 
-/// The shape of a proxy as a table with these `fields`.
+/// The shape of a table with these `fields`.
 fn rule(node: &Node<'_>, content: &Content, fields: Vec<Given<'_>>) -> Option<Value> {
     let mut fields = shapes(fields);
     let set: Vec<_> = fields.keys().cloned().collect();
@@ -156,7 +160,12 @@ fn pool(node: &Node<'_>) -> Option<Value> {
         node.report(InvalidPool);
         return None;
     }
-    into_value(table(node, &Content::Pool)?)
+    alternatives(node, &Content::Pool)
+}
+
+/// The shape of a table some of whose keys replace others.
+fn alternatives(node: &Node<'_>, content: &Content) -> Option<Value> {
+    rule(node, content, given(&node.table_of(content)?, content))
 }
 
 /// The shape of proxies as a URL, a list, or a table by index.

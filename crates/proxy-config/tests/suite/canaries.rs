@@ -63,6 +63,9 @@ fn keys() -> impl Strategy<Value = [&'static str; 3]> {
             "weight",
             "handshake",
             "quick_ack",
+            "source",
+            "file",
+            "program",
         ])
     };
     [key(), key(), key()]

@@ -32,11 +32,15 @@ mod json_schema;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod origins;
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod pool_sources;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use proxy_config::HealthCheck;
+use proxy_config::{HealthCheck, PoolConfig};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use transport::Endpoint;
@@ -42,10 +42,12 @@ struct Running {
 }
 
 impl Checks {
-    /// Has the members of `pool` checked for its last `usage`, until the pool is gone.
+    /// Has the members of `pool`, which is that of `members`, checked for its last `usage`, until the pool is gone
+    /// or a list has made another one of it.
     pub(crate) fn run(
         &self,
         config: HealthCheck,
+        members: &PoolConfig,
         pool: &Arc<ProxyPool>,
         injector: &Arc<ProxyInjector>,
         usage: Usage,
@@ -57,7 +59,7 @@ impl Checks {
             _ => {
                 let usage = Arc::new(Mutex::new(usage));
                 let (pool, injector) = (Arc::downgrade(pool), Arc::downgrade(injector));
-                let checks = run(config, pool, injector, Arc::clone(&usage));
+                let checks = run(config, members.clone(), pool, injector, Arc::clone(&usage));
                 let task = tokio::spawn(checks);
                 *running = Some(Running { usage, task });
             }
@@ -75,6 +77,7 @@ impl Drop for Checks {
 
 async fn run(
     config: HealthCheck,
+    listed: PoolConfig,
     pool: Weak<ProxyPool>,
     injector: Weak<ProxyInjector>,
     usage: Arc<Mutex<Usage>>,
@@ -91,6 +94,11 @@ async fn run(
                 return;
             };
             let usage = usage.lock().clone();
+            // Nobody may have dialed since the list has changed.
+            if let Some((listed, pool)) = injector.successor(&listed) {
+                pool.checks().run(config, &listed, &pool, &injector, usage);
+                return;
+            }
             running.push(async move {
                 let verdict = check(&injector, &config, usage, proxy).await;
                 (place, *id, verdict)

@@ -8,6 +8,7 @@ mod file;
 mod json;
 mod layer;
 mod lines;
+mod list;
 mod loaded;
 mod original;
 mod origins;
@@ -35,6 +36,7 @@ use crate::origin::Origin;
 use crate::settings::ProxySettings;
 
 pub use self::document::Document;
+pub(crate) use self::list::list_entries;
 pub use self::loaded::Loaded;
 pub use self::origins::RuleOrigins;
 pub(crate) use self::values::Budget;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use feeds::audit::Audit;
 use feeds::{
-    Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Subscription,
-    Symbol, SymbolPattern, event_queue,
+    Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Redundancy,
+    Subscription, Symbol, SymbolPattern, event_queue,
 };
 use proxy_config::{
     ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxySettings, ProxyUrl,
@@ -46,13 +46,13 @@ struct Stage {
     _task: JoinSet<()>,
 }
 
-/// `None` where a server is not installed.
-async fn pool() -> Option<(Servers, PoolConfig)> {
+/// Servers with these numbers; `None` where one is not installed.
+async fn pool(numbers: [u8; 3]) -> Option<(Servers, PoolConfig)> {
     let programs = ["microsocks", "danted", "squid"].map(installed);
     let [Some(microsocks), Some(dante), Some(squid)] = &programs else {
         return None;
     };
-    let mut servers = [9, 10, 11].map(Server::new);
+    let mut servers = numbers.map(Server::new);
     let [first, second, third] = &mut servers;
     let [address] = first.free_addresses();
     microsocks::start(first, microsocks, address, false).await;
@@ -70,8 +70,8 @@ async fn pool() -> Option<(Servers, PoolConfig)> {
 }
 
 impl Stage {
-    async fn start() -> Option<Self> {
-        let (servers, pool) = pool().await?;
+    async fn start(numbers: [u8; 3], redundancy: Redundancy) -> Option<Self> {
+        let (servers, pool) = pool(numbers).await?;
         let ca = TestCa::new().unwrap();
         let exchange = Binance::mock()
             .symbols(SYMBOLS)
@@ -99,6 +99,7 @@ impl Stage {
             Arc::new(scope.http()),
             Arc::new(scope.websocket()),
         );
+        let feed = feed.with_redundancy(redundancy);
         let (queue, events) = event_queue(QueueLimits::default());
         let mut task = JoinSet::new();
         task.spawn(async move { feed.run(queue).await.unwrap() });
@@ -148,7 +149,7 @@ fn proxy_of(event: &FeedEvent) -> Option<SocketAddr> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stream_goes_on_through_another_member_after_one_dial() {
-    let Some(mut stage) = Stage::start().await else {
+    let Some(mut stage) = Stage::start([9, 10, 11], Redundancy::None).await else {
         return;
     };
     let carrier = loop {
@@ -178,6 +179,50 @@ async fn the_stream_goes_on_through_another_member_after_one_dial() {
     assert_eq!(ends, 1, "a dial has failed");
     stage.until_right(10).await;
     killing.await.unwrap();
+    assert_eq!(stage.audit.findings(), [""; 0]);
+    assert!(stage.audit.untold(&stage.symbol).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
+    let Some(mut stage) = Stage::start([12, 13, 14], Redundancy::TwoLines).await else {
+        return;
+    };
+    let carrier = loop {
+        if let Some(proxy) = proxy_of(&stage.next().await) {
+            break proxy;
+        }
+    };
+    soon(async {
+        while !matches!(
+            stage.next().await.kind,
+            FeedEventKind::LineUp { is_apart: true, .. }
+        ) {}
+    })
+    .await;
+    stage.until_right(10).await;
+    let before = stage.audit.counts();
+    let killed = stage.servers.remove(&carrier).unwrap();
+    let killing = spawn_blocking(move || drop(killed));
+    let (mut last, mut longest, mut is_down) = (Instant::now(), Duration::ZERO, false);
+    let end = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < end {
+        let event = stage.next().await;
+        assert!(
+            !matches!(event.kind, FeedEventKind::Disconnected { .. }),
+            "{event:?}"
+        );
+        is_down |= matches!(event.kind, FeedEventKind::LineDown { .. });
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+    }
+    killing.await.unwrap();
+    println!("the longest pause between two events: {longest:?}");
+    assert!(is_down, "no line has ended");
+    stage.until_right(10).await;
+    let after = stage.audit.counts();
+    assert_eq!(after.invalid_books, before.invalid_books);
+    assert_eq!(after.missing, before.missing);
     assert_eq!(stage.audit.findings(), [""; 0]);
     assert!(stage.audit.untold(&stage.symbol).is_empty());
 }

@@ -18,6 +18,9 @@ const SOON: Duration = Duration::from_secs(4);
 /// Sent bytes after which the flood has been read for a while, although not all that is sent is.
 const ENOUGH: usize = 1 << 20;
 
+/// Without books: a snapshot is a line that is too long for one write, and may be torn.
+const SHORT_LINES: [(&str, &str); 1] = [("CRYPTOFEED_FEEDS_BINANCE__CHANNELS", "trades")];
+
 async fn flooded(flood: Flood) -> (Workspace, Flooded) {
     let workspace = Workspace::new();
     let exchange = Flooded::start(flood).await;
@@ -99,7 +102,7 @@ async fn a_log_that_cannot_be_written_costs_log_lines_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_stuck_reader_has_not_taken_is_counted_and_ends_it_with_3() {
     let (workspace, exchange) = flooded(Flood::Trades).await;
-    let run = Stalled::start(workspace.cryptofeed(&["run", "--format", "jsonl"], &[]));
+    let run = Stalled::start(workspace.cryptofeed(&["run", "--format", "jsonl"], &SHORT_LINES));
     exchange.wait_for_sent(ENOUGH);
     run.terminate();
     let (code, left, log) = run.finish();
@@ -131,7 +134,7 @@ async fn no_more_are_unwritten_than_were_asked_for() {
 async fn a_socket_that_nobody_reads_has_whole_lines_as_well() {
     let (workspace, _exchange) = flooded(Flood::Trades).await;
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let command = workspace.cryptofeed(&["run", "--format", "jsonl"], &[]);
+    let command = workspace.cryptofeed(&["run", "--format", "jsonl"], &SHORT_LINES);
     let run = Running::start_on(OwnedFd::from(theirs), command);
     run.logged("standard output is not read", 1);
     run.terminate();

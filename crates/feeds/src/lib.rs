@@ -47,6 +47,7 @@ pub mod exchange;
 mod feed;
 mod instruments;
 mod level;
+mod mark;
 mod merge;
 mod pattern;
 mod queue;

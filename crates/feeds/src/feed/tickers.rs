@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::exchange::Ticker;
+use crate::mark::Mark;
 use crate::symbol::Symbol;
 
 /// How long the second connection may be behind the first one after it has taken over.
@@ -14,28 +15,23 @@ pub(super) struct Tickers(HashMap<Symbol, Last>);
 
 #[derive(Debug, Clone, Copy)]
 struct Last {
-    id: Option<u64>,
-    time_ns: Option<i64>,
+    mark: Mark,
     received_ns: i64,
 }
 
 impl Last {
     fn of(ticker: &Ticker, received_ns: i64) -> Self {
         Self {
-            id: ticker.id,
-            time_ns: ticker.time.ns(),
+            mark: Mark::of(ticker),
             received_ns,
         }
     }
 
-    /// Whether `other` is not later: by the exchange's id, else by its time, else by when it came.
+    /// Whether `other` is not later: as the exchange says, else by when it came.
     fn is_as_late_as(&self, other: &Self) -> bool {
-        let by_id = self.id.zip(other.id).map(|(last, id)| id <= last);
-        let by_time = self.time_ns.zip(other.time_ns);
-        let by_time = by_time.map(|(last, time)| time <= last);
-        by_id
-            .or(by_time)
-            .unwrap_or(other.received_ns <= self.received_ns)
+        let order = self.mark.order(other.mark);
+        let order = order.unwrap_or_else(|| self.received_ns.cmp(&other.received_ns));
+        order.is_ge()
     }
 }
 
@@ -77,22 +73,11 @@ impl Tickers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::Time;
-
-    fn ticker(id: Option<u64>, time_ns: Option<i64>) -> Ticker {
-        Ticker {
-            symbol: "A-B".parse().unwrap(),
-            bid: None,
-            ask: None,
-            id,
-            time: time_ns.map_or(Time::Absent, Time::At),
-        }
-    }
 
     #[test]
     fn what_is_not_later_is_known_by_the_best_sign_of_it() {
         let mut tickers = Tickers::default();
-        assert!(!tickers.is_known(&ticker(Some(1), None), 1));
+        assert!(!tickers.is_known(&Ticker::marked(Some(1), None), 1));
         for (id, time_ns, received_ns, expected) in [
             (Some(7), Some(99), 999, true),
             (Some(8), Some(9), 9, false),
@@ -103,14 +88,14 @@ mod tests {
             (Some(7), None, 700 + BEHIND_NS, true),
             (Some(7), None, 701 + BEHIND_NS, false),
         ] {
-            tickers.note(&ticker(Some(7), Some(70)), 700);
-            let known = tickers.is_known(&ticker(id, time_ns), received_ns);
+            tickers.note(&Ticker::marked(Some(7), Some(70)), 700);
+            let known = tickers.is_known(&Ticker::marked(id, time_ns), received_ns);
             assert_eq!(known, expected, "{id:?} {time_ns:?} {received_ns}");
         }
-        tickers.note(&ticker(None, None), 700);
+        tickers.note(&Ticker::marked(None, None), 700);
         tickers.shift(50);
-        assert!(tickers.is_known(&ticker(None, None), 750));
+        assert!(tickers.is_known(&Ticker::marked(None, None), 750));
         tickers.clear();
-        assert!(!tickers.is_known(&ticker(None, None), 1));
+        assert!(!tickers.is_known(&Ticker::marked(None, None), 1));
     }
 }

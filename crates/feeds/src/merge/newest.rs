@@ -1,33 +1,16 @@
 //! One stream of which only the newest counts, out of two lines that both carry it.
 
+use std::cmp::Ordering;
+
 use super::line::Line;
 use crate::exchange::Ticker;
+use crate::mark::Mark;
 
 /// The last ticker that was passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Newest {
     line: Line,
-    id: Option<u64>,
-    time_ns: Option<i64>,
-}
-
-impl Newest {
-    fn of(line: Line, ticker: &Ticker) -> Self {
-        Self {
-            line,
-            id: ticker.id,
-            time_ns: ticker.time.ns(),
-        }
-    }
-
-    /// Whether `other` is newer: by the exchange's id, else by its time.
-    fn is_before(&self, other: &Self) -> bool {
-        let by_id = self.id.zip(other.id).map(|(last, id)| last < id);
-        let by_time = self.time_ns.zip(other.time_ns);
-        by_id
-            .or(by_time.map(|(last, time)| last < time))
-            .unwrap_or(false)
-    }
+    mark: Mark,
 }
 
 /// Takes the ticker that `line` brings. Returns whether it is passed: if it is newer than the last one, or
@@ -39,14 +22,14 @@ pub(super) fn is_news(
     ticker: &Ticker,
     is_leading: bool,
 ) -> bool {
-    let new = Newest::of(line, ticker);
+    let mark = Mark::of(ticker);
     let is_news = match last {
-        _ if new.id.is_none() && new.time_ns.is_none() => is_leading,
-        Some(last) => last.line == line || last.is_before(&new),
+        _ if mark.is_blank() => is_leading,
+        Some(last) => last.line == line || last.mark.order(mark) == Some(Ordering::Less),
         None => true,
     };
     if is_news {
-        *last = Some(new);
+        *last = Some(Newest { line, mark });
     }
     is_news
 }
@@ -56,23 +39,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::Time;
-
-    fn ticker(id: Option<u64>, time_ns: Option<i64>) -> Ticker {
-        Ticker {
-            symbol: "A-B".parse().unwrap(),
-            bid: None,
-            ask: None,
-            id,
-            time: time_ns.map_or(Time::Absent, Time::At),
-        }
-    }
 
     #[test]
     fn what_is_not_newer_comes_from_the_same_line_only() {
-        for of in [(|n| ticker(Some(n), None)) as fn(u64) -> Ticker, |n| {
-            ticker(None, i64::try_from(n).ok())
-        }] {
+        for of in [
+            (|n| Ticker::marked(Some(n), None)) as fn(u64) -> Ticker,
+            |n| Ticker::marked(None, i64::try_from(n).ok()),
+        ] {
             let mut last = None;
             assert!(is_news(&mut last, Line::B, &of(5), false));
             assert!(!is_news(&mut last, Line::A, &of(5), true));
@@ -88,10 +61,25 @@ mod tests {
     fn without_ids_and_times_one_line_leads() {
         let mut last = None;
         for _ in 0..2 {
-            assert!(is_news(&mut last, Line::A, &ticker(None, None), true));
-            assert!(!is_news(&mut last, Line::B, &ticker(None, None), false));
+            assert!(is_news(
+                &mut last,
+                Line::A,
+                &Ticker::marked(None, None),
+                true
+            ));
+            assert!(!is_news(
+                &mut last,
+                Line::B,
+                &Ticker::marked(None, None),
+                false
+            ));
         }
-        assert!(is_news(&mut last, Line::B, &ticker(None, None), true));
+        assert!(is_news(
+            &mut last,
+            Line::B,
+            &Ticker::marked(None, None),
+            true
+        ));
     }
 
     proptest! {
@@ -111,7 +99,7 @@ mod tests {
                     false => (Line::B, b.next()),
                 };
                 if let Some(id) = id
-                    && is_news(&mut last, line, &ticker(Some(id), None), is_a)
+                    && is_news(&mut last, line, &Ticker::marked(Some(id), None), is_a)
                 {
                     passed.push(id);
                 }
@@ -125,7 +113,7 @@ mod tests {
                         false => (Line::A, a.by_ref().collect()),
                     };
                     let news = |id: &u64| {
-                        is_news(&mut last, line, &ticker(Some(*id), None), !is_a)
+                        is_news(&mut last, line, &Ticker::marked(Some(*id), None), !is_a)
                     };
                     passed.extend(rest.into_iter().filter(news));
                     break;

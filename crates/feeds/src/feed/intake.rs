@@ -51,12 +51,10 @@ impl Session {
     ) -> Result<Option<Failure>, Stopped> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
-        let decoder = &mut *connection.decoder;
         let limit = self.exchange.limits().frame;
-        let decoded = decode(message, limit, decoder, &self.instruments, &mut messages);
-        if let Err(error) = decoded {
+        if let Some(malformed) = read(message, limit, connection, &self.instruments, &mut messages)
+        {
             self.messages = messages;
-            let malformed = malformed(&error, message, &connection.secrets);
             self.events.send(malformed, received_ns).await?;
             self.books.note_loss(true, received_ns).await?;
             return Ok(None);
@@ -202,8 +200,24 @@ impl Session {
     }
 }
 
+/// Reads what came on `connection`. Returns what is told if it cannot be understood.
+pub(super) fn read(
+    message: &Message,
+    limit: usize,
+    connection: &mut Connection,
+    instruments: &Instruments,
+    messages: &mut Vec<ExchangeMessage>,
+) -> Option<FeedEventKind> {
+    let decoder = &mut *connection.decoder;
+    let error = decode(message, limit, decoder, instruments, messages).err()?;
+    Some(FeedEventKind::Malformed {
+        reason: connection.secrets.seal_text(error.reason().to_owned()),
+        excerpt: excerpt(message, &connection.secrets),
+    })
+}
+
 /// Reads `message`, of which as many bytes are allowed as `limit` says.
-pub(super) fn decode(
+fn decode(
     message: &Message,
     limit: usize,
     decoder: &mut dyn Decoder,
@@ -225,14 +239,6 @@ pub(super) fn decode(
         ),
     };
     decoder.decode(frame, instruments, messages)
-}
-
-/// That a message cannot be understood.
-pub(super) fn malformed(error: &Malformed, message: &Message, secrets: &Secrets) -> FeedEventKind {
-    FeedEventKind::Malformed {
-        reason: secrets.seal_text(error.reason().to_owned()),
-        excerpt: excerpt(message, secrets),
-    }
 }
 
 /// What is told of something that `frame` says and that asks for nothing else.

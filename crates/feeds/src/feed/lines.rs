@@ -8,9 +8,9 @@ use transport::Message;
 
 use super::changes::catch_up;
 use super::connection::{Connection, Step};
-use super::event_sender::Stopped;
+use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
-use super::intake::{decode, malformed, told};
+use super::intake::{read, told};
 use super::second_line::{Second, Turn};
 use super::session::{Session, resubscribe, symbols};
 use super::words::words;
@@ -70,12 +70,7 @@ impl Session {
             }
             Turn::Step(step) => self.take_step(step).await,
             Turn::Failed(failure, retry_in) => {
-                self.events.send_blocked(&failure).await?;
-                let failed = FeedEventKind::ReplacementFailed {
-                    reason: failure.reason,
-                    retry_in,
-                };
-                self.events.send_now(failed).await?;
+                self.tell_not_replaced(failure, retry_in).await?;
                 Ok(None)
             }
         }
@@ -122,13 +117,11 @@ impl Session {
         self.events.speak_of(second.number);
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
-        let connection = &mut second.connection;
-        let decoder = &mut *connection.decoder;
         let limit = self.exchange.limits().frame;
-        let decoded = decode(message, limit, decoder, &self.instruments, &mut messages);
-        if let Err(error) = decoded {
+        let connection = &mut second.connection;
+        if let Some(malformed) = read(message, limit, connection, &self.instruments, &mut messages)
+        {
             self.messages = messages;
-            let malformed = malformed(&error, message, &connection.secrets);
             self.events.send(malformed, received_ns).await?;
             self.standby.note_loss(received_ns);
             return Ok(None);
@@ -440,10 +433,11 @@ fn is_planned(end: &Failure) -> bool {
 }
 
 /// Ends when something that is held is due.
-pub(super) async fn held(merge: Option<&Merge>, now_ns: i64) {
+pub(super) async fn held(merge: Option<&Merge>, events: &EventSender) {
     match merge.and_then(Merge::due_ns) {
         Some(due_ns) => {
-            let left = u64::try_from(due_ns.saturating_sub(now_ns)).unwrap_or_default();
+            let left_ns = due_ns.saturating_sub(events.now_ns());
+            let left = u64::try_from(left_ns).unwrap_or_default();
             sleep(Duration::from_nanos(left)).await;
         }
         None => std::future::pending().await,

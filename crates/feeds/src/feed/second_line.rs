@@ -122,6 +122,11 @@ impl SecondLine {
         }
     }
 
+    /// Whether it is open.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
     /// Whether it is a line by now.
     pub(super) fn is_settled(&self) -> bool {
         matches!(&self.state, State::Open(second) if second.is_settled)

@@ -264,12 +264,14 @@ impl Session {
                     }
                     Either::Left(Step::Received(message)) => {
                         is_second_next = true;
-                        let began_at = Instant::now();
+                        let began_at = self.second.is_open().then(Instant::now);
                         // One read may have brought hundreds: the others have their turns, too.
                         consume_budget().await;
                         let end = self.receive(message, connection).await?;
                         connection.note_heard();
-                        self.second.note_unread(began_at);
+                        if let Some(began_at) = began_at {
+                            self.second.note_unread(began_at);
+                        }
                         end
                     }
                     Either::Left(Step::Sent(request)) => {
@@ -293,7 +295,7 @@ impl Session {
                     self.take_due(due, connection).await?;
                     None
                 }
-                () = held(self.merge.as_ref(), self.events.now_ns()) => {
+                () = held(self.merge.as_ref(), &self.events) => {
                     self.release(self.events.now_ns()).await?;
                     None
                 }
@@ -365,15 +367,24 @@ impl Session {
             }
             Turn::TakeOver(overlap) => self.replace(connection, overlap).await,
             Turn::Failed(failure, retry_in) => {
-                self.events.send_blocked(&failure).await?;
-                let failed = FeedEventKind::ReplacementFailed {
-                    reason: failure.reason,
-                    retry_in,
-                };
-                self.events.send_now(failed).await?;
+                self.tell_not_replaced(failure, retry_in).await?;
                 Ok(None)
             }
         }
+    }
+
+    /// Tells that a connection beside the one that streams could not be opened, or not kept until it counts.
+    pub(super) async fn tell_not_replaced(
+        &mut self,
+        failure: Failure,
+        retry_in: Duration,
+    ) -> Result<(), Stopped> {
+        self.events.send_blocked(&failure).await?;
+        let failed = FeedEventKind::ReplacementFailed {
+            reason: failure.reason,
+            retry_in,
+        };
+        self.events.send_now(failed).await
     }
 
     /// Has the second connection take over from `connection`, which it becomes. Tells why that ends, if

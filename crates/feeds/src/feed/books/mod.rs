@@ -450,13 +450,11 @@ impl Books {
 
     /// Does what the book of `symbol` wants done.
     pub(super) async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
-        if let Some(book) = self.books.get(symbol)
-            && book.sync.book().is_none()
-        {
-            book.deadline.hasten();
-        }
         // Looked up each time around: sending awaits, and fetching needs all of `self`.
         while let Some(book) = self.books.get_mut(symbol) {
+            if book.sync.book().is_none() {
+                book.deadline.hasten();
+            }
             match book.sync.next_action() {
                 Some(BookAction::Emit(event, at_ns)) => self.events.send(event, at_ns).await?,
                 Some(BookAction::NeedSnapshot { .. }) if book.is_declined => {}

@@ -117,8 +117,7 @@ async fn the_snapshots_of_a_feed_are_fetched_at_the_pace_of_the_budget() {
 #[tokio::test]
 async fn a_pool_makes_room_where_one_exit_has_none() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let members = [&a, &b].map(|proxy| PoolMember::new(config(proxy).server().clone()));
     let rules = ConnectionProxies::both(PoolConfig::new(members).unwrap());
     let injected = world.injector(ProxySettings::enabled().with_default(rules));

@@ -187,8 +187,7 @@ async fn what_a_proxy_cannot_reach_is_not_held_against_it() {
 #[tokio::test]
 async fn how_a_proxy_is_spoken_to_makes_it_no_other_proxy() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let speaking = |mode| {
         let pool = pool([server(&a).with_handshake(mode), server(&b)]);
         let pool = pool.with_strategy(PoolStrategy::LeastConnections);

@@ -72,6 +72,15 @@ fn lines(proxies: &[&MockProxy]) -> String {
     proxies.iter().map(|proxy| proxy.url() + "\n").collect()
 }
 
+/// Two proxies, of which the first one is in a list.
+async fn listing_the_first() -> (World, [MockProxy; 2], Folder) {
+    let world = World::start().await;
+    let proxies = world.two_proxies().await;
+    let folder = Folder::new();
+    folder.replace(&lines(&[&proxies[0]]));
+    (world, proxies, folder)
+}
+
 /// The members that `pool` has now, without their logins.
 async fn members(injected: &Injected, pool: &PoolConfig) -> Vec<String> {
     let listed = injected.injector.listed(pool).await;
@@ -113,11 +122,7 @@ fn dial_kind(error: &HttpError) -> (Phase, DialErrorKind) {
 
 #[tokio::test]
 async fn members_of_a_file_come_and_go_and_what_goes_drains() {
-    let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let folder = Folder::new();
-    folder.replace(&lines(&[&a]));
+    let (world, [a, b], folder) = listing_the_first().await;
     let pool = PoolConfig::from_source(folder.source());
     let injected = world.injector(settings(&pool));
     let scope = injected.exchange("binance");
@@ -149,8 +154,7 @@ async fn members_of_a_file_come_and_go_and_what_goes_drains() {
 #[tokio::test]
 async fn a_list_behind_a_link_that_is_swapped_is_seen() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let folder = Folder::new();
     // As Kubernetes mounts a ConfigMap.
     for (version, proxy) in [("v1", &a), ("v2", &b)] {
@@ -207,11 +211,7 @@ async fn before_the_first_good_list_every_dial_is_refused_and_nothing_is_direct(
 
 #[tokio::test]
 async fn the_last_good_list_outlives_its_file_and_bad_ones() {
-    let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let folder = Folder::new();
-    folder.replace(&lines(&[&a]));
+    let (world, [a, b], folder) = listing_the_first().await;
     let pool = PoolConfig::from_source(folder.source());
     let injected = world.injector(settings(&pool));
     let (capture, _guard) = Capture::begin();
@@ -241,11 +241,7 @@ async fn the_last_good_list_outlives_its_file_and_bad_ones() {
 
 #[tokio::test]
 async fn a_member_that_stays_keeps_its_connections_in_the_count() {
-    let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let folder = Folder::new();
-    folder.replace(&lines(&[&a]));
+    let (world, [a, b], folder) = listing_the_first().await;
     let pool = PoolConfig::from_source(folder.source());
     let pool = pool.with_strategy(PoolStrategy::LeastConnections);
     let injected = world.injector(settings(&pool));
@@ -290,8 +286,7 @@ fn statuses(server: &ListServer) -> Vec<u16> {
 async fn a_list_at_a_url_is_fetched_through_its_proxy_and_only_when_it_has_changed() {
     for kind in [ProxyKind::Socks5h, ProxyKind::Http] {
         let world = World::start().await;
-        let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-        let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+        let [a, b] = world.two_proxies().await;
         let gate = world.proxy(kind, 9).host(LISTS, egress(1));
         let gate = gate
             .credentials("u", "QQZZQQZZlogin")
@@ -390,11 +385,7 @@ async fn a_list_that_is_too_large_is_not_taken() {
 
 #[tokio::test]
 async fn a_reload_keeps_a_list_in_use_and_ends_what_a_list_that_is_not_has_allowed() {
-    let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let folder = Folder::new();
-    folder.replace(&lines(&[&a]));
+    let (world, [_a, b], folder) = listing_the_first().await;
     let pool = PoolConfig::from_source(folder.source());
     let injected = world.injector(settings(&pool));
     let scope = injected.exchange("binance");
@@ -449,11 +440,7 @@ async fn a_dial_under_way_asks_no_member_that_has_left_meanwhile() {
 
 #[tokio::test]
 async fn the_checks_of_a_pool_follow_its_list_without_a_dial() {
-    let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let folder = Folder::new();
-    folder.replace(&lines(&[&a]));
+    let (world, [a, b], folder) = listing_the_first().await;
     let check = HealthCheck::new(HealthCheckMethod::Handshake);
     let check = check.with_interval_seconds(5).unwrap();
     let pool = PoolConfig::from_source(folder.source()).with_health_check(check);
@@ -481,8 +468,7 @@ fn a_list_is_looked_after_again_when_its_runtime_has_ended() {
     let mocks = runtime();
     let (world, a, b) = mocks.block_on(async {
         let world = World::start().await;
-        let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-        let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+        let [a, b] = world.two_proxies().await;
         (world, a, b)
     });
     let folder = Folder::new();
@@ -510,8 +496,7 @@ impl ProxySource for Registry {
 #[tokio::test]
 async fn a_program_has_sources_of_its_own() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let registry = Registry::default();
     let source = every_5_seconds(PoolSource::program("registry"));
     let pool = PoolConfig::from_source(source);

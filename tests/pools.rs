@@ -4,6 +4,7 @@ use futures_util::StreamExt;
 use proxy_config::{
     ConnectionProxies, PoolConfig, PoolMember, PoolStrategy, ProxyServer, ProxySettings, Transport,
 };
+use proxy_injector::WsSession;
 use testkit::{ExchangeTransport, MockProxy, ProxyKind};
 use transport::{
     Affinity, DialError, DialErrorKind, Dialer, Phase, Target, WebSocket, WsDialer, WsErrorKind,
@@ -21,6 +22,12 @@ fn settings(pool: PoolConfig) -> ProxySettings {
     ProxySettings::enabled().with_default(ConnectionProxies::both(pool))
 }
 
+fn by_least_connections(world: &World, proxies: [&MockProxy; 2]) -> WsSession {
+    let pool = pool(&proxies).with_strategy(PoolStrategy::LeastConnections);
+    let injected = world.injector(settings(pool));
+    injected.exchange("binance").websocket()
+}
+
 /// How often the socket of `proxy` was asked for.
 fn dials(injected: &Injected, proxy: &MockProxy) -> usize {
     let targets = injected.sockets.targets();
@@ -34,8 +41,7 @@ fn dials(injected: &Injected, proxy: &MockProxy) -> usize {
 #[tokio::test]
 async fn requests_take_the_members_in_turns_and_each_keeps_its_connection() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let injected = world.injector(settings(pool(&[&a, &b])));
     let rest = injected.exchange("binance").http();
     for _ in 0..4 {
@@ -52,8 +58,7 @@ async fn requests_take_the_members_in_turns_and_each_keeps_its_connection() {
 #[tokio::test]
 async fn streams_follow_the_weights() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let [a, b] = [&a, &b].map(|proxy| PoolMember::new(config(proxy).server().clone()));
     let members = [a.with_weight(3).unwrap(), b];
     let injected = world.injector(settings(PoolConfig::new(members).unwrap()));
@@ -71,8 +76,7 @@ async fn streams_follow_the_weights() {
 #[tokio::test]
 async fn a_stream_beside_another_one_takes_another_member_as_long_as_there_is_one() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     for strategy in [
         PoolStrategy::RoundRobin,
         PoolStrategy::Random,
@@ -156,8 +160,7 @@ async fn a_proxy_that_refuses_us_is_passed_over_like_a_dead_one() {
 #[tokio::test]
 async fn a_pool_with_nobody_left_fails_and_never_goes_direct() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     a.stop().await;
     b.stop().await;
     let injected = world.injector(settings(pool(&[&a, &b])));
@@ -182,11 +185,8 @@ async fn a_pool_with_nobody_left_fails_and_never_goes_direct() {
 #[tokio::test]
 async fn least_connections_counts_the_streams_that_are_open() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let pool = pool(&[&a, &b]).with_strategy(PoolStrategy::LeastConnections);
-    let injected = world.injector(settings(pool));
-    let streams = injected.exchange("binance").websocket();
+    let [a, b] = world.two_proxies().await;
+    let streams = by_least_connections(&world, [&a, &b]);
     let through = || {
         let connections = world.connections(BINANCE, ExchangeTransport::WebSocket);
         connections.last().unwrap().peer.ip()
@@ -211,11 +211,8 @@ async fn least_connections_counts_the_streams_that_are_open() {
 #[tokio::test]
 async fn a_member_that_connects_and_stalls_is_judged_by_its_streams() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
-    let pool = pool(&[&a, &b]).with_strategy(PoolStrategy::LeastConnections);
-    let injected = world.injector(settings(pool));
-    let streams = injected.exchange("binance").websocket();
+    let [a, b] = world.two_proxies().await;
+    let streams = by_least_connections(&world, [&a, &b]);
     let mute = world.stream(&streams, BINANCE).await;
     mute.report_stall();
     drop(mute);
@@ -230,8 +227,7 @@ async fn a_member_that_connects_and_stalls_is_judged_by_its_streams() {
 #[tokio::test]
 async fn a_byte_stream_counts_until_it_is_dropped() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let pool = pool(&[&a, &b]).with_strategy(PoolStrategy::LeastConnections);
     let injected = world.injector(settings(pool));
     let dialer = injected.exchange("binance").dialer(Transport::WebSocket);
@@ -252,8 +248,7 @@ async fn a_byte_stream_counts_until_it_is_dropped() {
 #[tokio::test]
 async fn a_feed_whose_proxy_dies_goes_on_through_another_member() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let injected = world.injector(settings(pool(&[&a, &b])));
     let mut feed = Running::start(&world, &injected, BINANCE, &["BTC-USDT"]);
     feed.until_everything_flows().await;
@@ -277,8 +272,7 @@ async fn a_feed_whose_proxy_dies_goes_on_through_another_member() {
 #[tokio::test]
 async fn a_stream_stays_while_its_proxy_is_in_the_pool() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let injected = world.injector(settings(pool(&[&a])));
     let streams = injected.exchange("binance").websocket();
     let mut socket = world.stream(&streams, BINANCE).await;
@@ -300,8 +294,7 @@ async fn a_stream_stays_while_its_proxy_is_in_the_pool() {
 #[tokio::test]
 async fn a_reload_gives_a_marked_proxy_another_chance_and_keeps_the_counts() {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let pool = pool(&[&a, &b]).with_strategy(PoolStrategy::LeastConnections);
     let injected = world.injector(settings(pool.clone()));
     let streams = injected.exchange("binance").websocket();

@@ -11,7 +11,7 @@ use feeds::{
 use futures_util::future::join_all;
 use proxy_config::{ConnectionProxies, PoolConfig, PoolMember, ProxySettings};
 use testkit::mock::MarketKind;
-use testkit::{MockExchange, MockProxy, ProxyKind};
+use testkit::{MockExchange, MockProxy};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -114,8 +114,7 @@ fn proxies_of_line(event: &FeedEvent) -> Option<Vec<String>> {
 
 async fn one_dies_and_then_the_other(registration: &Registration) {
     let world = World::start().await;
-    let a = world.proxy(ProxyKind::Socks5h, 2).start().await.unwrap();
-    let b = world.proxy(ProxyKind::Http, 3).start().await.unwrap();
+    let [a, b] = world.two_proxies().await;
     let mut feed = Watched::start(&world, registration, [&a, &b]).await;
     let of = |proxies: &[String]| match proxies == [a.address().to_string()] {
         true => &a,

@@ -83,6 +83,13 @@ impl World {
             .tls(self.ca.server_config(&[]).unwrap())
     }
 
+    /// A SOCKS5 proxy that leaves by `egress(2)`, and a CONNECT proxy that leaves by `egress(3)`.
+    pub(crate) async fn two_proxies(&self) -> [MockProxy; 2] {
+        let socks = self.proxy(ProxyKind::Socks5h, 2).start();
+        let connect = self.proxy(ProxyKind::Http, 3).start();
+        [socks.await.unwrap(), connect.await.unwrap()]
+    }
+
     pub(crate) fn trust(&self) -> TlsTrust {
         TlsTrust::platform()
             .with_ca_pem(self.ca.pem().as_bytes())

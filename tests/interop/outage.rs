@@ -128,6 +128,15 @@ impl Stage {
         event
     }
 
+    /// Goes on until a connection is open, and tells through which server.
+    async fn carrier(&mut self) -> SocketAddr {
+        loop {
+            if let Some(proxy) = proxy_of(&self.next().await) {
+                return proxy;
+            }
+        }
+    }
+
     /// Goes on until the book has been found to be the market's so many times more.
     async fn until_right(&mut self, times: u64) {
         let before = self.audit.counts().true_books;
@@ -152,11 +161,7 @@ async fn the_stream_goes_on_through_another_member_after_one_dial() {
     let Some(mut stage) = Stage::start([9, 10, 11], Redundancy::None).await else {
         return;
     };
-    let carrier = loop {
-        if let Some(proxy) = proxy_of(&stage.next().await) {
-            break proxy;
-        }
-    };
+    let carrier = stage.carrier().await;
     stage.until_right(10).await;
     let killed = stage.servers.remove(&carrier).unwrap();
     let killing = spawn_blocking(move || drop(killed));
@@ -188,11 +193,7 @@ async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
     let Some(mut stage) = Stage::start([12, 13, 14], Redundancy::TwoLines).await else {
         return;
     };
-    let carrier = loop {
-        if let Some(proxy) = proxy_of(&stage.next().await) {
-            break proxy;
-        }
-    };
+    let carrier = stage.carrier().await;
     soon(async {
         while !matches!(
             stage.next().await.kind,

@@ -38,15 +38,19 @@ async fn the_protocol_refuses_in_the_handshake() {
     );
 }
 
-#[tokio::test]
-async fn pings_are_sent_and_a_missing_pong_ends_the_connection() {
+/// An exchange that pings all the time and waits so long for pongs, and a client.
+async fn pinged(pong_timeout: Duration) -> (MockExchange, Ws) {
     let exchange = ticks::exchange()
         .ping_interval(Duration::from_millis(20))
-        .pong_timeout(Duration::from_millis(500))
-        .start()
-        .await
-        .unwrap();
-    let mut ws = Ws::open(&exchange, "/ticks").await;
+        .pong_timeout(pong_timeout);
+    let exchange = exchange.start().await.unwrap();
+    let ws = Ws::open(&exchange, "/ticks").await;
+    (exchange, ws)
+}
+
+#[tokio::test]
+async fn pings_are_sent_and_a_missing_pong_ends_the_connection() {
+    let (exchange, mut ws) = pinged(Duration::from_millis(500)).await;
     // Reading answers the pings, which keeps the connection open beyond the limit.
     for _ in 0..30 {
         let message = ws.next().await.unwrap().unwrap();
@@ -61,13 +65,7 @@ async fn pings_are_sent_and_a_missing_pong_ends_the_connection() {
 
 #[tokio::test]
 async fn a_pong_that_has_arrived_counts_however_late_it_is_read() {
-    let exchange = ticks::exchange()
-        .ping_interval(Duration::from_millis(20))
-        .pong_timeout(Duration::from_secs(60))
-        .start()
-        .await
-        .unwrap();
-    let mut ws = Ws::open(&exchange, "/ticks").await;
+    let (_exchange, mut ws) = pinged(Duration::from_secs(60)).await;
     for _ in 0..30 {
         let message = ws.next().await.unwrap().unwrap();
         let Message::Ping(payload) = message else {

@@ -132,6 +132,17 @@ impl SecondLine {
         matches!(&self.state, State::Open(second) if second.is_settled)
     }
 
+    /// Takes the connection, if it is open. There is no other one then.
+    pub(super) fn close(&mut self) -> Option<Box<Second>> {
+        match std::mem::replace(&mut self.state, State::Off) {
+            State::Open(second) => Some(second),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
     /// Takes the connection, if it is open, and waits for another one after `failure` of one that was open
     /// for `age`. Returns also how long.
     pub(super) fn take(
@@ -139,18 +150,11 @@ impl SecondLine {
         failure: &mut Failure,
         age: Duration,
     ) -> Option<(Box<Second>, Duration)> {
-        match std::mem::replace(&mut self.state, State::Off) {
-            State::Open(second) => {
-                let delay = self.pacing.after_end(failure, age);
-                let delay = delay.max(failure.imposed());
-                self.wait(delay);
-                Some((second, delay))
-            }
-            other => {
-                self.state = other;
-                None
-            }
-        }
+        let second = self.close()?;
+        let delay = self.pacing.after_end(failure, age);
+        let delay = delay.max(failure.imposed());
+        self.wait(delay);
+        Some((second, delay))
     }
 
     /// The first connection has ended, and there is nothing beside it. Returns the dial that is under way.

@@ -113,7 +113,7 @@ impl Session {
         if let Some(Left::Open(overlap)) = self.successor.take() {
             self.farewells.push(overlap.connection.leave().boxed());
         }
-        if let Some((second, _)) = self.second.take(&mut Failure::new(""), Duration::ZERO) {
+        if let Some(second) = self.second.close() {
             self.farewells.push(second.connection.leave().boxed());
         }
         while self.farewells.next().await.is_some() {}

@@ -246,6 +246,25 @@ async fn if_an_exchange_has_banned_all_exits_nothing_is_sent_until_the_first_may
 }
 
 #[tokio::test(start_paused = true)]
+async fn exits_that_an_exchange_declines_all_of_share_the_load_as_before() {
+    let sockets = Sockets::new([Doing::Answers("403 Forbidden"); 3]);
+    let config = sockets.config();
+    let config = config.with_strategy(PoolStrategy::LeastConnections);
+    let scope = sockets.scope(config, "binance");
+    for _ in 0..3 {
+        ask(&scope).await;
+    }
+    sockets.take_asked();
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(dial(&scope, 9).await.unwrap());
+    }
+    let mut asked = sockets.take_asked();
+    asked.sort_unstable();
+    assert_eq!(asked, [1, 1, 2, 2, 3, 3]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sticky_requests_about_the_same_take_the_same_exit_and_others_spread() {
     let sockets = Sockets::new([FINE; 4]);
     let config = sockets.config().with_strategy(PoolStrategy::Sticky);

@@ -182,29 +182,16 @@ impl Fleet {
         now: Instant,
     ) -> Option<usize> {
         let state = self.pools.get(&pool)?;
-        let is_free = |place: usize, member: &Member| {
-            let proxy = self.proxies.get(&member.id);
-            let is_out = |proxy: &Proxy| proxy.record.out(course, now).is_some();
-            !tried.contains(&place) && !proxy.is_some_and(is_out)
+        let among = |is_tolerated: fn(Out) -> bool| {
+            let is_free = |place: usize, member: &Member| {
+                let proxy = self.proxies.get(&member.id);
+                let out = proxy.and_then(|proxy| proxy.record.out(course, now));
+                !tried.contains(&place) && out.is_none_or(is_tolerated)
+            };
+            state.choose(course, is_free, &has_room)
         };
-        let ready = state.turns.ready();
-        let ready = ready.filter_map(|place| Some((place, state.members.get(place)?)));
-        let is_apart = |member: &Member| !course.apart_from.contains(&egress(Some(&member.proxy)));
-        // Another exit would be wrong, so a full one is waited for.
-        if state.strategy == PoolStrategy::Sticky {
-            let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
-            return best(ready.clone(), course, apart).or_else(|| best(ready, course, is_free));
-        }
-        let mut full = None;
-        let mut free = ready.filter(|(place, member)| is_free(*place, member));
-        let with_room = free.find(|(place, member)| {
-            let is_full = !is_apart(member) || !has_room(&member.proxy);
-            if is_full {
-                full.get_or_insert(*place);
-            }
-            !is_full
-        });
-        with_room.map(|(place, _)| place).or(full)
+        // What an exchange declines through all of them, it declines through none: the load stays shared.
+        among(|_| false).or_else(|| among(|out| out.ban == Ban::Declined))
     }
 
     /// All members of `pool` that are not in `tried`, for a connection that nobody else is left for: the
@@ -374,6 +361,35 @@ impl Fleet {
     pub(crate) fn ready(&self, pool: PoolId) -> impl Iterator<Item = usize> {
         let pool = self.pools.get(&pool).into_iter();
         pool.flat_map(|pool| pool.turns.ready())
+    }
+}
+
+impl Pool {
+    /// The place of the member that the strategy selects for `course`, of those that may be used and are free.
+    fn choose(
+        &self,
+        course: &Course<'_>,
+        is_free: impl Fn(usize, &Member) -> bool,
+        has_room: impl Fn(&ProxyConfig) -> bool,
+    ) -> Option<usize> {
+        let ready = self.turns.ready();
+        let ready = ready.filter_map(|place| Some((place, self.members.get(place)?)));
+        let is_apart = |member: &Member| !course.apart_from.contains(&egress(Some(&member.proxy)));
+        // Another exit would be wrong, so a full one is waited for.
+        if self.strategy == PoolStrategy::Sticky {
+            let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
+            return best(ready.clone(), course, apart).or_else(|| best(ready, course, is_free));
+        }
+        let mut full = None;
+        let mut free = ready.filter(|(place, member)| is_free(*place, member));
+        let with_room = free.find(|(place, member)| {
+            let is_full = !is_apart(member) || !has_room(&member.proxy);
+            if is_full {
+                full.get_or_insert(*place);
+            }
+            !is_full
+        });
+        with_room.map(|(place, _)| place).or(full)
     }
 }
 

@@ -180,6 +180,53 @@ async fn if_all_have_failed_all_are_tried_again() {
     assert_eq!(names, ["a", "b"]);
 }
 
+/// Has every member fail for so long that it is skipped for ten minutes.
+async fn cut_off(pool: &ProxyPool) {
+    for _ in 0..6 {
+        pool.attempts().for_each(|lease| lease.mark_unhealthy());
+        advance(Duration::from_secs(600)).await;
+    }
+    pool.attempts().for_each(|lease| lease.mark_unhealthy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_that_failed_together_come_back_one_after_the_other_at_once() {
+    let pool = pool(
+        PoolStrategy::LeastConnections,
+        [("a", 1), ("b", 1), ("c", 1)],
+    );
+    cut_off(&pool).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let lease = lease(&pool);
+        lease.mark_healthy();
+        held.push(lease);
+    }
+    let names: Vec<_> = held.iter().map(name).collect();
+    assert!(
+        names.contains(&"a".to_owned()) && names.contains(&"b".to_owned()),
+        "{names:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_comes_back_alone_has_one_other_tried_and_no_more() {
+    let pool = pool(PoolStrategy::RoundRobin, [("a", 1), ("b", 1), ("c", 1)]);
+    cut_off(&pool).await;
+    lease(&pool).mark_healthy();
+    let mut failed = 0;
+    for _ in 0..20 {
+        let first = lease(&pool);
+        if name(&first) == "a" {
+            first.mark_healthy();
+        } else {
+            first.mark_unhealthy();
+            failed += 1;
+        }
+    }
+    assert_eq!(failed, 1);
+}
+
 #[tokio::test]
 async fn every_member_has_the_way_and_the_timeout_of_the_pool() {
     let gate: ProxyUrl = "http://gate:3128".parse().unwrap();

@@ -15,6 +15,7 @@ pub(crate) struct Trial(u64);
 //     Trial  --a failure-------------------------------------> Open, for twice as long
 //     Trial  --given up without a verdict--------------------> half-open
 //     any    --a success-------------------------------------> Closed
+//     Open   --another member is back, and few are in order--> half-open
 //
 // Open is a time and not a timer, so that nothing has to run for it to end; it is half-open from then
 // on. A failure while it is open is of a connection that began before, and says nothing new.
@@ -85,6 +86,13 @@ impl Breaker {
         self.failures = 0;
         if !matches!(self.state, State::Closed { .. }) {
             self.state = State::Closed { since: Some(now) };
+        }
+    }
+
+    /// Ends the time that it is open for: the next selection is a trial.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        if let State::Open { until } = &mut self.state {
+            *until = now.min(*until);
         }
     }
 

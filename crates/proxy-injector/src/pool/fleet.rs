@@ -275,12 +275,55 @@ impl Fleet {
 
     /// A connection through the proxy to `target` was made.
     pub(crate) fn succeed(&mut self, id: ProxyId, target: Option<&Endpoint>, now: Instant) {
+        let was_in_order = self.standing(id) == Some(Standing::Closed);
         self.change(id, |record| {
             record.succeed(now);
             if let Some(target) = target {
                 record.reach(target);
             }
         });
+        if !was_in_order {
+            self.hasten_next(id, now);
+        }
+    }
+
+    /// The proxy is back. In its pools of which no more than half is in order, another member is tried
+    /// next, whatever its cool-down.
+    // They may have failed together, as when this machine had no network. All of them at once would be too
+    // many if they have not: a dial would go from one dead member to the next.
+    fn hasten_next(&mut self, id: ProxyId, now: Instant) {
+        let seats = self.proxies.get(&id).map(|proxy| proxy.seats.iter());
+        let pools = seats.into_iter().flatten();
+        let next: Vec<_> = pools
+            .filter_map(|(pool, _)| self.next_back(*pool))
+            .collect();
+        for id in next {
+            self.change(id, |record| record.breaker().hasten(now));
+        }
+    }
+
+    /// The member of `pool` that is skipped for the shortest time, if no more than half of all members are
+    /// in order.
+    fn next_back(&self, pool: PoolId) -> Option<ProxyId> {
+        let members = &self.pools.get(&pool)?.members;
+        let mut in_order = 0;
+        let mut next: Option<(Instant, ProxyId)> = None;
+        for member in members {
+            match self.standing(member.id)? {
+                Standing::Closed => in_order += 1,
+                Standing::Until(until) => {
+                    let skipped = (until, member.id);
+                    next = Some(next.map_or(skipped, |next| next.min(skipped)));
+                }
+                Standing::OnTrial => {}
+            }
+        }
+        let (_, id) = next?;
+        (in_order * 2 <= members.len()).then_some(id)
+    }
+
+    fn standing(&self, id: ProxyId) -> Option<Standing> {
+        self.proxies.get(&id).map(|proxy| proxy.record.standing())
     }
 
     /// The proxy has failed.

@@ -35,12 +35,14 @@ pub(crate) struct FileSource {
 }
 
 /// What distinguishes one content of a file from another. A file that replaces it by a rename, as
-/// Kubernetes does with the link above it, has another inode.
+/// Kubernetes does with the link above it, has another inode; one that is copied over it with its time, as by
+/// `cp -p`, was changed at another time, which nobody can set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     inode: Option<u64>,
+    changed: Option<(i64, i64)>,
 }
 
 impl FileSource {
@@ -98,6 +100,7 @@ impl Stamp {
             modified: metadata.modified().ok(),
             length: metadata.len(),
             inode: inode(metadata),
+            changed: changed(metadata),
         }
     }
 
@@ -117,6 +120,18 @@ fn inode(metadata: &Metadata) -> Option<u64> {
 
 #[cfg(not(unix))]
 fn inode(_metadata: &Metadata) -> Option<u64> {
+    None
+}
+
+/// When the file or what is known of it was changed: seconds and nanoseconds.
+#[cfg(unix)]
+fn changed(metadata: &Metadata) -> Option<(i64, i64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+#[cfg(not(unix))]
+fn changed(_metadata: &Metadata) -> Option<(i64, i64)> {
     None
 }
 

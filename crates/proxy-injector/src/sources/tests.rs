@@ -112,6 +112,14 @@ impl Listing {
         file.set_modified(modified).unwrap();
     }
 
+    /// The same file with the same time, as after `cp -p`.
+    #[cfg(unix)]
+    fn overwrite(&self, text: &str) {
+        let modified = fs::metadata(&self.0).unwrap().modified().unwrap();
+        self.write(text);
+        self.date(modified);
+    }
+
     /// Another file of the same length and age in its place, as by a rename.
     fn replace(&self, text: &str) {
         let modified = fs::metadata(&self.0).unwrap().modified().unwrap();
@@ -157,6 +165,9 @@ async fn a_file_is_read_when_its_metadata_have_changed() {
         listing.replace("http://b:2\n");
         assert_eq!(urls(source.list().await.unwrap()), ["http://b:2"]);
         assert_eq!(source.list().await.unwrap(), None);
+        // The same file with the same time and length; it was written to.
+        listing.overwrite("http://c:3\n");
+        assert_eq!(urls(source.list().await.unwrap()), ["http://c:3"]);
     }
     fs::remove_file(&listing.0).unwrap();
     source.list().await.unwrap_err();

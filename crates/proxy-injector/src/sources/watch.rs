@@ -11,6 +11,11 @@ use tokio::time::sleep;
 use super::state::{ListState, News};
 use crate::proxy_source::ProxySource;
 
+/// How long after the first look the second one is if there is no good list so far; then twice that, and so on, up
+/// to the interval of the source.
+// Nothing can be sent until then, and the network of a machine that has just started may not be there yet.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+
 /// A list of proxies, and the task that looks after it.
 pub(crate) struct ListWatch {
     interval: Duration,
@@ -75,12 +80,19 @@ async fn look_again_and_again(
     reader: Arc<dyn ProxySource>,
     state: watch::Sender<ListState>,
 ) {
+    let mut retry = FIRST_RETRY;
     loop {
         let found = reader.list().await;
         let mut news = News::Nothing;
         state.send_modify(|state| news = state.take(found));
         tell(&source, news);
-        sleep(source.interval()).await;
+        let has_list = state.borrow().list().is_some();
+        let pause = match has_list {
+            true => source.interval(),
+            false => retry.min(source.interval()),
+        };
+        retry = retry.saturating_mul(2);
+        sleep(pause).await;
     }
 }
 
@@ -103,5 +115,51 @@ fn tell(source: &PoolSource, news: News) {
                 tracing::warn!(list = %source, refused, faults, "entries of the list of proxies are not used");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use parking_lot::Mutex;
+    use proxy_config::ProxyList;
+    use tokio::time::Instant;
+    use transport::BoxError;
+
+    use super::*;
+
+    /// Fails until it has been asked so often.
+    struct Failing(Mutex<u32>);
+
+    #[async_trait]
+    impl ProxySource for Failing {
+        async fn list(&self) -> Result<Option<ProxyList>, BoxError> {
+            let mut left = self.0.lock();
+            *left = left.saturating_sub(1);
+            match *left {
+                0 => Ok(Some(ProxyList::parse(b"http://a:1"))),
+                _ => Err("no network".into()),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_list_is_looked_for_again_sooner_than_after_the_interval() {
+        let source = PoolSource::program("p").with_interval_seconds(3600);
+        let start = Instant::now();
+        let reader = Arc::new(Failing(Mutex::new(4)));
+        let watch = ListWatch::start(&source.unwrap(), reader.clone());
+        let mut state = watch.state();
+        let _ = state
+            .wait_for(|state| state.list().is_some())
+            .await
+            .unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(1 + 2 + 4));
+        // With a list, the interval counts.
+        *reader.0.lock() = 2;
+        sleep(Duration::from_secs(3599)).await;
+        assert!(state.borrow().wrong().is_none());
+        sleep(Duration::from_secs(2)).await;
+        assert!(state.borrow().wrong().is_some());
     }
 }

@@ -66,12 +66,22 @@ impl Sockets {
         PoolConfig::new(members).unwrap()
     }
 
-    fn scope(self: &Arc<Self>, config: PoolConfig, exchange: &str) -> Scope {
+    fn injector(self: &Arc<Self>, config: PoolConfig) -> Arc<ProxyInjector> {
         let proxies = ConnectionProxies::both(config);
         let settings = ProxySettings::enabled().with_default(proxies);
         let sockets = Ports(Arc::clone(self));
-        let injector = ProxyInjector::new(settings).with_tcp_dialer(Arc::new(sockets));
-        Arc::new(injector).exchange(ExchangeId::new(exchange).unwrap())
+        Arc::new(ProxyInjector::new(settings).with_tcp_dialer(Arc::new(sockets)))
+    }
+
+    fn scope(self: &Arc<Self>, config: PoolConfig, exchange: &str) -> Scope {
+        let id = ExchangeId::new(exchange).unwrap();
+        self.injector(config).exchange(id)
+    }
+
+    /// Those of two exchanges.
+    fn scopes(self: &Arc<Self>, config: PoolConfig) -> [Scope; 2] {
+        let injector = self.injector(config);
+        ["binance", "kraken"].map(|id| injector.exchange(ExchangeId::new(id).unwrap()))
     }
 }
 
@@ -209,12 +219,7 @@ async fn an_exchange_that_does_not_want_an_exit_is_not_asked_through_it_for_a_wh
 #[tokio::test(start_paused = true)]
 async fn one_exchange_does_not_speak_for_another() {
     let sockets = Sockets::new([Doing::Answers("403 Forbidden"), FINE]);
-    let proxies = ConnectionProxies::both(sockets.config());
-    let settings = ProxySettings::enabled().with_default(proxies);
-    let ports = Ports(Arc::clone(&sockets));
-    let injector = Arc::new(ProxyInjector::new(settings).with_tcp_dialer(Arc::new(ports)));
-    let [binance, kraken] =
-        ["binance", "kraken"].map(|id| injector.exchange(ExchangeId::new(id).unwrap()));
+    let [binance, kraken] = sockets.scopes(sockets.config());
     ask(&binance).await;
     sockets.take_asked();
     for _ in 0..2 {
@@ -319,6 +324,25 @@ async fn checks_find_a_dead_member_before_a_connection_does_and_bring_it_back() 
         }
         assert!(sockets.take_asked().contains(&2), "{method:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_only_checks_have_asked_is_skipped_for_as_long_as_its_pool_says() {
+    let sockets = Sockets::new([FINE, Doing::Refuses]);
+    let check = HealthCheck::new(HealthCheckMethod::Tcp);
+    let check = check.with_interval_seconds(300).unwrap();
+    let check = check.with_retries(1).unwrap();
+    let breaker = BreakerConfig::default().with_cooldown_seconds(600).unwrap();
+    let config = sockets.config().with_breaker(breaker);
+    let scope = sockets.scope(config.with_health_check(check), "binance");
+    dial(&scope, 9).await.unwrap();
+    // It has been checked once, half a minute ago or more.
+    sleep(Duration::from_secs(360)).await;
+    sockets.take_asked();
+    for _ in 0..4 {
+        dial(&scope, 9).await.unwrap();
+    }
+    assert_eq!(sockets.take_asked(), [1, 1, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

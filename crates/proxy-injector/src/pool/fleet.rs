@@ -248,7 +248,8 @@ impl Fleet {
         state.turns.pass(place);
         let mut trial = None;
         self.change(id, |record| {
-            record.add_lease(config);
+            record.set_breaker(config);
+            record.add_lease();
             trial = record.breaker().begin(now);
         });
         Some(Selected {
@@ -336,8 +337,17 @@ impl Fleet {
         self.change(id, |record| record.stall(now));
     }
 
-    /// A check of the proxy has come to `verdict`; `most` in a row may fail.
-    pub(crate) fn check(&mut self, id: ProxyId, most: u64, verdict: Verdict, now: Instant) {
+    /// A check of the proxy for `pool` has come to `verdict`; `most` in a row may fail.
+    pub(crate) fn check(
+        &mut self,
+        (pool, id): (PoolId, ProxyId),
+        most: u64,
+        verdict: Verdict,
+        now: Instant,
+    ) {
+        if let (Some(pool), Some(proxy)) = (self.pools.get(&pool), self.proxies.get_mut(&id)) {
+            proxy.record.set_breaker(pool.breaker);
+        }
         self.change(id, |record| match verdict {
             Verdict::Failed => record.fail_check(most, now),
             Verdict::Missed(target) => record.miss(&target, now),

@@ -102,7 +102,7 @@ impl ProxyPool {
     pub(crate) fn note_check(&self, id: ProxyId, config: &HealthCheck, verdict: Option<Verdict>) {
         if let Some(verdict) = verdict {
             let mut fleet = self.fleet.lock();
-            fleet.check(id, config.retries(), verdict, Instant::now());
+            fleet.check((self.id, id), config.retries(), verdict, Instant::now());
         }
     }
 

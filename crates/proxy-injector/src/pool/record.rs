@@ -73,7 +73,7 @@ pub(crate) struct Record {
     failed_checks: u64,
     /// Whether checks have found it down.
     is_down: bool,
-    /// Of the pool that it was selected from last.
+    /// Of the pool that it was selected from or checked for last.
     config: BreakerConfig,
 }
 
@@ -90,9 +90,13 @@ impl Record {
         self.leases
     }
 
-    pub(crate) fn add_lease(&mut self, config: BreakerConfig) {
-        self.leases += 1;
+    /// Whatever fails from now on does so in a pool with this breaker.
+    pub(crate) fn set_breaker(&mut self, config: BreakerConfig) {
         self.config = config;
+    }
+
+    pub(crate) fn add_lease(&mut self) {
+        self.leases += 1;
     }
 
     pub(crate) fn end_lease(&mut self) {

@@ -104,6 +104,7 @@ where
                         failures.note(lease.proxy(), &error);
                     }
                     Blame::Exchange(status, wait) => {
+                        lease.mark_healthy();
                         let exchange = applicant.query.exchange.as_ref();
                         unwanted += 1;
                         if !lease.answered(exchange, status, wait) || unwanted >= MOST_UNWANTED {

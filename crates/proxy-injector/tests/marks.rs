@@ -20,6 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{advance, sleep, timeout};
 use transport::{
     Affinity, Connection, DialError, DialErrorKind, Dialer, Hop, HttpTransport, Phase, Target,
+    WsDialer, WsRequest,
 };
 
 /// What the proxy at a port does, and the exchange behind it.
@@ -214,6 +215,24 @@ async fn an_exchange_that_does_not_want_an_exit_is_not_asked_through_it_for_a_wh
         }
         assert!(sockets.take_asked().contains(&1), "{answer}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_an_exchange_declines_speaks_for_the_proxy() {
+    let sockets = Sockets::new([Doing::Refuses, FINE]);
+    let breaker = BreakerConfig::default().with_failures(2).unwrap();
+    let [binance, kraken] = sockets.scopes(sockets.config().with_breaker(breaker));
+    dial(&kraken, 9).await.unwrap();
+    sockets.set(1, Doing::Answers("403 Forbidden"));
+    let request = WsRequest::new("ws://exchange.example/".parse().unwrap()).unwrap();
+    binance.websocket().dial(request).await.unwrap_err();
+    sockets.set(1, Doing::Refuses);
+    sockets.take_asked();
+    for _ in 0..3 {
+        dial(&kraken, 9).await.unwrap();
+    }
+    // The failure before does not count any longer: it takes two more.
+    assert_eq!(sockets.take_asked(), [1, 2, 1, 2, 2]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -33,8 +33,8 @@ use transport::BoxError;
 pub trait ProxySource: Send + Sync {
     /// The list as it is now, or `None` if it is the one that was returned last and had a proxy in it.
     ///
-    /// It is called again when it has answered and the interval of the source is over, and never twice at
-    /// the same time. It may wait for a change, but not when it is called for the first time.
+    /// It is called again when it has answered and the interval of the source is over, sooner as long as there is no
+    /// list at all, and never twice at the same time. It may wait for a change, but not when it is called for the first time.
     ///
     /// # Errors
     /// Why there is no list. The last one stays in use, and the error is logged with its causes: it must

@@ -134,8 +134,7 @@ impl Merge {
         let is_leading = line == self.leading;
         let is_alone = !self.open.of(line.other());
         match said {
-            // The past of a subscription that begins beside another one.
-            ExchangeMessage::Trade(trade) if trade.is_history && !is_alone => None,
+            ExchangeMessage::Trade(trade) if self.is_past(line, &trade) => None,
             ExchangeMessage::Trade(trade) => match (&trade.id, self.trades) {
                 (Some(TradeId::Number(id)), TradeIds::Contiguous) => {
                     let span = Span {
@@ -186,6 +185,19 @@ impl Merge {
             }
             other => Some(other),
         }
+    }
+
+    /// Whether a trade was before a subscription of `line` that begins beside another one.
+    // If the other line has said nothing of the symbol, it was missed since both lines of before ended.
+    fn is_past(&self, line: Line, trade: &Trade) -> bool {
+        let other = line.other();
+        let has_heard = || {
+            let streams = self.streams.get(&trade.symbol);
+            streams.is_some_and(|streams| streams.trades.has_heard(other))
+        };
+        trade.is_history
+            && *self.open.of(other)
+            && (self.trades != TradeIds::Contiguous || has_heard())
     }
 
     /// The next of what was held and is due at `now_ns`.

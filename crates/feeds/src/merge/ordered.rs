@@ -104,6 +104,11 @@ impl<T> Ordered<T> {
         }
     }
 
+    /// Whether `line` has brought anything.
+    pub(super) fn has_heard(&self, line: Line) -> bool {
+        self.lines.of(line).last_id.is_some()
+    }
+
     /// Takes what `line` brings at `now_ns`. What is held may be due then.
     pub(super) fn take(&mut self, line: Line, item: T, span: Span, now_ns: i64) -> Taken<T> {
         let Span { ids, time_ns } = span;

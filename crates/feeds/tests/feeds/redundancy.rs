@@ -62,8 +62,12 @@ fn start(rig: &Rig, channel: Channel) -> Events {
 }
 
 fn start_tape(rig: &Rig, tape: Tape) -> Events {
+    start_channel(rig, tape, Channel::L2Book)
+}
+
+fn start_channel(rig: &Rig, tape: Tape, channel: Channel) -> Events {
     rig.listen();
-    let feed = rig.feed(tape, &["A-B"], &[Channel::L2Book]);
+    let feed = rig.feed(tape, &["A-B"], &[channel]);
     Events::of(feed.with_redundancy(Redundancy::TwoLines), 1024)
 }
 
@@ -481,6 +485,38 @@ async fn a_book_of_the_other_line_that_is_behind_is_told_once_it_is_not() {
             "1 down",
             "2 snapshot 2 7",
             "2 change 8"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn history_that_is_late_fills_the_hole_although_the_other_line_is_open_by_then() {
+    let before = vec![say("trade A-B 1 1"), Step::Break];
+    // The second one is open after a second. Of its own history, nothing is news.
+    let first = vec![
+        Step::Wait(2),
+        say("past A-B 1 1; past A-B 2 2; past A-B 3 3"),
+        Step::Wait(2),
+        say("trade A-B 4 4"),
+    ];
+    let second = vec![
+        Step::Wait(2),
+        say("past A-B 1 1; past A-B 2 2; past A-B 3 3"),
+        Step::Wait(60),
+    ];
+    let rig = Rig::new([ok("A-B")], [before, first, second].map(Dial::Open));
+    let mut events = start_channel(&rig, Tape::default(), Channel::Trades);
+    assert_eq!(
+        told(&mut events, 8).await,
+        [
+            "1 connected",
+            "1 trade 1",
+            "1 disconnected",
+            "2 connected",
+            "2 trade 2",
+            "2 trade 3",
+            "3 up false",
+            "2 trade 4",
         ]
     );
 }

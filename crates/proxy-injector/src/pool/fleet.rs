@@ -36,6 +36,8 @@ pub(crate) struct Fleet {
 #[derive(Debug, Default)]
 struct Proxy {
     record: Record,
+    /// When it was selected last, on the clock of ids.
+    selected: u64,
     /// The pools that it is in, and its place there.
     seats: Vec<(PoolId, usize)>,
 }
@@ -69,7 +71,6 @@ impl Fleet {
     /// Adds a pool of the enabled members of `config`.
     pub(crate) fn add_pool(&mut self, config: &PoolConfig, now: Instant) -> PoolId {
         let pool = PoolId(self.next_id());
-        let mut turns = Turns::new(config.strategy());
         let mut members = Vec::new();
         for (place, member) in config.enabled_members().enumerate() {
             let proxy = config.through(member);
@@ -88,13 +89,16 @@ impl Fleet {
                 .or_default()
                 .seats
                 .push((pool, place));
-            turns.add(member.weight());
             members.push(Member {
                 id,
                 proxy,
                 weight: member.weight(),
                 identity,
             });
+        }
+        let mut turns = Turns::new(config.strategy());
+        for (member, rank) in members.iter().zip(self.ranks(&members)) {
+            turns.add(member.weight, rank);
         }
         let ids: Vec<_> = members.iter().map(|member| member.id).collect();
         let made = Pool {
@@ -109,6 +113,24 @@ impl Fleet {
         }
         self.wake(pool, now);
         pool
+    }
+
+    /// The place of each of `members` in the order of when they were selected last, the longest ago first.
+    // A list that changes makes another pool. Without this, each would begin with the first member.
+    fn ranks(&self, members: &[Member]) -> Vec<u64> {
+        let selected = |place: &usize| {
+            let proxy = members.get(*place).map(|member| member.id);
+            proxy.and_then(|id| Some(self.proxies.get(&id)?.selected))
+        };
+        let mut order: Vec<_> = (0..members.len()).collect();
+        order.sort_by_key(selected);
+        let mut ranks = vec![0; members.len()];
+        for (rank, place) in (0..).zip(order) {
+            if let Some(of_place) = ranks.get_mut(place) {
+                *of_place = rank;
+            }
+        }
+        ranks
     }
 
     fn next_id(&mut self) -> u64 {
@@ -246,6 +268,10 @@ impl Fleet {
         let (id, proxy) = (member.id, member.proxy.clone());
         let config = state.breaker;
         state.turns.pass(place);
+        let selected = self.next_id();
+        if let Some(proxy) = self.proxies.get_mut(&id) {
+            proxy.selected = selected;
+        }
         let mut trial = None;
         self.change(id, |record| {
             record.set_breaker(config);
@@ -398,7 +424,7 @@ impl Fleet {
     }
 
     fn refresh(&mut self, id: ProxyId) {
-        let Some(Proxy { record, seats }) = self.proxies.get(&id) else {
+        let Some(Proxy { record, seats, .. }) = self.proxies.get(&id) else {
             return;
         };
         for (pool, place) in seats {
@@ -462,4 +488,40 @@ fn best<'a>(
         }
     }
     best.map(|(_, place)| place)
+}
+
+#[cfg(test)]
+mod tests {
+    use proxy_config::{PoolMember, ProxyUrl};
+
+    use super::*;
+
+    fn config(names: &str) -> PoolConfig {
+        let member = |name: &str| {
+            let url: ProxyUrl = format!("http://{name}:1").parse().unwrap();
+            PoolMember::new(url)
+        };
+        PoolConfig::new(names.split(' ').map(member)).unwrap()
+    }
+
+    #[test]
+    fn a_pool_that_takes_the_place_of_another_goes_on_with_its_turns() {
+        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let (mut before, mut told) = (None, Vec::new());
+        for names in ["a b c", "a b c d", "a b c", "a b d", "a b c d", "a c d"] {
+            let pool = fleet.add_pool(&config(names), now);
+            if let Some(before) = before.replace(pool) {
+                fleet.remove_pool(before);
+            }
+            let course = Course::default();
+            let selected = fleet.select(pool, &course, &HashSet::new(), |_| true, now);
+            let Selected {
+                id, trial, proxy, ..
+            } = selected.unwrap();
+            fleet.release(id, trial, now);
+            told.push(proxy.url().host().to_string());
+        }
+        // Of one that was gone, nothing is known.
+        assert_eq!(told, ["a", "b", "c", "d", "c", "a"]);
+    }
 }

@@ -58,10 +58,12 @@ impl Turns {
         }
     }
 
-    /// Adds a member behind the others; [`refresh`](Self::refresh) lists it.
-    pub(crate) fn add(&mut self, weight: u64) {
-        // Half a turn, so that a heavy member is not asked twice before a light one had its turn.
-        let turn = self.step(weight) / 2;
+    /// Adds a member behind the others; [`refresh`](Self::refresh) lists it. Of equals, those with a lower `rank`
+    /// are the first.
+    pub(crate) fn add(&mut self, weight: u64, rank: u64) {
+        // Half a turn, so that a heavy member is not asked twice before a light one had its turn. A rank is
+        // next to nothing of it.
+        let turn = (self.step(weight) / 2).saturating_add(rank);
         self.seats.push(Seat {
             weight,
             turn,

@@ -365,6 +365,29 @@ async fn a_member_that_only_checks_have_asked_is_skipped_for_as_long_as_its_pool
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_that_is_declined_counts_only_where_another_one_is_not() {
+    let declines = Doing::Answers("403 Forbidden");
+    // All of them have been checked after a minute, and again after two.
+    for (fourth, pauses, left) in [(declines, &[20, 20, 20, 70][..], 4), (FINE, &[130], 1)] {
+        let sockets = Sockets::new([declines, declines, declines, fourth]);
+        let check = HealthCheck::new(HealthCheckMethod::Http);
+        let check = check.with_interval_seconds(60).unwrap();
+        let config = sockets.config().with_health_check(check);
+        let scope = sockets.scope(config, "binance");
+        dial(&scope, 9).await.unwrap();
+        for seconds in pauses {
+            sleep(Duration::from_secs(*seconds)).await;
+            sockets.take_asked();
+            for _ in 0..4 {
+                dial(&scope, 9).await.unwrap();
+            }
+            let asked: HashSet<_> = sockets.take_asked().into_iter().collect();
+            assert_eq!(asked.len(), left, "{asked:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_connection_has_found_no_check_takes_back() {
     let sockets = Sockets::new([Doing::Declines("407 Proxy Authentication Required"), FINE]);
     let check = HealthCheck::new(HealthCheckMethod::Tcp);

@@ -6,6 +6,7 @@
 mod check;
 mod schedule;
 
+use std::collections::HashSet;
 use std::future::pending;
 use std::sync::{Arc, Weak};
 
@@ -20,7 +21,7 @@ use transport::Endpoint;
 use self::check::check;
 use self::schedule::Schedule;
 use crate::injector::ProxyInjector;
-use crate::pool::ProxyPool;
+use crate::pool::{Ban, ProxyPool, Verdict};
 use crate::query::RouteQuery;
 
 /// What a pool is used for, and so what its members are checked for.
@@ -87,6 +88,7 @@ async fn run(
     };
     let mut schedule = Schedule::new(members.len(), config.interval(), Instant::now());
     let mut running = FuturesUnordered::new();
+    let mut norm = Norm::default();
     loop {
         while let Some(place) = schedule.begin(Instant::now()) {
             let (Some(injector), Some((id, proxy))) = (injector.upgrade(), members.get(place))
@@ -100,19 +102,42 @@ async fn run(
                 return;
             }
             running.push(async move {
+                let target = usage.target.clone();
                 let verdict = check(&injector, &config, usage, proxy).await;
-                (place, *id, verdict)
+                (place, *id, target, verdict)
             });
         }
         tokio::select! {
-            Some((place, id, verdict)) = running.next() => {
+            Some((place, id, target, verdict)) = running.next() => {
                 let Some(pool) = pool.upgrade() else {
                     return;
                 };
+                let verdict = verdict.map(|verdict| norm.judge(target, verdict));
                 pool.note_check(id, &config, verdict);
                 schedule.end(place, Instant::now());
             }
             () = sleep_to(schedule.next_at()) => {}
+        }
+    }
+}
+
+/// The targets that have answered a check without declining it.
+// Some decline what a check asks through every exit. That is no reason to leave out one member after the other.
+#[derive(Default)]
+struct Norm(HashSet<Endpoint>);
+
+impl Norm {
+    /// What `verdict` says about the proxy that it is of.
+    fn judge(&mut self, target: Endpoint, verdict: Verdict) -> Verdict {
+        match &verdict {
+            Verdict::Passed(_) => {
+                self.0.insert(target);
+                verdict
+            }
+            Verdict::Banned(_, Ban::Declined, _) if !self.0.contains(&target) => {
+                Verdict::Passed(Some(target))
+            }
+            _ => verdict,
         }
     }
 }

@@ -26,7 +26,7 @@ use crate::checks::Checks;
 pub use self::attempts::Attempts;
 pub(crate) use self::fleet::{Fleet, PoolId, ProxyId};
 pub use self::lease::Lease;
-pub(crate) use self::record::Course;
+pub(crate) use self::record::{Ban, Course};
 pub(crate) use self::verdict::Verdict;
 
 /// Several proxies for the same connections. Selects them by the strategy, and skips those that

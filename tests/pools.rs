@@ -1,11 +1,15 @@
 //! Pools of proxies: who is chosen, and what happens when one fails.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use proxy_config::{
-    ConnectionProxies, PoolConfig, PoolMember, PoolStrategy, ProxyServer, ProxySettings, Transport,
+    ConnectionProxies, PoolConfig, PoolMember, PoolStrategy, ProxyServer, ProxySettings, ProxyUrl,
+    Transport,
 };
 use proxy_injector::WsSession;
-use testkit::{ExchangeTransport, MockProxy, ProxyKind};
+use testkit::{ExchangeTransport, Link, LinkFault, MockProxy, ProxyKind};
 use transport::{
     Affinity, DialError, DialErrorKind, Dialer, Phase, Target, WebSocket, WsDialer, WsErrorKind,
 };
@@ -216,6 +220,38 @@ async fn a_member_that_connects_and_stalls_is_judged_by_its_streams() {
     let mute = world.stream(&streams, BINANCE).await;
     mute.report_stall();
     drop(mute);
+    for _ in 0..3 {
+        world.stream(&streams, BINANCE).await;
+    }
+    let connections = world.connections(BINANCE, ExchangeTransport::WebSocket);
+    let seen: Vec<_> = connections.iter().map(|it| it.peer.ip()).collect();
+    assert_eq!(seen, [egress(2), egress(3), egress(3), egress(3)]);
+}
+
+#[tokio::test]
+async fn a_member_whose_path_freezes_under_a_stream_is_passed_over_at_once() {
+    const QUICK: Option<Duration> = Some(Duration::from_millis(50));
+    let world = World::start().await;
+    let [a, b] = world.two_proxies().await;
+    let link = Link::start(a.address()).await.unwrap();
+    let port = |address: SocketAddr| format!(":{}", address.port());
+    let url = a.url().replace(&port(a.address()), &port(link.address()));
+    let behind_link = PoolMember::new(url.parse::<ProxyUrl>().unwrap());
+    let other = PoolMember::new(config(&b).server().clone());
+    let pool = PoolConfig::new([behind_link, other]).unwrap();
+    let pool = pool.with_strategy(PoolStrategy::LeastConnections);
+    let injected = world.injector(settings(pool));
+    let streams = injected.exchange("binance").websocket();
+
+    let mut request = ws_request(&format!("{}/ws", world.ws_url(BINANCE)));
+    (request.ping_interval, request.ping_timeout) = (QUICK, QUICK);
+    let mut frozen = soon(streams.dial(request)).await.unwrap();
+    link.inject(LinkFault::Stall).await.unwrap();
+    let error = soon(frozen.next()).await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), WsErrorKind::Unresponsive);
+    drop(frozen);
+    // By its dials alone, nothing would speak against it any longer.
+    link.clear().await.unwrap();
     for _ in 0..3 {
         world.stream(&streams, BINANCE).await;
     }

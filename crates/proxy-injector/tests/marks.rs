@@ -236,6 +236,26 @@ async fn an_upgrade_that_an_exchange_declines_speaks_for_the_proxy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_upgrade_that_an_exchange_declines_goes_on_through_another_member_as_do_all_after_it() {
+    let sockets = Sockets::new([Doing::Answers("403 Forbidden"), FINE]);
+    let [binance, kraken] = sockets.scopes(sockets.config());
+    let upgrade = async |scope: &Scope| {
+        let request = WsRequest::new("ws://exchange.example/".parse().unwrap()).unwrap();
+        scope.websocket().dial(request).await.unwrap_err()
+    };
+    upgrade(&binance).await;
+    assert_eq!(sockets.take_asked(), [1, 2]);
+    for _ in 0..3 {
+        upgrade(&binance).await;
+    }
+    assert_eq!(sockets.take_asked(), [2, 2, 2]);
+    for _ in 0..2 {
+        upgrade(&kraken).await;
+    }
+    assert!(sockets.take_asked().contains(&1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_exchange_does_not_speak_for_another() {
     let sockets = Sockets::new([Doing::Answers("403 Forbidden"), FINE]);
     let [binance, kraken] = sockets.scopes(sockets.config());

@@ -55,7 +55,9 @@ pub fn proxy_url(data: &[u8]) {
 pub fn proxy_list(data: &[u8]) {
     let list = ProxyList::parse(data);
     let members = list.members().iter();
-    let proxies: HashSet<_> = members.map(|member| member.server().url()).collect();
+    let proxies: HashSet<_> = members
+        .map(|member| (member.server().url(), member.server().headers()))
+        .collect();
     assert_eq!(proxies.len(), list.members().len());
     assert!(list.faults().len() <= list.refused());
     let text = String::from_utf8_lossy(data);

@@ -31,6 +31,7 @@ mod pool_faults;
 mod pool_sources;
 mod pools;
 mod process_wide;
+mod proxy_headers;
 mod recordings;
 mod reload;
 mod repeated_logins;

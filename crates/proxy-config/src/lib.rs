@@ -31,6 +31,7 @@ mod error;
 mod exchange_id;
 mod files;
 mod handshake_mode;
+mod headers;
 mod health_check;
 mod keys;
 mod list_url;
@@ -58,6 +59,7 @@ pub use dial_options::{InvalidTimeout, TooManyHops};
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
 pub use handshake_mode::HandshakeMode;
+pub use headers::{InvalidHeader, ProxyHeaders};
 pub use health_check::{HealthCheck, HealthCheckMethod, InvalidHealthCheck};
 pub use list_url::{ListUrl, ListUrlError};
 #[cfg(feature = "loader")]

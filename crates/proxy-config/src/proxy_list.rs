@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::ca_file::UnreadableFile;
 use crate::files::Files;
+use crate::headers::ProxyHeaders;
 use crate::pool::PoolMember;
 use crate::proxy_url::ProxyUrl;
 
@@ -46,8 +47,8 @@ impl ProxyList {
     /// `pool.proxies` may be. It is the latter if it begins with `-` or `[`, and needs the feature
     /// `loader`.
     ///
-    /// Entries have a URL, a login, `handshake`, `quick_ack`, `weight` and `enabled`. They cannot name files
-    /// of this machine or a way without a proxy: whoever writes the list may be somebody else.
+    /// Entries have a URL, a login, `headers`, `handshake`, `quick_ack`, `weight` and `enabled`. They cannot
+    /// name files of this machine or a way without a proxy: whoever writes the list may be somebody else.
     ///
     /// At most 10,000 proxies are taken. What is bad is among the [faults](Self::faults), and the rest is
     /// used.
@@ -82,7 +83,7 @@ impl ProxyList {
                     list.refuse(line, format!("there are more than {MOST_MEMBERS} proxies"));
                 }
                 // Without two entries for its connections and its health.
-                Ok(member) if !seen.insert(member.server().url().clone()) => {
+                Ok(member) if !seen.insert(identity(&member)) => {
                     list.refuse(line, "the proxy is listed twice".to_owned());
                 }
                 Ok(member) => list.members.push(member),
@@ -122,6 +123,12 @@ impl ProxyList {
     pub fn refused(&self) -> usize {
         self.refused
     }
+}
+
+/// What no two members of a list have in common.
+fn identity(member: &PoolMember) -> (ProxyUrl, ProxyHeaders) {
+    let server = member.server();
+    (server.url().clone(), server.headers().clone())
 }
 
 /// The part of a line before its comment.

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::ca_file::{CaFile, UnreadableFile};
 use crate::handshake_mode::HandshakeMode;
+use crate::headers::{InvalidHeader, ProxyHeaders};
 use crate::keys::{SERVER, Said, URL_KEY, said};
 use crate::proxy_url::ProxyUrl;
 
@@ -25,6 +26,7 @@ pub struct ProxyServer {
     ca_file: Option<CaFile>,
     handshake: HandshakeMode,
     quick_ack: bool,
+    headers: ProxyHeaders,
 }
 
 impl ProxyServer {
@@ -37,6 +39,7 @@ impl ProxyServer {
             ca_file: None,
             handshake: HandshakeMode::default(),
             quick_ack: false,
+            headers: ProxyHeaders::default(),
         }
     }
 
@@ -70,6 +73,34 @@ impl ProxyServer {
         self
     }
 
+    /// The same proxy, which also gets this header with each request for a tunnel, and nobody else.
+    ///
+    /// ```
+    /// use proxy_config::{ProxyServer, ProxyUrl};
+    ///
+    /// let url: ProxyUrl = "https://proxy.example:8443".parse()?;
+    /// let server = ProxyServer::new(url)
+    ///     .with_header("X-Country", "de")?
+    ///     .with_header("Proxy-Authorization", "Bearer secret")?;
+    /// assert!(!format!("{server:?}").contains("secret"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidHeader`] if the name or the value cannot be sent in a header, the name is of one that
+    /// describes the connection or that the proxy has already, or it is a second login; with a SOCKS
+    /// proxy always.
+    pub fn with_header(mut self, name: &str, value: &str) -> Result<Self, InvalidHeader> {
+        self.headers.insert(name, value)?;
+        self.headers.check(&self.url)?;
+        Ok(self)
+    }
+
+    pub(crate) fn with_headers(mut self, headers: ProxyHeaders) -> Self {
+        self.headers = headers;
+        self
+    }
+
     /// Where the proxy is and how to log in.
     #[must_use]
     pub fn url(&self) -> &ProxyUrl {
@@ -99,6 +130,12 @@ impl ProxyServer {
     #[must_use]
     pub fn quick_ack(&self) -> bool {
         self.quick_ack
+    }
+
+    /// What the proxy gets with each request for a tunnel.
+    #[must_use]
+    pub fn headers(&self) -> &ProxyHeaders {
+        &self.headers
     }
 
     pub(crate) fn authorities(&self) -> Option<&CaFile> {

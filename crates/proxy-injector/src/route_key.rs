@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use proxy_config::{ProxyConfig, ProxyServer, ProxyUrl};
+use proxy_config::{ProxyConfig, ProxyHeaders, ProxyServer, ProxyUrl};
 
-/// The proxies of a route and who may vouch for them, the nearest first. How they are spoken to, and
-/// for how long, does not count.
+/// The proxies of a route, the headers that each gets and who may vouch for it, the nearest first. How
+/// they are spoken to, and for how long, does not count.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RouteKey(Vec<(ProxyUrl, Option<PathBuf>)>);
+pub(crate) struct RouteKey(Vec<(ProxyUrl, ProxyHeaders, Option<PathBuf>)>);
 
 /// Whether `taken` passes the proxies `via` and then `exit`: the same as equal [`RouteKey`]s, without
 /// making them.
 pub(crate) fn is_same_way(via: &[ProxyServer], exit: &ProxyServer, taken: &ProxyConfig) -> bool {
     let is_same = |one: &ProxyServer, other: &ProxyServer| {
-        one.url() == other.url() && one.ca_file() == other.ca_file()
+        one.url() == other.url()
+            && one.headers() == other.headers()
+            && one.ca_file() == other.ca_file()
     };
     is_same(exit, taken.server())
         && via.len() == taken.via().len()
@@ -28,7 +30,7 @@ impl RouteKey {
         let servers = proxy.via().iter().chain([proxy.server()]);
         let places = servers.map(|server| {
             let ca_file = server.ca_file().map(Path::to_path_buf);
-            (server.url().clone(), ca_file)
+            (server.url().clone(), server.headers().clone(), ca_file)
         });
         Self(places.collect())
     }

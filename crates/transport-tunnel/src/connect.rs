@@ -1,7 +1,7 @@
 //! Tunnels through HTTP proxies.
 
 use async_trait::async_trait;
-use proxy_config::{HandshakeMode, ProxyUrl};
+use proxy_config::{HandshakeMode, ProxyHeaders, ProxyUrl};
 use transport::{Connection, DialError, Dialer, Target};
 
 use crate::codec::Connect;
@@ -14,6 +14,7 @@ use crate::proxy::Proxy;
 #[derive(Debug, Clone)]
 pub struct ConnectTunnel<D> {
     proxy: Proxy<D>,
+    headers: ProxyHeaders,
 }
 
 impl<D: Dialer> ConnectTunnel<D> {
@@ -22,6 +23,7 @@ impl<D: Dialer> ConnectTunnel<D> {
     pub fn new(proxy: &ProxyUrl, inner: D) -> Self {
         Self {
             proxy: Proxy::new(proxy, inner),
+            headers: ProxyHeaders::default(),
         }
     }
 
@@ -31,13 +33,24 @@ impl<D: Dialer> ConnectTunnel<D> {
         self.proxy = self.proxy.with_handshake(mode);
         self
     }
+
+    /// The same tunnels, with these headers in each request for one.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &ProxyHeaders) -> Self {
+        for secret in headers.secrets() {
+            self.proxy = self.proxy.with_secret(secret.as_bytes());
+        }
+        self.headers = headers.clone();
+        self
+    }
 }
 
 #[async_trait]
 impl<D: Dialer> Dialer for ConnectTunnel<D> {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         // Name or address, whatever the target is, as it is written in a URI: `h:443`, `[::1]:443`.
-        let handshake = Connect::new(target.endpoint(), self.proxy.credentials());
+        let handshake =
+            Connect::new(target.endpoint(), self.proxy.credentials()).with_headers(&self.headers);
         self.proxy.open(target, handshake).await
     }
 }

@@ -26,7 +26,7 @@ const PATIENCE: u32 = 4;
 pub(crate) struct Proxy<D> {
     endpoint: Endpoint,
     credentials: Option<Credentials>,
-    /// Of the credentials.
+    /// Of the credentials and the headers.
     secrets: Secrets,
     pipelining: PipeliningPolicy,
     inner: D,
@@ -64,6 +64,12 @@ impl<D: Dialer> Proxy<D> {
 
     pub(crate) fn with_handshake(mut self, mode: HandshakeMode) -> Self {
         self.pipelining = PipeliningPolicy::new(mode);
+        self
+    }
+
+    /// The same proxy, which gets a further secret.
+    pub(crate) fn with_secret(mut self, secret: &[u8]) -> Self {
+        self.secrets = self.secrets.and(&Secrets::of_text(secret));
         self
     }
 

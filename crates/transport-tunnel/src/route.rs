@@ -68,7 +68,7 @@ fn tunnel(
 ) -> Result<Arc<dyn Dialer>, TrustError> {
     let (url, mode) = (server.url(), server.handshake());
     Ok(match url.scheme() {
-        Scheme::Http => Arc::new(ConnectTunnel::new(url, inner).with_handshake(mode)),
+        Scheme::Http => Arc::new(connect(server, inner)),
         Scheme::Https => {
             let trust = match server.ca_file().zip(server.ca_pem()) {
                 Some((path, pem)) => &trust
@@ -78,7 +78,7 @@ fn tunnel(
                 None => trust,
             };
             let tls = TlsDialer::new(inner, trust.client_config(&[b"http/1.1"]));
-            Arc::new(ConnectTunnel::new(url, tls).with_handshake(mode))
+            Arc::new(connect(server, tls))
         }
         Scheme::Socks4 | Scheme::Socks4a => {
             Arc::new(Socks4Tunnel::new(url, resolver, inner).with_handshake(mode))
@@ -87,6 +87,12 @@ fn tunnel(
             Arc::new(Socks5Tunnel::new(url, resolver, inner).with_handshake(mode))
         }
     })
+}
+
+fn connect<D: Dialer>(server: &ProxyServer, inner: D) -> ConnectTunnel<D> {
+    ConnectTunnel::new(server.url(), inner)
+        .with_handshake(server.handshake())
+        .with_headers(server.headers())
 }
 
 /// Asks the dialer inside it to acknowledge at once.

@@ -93,9 +93,13 @@ fn choice(pool: &PoolConfig, list: Option<&Listing>) -> Vec<String> {
 fn specialties(server: &ProxyServer) -> impl Iterator<Item = String> {
     let ca_file = server.ca_file();
     let ca_file = ca_file.map(|path| format!("ca_file of {server}: {}", path.display()));
+    let names: Vec<_> = server.headers().iter().map(|(name, _)| name).collect();
+    let headers = (!names.is_empty()).then(|| format!("headers of {server}: {}", names.join(", ")));
     let mode = Some(server.handshake()).filter(|mode| *mode != HandshakeMode::Standard);
     let handshake = mode.map(|mode| format!("handshake of {server}: {mode}"));
     let quick_ack = server.quick_ack();
     let quick_ack = quick_ack.then(|| format!("quick_ack of {server}: true"));
-    [ca_file, handshake, quick_ack].into_iter().flatten()
+    [ca_file, headers, handshake, quick_ack]
+        .into_iter()
+        .flatten()
 }

@@ -74,7 +74,7 @@ proxy:
           - {url: socks5h://a.example:1080, weight: 2, handshake: optimistic}
           - socks5://u:s3cret@b.example:1080
           - {url: socks4://c.example:1080, enabled: false}
-      via: [{url: http://gate.example:3128, quick_ack: true}]
+      via: [{url: http://gate.example:3128, quick_ack: true, headers: {X-Plan: s3cret, X-A: b}}]
 ";
     workspace.file("cryptofeed.yaml", yaml);
     let timeout = "CRYPTOFEED_PROXY_DEFAULT__WS__TIMEOUT_SECONDS";
@@ -87,6 +87,7 @@ proxy:
         " - socks4://c.example:1080, disabled ",
         " via http://gate.example:3128 ",
         " handshake of socks5h://a.example:1080: optimistic ",
+        " headers of http://gate.example:3128: x-a, x-plan ",
         " quick_ack of http://gate.example:3128: true ",
         " local or proxy ",
         " 9 s ",
@@ -112,7 +113,10 @@ proxy:
                 {"url": "socks5://***@b.example:1080", "weight": 1, "enabled": true},
                 {"url": "socks4://c.example:1080", "weight": 1, "enabled": false},
             ]},
-            "via": [{"url": "http://gate.example:3128", "quick_ack": true}],
+            "via": [{
+                "url": "http://gate.example:3128", "quick_ack": true,
+                "headers": {"x-a": "***", "x-plan": "***"},
+            }],
             "timeout_seconds": 9,
         })
     );
@@ -128,6 +132,8 @@ proxy:
             "pool.proxies[2].enabled": "cryptofeed.yaml:10:53",
             "via[0].url": "cryptofeed.yaml:11:19",
             "via[0].quick_ack": "cryptofeed.yaml:11:56",
+            "via[0].headers.x-a": "cryptofeed.yaml:11:93",
+            "via[0].headers.x-plan": "cryptofeed.yaml:11:80",
             "timeout_seconds": timeout,
         })
     );

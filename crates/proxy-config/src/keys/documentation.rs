@@ -39,6 +39,7 @@ fn value(content: &Content) -> String {
             format!("whole number, {} to {}", range.start(), range.end())
         }
         Content::Text => "text, not encoded".to_owned(),
+        Content::Headers => "texts by the name of a header".to_owned(),
         Content::File => "path of a file".to_owned(),
         Content::Url => "proxy URL".to_owned(),
         Content::Word(words) => code(words().all),

@@ -62,6 +62,8 @@ pub(crate) enum Content {
     },
     /// Text that is not decoded: a part of a login.
     Text,
+    /// [`Text`](Self::Text) by the names of headers.
+    Headers,
     /// The path of a file.
     File,
     /// The URL of a proxy.
@@ -135,6 +137,7 @@ impl Content {
             | Self::Name
             | Self::Word(_)
             | Self::Exchanges
+            | Self::Headers
             | Self::List(_) => Vec::new(),
         }
     }
@@ -165,6 +168,7 @@ impl Content {
     pub(crate) fn child<'a>(&self, key: &'a str) -> Option<(&'a str, &'static Self)> {
         match self {
             Self::Exchanges => Some((key, &Self::ConnectionProxies)),
+            Self::Headers => Some((key, &Self::Text)),
             Self::List(item) => index(key).map(|_| (key, *item)),
             _ => match self.key(key) {
                 Some(key) => Some((key.name, &key.content)),

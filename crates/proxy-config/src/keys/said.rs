@@ -5,11 +5,14 @@ use std::path::Path;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Entry, Field};
+
+use crate::headers::{ProxyHeaders, REDACTED};
 use crate::list_url::ListUrl;
 use crate::proxy_url::ProxyUrl;
 
-/// A value as in a configuration. Serialized, it shows no login.
-// Settings in code become a source in this form, so it keeps URLs with their logins.
+/// A value as in a configuration. Serialized, it shows no login and no header's value.
+// Settings in code become a source in this form, so it keeps URLs with their logins, and headers with
+// their values.
 pub(crate) enum Said<'a> {
     Boolean(bool),
     Integer(u64),
@@ -18,6 +21,7 @@ pub(crate) enum Said<'a> {
     Url(&'a ProxyUrl),
     ListUrl(&'a ListUrl),
     File(&'a Path),
+    Headers(&'a ProxyHeaders),
     List(Vec<Self>),
     Table(Vec<(&'a str, Self)>),
 }
@@ -62,6 +66,9 @@ impl Serialize for Said<'_> {
             Self::Url(url) => url.serialize(serializer),
             Self::ListUrl(url) => serializer.collect_str(url),
             Self::File(path) => path.serialize(serializer),
+            Self::Headers(headers) => {
+                serializer.collect_map(headers.iter().map(|(name, _)| (name, REDACTED)))
+            }
             Self::List(items) => serializer.collect_seq(items),
             Self::Table(fields) => {
                 let mut map = serializer.serialize_map(Some(fields.len()))?;

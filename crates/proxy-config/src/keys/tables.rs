@@ -5,8 +5,8 @@
 //! [name](super::names).
 
 use super::names::{
-    self, CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, PASSWORD, PASSWORD_FILE, PROXIES,
-    TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
+    self, CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, HEADERS, HEADERS_FILE, PASSWORD,
+    PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
 };
 use super::said::said;
 use super::{Content, Entry, Replaces, Said, Words};
@@ -111,7 +111,7 @@ pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
 .replaces(Replaces::Keys(&[CHOICE]))];
 
 /// The other keys of one proxy.
-pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
+pub(crate) static SERVER: [Entry<ProxyServer>; 8] = [
     // The reader puts a login into the URL, so these three have nothing to return.
     Entry::joint(
         USERNAME,
@@ -137,6 +137,31 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 6] = [
     )
     .wrong("*could not be read*, *is empty*, *is too large for a password* (64 KiB), *is UTF-16*")
     .replaces(Replaces::Keys(&[PASSWORD])),
+    Entry::joint(
+        HEADERS,
+        Content::Headers,
+        "Headers for an http or https proxy, sent to it alone with each request for a tunnel. Names are \
+         case-insensitive and are sent in lower case.",
+        |server: &ProxyServer| {
+            let headers = server.headers();
+            (!headers.is_empty()).then_some(Said::Headers(headers))
+        },
+    )
+    .wrong(
+        "*headers apply to http and https proxies only*, *the name of a header consists of …*, *the \
+         header describes the connection itself*, *the value of a header must not …*, *the headers for \
+         a proxy have more than 8 KiB*; of `Proxy-Authorization`: *a Basic login cannot be a header*, \
+         *there is a user name as well*",
+    ),
+    // The reader adds them to the others.
+    Entry::joint(
+        HEADERS_FILE,
+        Content::File,
+        "File of further headers, one `name: value` in a line; empty lines and lines that begin with `#` \
+         are ignored. A relative path starts from the folder of the file that contains it.",
+        |_: &ProxyServer| None,
+    )
+    .wrong("those of `headers`, *could not be read*, *expected `name: value`*, *is too large for headers* (64 KiB), *is not UTF-8*"),
     Entry::joint(
         TRUST,
         Content::Tls,

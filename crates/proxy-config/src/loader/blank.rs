@@ -59,7 +59,7 @@ pub(crate) fn refuse_blanks(node: &Node<'_>, content: Option<&Content>) {
                         refuse_blanks(&node.child(name, value), Some(content));
                     }
                     Found::Named(content) if !is_blank => {
-                        // Exchange ids are in lower case in the merged document, and so in all
+                        // Exchange ids and names of headers are in lower case in the merged document, and so in all
                         // errors.
                         let name = key.to_ascii_lowercase();
                         let key = if content.is_some() { &name } else { key };
@@ -96,6 +96,7 @@ fn found<'a>(content: Option<&Content>, key: &'a str) -> Found<'a> {
     match content {
         None => Found::Named(None),
         Some(Content::Exchanges) => Found::Named(Some(&Content::ConnectionProxies)),
+        Some(Content::Headers) => Found::Named(Some(&Content::Text)),
         Some(content) => match content.child(key) {
             Some((name, content)) => Found::Known(name, content),
             None => Found::Unknown,

@@ -62,6 +62,12 @@ fn of(content: &Content) -> Value {
         }),
         // A password may look like a number; its text is what counts.
         Content::Text => json!({"type": ["string", "number", "boolean"]}),
+        Content::Headers => json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": {"pattern": "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"},
+            "additionalProperties": of(&Content::Text),
+        }),
         Content::File => json!({
             "type": ["string", "number", "boolean"],
             "minLength": 1,

@@ -450,7 +450,7 @@ const NOT_A_TEXT: &str = "expected text, found a number or a boolean, whose text
                           lost; quote it";
 
 /// The error for an empty table.
-const EMPTY: &str = "the table is empty; set a key in it, or remove it";
+pub(crate) const EMPTY: &str = "the table is empty; set a key in it, or remove it";
 
 /// Appends a key to a path. A key with other characters than keys have may be a misplaced URL, so
 /// it is not repeated.

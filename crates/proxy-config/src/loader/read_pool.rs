@@ -54,11 +54,11 @@ fn members(proxies: &Node<'_>, reach: Reach) -> Option<PoolConfig> {
     let nodes = proxies.list()?;
     let members: Vec<_> = nodes.iter().map(|node| member(node, reach)).collect();
     // Entries of one proxy share its connections and its marks, so two of them would count as one.
-    // With two logins, it is two proxies: the URL includes the login.
+    // With two logins or other headers, it is two proxies: the URL includes the login.
     let mut seen = HashSet::new();
     for (node, member) in nodes.iter().zip(&members) {
         if let Some(member) = member
-            && !seen.insert(member.server().url())
+            && !seen.insert((member.server().url(), member.server().headers()))
         {
             node.report("the proxy is listed twice; use `weight` instead");
         }

@@ -1,4 +1,4 @@
-//! Reading one proxy: its address, login, certificate authorities and handshake.
+//! Reading one proxy: its address, login, headers, certificate authorities and handshake.
 
 use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
@@ -6,6 +6,7 @@ use crate::keys::names::{CA_FILE, PASSWORD, PASSWORD_FILE, TRUST, URL, USERNAME}
 use crate::keys::{Content, SERVER};
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::{Node, Table};
+use crate::loader::read_headers::Headers;
 use crate::loader::secret_file::read_secret;
 use crate::proxy_server::ProxyServer;
 use crate::proxy_url::ProxyUrl;
@@ -15,9 +16,13 @@ pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     let url = fields.required(URL).and_then(|node| node.url());
     let login = Login::read(fields, url.as_ref());
     let ca_file = fields.field(TRUST).map(|node| ca_file(&node, url.as_ref()));
+    let headers = Headers::read(fields);
     let mut server = fill(&SERVER, fields, reach, url.map(ProxyServer::new))?;
     if let Some(login) = login? {
         server.url = login.add_to(server.url)?;
+    }
+    if let Some(headers) = headers? {
+        server = headers.add_to(server)?;
     }
     Some(match ca_file {
         Some(file) => server.with_authorities(file?),

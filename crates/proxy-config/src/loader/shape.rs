@@ -22,9 +22,10 @@ use config::{Map, Value, ValueKind};
 
 use crate::connection_proxies::DIRECT;
 use crate::exchange_id::ExchangeId;
+use crate::headers::InvalidHeader;
 use crate::keys::names::{DEFAULT, ENABLED};
 use crate::keys::{Content, Key};
-use crate::loader::node::{Node, Table};
+use crate::loader::node::{EMPTY, Node, Table};
 use crate::loader::references::mark_of;
 use crate::pool::InvalidPool;
 use crate::proxy_url::ProxyUrl;
@@ -34,6 +35,7 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
     match content {
         Content::Settings => settings(node),
         Content::Exchanges => exchanges(node),
+        Content::Headers => headers(node),
         Content::ConnectionProxies => connection_proxies(node),
         Content::ProxyRule => proxy_rule(node, content),
         Content::List(item) => list(node, item),
@@ -81,6 +83,25 @@ fn exchanges(node: &Node<'_>) -> Option<Value> {
         }
     }
     Some(Value::new(None, shape))
+}
+
+/// The shape of headers, whose names are case-insensitive. An empty table is an error and is not
+/// ignored: without its headers, a proxy may take another exit.
+fn headers(node: &Node<'_>) -> Option<Value> {
+    if node.is_empty_table() {
+        node.report(EMPTY);
+        return None;
+    }
+    let mut shape = Map::new();
+    for (name, value) in node.entries()? {
+        let name = name.to_ascii_lowercase();
+        if shape.contains_key(&name) {
+            node.child(&name, value.value())
+                .report(InvalidHeader::Twice);
+        }
+        shape.insert(name, value.value().clone());
+    }
+    into_value(shape)
 }
 
 fn connection_proxies(node: &Node<'_>) -> Option<Value> {

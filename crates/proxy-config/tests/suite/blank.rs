@@ -45,6 +45,8 @@ fn every_key_of_a_proxy_needs_a_value() {
         "tls",
         "handshake",
         "quick_ack",
+        "headers",
+        "headers_file",
         "via",
         "pool",
     ] {

@@ -66,6 +66,8 @@ fn keys() -> impl Strategy<Value = [&'static str; 3]> {
             "source",
             "file",
             "program",
+            "headers",
+            "headers_file",
         ])
     };
     [key(), key(), key()]
@@ -180,6 +182,34 @@ proptest! {
         ]));
         let shown = shown(sources);
         prop_assert!(!shows(&shown, &content), "{shown}");
+    }
+
+    #[test]
+    fn headers_never_show_their_values(
+        value in secret(),
+        in_file in secret(),
+        scheme in prop::sample::select(vec!["http", "https", "socks5h"]),
+        name in prop::sample::select(vec!["x-session", "proxy-authorization", "host", "x y", "X-Session"]),
+        before in prop::sample::select(vec!["", "Bearer ", "Basic ", "\u{1}"]),
+        line in prop::sample::select(vec!["x-file: ", "x-session: ", "no header", " : ", "x: \u{2}"]),
+    ) {
+        let folder = Folder::new();
+        let path = folder.write("headers.txt", format!("# why\n{line}{in_file}\n")).display().to_string();
+        let rule = serde_json::json!({
+            "url": format!("{scheme}://h:1"),
+            "headers": {name: format!("{before}{value}")},
+            "headers_file": path,
+        });
+        let document = format!("{{\"proxy\": {{\"default\": {{\"http\": {rule}}}}}}}");
+        for file in ["test.json", "test.yaml"] {
+            let shown = shown(enabled().with_text(file, document.clone()));
+            prop_assert!(!shows(&shown, &value) && !shows(&shown, &in_file), "{shown}");
+        }
+        let shown = match serde_json::from_value::<ProxyServer>(rule) {
+            Ok(server) => format!("{server} {server:?} {}", serde_json::to_string(&server).unwrap()),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        prop_assert!(!shows(&shown, &value) && !shows(&shown, &in_file), "{shown}");
     }
 
     #[test]

@@ -47,6 +47,9 @@ fn everything_that_can_be_written_is_valid() {
         http(every_key),
         http(json!({"via": "http://a:1"})),
         http(json!({"url": "http://h:1", "handshake": "auto", "quick_ack": "on"})),
+        http(
+            json!({"url": "http://h:1", "headers": {"X-Country": "de", "x-n": 7}, "headers_file": "h"}),
+        ),
         http(json!({"pool": {"proxies": "http://a:1"}, "via": [], "timeout_seconds": 5})),
         http(json!({"pool": {
             "strategy": "least_connections",
@@ -109,6 +112,9 @@ fn what_cannot_be_written_is_not_valid() {
         http(json!({"via": ["direct"]})),
         http(json!({"handshake": "quick"})),
         http(json!({"weight": 1})),
+        http(json!({"url": "http://h:1", "headers": {}})),
+        http(json!({"url": "http://h:1", "headers": {"X Country": "de"}})),
+        http(json!({"url": "http://h:1", "headers": "X-Country: de"})),
         http(json!({"pool": "http://a:1"})),
         http(json!({"pool": {"strategy": "fastest"}})),
         http(json!({"pool": {"proxies": [{"url": "http://a:1", "weight": 0}]}})),
@@ -155,6 +161,8 @@ fn every_key_says_what_it_is_for() {
         "weight",
         "handshake",
         "quick_ack",
+        "headers",
+        "headers_file",
     ] {
         assert!(found.iter().any(|(name, _)| *name == key), "{key}");
     }

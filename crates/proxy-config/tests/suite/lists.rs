@@ -44,6 +44,25 @@ fn a_list_in_yaml_or_json_has_what_members_of_a_pool_have() {
 }
 
 #[test]
+fn members_of_a_list_may_differ_in_their_headers_alone() {
+    let list = ProxyList::parse(
+        b"- {url: 'https://a:1', headers: {X-Session: a1}}\n- {url: 'https://a:1', headers: {X-Session: b2}}\n\
+          - {url: 'https://a:1', headers: {x-session: a1}}\n- {url: 'socks5h://b:2', headers: {X-Session: a1}}\n",
+    );
+    let headers = |member: &PoolMember| member.server().headers().iter().count();
+    let headers: Vec<_> = list.members().iter().map(headers).collect();
+    assert_eq!(headers, [1, 1]);
+    assert_eq!(
+        faults(&list),
+        [
+            "line 3: the proxy is listed twice",
+            "line 4: headers: headers apply to http and https proxies only; the scheme of this one is \
+             socks5h",
+        ]
+    );
+}
+
+#[test]
 fn what_is_bad_is_named_by_its_line_and_the_rest_is_used() {
     let lines = "http://a:1\nb:2\n\nftp://c:3\nhttp://a:1\nhttp://d:4";
     let list = ProxyList::parse(lines.as_bytes());
@@ -75,7 +94,8 @@ fn a_list_names_no_files_of_this_machine_and_no_way_without_a_proxy() {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
     let yaml = format!(
         "- {{url: 'http://a:1', username: u, password_file: '{manifest}'}}\n\
-         - {{url: 'https://b:2', tls: {{ca_file: '{manifest}'}}}}\n"
+         - {{url: 'https://b:2', tls: {{ca_file: '{manifest}'}}}}\n\
+         - {{url: 'https://c:3', headers_file: '{manifest}'}}\n"
     );
     let list = ProxyList::parse(yaml.as_bytes());
     assert!(list.is_empty());
@@ -84,6 +104,7 @@ fn a_list_names_no_files_of_this_machine_and_no_way_without_a_proxy() {
         [
             "line 1: password_file: only the configuration itself can set this",
             "line 2: tls: only the configuration itself can set this",
+            "line 3: headers_file: only the configuration itself can set this",
         ]
     );
     for text in [

@@ -26,6 +26,8 @@ mod formats;
 #[cfg(test)]
 mod handshakes;
 #[cfg(test)]
+mod headers;
+#[cfg(test)]
 mod json;
 #[cfg(test)]
 mod json_schema;

@@ -150,6 +150,7 @@ fn whatever_is_taken_away_is_missed() {
             "default": {"http": {
                 "url": "https://h:1", "timeout_seconds": 5, "username": "u", "password": "p",
                 "tls": {"ca_file": "Cargo.toml"}, "handshake": "auto", "quick_ack": true,
+                "headers": {"x-country": "de"},
             }},
             "exchanges": {"okx": {"websocket": {
                 "pool": {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use proxy_config::{ListFault, PoolMember, ProxyList};
+use proxy_config::{ListFault, PoolMember, ProxyHeaders, ProxyList, ProxyUrl};
 use transport::{BoxError, chain};
 
 /// The last good list, and what was wrong since.
@@ -105,10 +105,14 @@ impl News {
     }
 }
 
-fn usable(list: &ProxyList) -> HashSet<&proxy_config::ProxyUrl> {
+/// What tells the proxies of `list` that can be chosen from each other.
+fn usable(list: &ProxyList) -> HashSet<(&ProxyUrl, &ProxyHeaders)> {
     let members = list.members().iter();
     let enabled = members.filter(|member| PoolMember::is_enabled(member));
-    enabled.map(|member| member.server().url()).collect()
+    let servers = enabled.map(PoolMember::server);
+    servers
+        .map(|server| (server.url(), server.headers()))
+        .collect()
 }
 
 fn faults(list: &ProxyList) -> Option<String> {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use proxy_config::Credentials;
+use proxy_config::{Credentials, ProxyHeaders};
 use transport::{Endpoint, Excerpt, HttpReply, Secrets};
 
 use super::{Handshake, HandshakeError, Stage, Step, hint};
@@ -26,6 +26,7 @@ const MAGIC: &[u8] = b"HTTP/";
 /// The client's side of one HTTP `CONNECT`.
 #[derive(Clone)]
 pub struct Connect {
+    /// Without the empty line at its end.
     request: Vec<u8>,
     has_credentials: bool,
     secrets: Secrets,
@@ -52,6 +53,7 @@ impl Connect {
         //     CONNECT stream.binance.com:9443 HTTP/1.1
         //     Host: stream.binance.com:9443
         //     Proxy-Authorization: Basic dXNlcjpwYXNz
+        //     x-country: de
         //     (empty line)
         //
         // `Host` repeats the target with its port, even with 443: HAProxy answers 400 to a
@@ -69,7 +71,6 @@ impl Connect {
             request.extend(b"\r\n");
             secrets = Secrets::of_login(username, password);
         }
-        request.extend(b"\r\n");
         Self {
             request,
             has_credentials: credentials.is_some(),
@@ -77,6 +78,20 @@ impl Connect {
             seen: 0,
             refusal: None,
         }
+    }
+
+    /// The same request with these headers, which are for the proxy.
+    #[must_use]
+    pub fn with_headers(mut self, headers: &ProxyHeaders) -> Self {
+        for (name, value) in headers.iter() {
+            self.request
+                .extend(format!("{name}: {value}\r\n").as_bytes());
+        }
+        for secret in headers.secrets() {
+            self.conceal(&Secrets::of_text(secret.as_bytes()));
+        }
+        self.has_credentials |= headers.has_login();
+        self
     }
 
     fn read_head(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {
@@ -211,7 +226,9 @@ impl Handshake for Connect {
 
     fn opening(&mut self) -> Vec<u8> {
         // Not kept: it is sent once, and may hold a login.
-        std::mem::take(&mut self.request)
+        let mut request = std::mem::take(&mut self.request);
+        request.extend(b"\r\n");
+        request
     }
 
     fn advance(&mut self, input: &[u8]) -> Result<Step, HandshakeError> {

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderValue, Request};
+use proxy_config::{ProxyConfig, ProxyServer};
 use testkit::{MockProxy, ProxyKind, TestCa};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc::unbounded_channel;
-use transport::{Dialer, HttpTransport, WsDialer, WsRequest};
+use transport::{Dialer, HttpTransport, WsDialer, WsRequest, chain};
 use transport_http::HttpClient;
 use transport_ws::WsClient;
 
-use crate::common::{Client, LONG, Route, answer, listen, tcp, trust};
+use transport_tunnel::{Resolver, RouteDialer, SystemResolver};
+
+use crate::common::{Client, Ending, LONG, Route, Scripted, answer, failure, listen, tcp, trust};
 
 /// Sends a request with a login of its own to `authority`.
 async fn log_in(client: Client, dialer: Arc<dyn Dialer>, authority: &str, ca: &TestCa) {
@@ -82,4 +85,86 @@ async fn a_proxy_sees_no_header_for_the_exchange_and_the_exchange_none_for_a_pro
             assert!(!head.contains("ywxpy2u6chjvehktcgfzc3dvcmq="), "{head}");
         }
     }
+}
+
+fn server(proxy: &MockProxy) -> ProxyServer {
+    ProxyServer::new(proxy.url().parse().unwrap())
+}
+
+fn through(proxy: &ProxyConfig, tcp: impl Dialer + 'static, ca: &TestCa) -> Arc<dyn Dialer> {
+    let resolver: Arc<dyn Resolver> = Arc::new(SystemResolver);
+    Arc::new(RouteDialer::through(proxy, Arc::new(tcp), &resolver, &trust(ca)).unwrap())
+}
+
+#[tokio::test]
+async fn each_proxy_of_a_chain_gets_its_own_headers_and_the_exchange_none() {
+    let ca = TestCa::new().unwrap();
+    let (sender, mut heads) = unbounded_channel();
+    let exchange = listen(move |stream: TcpStream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(answer(stream).await).unwrap();
+        }
+    })
+    .await;
+    let start = async |kind| {
+        let tls = ca.server_config(&[]).unwrap();
+        MockProxy::builder(kind).tls(tls).start().await.unwrap()
+    };
+    let (near, exit) = (start(ProxyKind::Https).await, start(ProxyKind::Http).await);
+    let login = "Bearer t0ken";
+    let first = server(&near)
+        .with_header("Proxy-Authorization", login)
+        .unwrap();
+    let last = server(&exit).with_header("X-Country", "de").unwrap();
+    let last = last.with_header("x-session", "4711").unwrap();
+    let route = ProxyConfig::from(last).with_via([first]).unwrap();
+    for client in Client::ALL {
+        let dialer = through(&route, tcp(), &ca);
+        log_in(client, dialer, &exchange.to_string(), &ca).await;
+        let head = heads.recv().await.unwrap().to_ascii_lowercase();
+        for name in ["proxy-", "x-country", "x-session"] {
+            assert!(!head.contains(name), "{head}");
+        }
+    }
+    for (proxy, expected) in [
+        (
+            &near,
+            [("host", None), ("proxy-authorization", Some(login))].as_slice(),
+        ),
+        (
+            &exit,
+            &[
+                ("host", None),
+                ("x-country", Some("de")),
+                ("x-session", Some("4711")),
+            ],
+        ),
+    ] {
+        for connection in proxy.ledger().connections() {
+            let headers = &connection.requests[0].headers;
+            assert_eq!(headers.len(), expected.len(), "{headers:?}");
+            for (name, value) in expected {
+                let sent = headers[*name].to_str().unwrap();
+                assert!(value.is_none_or(|value| value == sent), "{name}: {sent}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bearer_login_that_is_refused_is_one_that_was_configured_and_is_not_quoted() {
+    let ca = TestCa::new().unwrap();
+    let server = ProxyServer::new("http://p.example:3128".parse().unwrap())
+        .with_header("Proxy-Authorization", "Bearer t0ken-Zq7")
+        .unwrap();
+    let reply = "HTTP/1.1 407 No\r\nProxy-Authenticate: Bearer\r\nContent-Length: 22\r\n\r\nnot you, T%30KEN-zq7 !";
+    let proxy = Scripted::new([reply]).ending(Ending::Close);
+    let error = failure(&through(&ProxyConfig::from(server), proxy, &ca)).await;
+    let line = chain(&error).to_string();
+    assert!(
+        line.contains("does not accept the configured credentials; it asks for Bearer"),
+        "{line}"
+    );
+    assert!(!line.contains("zq7") && line.contains("***"), "{line}");
 }

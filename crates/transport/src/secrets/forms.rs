@@ -24,25 +24,33 @@ pub(super) struct Form(Box<[char]>);
 
 /// All ways to write what a login consists of, escapes aside. None is empty.
 pub(super) fn of_login(username: &[u8], password: &[u8]) -> BTreeSet<Form> {
-    let [username, password] =
-        [username, password].map(|secret| secret.get(..LONGEST_SECRET).unwrap_or(secret));
-    // As Basic (RFC 7617) sends them. The Base64 of one of them alone is no part of that.
-    let both = [username, b":", password].concat();
-    let mut forms = Vec::new();
-    for secret in [username, password] {
-        let plain = Form::of(secret.trim_ascii());
-        forms.extend(plain.runs());
-        forms.push(plain);
-        forms.push(Form::of(hexadecimal(secret).as_bytes()));
-        forms.extend(in_base64(secret));
-        if secret.len() >= TELLING {
-            forms.extend((0..3).flat_map(|before| inside_base64(secret, before)));
-        }
-    }
+    let mut forms = of_text(username);
+    forms.extend(of_text(password));
     if !username.is_empty() || !password.is_empty() {
+        // As Basic (RFC 7617) sends them. The Base64 of one of them alone is no part of that.
+        let both = [cut(username), b":", cut(password)].concat();
         forms.extend(in_base64(&both));
     }
+    forms
+}
+
+/// All ways to write one secret, escapes aside. None is empty.
+pub(super) fn of_text(secret: &[u8]) -> BTreeSet<Form> {
+    let secret = cut(secret);
+    let plain = Form::of(secret.trim_ascii());
+    let mut forms: Vec<_> = plain.runs().collect();
+    forms.push(plain);
+    forms.push(Form::of(hexadecimal(secret).as_bytes()));
+    forms.extend(in_base64(secret));
+    if secret.len() >= TELLING {
+        forms.extend((0..3).flat_map(|before| inside_base64(secret, before)));
+    }
     forms.into_iter().filter(|form| form.len() > 0).collect()
+}
+
+/// As much of a secret as tells it.
+fn cut(secret: &[u8]) -> &[u8] {
+    secret.get(..LONGEST_SECRET).unwrap_or(secret)
 }
 
 fn hexadecimal(secret: &[u8]) -> String {

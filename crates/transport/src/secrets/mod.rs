@@ -27,7 +27,7 @@ const SEARCHED: usize = 2 * Excerpt::MAX;
 /// The most bytes of a text that are searched as a whole. What is longer is hidden.
 const LONGEST: usize = 64 * 1024;
 
-/// The logins of a route, to be looked for in whatever comes from outside before it is printed: a
+/// The logins of a route and the headers for its proxies, to be looked for in whatever comes from outside before it is printed: a
 /// proxy may repeat what it was sent, and what it says may stand in place of an exchange's answer.
 ///
 /// Found are user names, passwords, and the two joined by a colon:
@@ -86,6 +86,12 @@ impl Secrets {
     #[must_use]
     pub fn of_login(username: &[u8], password: &[u8]) -> Self {
         Self(forms::of_login(username, password).into_iter().collect())
+    }
+
+    /// A secret by itself, such as the value of a header for a proxy. What is empty is none.
+    #[must_use]
+    pub fn of_text(secret: &[u8]) -> Self {
+        Self(forms::of_text(secret).into_iter().collect())
     }
 
     /// The [secrets](ConnectionInfo::secrets) of the way that `response` came, which its extensions

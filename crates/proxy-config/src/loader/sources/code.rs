@@ -26,6 +26,15 @@ fn value(said: Said<'_>, references: &References) -> Value {
         Said::ListUrl(url) => url.reveal().into(),
         // A path that is not UTF-8 becomes one that does not exist, which is an error.
         Said::File(path) => path.to_string_lossy().into_owned().into(),
+        Said::Headers(headers) => {
+            let text = |value: &str| Value::new(Some(&references.mark(Origin::Code)), value);
+            let fields = headers.iter();
+            ValueKind::Table(
+                fields
+                    .map(|(name, value)| (name.to_owned(), text(value)))
+                    .collect(),
+            )
+        }
         Said::List(items) => {
             let items = items.into_iter().map(|item| value(item, references));
             ValueKind::Array(items.collect())

@@ -346,6 +346,7 @@ fn add_paths(paths: &mut Vec<String>, before: &str, content: &Content) {
     };
     match content {
         Content::Exchanges => add("<ID>", &Content::ConnectionProxies),
+        Content::Headers => add("<NAME>", &Content::Text),
         Content::List(item) => add("0", item),
         _ => {
             let alternative = content.alternative().map(Content::keys);

@@ -1,6 +1,6 @@
 //! The entries of a YAML list of proxies.
 
-use crate::keys::names::{PASSWORD, URL, USERNAME};
+use crate::keys::names::{HEADERS, PASSWORD, URL, USERNAME};
 use crate::keys::{Content, is_key};
 use crate::loader::blank::refuse_blanks;
 use crate::loader::fill::Reach;
@@ -15,10 +15,11 @@ use super::yaml;
 
 /// The keys that an entry may have. Whoever writes the list may be somebody else: what names a file of this
 /// machine, or a way without a proxy, is not among them.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     URL,
     USERNAME,
     PASSWORD,
+    HEADERS,
     "handshake",
     "quick_ack",
     "weight",

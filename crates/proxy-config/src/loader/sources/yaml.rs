@@ -4,10 +4,11 @@
 //! the parser, where scalars have no type yet. Only an empty value (`~`, `null`, no text at all) is
 //! distinguished from text.
 //!
-//! In a login without quotes, YAML reads `#` as a comment and `&` as an anchor, and silently drops
-//! a part of the login. If that may have happened, the text is refused.
+//! In a login or a header without quotes, YAML reads `#` as a comment and `&` as an anchor, and silently drops
+//! a part of it. If that may have happened, the text is refused.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 
 use config::{Map, Value, ValueKind};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
@@ -16,6 +17,7 @@ use super::fault::{DEPTH, Fault, Place, TOO_DEEP, given_twice};
 use super::lines::Lines;
 use super::values::Values;
 use crate::keys::is_login;
+use crate::keys::names::HEADERS;
 use crate::origin::Origin;
 use crate::proxy_url::ProxyUrl;
 
@@ -50,6 +52,7 @@ pub(super) fn parse(
         values,
         anchors: HashMap::new(),
         unused: BTreeMap::new(),
+        is_in_headers: false,
     };
     document.parse()
 }
@@ -61,6 +64,7 @@ struct YamlReader<'a, 'v, O> {
     anchors: HashMap<usize, Value>,
     /// The anchors of logins that no alias has referred to so far, and where they are.
     unused: BTreeMap<usize, Place>,
+    is_in_headers: bool,
 }
 
 impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
@@ -165,10 +169,12 @@ impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
                 }
             };
             let (event, span) = self.next()?;
-            if is_login(&key) {
+            if is_login(&key) || self.is_in_headers {
                 self.check_login(&event, span)?;
             }
+            let outer = mem::replace(&mut self.is_in_headers, key == HEADERS);
             let value = self.value(event, span, depth)?;
+            self.is_in_headers = outer;
             // YAML forbids this, but the parser leaves the check to its user.
             if table.contains_key(&key) {
                 return Err(Fault::new(at, given_twice(&key)));
@@ -189,7 +195,7 @@ impl<'a, O: Fn(Place) -> Origin> YamlReader<'a, '_, O> {
         words.next().is_some_and(is_rest)
     }
 
-    /// Refuses a user name or a password if YAML may have dropped a part of it.
+    /// Refuses a user name, a password or the value of a header if YAML may have dropped a part of it.
     fn check_login(&mut self, event: &Event<'a>, span: Span) -> Result<(), Fault> {
         let Event::Scalar(text, style, anchor, _) = event else {
             return Ok(());

@@ -50,13 +50,14 @@ pub fn proxy_url(data: &[u8]) {
     }
 }
 
-/// Any bytes as a list of proxies: what is taken has one entry for each proxy, what is not has a line,
-/// and no reason shows the bytes in front of an `@`.
+/// Any bytes as a list of proxies: what is taken has one entry for each proxy and nothing of this machine,
+/// what is not has a line, and no reason shows the bytes in front of an `@`.
 pub fn proxy_list(data: &[u8]) {
     let list = ProxyList::parse(data);
-    let members = list.members().iter();
-    let proxies: HashSet<_> = members
-        .map(|member| (member.server().url(), member.server().headers()))
+    let servers = list.members().iter().filter_map(PoolMember::server);
+    let servers = servers.filter(|server| server.bind().is_none());
+    let proxies: HashSet<_> = servers
+        .map(|server| (server.url(), server.headers()))
         .collect();
     assert_eq!(proxies.len(), list.members().len());
     assert!(list.faults().len() <= list.refused());

@@ -21,6 +21,7 @@ mod exhaustion;
 mod farewells;
 mod firehose;
 mod interop;
+mod local_addresses;
 mod log_lines;
 mod no_leak;
 mod own_tls;

@@ -86,7 +86,9 @@ async fn members(injected: &Injected, pool: &PoolConfig) -> Vec<String> {
     let listed = injected.injector.listed(pool).await;
     let members = listed.map(|pool| pool.members().to_vec());
     let members = members.unwrap_or_default().into_iter();
-    members.map(|member| member.server().to_string()).collect()
+    members
+        .map(|member| member.server().unwrap().to_string())
+        .collect()
 }
 
 /// Lets the time pass until `is_so`, while the sockets are real.

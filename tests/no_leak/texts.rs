@@ -62,9 +62,9 @@ enum Kind {
 impl Kind {
     fn of(route: &Route) -> Self {
         match route {
-            Route::Direct => Self::Direct,
-            Route::Proxy(_) | Route::Pool(_) => Self::Proxied,
             Route::Refused => Self::Refused,
+            route if route.may_be_direct() => Self::Direct,
+            _ => Self::Proxied,
         }
     }
 }

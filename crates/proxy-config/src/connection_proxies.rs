@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::exit::DirectExit;
 use crate::keys::{CONNECTION_PROXIES, Said, said};
 use crate::pool::PoolConfig;
 use crate::proxy_config::ProxyConfig;
@@ -19,6 +20,8 @@ pub(crate) const DIRECT: &str = "direct";
 pub enum ProxyRule {
     /// Without a proxy, even if the default has one.
     Direct,
+    /// Without a proxy, from a local address, even if the default has one.
+    DirectFrom(DirectExit),
     /// Through this proxy.
     Proxy(ProxyConfig),
     /// Through one of these proxies.
@@ -30,6 +33,7 @@ impl ProxyRule {
     pub(crate) fn said(&self) -> Said<'_> {
         match self {
             Self::Direct => Said::Word(DIRECT),
+            Self::DirectFrom(exit) => Said::Table(exit.said_fields().collect()),
             Self::Proxy(proxy) => proxy.said(),
             Self::Pool(pool) => pool.said(),
         }
@@ -42,17 +46,24 @@ impl From<ProxyConfig> for ProxyRule {
     }
 }
 
+impl From<DirectExit> for ProxyRule {
+    fn from(exit: DirectExit) -> Self {
+        Self::DirectFrom(exit)
+    }
+}
+
 impl From<PoolConfig> for ProxyRule {
     fn from(pool: PoolConfig) -> Self {
         Self::Pool(pool)
     }
 }
 
-/// `direct`, or the proxies' URLs without their credentials.
+/// `direct`, `direct from` a local address, or the proxies' URLs without their credentials.
 impl fmt::Display for ProxyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str(DIRECT),
+            Self::DirectFrom(exit) => exit.fmt(f),
             Self::Proxy(proxy) => proxy.fmt(f),
             Self::Pool(pool) => pool.fmt(f),
         }

@@ -6,6 +6,7 @@
 //! - [`ProxyUrl`] and its [`Scheme`] and [`Credentials`]: one proxy's address.
 //! - [`ProxyServer`], [`ProxyConfig`]: one proxy, and the way through it.
 //! - [`PoolConfig`]: several proxies to choose from; [`PoolSource`] and [`ProxyList`]: from a list outside.
+//! - [`Exit`], [`DirectExit`], [`Bind`]: one way out of this machine, also from a local address.
 //! - [`ProxyRule`], [`ConnectionProxies`], [`ProxySettings`]: the rules, per exchange and transport.
 //! - [`AmbientProxies`]: the proxies of `HTTPS_PROXY` and similar variables, if they are to be used.
 //! - [`Sources`], [`Document`], [`Loaded`]: environment over file over code, merged field by field.
@@ -21,6 +22,7 @@
 )]
 
 mod ambient;
+mod bind;
 mod breaker_config;
 mod ca_file;
 mod connection_proxies;
@@ -29,6 +31,7 @@ mod destination;
 mod dial_options;
 mod error;
 mod exchange_id;
+mod exit;
 mod files;
 mod handshake_mode;
 mod headers;
@@ -50,6 +53,7 @@ mod settings;
 mod transport;
 
 pub use ambient::AmbientProxies;
+pub use bind::{Bind, InterfaceName, InvalidBind};
 pub use breaker_config::{BreakerConfig, InvalidBreaker};
 pub use ca_file::UnreadableFile;
 pub use connection_proxies::{ConnectionProxies, ProxyRule};
@@ -58,6 +62,7 @@ pub use destination::Destination;
 pub use dial_options::{InvalidTimeout, TooManyHops};
 pub use error::{ConfigError, ConfigErrors};
 pub use exchange_id::{ExchangeId, InvalidExchangeId};
+pub use exit::{DirectExit, Exit};
 pub use handshake_mode::HandshakeMode;
 pub use headers::{InvalidHeader, ProxyHeaders};
 pub use health_check::{HealthCheck, HealthCheckMethod, InvalidHealthCheck};
@@ -65,7 +70,7 @@ pub use list_url::{ListUrl, ListUrlError};
 #[cfg(feature = "loader")]
 pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
 pub use origin::Origin;
-pub use pool::{InvalidPool, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
+pub use pool::{InvalidPool, InvalidVia, InvalidWeight, PoolConfig, PoolMember, PoolStrategy};
 pub use pool_source::{InvalidInterval, ListRoute, PoolSource, SourcePlace};
 pub use proxy_config::ProxyConfig;
 pub use proxy_list::{ListFault, ProxyList};

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::breaker_config::BreakerConfig;
 use crate::dial_options::{DialOptions, InvalidTimeout, TooManyHops};
+use crate::exit::{DirectExit, Exit};
 use crate::health_check::HealthCheck;
 use crate::keys::names::CHOICE;
 use crate::keys::{MEMBER, POOL, Said, said};
@@ -79,11 +80,13 @@ impl PoolConfig {
         }))
     }
 
-    /// The same pool with the members that its source lists.
+    /// The same pool with the members that its source lists, without those that are direct: a list names
+    /// [proxies](crate::ProxyList) only.
     #[must_use]
     pub fn with_listed(mut self, members: impl IntoIterator<Item = PoolMember>) -> Self {
         if self.source().is_some() {
-            self.fields().members = members.into_iter().collect();
+            let is_proxy = |member: &PoolMember| member.server().is_some();
+            self.fields().members = members.into_iter().filter(is_proxy).collect();
         }
         self
     }
@@ -112,13 +115,17 @@ impl PoolConfig {
     /// The same pool behind these proxies, the nearest first; at most 16.
     ///
     /// # Errors
-    /// [`TooManyHops`] if there are more.
+    /// [`InvalidVia`] if there are more, or if a member is direct: it would pass none of them.
     pub fn with_via(
         mut self,
         via: impl IntoIterator<Item = ProxyServer>,
-    ) -> Result<Self, TooManyHops> {
+    ) -> Result<Self, InvalidVia> {
         self.fields().options.set_via(via)?;
-        Ok(self)
+        let is_direct = |member: &PoolMember| member.direct().is_some();
+        match !self.via().is_empty() && self.members().iter().any(is_direct) {
+            true => Err(InvalidVia::DirectMember),
+            false => Ok(self),
+        }
     }
 
     /// The same pool with another timeout, in whole seconds from 1 to 300.
@@ -205,10 +212,14 @@ impl PoolConfig {
 
     /// The way through one member.
     #[must_use]
-    pub fn through(&self, member: &PoolMember) -> ProxyConfig {
-        let proxy = ProxyConfig::from(member.server().clone());
-        let source = self.0.source.clone();
-        proxy.with_options(self.0.options.clone()).listed_by(source)
+    pub fn through(&self, member: &PoolMember) -> Exit {
+        match &member.place {
+            Place::Server(server) => ProxyConfig::from(server.clone())
+                .with_options(self.0.options.clone())
+                .listed_by(self.0.source.clone())
+                .into(),
+            Place::Direct(exit) => exit.clone().into(),
+        }
     }
 }
 
@@ -222,7 +233,7 @@ impl fmt::Display for PoolConfig {
         }
         for (index, member) in self.0.members.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{}", member.server())?;
+            write!(f, "{separator}{}", member.place)?;
         }
         self.0.options.fmt(f)
     }
@@ -234,10 +245,10 @@ impl Serialize for PoolConfig {
     }
 }
 
-/// One proxy of a pool.
+/// One proxy of a pool, or direct connections from a local address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PoolMember {
-    server: ProxyServer,
+    place: Place,
     weight: u64,
     is_enabled: bool,
 }
@@ -247,7 +258,17 @@ impl PoolMember {
     #[must_use]
     pub fn new(server: impl Into<ProxyServer>) -> Self {
         Self {
-            server: server.into(),
+            place: Place::Server(server.into()),
+            weight: DEFAULT_WEIGHT,
+            is_enabled: true,
+        }
+    }
+
+    /// An enabled member of weight 1 whose connections are direct, from a local address.
+    #[must_use]
+    pub fn direct_from(exit: DirectExit) -> Self {
+        Self {
+            place: Place::Direct(exit),
             weight: DEFAULT_WEIGHT,
             is_enabled: true,
         }
@@ -273,10 +294,22 @@ impl PoolMember {
         self
     }
 
-    /// The proxy.
+    /// The proxy; none if its connections are direct.
     #[must_use]
-    pub fn server(&self) -> &ProxyServer {
-        &self.server
+    pub fn server(&self) -> Option<&ProxyServer> {
+        match &self.place {
+            Place::Server(server) => Some(server),
+            Place::Direct(_) => None,
+        }
+    }
+
+    /// Where its connections begin, if they are direct.
+    #[must_use]
+    pub fn direct(&self) -> Option<&DirectExit> {
+        match &self.place {
+            Place::Server(_) => None,
+            Place::Direct(exit) => Some(exit),
+        }
     }
 
     /// Its share of the connections, relative to the other members.
@@ -293,12 +326,35 @@ impl PoolMember {
 
     /// The member as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
-        Said::Table(
-            self.server
-                .said_fields()
-                .chain(said(&MEMBER, self))
-                .collect(),
-        )
+        let server = self.server().map(ProxyServer::said_exit_fields);
+        let direct = self.direct().map(DirectExit::said_fields);
+        let place = server.into_iter().flatten();
+        let place = place.chain(direct.into_iter().flatten());
+        Said::Table(place.chain(said(&MEMBER, self)).collect())
+    }
+}
+
+/// Where the connections of a member go first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Place {
+    Server(ProxyServer),
+    Direct(DirectExit),
+}
+
+/// The URL without its credentials, or `direct from` the local address.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(server) => server.fmt(f),
+            Self::Direct(exit) => exit.fmt(f),
+        }
+    }
+}
+
+/// The URL without its credentials, or `direct from` the local address.
+impl fmt::Display for PoolMember {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.place.fmt(f)
     }
 }
 
@@ -362,6 +418,18 @@ impl Serialize for PoolStrategy {
 #[error("a pool needs at least one proxy that is enabled")]
 #[non_exhaustive]
 pub struct InvalidPool;
+
+/// Proxies that a pool cannot be behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidVia {
+    /// More than a route can have.
+    #[error(transparent)]
+    TooMany(#[from] TooManyHops),
+    /// Direct connections would pass none of them.
+    #[error("`via` applies to all members of the pool, and one of them is direct")]
+    DirectMember,
+}
 
 /// A weight that is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -89,7 +89,12 @@ impl ProxyConfig {
     /// The proxy as in a configuration.
     pub(crate) fn said(&self) -> Said<'_> {
         let (server, options) = (&self.0.server, &self.0.options);
-        Said::Table(server.said_fields().chain(options.said_fields()).collect())
+        Said::Table(
+            server
+                .said_exit_fields()
+                .chain(options.said_fields())
+                .collect(),
+        )
     }
 
     /// The fields, no longer shared with clones.

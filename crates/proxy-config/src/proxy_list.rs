@@ -36,7 +36,8 @@ pub struct ProxyList {
 }
 
 impl ProxyList {
-    /// A list of these proxies, of which one that is named twice counts once.
+    /// A list of these proxies, of which one that is named twice counts once. A member that is direct, or
+    /// reached from a local address, is a [fault](Self::faults).
     #[must_use]
     pub fn new(members: impl IntoIterator<Item = PoolMember>) -> Self {
         let members = members.into_iter().enumerate();
@@ -47,8 +48,9 @@ impl ProxyList {
     /// `pool.proxies` may be. It is the latter if it begins with `-` or `[`, and needs the feature
     /// `loader`.
     ///
-    /// Entries have a URL, a login, `headers`, `handshake`, `quick_ack`, `weight` and `enabled`. They cannot
-    /// name files of this machine or a way without a proxy: whoever writes the list may be somebody else.
+    /// Entries have a URL, a login, `headers`, `handshake`, `quick_ack`, `egress`, `weight` and `enabled`. They
+    /// cannot name files or addresses of this machine, or a way without a proxy: whoever writes the list may
+    /// be somebody else.
     ///
     /// At most 10,000 proxies are taken. What is bad is among the [faults](Self::faults), and the rest is
     /// used.
@@ -78,15 +80,18 @@ impl ProxyList {
         let mut list = Self::default();
         let mut seen = HashSet::new();
         for (line, entry) in entries {
-            match entry {
+            match entry.and_then(listable) {
                 Ok(_) if list.members.len() >= MOST_MEMBERS => {
                     list.refuse(line, format!("there are more than {MOST_MEMBERS} proxies"));
                 }
                 // Without two entries for its connections and its health.
-                Ok(member) if !seen.insert(identity(&member)) => {
+                Ok((proxy, _)) if seen.contains(&proxy) => {
                     list.refuse(line, "the proxy is listed twice".to_owned());
                 }
-                Ok(member) => list.members.push(member),
+                Ok((proxy, member)) => {
+                    seen.insert(proxy);
+                    list.members.push(member);
+                }
                 Err(problem) => list.refuse(line, problem),
             }
         }
@@ -125,10 +130,15 @@ impl ProxyList {
     }
 }
 
-/// What no two members of a list have in common.
-fn identity(member: &PoolMember) -> (ProxyUrl, ProxyHeaders) {
-    let server = member.server();
-    (server.url().clone(), server.headers().clone())
+/// The member with what no other of the list has, or why it cannot be one: a list is of proxies, and has no say
+/// in where on this machine connections begin.
+fn listable(member: PoolMember) -> Result<((ProxyUrl, ProxyHeaders), PoolMember), String> {
+    let server = member.server().ok_or("a list cannot name a direct exit")?;
+    if server.bind().is_some() {
+        return Err("a list cannot name a local address".to_owned());
+    }
+    let proxy = (server.url().clone(), server.headers().clone());
+    Ok((proxy, member))
 }
 
 /// The part of a line before its comment.

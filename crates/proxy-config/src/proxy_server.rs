@@ -1,13 +1,15 @@
 //! One proxy.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
+use crate::bind::Bind;
 use crate::ca_file::{CaFile, UnreadableFile};
 use crate::handshake_mode::HandshakeMode;
 use crate::headers::{InvalidHeader, ProxyHeaders};
-use crate::keys::{SERVER, Said, URL_KEY, said};
+use crate::keys::{EGRESS_KEY, SERVER, Said, URL_KEY, said};
 use crate::proxy_url::ProxyUrl;
 
 /// One proxy: its address, login, certificate authorities and handshake.
@@ -27,6 +29,8 @@ pub struct ProxyServer {
     handshake: HandshakeMode,
     quick_ack: bool,
     headers: ProxyHeaders,
+    bind: Option<Bind>,
+    egress: Option<IpAddr>,
 }
 
 impl ProxyServer {
@@ -40,6 +44,8 @@ impl ProxyServer {
             handshake: HandshakeMode::default(),
             quick_ack: false,
             headers: ProxyHeaders::default(),
+            bind: None,
+            egress: None,
         }
     }
 
@@ -101,6 +107,22 @@ impl ProxyServer {
         self
     }
 
+    /// The same proxy, reached from this place of this machine. Has no effect on a proxy that is
+    /// reached through another.
+    #[must_use]
+    pub fn with_bind(mut self, bind: Bind) -> Self {
+        self.bind = Some(bind);
+        self
+    }
+
+    /// The same proxy, seen by exchanges as this address, which their limits are counted by. Has no effect
+    /// on where connections go.
+    #[must_use]
+    pub fn with_egress(mut self, egress: IpAddr) -> Self {
+        self.egress = Some(egress.to_canonical());
+        self
+    }
+
     /// Where the proxy is and how to log in.
     #[must_use]
     pub fn url(&self) -> &ProxyUrl {
@@ -138,6 +160,18 @@ impl ProxyServer {
         &self.headers
     }
 
+    /// Where on this machine the connections to the proxy begin; anywhere, if there is none.
+    #[must_use]
+    pub fn bind(&self) -> Option<&Bind> {
+        self.bind.as_ref()
+    }
+
+    /// The address that exchanges see of its connections, if it is known.
+    #[must_use]
+    pub fn egress(&self) -> Option<IpAddr> {
+        self.egress
+    }
+
     pub(crate) fn authorities(&self) -> Option<&CaFile> {
         self.ca_file.as_ref()
     }
@@ -149,6 +183,11 @@ impl ProxyServer {
 
     pub(crate) fn said_fields(&self) -> impl Iterator<Item = (&str, Said<'_>)> {
         said(&URL_KEY, self).chain(said(&SERVER, self))
+    }
+
+    /// The fields of a proxy that is an exit, as in a configuration.
+    pub(crate) fn said_exit_fields(&self) -> impl Iterator<Item = (&str, Said<'_>)> {
+        self.said_fields().chain(said(&EGRESS_KEY, self))
     }
 }
 

@@ -133,7 +133,7 @@ impl ProxySettings {
             .connection_proxies()
             .flat_map(|proxies| [proxies.http(), proxies.websocket()]);
         let ambient = self.ambient.as_ref();
-        rules.flatten().any(|rule| *rule != ProxyRule::Direct)
+        rules.flatten().any(leads_through_a_proxy)
             || ambient.is_some_and(|ambient| !ambient.is_empty())
     }
 
@@ -177,6 +177,17 @@ impl ProxySettings {
         let mut exchanges: Vec<_> = self.exchanges.iter().collect();
         exchanges.sort_unstable_by_key(|(exchange, _)| *exchange);
         exchanges.into_iter()
+    }
+}
+
+fn leads_through_a_proxy(rule: &ProxyRule) -> bool {
+    match rule {
+        ProxyRule::Direct | ProxyRule::DirectFrom(_) => false,
+        ProxyRule::Proxy(_) => true,
+        ProxyRule::Pool(pool) => pool
+            .members()
+            .iter()
+            .any(|member| member.server().is_some()),
     }
 }
 

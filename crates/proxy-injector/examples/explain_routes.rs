@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let resolution = scope.resolve(transport);
             let route = match resolution.route() {
                 Route::Direct => "direct".to_owned(),
+                Route::DirectFrom(exit) => exit.to_string(),
                 Route::Refused => "refused".to_owned(),
                 Route::Proxy(proxy) => proxy.to_string(),
                 Route::Pool(pool) => pool.to_string(),

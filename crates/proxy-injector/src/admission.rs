@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use parking_lot::Mutex;
-use proxy_config::{ExchangeId, ProxyConfig};
+use proxy_config::{Bind, ExchangeId, Exit};
 use proxy_resolve::Route;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -54,9 +54,18 @@ impl Admission {
     }
 }
 
-/// By which address connections through `proxy` leave, or direct ones.
-pub(crate) fn egress(proxy: Option<&ProxyConfig>) -> Egress {
-    proxy.map_or(Egress::Direct, |proxy| Egress::Proxy(endpoint(proxy.url())))
+/// By which address connections by `exit` leave.
+pub(crate) fn egress(exit: &Exit) -> Egress {
+    if let Some(address) = exit.egress() {
+        return Egress::Address(address);
+    }
+    match (exit, exit.bind()) {
+        (Exit::Proxy(proxy), _) => Egress::Proxy(endpoint(proxy.url())),
+        (Exit::DirectFrom(_), Some(Bind::Interface(name))) => {
+            Egress::Interface(name.as_str().into())
+        }
+        (Exit::Direct | Exit::DirectFrom(_), _) => Egress::Direct,
+    }
 }
 
 /// Who wants to be admitted: a request, or a dial.
@@ -72,25 +81,24 @@ pub(crate) struct Applicant<'a> {
 }
 
 impl<'a> Applicant<'a> {
-    /// Whether there would be no wait now on the way through `proxy`.
-    pub(crate) fn has_room(&self, proxy: &ProxyConfig) -> bool {
+    /// Whether there would be no wait now at `exit`.
+    pub(crate) fn has_room(&self, exit: &Exit) -> bool {
         if self.draws.is_empty() {
             return true;
         }
-        let shared = self.shared(egress(Some(proxy)));
+        let shared = self.shared(egress(exit));
         let mut budgets = shared.budgets.lock();
         budgets.has_room(self.draws, Instant::now())
     }
 
-    /// Waits for what it uses on the way through `proxy`, one of those of `route`, or on the direct
-    /// one. There is no permit for what uses nothing.
+    /// Waits for what it uses at `exit`, one of those of `route`. There is no permit for what uses nothing.
     ///
     /// # Errors
     /// [`OverBudget`](DialErrorKind::OverBudget) if a budget never has as much;
     /// [`RouteChanged`](DialErrorKind::RouteChanged) if a reload changes the exits of the route first.
     pub(crate) async fn admit(
         &self,
-        proxy: Option<&ProxyConfig>,
+        exit: &Exit,
         route: &Route,
         target: &Endpoint,
     ) -> Result<Option<Permit<'a>>, DialError> {
@@ -98,12 +106,12 @@ impl<'a> Applicant<'a> {
             return Ok(None);
         }
         // In a box, so that what uses nothing does not carry the room for it.
-        Box::pin(self.wait(proxy, route, target)).await.map(Some)
+        Box::pin(self.wait(exit, route, target)).await.map(Some)
     }
 
     async fn wait(
         &self,
-        proxy: Option<&ProxyConfig>,
+        exit: &Exit,
         route: &Route,
         target: &Endpoint,
     ) -> Result<Permit<'a>, DialError> {
@@ -112,7 +120,7 @@ impl<'a> Applicant<'a> {
             let error = DialError::new(hop, Phase::Route, DialErrorKind::OverBudget);
             return Err(error.with_source(OverBudget(*draw)));
         }
-        let egress = egress(proxy);
+        let egress = egress(exit);
         let shared = self.shared(egress.clone());
         let ticket = shared.budgets.lock().enter(self.draws);
         let mut permit = Permit {
@@ -150,12 +158,11 @@ impl<'a> Applicant<'a> {
         }
     }
 
-    /// Takes from an answer what is used of the budgets on the way through `proxy`, or on the direct
-    /// one.
-    pub(crate) fn correct(&self, proxy: Option<&ProxyConfig>, answer: &HeaderMap) {
+    /// Takes from an answer what is used of the budgets at `exit`.
+    pub(crate) fn correct(&self, exit: &Exit, answer: &HeaderMap) {
         for draw in self.draws.iter() {
             if let Some(used) = draw.window.used(answer) {
-                let shared = self.shared(egress(proxy));
+                let shared = self.shared(egress(exit));
                 let mut budgets = shared.budgets.lock();
                 budgets.correct(draw, used, Instant::now());
                 drop(budgets);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Uri;
 use http::uri::{Authority, Scheme};
-use proxy_config::{ProxyConfig, ProxySettings};
+use proxy_config::{Exit, ProxySettings};
 use tokio::runtime::{self, Handle};
 use transport_http::HttpClient;
 
@@ -29,8 +29,8 @@ pub(crate) struct Clients(Vec<(runtime::Id, OfRuntime)>);
 /// The clients of one runtime.
 #[derive(Default)]
 struct OfRuntime {
-    /// One for each proxy, and for none, with TLS to the exchange or without.
-    made: HashMap<(Option<ProxyConfig>, bool), Arc<Client>>,
+    /// One for each exit, with TLS to the exchange or without.
+    made: HashMap<(Exit, bool), Arc<Client>>,
     /// The places with one route each, so that it is not looked up for every request.
     places: Vec<Place>,
 }
@@ -51,9 +51,9 @@ impl Place {
 }
 
 impl Clients {
-    /// The client through `proxy`, or through none.
-    pub(crate) fn get(&self, proxy: Option<&ProxyConfig>, is_tls: bool) -> Option<Arc<Client>> {
-        self.here()?.made.get(&(proxy.cloned(), is_tls)).cloned()
+    /// The client that uses `exit`.
+    pub(crate) fn get(&self, exit: &Exit, is_tls: bool) -> Option<Arc<Client>> {
+        self.here()?.made.get(&(exit.clone(), is_tls)).cloned()
     }
 
     /// What this runtime has.
@@ -83,21 +83,14 @@ impl Clients {
     }
 
     /// Keeps `client`, unless somebody was quicker, and returns the one to share.
-    pub(crate) fn add(
-        &mut self,
-        proxy: Option<ProxyConfig>,
-        is_tls: bool,
-        client: Arc<Client>,
-    ) -> Arc<Client> {
+    pub(crate) fn add(&mut self, exit: Exit, is_tls: bool, client: Arc<Client>) -> Arc<Client> {
         let made = &mut self.here_mut().made;
-        Arc::clone(made.entry((proxy, is_tls)).or_insert(client))
+        Arc::clone(made.entry((exit, is_tls)).or_insert(client))
     }
 
     /// Forgets the clients through `proxies`, and returns them.
-    pub(crate) fn forget(&mut self, proxies: &HashSet<ProxyConfig>) -> Vec<Arc<Client>> {
-        let is_gone = |(proxy, _): &(Option<ProxyConfig>, bool), _: &mut Arc<Client>| {
-            proxy.as_ref().is_some_and(|proxy| proxies.contains(proxy))
-        };
+    pub(crate) fn forget(&mut self, exits: &HashSet<Exit>) -> Vec<Arc<Client>> {
+        let is_gone = |(exit, _): &(Exit, bool), _: &mut Arc<Client>| exits.contains(exit);
         let runtimes = self.0.iter_mut().map(|(_, clients)| clients);
         let gone = runtimes.flat_map(|clients| clients.made.extract_if(is_gone));
         gone.map(|(_, client)| client).collect()

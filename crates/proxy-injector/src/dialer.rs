@@ -29,11 +29,11 @@ impl ScopeDialer {
             resolution.route(),
             target.endpoint(),
             target.deadline(),
-            |proxy, left| {
-                let stack = self.scope.stack(self.transport, proxy.as_ref(), source);
+            |exit, left| {
+                let stack = self.scope.stack(self.transport, &exit, source);
                 let dialer = self
                     .scope
-                    .routed(&query, proxy, stack.dialer, Revocation::Close);
+                    .routed(&query, exit, stack.dialer, Revocation::Close);
                 // A deadline of the target is kept. Without one, the members share the pool's time.
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),

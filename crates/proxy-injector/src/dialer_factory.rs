@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use proxy_config::{ExchangeId, PoolConfig, ProxyConfig, ProxyUrl, Transport};
+use proxy_config::{ExchangeId, Exit, PoolConfig, ProxyConfig, ProxyUrl, Transport};
 use proxy_resolve::Route;
 use rustls::ClientConfig;
 use transport::{Dialer, Endpoint};
@@ -27,7 +27,7 @@ pub(crate) fn timeout(route: &Route) -> Duration {
     match route {
         Route::Proxy(proxy) => proxy.timeout(),
         Route::Pool(pool) => pool.timeout(),
-        Route::Direct | Route::Refused => DIRECT_TIMEOUT,
+        Route::Direct | Route::DirectFrom(_) | Route::Refused => DIRECT_TIMEOUT,
     }
 }
 
@@ -65,15 +65,15 @@ struct Stacks {
 /// The stacks made so far.
 pub(crate) type RouteStacks = HashMap<StackKey, RouteStack>;
 
-/// What a stack is for: a proxy, or direct connections. A program's own stacks may also differ by
+/// What a stack is for: an exit. A program's own stacks may also differ by
 /// exchange and transport.
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct StackKey {
-    proxy: Option<ProxyConfig>,
+    exit: Exit,
     owner: Option<(Option<ExchangeId>, Transport)>,
 }
 
-/// What the connections through one proxy, or all direct ones, have in common.
+/// What the connections by one exit have in common.
 #[derive(Clone)]
 pub(crate) struct RouteStack {
     pub(crate) dialer: Arc<dyn Dialer>,
@@ -103,13 +103,13 @@ impl DialerFactory {
         }
     }
 
-    /// The stack for the connections of `exchange` by `transport` through `proxy`, or directly. A
+    /// The stack for the connections of `exchange` by `transport` and `exit`. A
     /// stack that cannot be built refuses the dial, and is built again for the next one.
     pub(crate) fn stack(
         &self,
         exchange: Option<&ExchangeId>,
         transport: Transport,
-        proxy: Option<&ProxyConfig>,
+        exit: &Exit,
     ) -> RouteStack {
         let stacks = || self.stacks.lock();
         let owner = self
@@ -117,7 +117,7 @@ impl DialerFactory {
             .as_ref()
             .map(|_| (exchange.cloned(), transport));
         let key = StackKey {
-            proxy: proxy.cloned(),
+            exit: exit.clone(),
             owner,
         };
         let reloads = {
@@ -128,15 +128,15 @@ impl DialerFactory {
             stacks.reloads
         };
         // Without the lock: a program's own stack may take its time.
-        let request = StackRequest::new(self, exchange, transport, proxy);
+        let request = StackRequest::new(self, exchange, transport, exit);
         let (dialer, is_built): (Arc<dyn Dialer>, _) = match self.dialer(request) {
             Ok(dialer) => (dialer, true),
-            Err(error) => (Arc::new(RefusingDialer::new(proxy, error)), false),
+            Err(error) => (Arc::new(RefusingDialer::new(exit, error)), false),
         };
         let stack = RouteStack {
             dialer,
             tls: self.exchange_tls(),
-            timeout: proxy.map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
+            timeout: exit.proxy().map_or(DIRECT_TIMEOUT, ProxyConfig::timeout),
             is_kept: is_built,
         };
         let mut stacks = stacks();
@@ -166,19 +166,17 @@ impl DialerFactory {
     fn dialer(&self, request: StackRequest<'_>) -> Result<Arc<dyn Dialer>, StackError> {
         match &self.custom_stack {
             Some(stack) => stack(request).map_err(StackError::Custom),
-            None => self.standard_dialer(request.proxy()),
+            None => self.standard_dialer(request.exit()),
         }
     }
 
-    /// The dialer through `proxy`, or directly, that is used unless the program has its own.
-    pub(crate) fn standard_dialer(
-        &self,
-        proxy: Option<&ProxyConfig>,
-    ) -> Result<Arc<dyn Dialer>, StackError> {
+    /// The dialer by `exit` that is used unless the program has its own.
+    pub(crate) fn standard_dialer(&self, exit: &Exit) -> Result<Arc<dyn Dialer>, StackError> {
         let tcp = Arc::clone(&self.tcp);
-        Ok(Arc::new(match proxy {
-            None => RouteDialer::direct(tcp, DIRECT_TIMEOUT),
-            Some(proxy) => RouteDialer::through(proxy, tcp, &self.resolver, &self.trust)
+        Ok(Arc::new(match exit {
+            Exit::Direct => RouteDialer::direct(tcp, DIRECT_TIMEOUT),
+            Exit::DirectFrom(exit) => RouteDialer::direct_from(exit.bind(), tcp, DIRECT_TIMEOUT),
+            Exit::Proxy(proxy) => RouteDialer::through(proxy, tcp, &self.resolver, &self.trust)
                 .map_err(StackError::Trust)?,
         }))
     }
@@ -194,10 +192,10 @@ impl DialerFactory {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
-    /// What keeps an eye on a dial through `proxy`, if a pool has that.
-    pub(crate) fn patience(&self, proxy: &ProxyConfig) -> Option<Patience> {
+    /// What keeps an eye on a dial by `exit`, if a pool has that.
+    pub(crate) fn patience(&self, exit: &Exit) -> Option<Patience> {
         let pools = self.pools.lock();
-        Patience::with(proxy, &pools.fleet)
+        Patience::with(exit, &pools.fleet)
     }
 
     /// Forgets the pool of `config`. Its members are known for as long as another pool has them, or a
@@ -207,12 +205,9 @@ impl DialerFactory {
         drop(gone);
     }
 
-    /// Forgets the stacks through `proxies`, and returns them.
-    pub(crate) fn forget_stacks(&self, proxies: &HashSet<ProxyConfig>) -> RouteStacks {
-        let is_gone = |key: &StackKey, _: &mut RouteStack| {
-            let proxy = key.proxy.as_ref();
-            proxy.is_some_and(|proxy| proxies.contains(proxy))
-        };
+    /// Forgets the stacks by `exits`, and returns them.
+    pub(crate) fn forget_stacks(&self, exits: &HashSet<Exit>) -> RouteStacks {
+        let is_gone = |key: &StackKey, _: &mut RouteStack| exits.contains(&key.exit);
         self.stacks.lock().made.extract_if(is_gone).collect()
     }
 

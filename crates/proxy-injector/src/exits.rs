@@ -2,62 +2,82 @@
 
 use std::collections::HashSet;
 
-use proxy_config::{PoolConfig, PoolSource, ProxyConfig, ProxyServer, SourcePlace};
+use proxy_config::{Exit, PoolConfig, PoolMember, PoolSource, ProxyServer, SourcePlace};
 use proxy_resolve::Route;
 
-use crate::route_key::{RouteKey, is_same_way};
+use crate::route_key::{RouteKey, is_same_proxies};
 
 /// The exits that connections may take, in a form that can be compared: only the proxies count, not
 /// how they are used.
 // A reload that changes only a timeout or a handshake must not close streams.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Exits {
-    Direct,
-    Through(HashSet<RouteKey>),
+    /// One of these. None, if the connection is refused.
+    Known(HashSet<RouteKey>),
     /// Through whatever this names, behind these proxies.
     Listed(SourcePlace, Vec<ProxyServer>),
-    Nowhere,
 }
 
 impl Exits {
     pub(crate) fn of(route: &Route) -> Self {
-        match route {
-            Route::Direct => Self::Direct,
-            Route::Proxy(proxy) => Self::Through(HashSet::from([RouteKey::of(proxy)])),
+        let one = |exit: Exit| HashSet::from([RouteKey::of(&exit)]);
+        Self::Known(match route {
+            Route::Direct => one(Exit::Direct),
+            Route::DirectFrom(exit) => one(exit.clone().into()),
+            Route::Proxy(proxy) => one(proxy.clone().into()),
             Route::Pool(pool) => {
                 if let Some(source) = pool.source() {
                     return Self::Listed(source.place().clone(), pool.via().to_vec());
                 }
-                let proxies = pool.enabled_members().map(|member| pool.through(member));
-                Self::Through(proxies.map(|proxy| RouteKey::of(&proxy)).collect())
+                let exits = pool.enabled_members().map(|member| pool.through(member));
+                exits.map(|exit| RouteKey::of(&exit)).collect()
             }
-            Route::Refused => Self::Nowhere,
-        }
+            Route::Refused => HashSet::new(),
+        })
     }
 }
 
-/// Whether a connection through `taken`, or a direct one, is allowed by `route`. Only the proxies
-/// count, not how they are used.
-pub(crate) fn allows(route: &Route, taken: Option<&ProxyConfig>) -> bool {
+/// Whether a connection by the exit `taken` is allowed by `route`. Only the proxies count, not how they
+/// are used.
+pub(crate) fn allows(route: &Route, taken: &Exit) -> bool {
     match (route, taken) {
-        (Route::Direct, None) => true,
-        (Route::Proxy(proxy), Some(taken)) => is_same_way(proxy.via(), proxy.server(), taken),
-        (Route::Pool(pool), Some(taken)) => match pool.source() {
-            // The list may have another proxy by now. What is open stays open.
-            Some(source) => {
-                taken.source().map(PoolSource::place) == Some(source.place())
-                    && is_same_way(pool.via(), taken.server(), taken)
-            }
-            None => allows_listed(pool, taken),
+        (Route::Direct, Exit::Direct) => true,
+        (Route::DirectFrom(exit), Exit::DirectFrom(taken)) => exit.bind() == taken.bind(),
+        (Route::Proxy(proxy), Exit::Proxy(taken)) => {
+            is_same_proxies(proxy.via(), proxy.server(), taken)
+        }
+        (Route::Pool(pool), Exit::Proxy(_) | Exit::DirectFrom(_)) => match pool.source() {
+            Some(source) => is_named_by(source, pool, taken),
+            None => has_member(pool, taken),
         },
-        (Route::Direct, Some(_))
-        | (Route::Proxy(_) | Route::Pool(_), None)
+        (Route::Direct, Exit::DirectFrom(_) | Exit::Proxy(_))
+        | (Route::DirectFrom(_) | Route::Proxy(_) | Route::Pool(_), Exit::Direct)
+        | (Route::DirectFrom(_), Exit::Proxy(_))
+        | (Route::Proxy(_), Exit::DirectFrom(_))
         | (Route::Refused, _) => false,
     }
 }
 
-/// Whether `taken` passes a member that `pool` has now.
-pub(crate) fn allows_listed(pool: &PoolConfig, taken: &ProxyConfig) -> bool {
-    let mut members = pool.enabled_members();
-    members.any(|member| is_same_way(pool.via(), member.server(), taken))
+/// Whether the list of `pool` at `source` has named `taken`. It may name another one by now: what is open
+/// stays open.
+fn is_named_by(source: &PoolSource, pool: &PoolConfig, taken: &Exit) -> bool {
+    let Exit::Proxy(taken) = taken else {
+        return false;
+    };
+    taken.source().map(PoolSource::place) == Some(source.place())
+        && is_same_proxies(pool.via(), taken.server(), taken)
+}
+
+/// Whether `taken` is a member that `pool` has now.
+pub(crate) fn has_member(pool: &PoolConfig, taken: &Exit) -> bool {
+    let members = pool.enabled_members();
+    match taken {
+        Exit::Direct => false,
+        Exit::DirectFrom(taken) => members
+            .filter_map(PoolMember::direct)
+            .any(|exit| exit.bind() == taken.bind()),
+        Exit::Proxy(taken) => members
+            .filter_map(PoolMember::server)
+            .any(|server| is_same_proxies(pool.via(), server, taken)),
+    }
 }

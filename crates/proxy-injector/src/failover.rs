@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use proxy_config::ProxyConfig;
+use proxy_config::Exit;
 use proxy_resolve::Route;
 use tokio::time::Instant;
 use transport::{DialError, DialErrorKind, Elapsed, Endpoint, Hop, Phase, Reply, chain};
@@ -17,8 +17,8 @@ use crate::pool::{Course, Lease};
 /// Makes a connection to `target` by `attempt`, and returns with it the lease of the pool's proxy
 /// that it goes through, if it does.
 ///
-/// Each attempt begins when `applicant` is admitted to its way. `attempt` gets the proxy to pass, none
-/// for a direct connection, and, if there may be several attempts, the time that is left for them:
+/// Each attempt begins when `applicant` is admitted to its way. `attempt` gets the exit to take,
+/// and, if there may be several attempts, the time that is left for them:
 /// that of the pool without the waits, and not beyond `deadline`.
 ///
 /// A failure with a proxy of the pool counts against it, and the next one is tried. If the proxy has only
@@ -32,24 +32,25 @@ pub(crate) async fn connect<T, E, F: Future<Output = Result<T, E>>>(
     route: &Route,
     target: &Endpoint,
     deadline: Option<Instant>,
-    mut attempt: impl FnMut(Option<ProxyConfig>, Option<Duration>) -> F,
+    mut attempt: impl FnMut(Exit, Option<Duration>) -> F,
 ) -> Result<(T, Option<Lease>), E>
 where
     E: Error + From<DialError> + 'static,
 {
-    let config = match route {
-        Route::Direct => {
-            let permit = applicant.admit(None, route, target).await?;
-            let made = ended(permit, attempt(None, None).await)?;
-            return Ok((made, None));
-        }
-        Route::Proxy(proxy) => {
-            let permit = applicant.admit(Some(proxy), route, target).await?;
-            let made = ended(permit, attempt(Some(proxy.clone()), None).await)?;
-            return Ok((made, None));
-        }
-        Route::Pool(config) => config,
+    let only = match route {
+        Route::Direct => Ok(Exit::Direct),
+        Route::DirectFrom(exit) => Ok(exit.clone().into()),
+        Route::Proxy(proxy) => Ok(proxy.clone().into()),
+        Route::Pool(config) => Err(config),
         Route::Refused => return Err(no_rule(target).into()),
+    };
+    let config = match only {
+        Ok(exit) => {
+            let permit = applicant.admit(&exit, route, target).await?;
+            let made = ended(permit, attempt(exit, None).await)?;
+            return Ok((made, None));
+        }
+        Err(config) => config,
     };
     let injector = applicant.injector;
     let mut whole = Instant::now() + config.timeout();
@@ -72,36 +73,36 @@ where
     let mut failures = Failures::default();
     let mut last_failure = None;
     let mut unwanted = 0;
-    while let Some(lease) = attempts.next_with(|proxy| applicant.has_room(proxy)) {
+    while let Some(lease) = attempts.next_with(|exit| applicant.has_room(exit)) {
         let end = deadline.map_or(whole, |deadline| deadline.min(whole));
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
         }
-        if injector.has_left(config, &listed, lease.proxy()) {
+        if injector.has_left(config, &listed, lease.exit()) {
             continue;
         }
-        let permit = applicant.admit(Some(lease.proxy()), route, target).await?;
+        let permit = applicant.admit(lease.exit(), route, target).await?;
         whole += permit.as_ref().map_or(Duration::ZERO, Permit::waited);
         let start = Instant::now();
-        let outcome = attempt(Some(lease.proxy().clone()), Some(left)).await;
+        let outcome = attempt(lease.exit().clone(), Some(left)).await;
         match ended(permit, outcome) {
             Ok(made) => {
                 lease.reached(target);
                 return Ok((made, Some(lease)));
             }
             Err(error) => {
-                match blame(lease.proxy(), &error) {
+                match blame(lease.exit(), &error) {
                     // Whoever had no time to answer is not at fault.
                     Blame::Proxy | Blame::Unclear
                         if is_timeout(&error) && start.elapsed() < patience::LEAST => {}
                     Blame::Proxy => {
                         lease.mark_unhealthy();
-                        failures.note(lease.proxy(), &error);
+                        failures.note(lease.exit(), &error);
                     }
                     Blame::Unclear => {
                         lease.missed(target);
-                        failures.note(lease.proxy(), &error);
+                        failures.note(lease.exit(), &error);
                     }
                     Blame::Exchange(status, wait) => {
                         lease.mark_healthy();
@@ -110,7 +111,7 @@ where
                         if !lease.answered(exchange, status, wait) || unwanted >= MOST_UNWANTED {
                             return Err(error);
                         }
-                        failures.note(lease.proxy(), &error);
+                        failures.note(lease.exit(), &error);
                     }
                     // It is logged where all dials meet.
                     Blame::Machine => {}
@@ -169,10 +170,11 @@ struct Failures {
 }
 
 impl Failures {
-    fn note(&mut self, proxy: &ProxyConfig, error: &(dyn Error + 'static)) {
+    fn note(&mut self, exit: &Exit, error: &(dyn Error + 'static)) {
         self.failed += 1;
         self.first.get_or_insert_with(|| {
-            let proxy = proxy.url().endpoint().to_string();
+            let proxy = exit.proxy().map(|proxy| proxy.url().endpoint().to_string());
+            let proxy = proxy.unwrap_or_else(|| exit.to_string());
             (proxy, chain(error).to_string())
         });
     }
@@ -209,13 +211,16 @@ pub(crate) enum Blame {
     Other,
 }
 
-pub(crate) fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame {
+pub(crate) fn blame(exit: &Exit, error: &(dyn Error + 'static)) -> Blame {
     let Some(failure) = DialError::find(error) else {
         return Blame::Other;
     };
     if failure.kind() == DialErrorKind::Local {
         return Blame::Machine;
     }
+    let Some(proxy) = exit.proxy() else {
+        return blame_direct(failure);
+    };
     let mut servers = proxy.via().iter().chain([proxy.server()]);
     match (failure.hop(), failure.phase(), failure.kind()) {
         (Hop::Proxy(hop), _, kind) if servers.any(|server| *hop == endpoint(server.url())) => {
@@ -232,6 +237,24 @@ pub(crate) fn blame(proxy: &ProxyConfig, error: &(dyn Error + 'static)) -> Blame
                 _ => Blame::Proxy,
             }
         }
+        _ => blame_beyond(failure),
+    }
+}
+
+/// Whose fault the failure of a direct member is: it is one exit among others, as a proxy is.
+fn blame_direct(failure: &DialError) -> Blame {
+    match (failure.phase(), failure.kind()) {
+        // The local address is gone, or nothing is reached from there.
+        (Phase::Tcp, DialErrorKind::Unreachable) => Blame::Proxy,
+        // A proxy that cannot reach the exchange declines.
+        (Phase::Dns | Phase::Tcp, _) => Blame::Unclear,
+        _ => blame_beyond(failure),
+    }
+}
+
+/// Whose fault a failure is that came after the exit.
+fn blame_beyond(failure: &DialError) -> Blame {
+    match (failure.hop(), failure.phase(), failure.kind()) {
         (Hop::Target(_), Phase::Upgrade, DialErrorKind::Rejected) => {
             match failure.reply().and_then(Reply::status) {
                 Some(status) => Blame::Exchange(status, failure.retry_after()),

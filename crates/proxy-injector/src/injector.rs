@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use proxy_config::{ExchangeId, ProxyConfig, ProxySettings};
+use proxy_config::{ExchangeId, Exit, ProxySettings};
 use rustls::ClientConfig;
 use tokio::sync::watch;
 use transport::{BoxError, Connection, Dialer, Endpoint};
@@ -73,7 +73,8 @@ impl ProxyInjector {
     }
 
     /// Replaces what opens sockets: `tcp` is asked for every proxy, and for the targets of direct
-    /// connections.
+    /// connections. It must begin them at the [local address](transport::Target::local_address) of the
+    /// target, if there is one, or fail.
     #[must_use]
     pub fn with_tcp_dialer(mut self, tcp: Arc<dyn Dialer>) -> Self {
         self.factory.tcp = tcp;
@@ -222,33 +223,33 @@ impl ProxyInjector {
         self.settings.subscribe()
     }
 
-    /// Ends when the settings do not allow `proxy`, or a direct connection, for `query`.
-    pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, proxy: Option<&ProxyConfig>) {
+    /// Ends when the settings do not allow `exit` for `query`.
+    pub(crate) async fn until_not_allowed(&self, query: &RouteQuery, exit: &Exit) {
         let mut watched = self.watch();
-        while query.allows(proxy, &watched.borrow_and_update()) {
+        while query.allows(exit, &watched.borrow_and_update()) {
             // It fails only without a sender, which `self` has.
             let _ = watched.changed().await;
         }
     }
 
-    /// Returns `connection`, through `proxy` or direct, if it is still allowed, and registers it.
+    /// Returns `connection`, which took `exit`, if it is still allowed, and registers it.
     /// `revocation` happens to it when it is no longer allowed.
     pub(crate) fn admit(
         &self,
         connection: Connection,
         target: &Endpoint,
         query: RouteQuery,
-        proxy: Option<ProxyConfig>,
+        exit: Exit,
         revocation: Revocation,
     ) -> Option<(Connection, Arc<LiveConnection>)> {
         // The lock of reloads: either this sees the new settings, or the reload sees the
         // connection.
         let mut live = self.live.lock();
-        if !query.allows(proxy.as_ref(), &self.settings()) {
+        if !query.allows(&exit, &self.settings()) {
             return None;
         }
         let (io, info) = connection.into_parts();
-        let admitted = Arc::new(LiveConnection::new(io, query, proxy, revocation));
+        let admitted = Arc::new(LiveConnection::new(io, query, exit, revocation));
         live.add(&admitted);
         let connection = Revocable::new(Arc::clone(&admitted), target.clone());
         Some((Connection::new(connection).with_info(info), admitted))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use proxy_config::{
-    ListRoute, PoolConfig, PoolMember, PoolSource, ProxyConfig, ProxyList, SourcePlace,
+    Exit, ListRoute, PoolConfig, PoolMember, PoolSource, ProxyConfig, ProxyList, SourcePlace,
 };
 use tokio::time::{Instant, timeout_at};
 use transport::{DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase};
@@ -14,7 +14,7 @@ use transport_http::HttpClient;
 
 use crate::clients::Clients;
 use crate::dialer_factory::{DIRECT_TIMEOUT, DialerFactory};
-use crate::exits::allows_listed;
+use crate::exits::has_member;
 use crate::injector::ProxyInjector;
 use crate::pool::ProxyPool;
 use crate::proxy_source::ProxySource;
@@ -84,19 +84,14 @@ impl ProxyInjector {
             }));
         };
         let (listed, gone) = factory.listed(pool, list);
-        self.forget_proxies(&gone);
+        self.forget_exits(&gone);
         Ok(listed)
     }
 
-    /// Whether `proxy` has left the list of `pool`, which was `listed` a while ago.
-    pub(crate) fn has_left(
-        &self,
-        pool: &PoolConfig,
-        listed: &PoolConfig,
-        proxy: &ProxyConfig,
-    ) -> bool {
+    /// Whether `exit` has left the list of `pool`, which was `listed` a while ago.
+    pub(crate) fn has_left(&self, pool: &PoolConfig, listed: &PoolConfig, exit: &Exit) -> bool {
         let now = self.listed_now(pool);
-        now.is_some_and(|now| now != *listed && !allows_listed(&now, proxy))
+        now.is_some_and(|now| now != *listed && !has_member(&now, exit))
     }
 
     /// What has taken the place of `listed`, a pool with the members that its list had a while ago.
@@ -113,12 +108,12 @@ impl ProxyInjector {
         let factory = self.factory();
         let state = factory.sources.state(pool.source()?)?;
         let (now, gone) = factory.listed(pool, state.list()?);
-        self.forget_proxies(&gone);
+        self.forget_exits(&gone);
         Some(now)
     }
 
-    /// Drops what is kept for connections through `gone`. Those that are open stay open.
-    fn forget_proxies(&self, gone: &HashSet<ProxyConfig>) {
+    /// Drops what is kept for connections by `gone`. Those that are open stay open.
+    fn forget_exits(&self, gone: &HashSet<Exit>) {
         if gone.is_empty() {
             return;
         }
@@ -148,24 +143,19 @@ impl DialerFactory {
     /// What asks for a list by `route`. The certificate of the program for exchanges is not shown to
     /// the server of a list.
     fn list_client(&self, route: &ListRoute) -> HttpClient<Arc<dyn Dialer>> {
-        let proxy = match route {
-            ListRoute::Direct => None,
-            ListRoute::Proxy(server) => Some(ProxyConfig::from(server.clone())),
+        let exit = match route {
+            ListRoute::Direct => Exit::Direct,
+            ListRoute::Proxy(server) => Exit::Proxy(server.clone().into()),
         };
-        let dialer = self.standard_dialer(proxy.as_ref());
-        let dialer =
-            dialer.unwrap_or_else(|error| Arc::new(RefusingDialer::new(proxy.as_ref(), error)));
+        let dialer = self.standard_dialer(&exit);
+        let dialer = dialer.unwrap_or_else(|error| Arc::new(RefusingDialer::new(&exit, error)));
         let tls = self.trust.client_config(&[b"http/1.1"]);
-        let timeout = proxy.as_ref().map_or(DIRECT_TIMEOUT, ProxyConfig::timeout);
+        let timeout = exit.proxy().map_or(DIRECT_TIMEOUT, ProxyConfig::timeout);
         HttpClient::new(dialer, tls, timeout)
     }
 
     /// `pool` with the members of `list`, and the ways through those that it had before and has no more.
-    fn listed(
-        &self,
-        pool: &PoolConfig,
-        list: &Arc<ProxyList>,
-    ) -> (PoolConfig, HashSet<ProxyConfig>) {
+    fn listed(&self, pool: &PoolConfig, list: &Arc<ProxyList>) -> (PoolConfig, HashSet<Exit>) {
         let mut known = self.listed.lock();
         if let Some(known) = known.get(pool)
             && Arc::ptr_eq(&known.list, list)
@@ -196,7 +186,7 @@ impl DialerFactory {
 }
 
 /// The ways through the members of `pool`.
-fn ways(pool: &PoolConfig) -> impl Iterator<Item = ProxyConfig> {
+fn ways(pool: &PoolConfig) -> impl Iterator<Item = Exit> {
     let members = pool.enabled_members();
     members.map(|member: &PoolMember| pool.through(member))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Waker};
 
 use parking_lot::Mutex;
-use proxy_config::{ProxyConfig, ProxySettings};
+use proxy_config::{Exit, ProxySettings};
 use transport::{Io, WebSocket};
 
 use crate::pool::Lease;
@@ -51,7 +51,7 @@ impl LiveConnections {
             let Some(connection) = entry.upgrade() else {
                 return false;
             };
-            let stays = connection.query.allows(connection.proxy.as_ref(), settings);
+            let stays = connection.query.allows(&connection.exit, settings);
             if !stays {
                 connection.revoke();
                 stale.push(connection);
@@ -89,7 +89,7 @@ pub(crate) enum Revocation {
 pub(crate) struct LiveConnection {
     query: RouteQuery,
     /// None if it is direct.
-    proxy: Option<ProxyConfig>,
+    exit: Exit,
     revocation: Revocation,
     // Beside the lock, so that a reload can revoke a connection that is in use.
     right: AtomicU8,
@@ -124,12 +124,12 @@ impl LiveConnection {
     pub(crate) fn new(
         io: Box<dyn Io>,
         query: RouteQuery,
-        proxy: Option<ProxyConfig>,
+        exit: Exit,
         revocation: Revocation,
     ) -> Self {
         Self {
             query,
-            proxy,
+            exit,
             revocation,
             right: AtomicU8::new(GRANTED),
             state: Mutex::new(State {

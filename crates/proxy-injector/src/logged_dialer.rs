@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use proxy_config::{ExchangeId, ProxyConfig, Transport};
+use proxy_config::{ExchangeId, Exit, Transport};
 use proxy_resolve::RouteSource;
+use tracing::field;
 use transport::{Connection, DialError, Dialer, Target};
 
 use crate::exhaustion::Exhaustion;
@@ -15,7 +16,7 @@ pub(crate) struct LoggedDialer {
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) transport: Transport,
     pub(crate) exchange: Option<ExchangeId>,
-    pub(crate) proxy: Option<ProxyConfig>,
+    pub(crate) exit: Exit,
     pub(crate) source: RouteSource,
     pub(crate) exhaustion: Arc<Exhaustion>,
     pub(crate) patience: Option<Patience>,
@@ -30,7 +31,7 @@ impl Dialer for LoggedDialer {
             wait.end();
         }
         let connection = dialed.inspect_err(|error| self.exhaustion.note(error))?;
-        let (scheme, endpoint) = match &self.proxy {
+        let (scheme, endpoint) = match self.exit.proxy() {
             Some(proxy) => {
                 let url = proxy.url();
                 (url.scheme().as_str(), url.endpoint().to_string())
@@ -43,6 +44,7 @@ impl Dialer for LoggedDialer {
             exchange = self.exchange.as_ref().map_or("-", ExchangeId::as_str),
             scheme,
             endpoint,
+            bind = self.exit.bind().map(field::display),
             source = %self.source,
             "connection opened"
         );

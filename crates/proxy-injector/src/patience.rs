@@ -4,27 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use proxy_config::ProxyConfig;
+use proxy_config::Exit;
 use tokio::time::Instant;
 
-use crate::pool::{Fleet, ProxyId};
+use crate::pool::{ExitId, Fleet};
 
-/// How long a proxy may keep a caller waiting without a mark if that gives up.
+/// How long an exit may keep a caller waiting without a mark if that gives up.
 // Some round trips to the other side of the world. Whoever gives up sooner was in a hurry, such as one
 // that needs only the first of several dials.
 pub(crate) const LEAST: Duration = Duration::from_secs(1);
 
-/// The proxy that a caller may wait for.
+/// The exit that a caller may wait for.
 #[derive(Clone)]
 pub(crate) struct Patience {
     fleet: Arc<Mutex<Fleet>>,
-    id: ProxyId,
+    id: ExitId,
 }
 
 impl Patience {
-    /// With `proxy`, if it is known in `fleet`.
-    pub(crate) fn with(proxy: &ProxyConfig, fleet: &Arc<Mutex<Fleet>>) -> Option<Self> {
-        let id = fleet.lock().find(proxy)?;
+    /// With `exit`, if it is known in `fleet`.
+    pub(crate) fn with(exit: &Exit, fleet: &Arc<Mutex<Fleet>>) -> Option<Self> {
+        let id = fleet.lock().find(exit)?;
         Some(Self {
             fleet: Arc::clone(fleet),
             id,
@@ -40,8 +40,8 @@ impl Patience {
     }
 }
 
-/// A caller that waits for a proxy. Dropped before its [end](Self::end), it has given up, which is a
-/// failure of the proxy if it took long.
+/// A caller that waits for an exit. Dropped before its [end](Self::end), it has given up, which is a
+/// failure of the exit if it took long.
 pub(crate) struct Wait {
     patience: Option<Patience>,
     since: Instant,

@@ -1,6 +1,6 @@
 //! Whose connections they are and where they go: what a route is looked up by.
 
-use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
+use proxy_config::{Destination, ExchangeId, Exit, ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Resolution, resolve};
 use transport::Endpoint;
 
@@ -37,8 +37,8 @@ impl RouteQuery {
         )
     }
 
-    /// Whether a connection may pass `proxy`, or no proxy at all, under `settings`.
-    pub(crate) fn allows(&self, proxy: Option<&ProxyConfig>, settings: &ProxySettings) -> bool {
-        allows(self.resolve(settings).route(), proxy)
+    /// Whether a connection may take `exit` under `settings`.
+    pub(crate) fn allows(&self, exit: &Exit, settings: &ProxySettings) -> bool {
+        allows(self.resolve(settings).route(), exit)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use proxy_config::ProxyConfig;
+use proxy_config::Exit;
 use transport::{Connection, DialError, DialErrorKind, Dialer, Endpoint, Hop, Phase, Target};
 
 use crate::dialer_factory::endpoint;
@@ -19,9 +19,9 @@ pub(crate) struct RefusingDialer {
 }
 
 impl RefusingDialer {
-    pub(crate) fn new(proxy: Option<&ProxyConfig>, error: StackError) -> Self {
+    pub(crate) fn new(exit: &Exit, error: StackError) -> Self {
         Self {
-            proxy: proxy.map(|proxy| endpoint(proxy.url())),
+            proxy: exit.proxy().map(|proxy| endpoint(proxy.url())),
             error: Arc::new(error),
         }
     }

@@ -71,10 +71,16 @@ impl RouteChange {
         &self.after
     }
 
-    /// Whether connections are direct now that used a proxy before, or were refused.
+    /// Whether connections are direct now that used a proxy before, or were refused; or begin anywhere
+    /// now, and began at a local address before.
     #[must_use]
     pub fn exposes(&self) -> bool {
-        *self.before.route() != Route::Direct && *self.after.route() == Route::Direct
+        match (self.before.route(), self.after.route()) {
+            (Route::Direct, _) => false,
+            // Also from a local address that was chosen: this may be another one.
+            (_, Route::Direct) => true,
+            (before, after) => after.may_be_direct() && !before.may_be_direct(),
+        }
     }
 }
 
@@ -189,6 +195,9 @@ impl RouteChange {
     //     proxy    direct                  `Concern::Any`, `Concern::Exposure`
     //     refused  direct                  always, unless `strict: false` is set
     //     direct   anything                never: nothing is exposed that was not before
+    //
+    // Direct connections from a local address count as a proxy here: from elsewhere, they show another
+    // address of this machine.
     fn is_lost(&self, settings: &ProxySettings, concern: Concern) -> bool {
         let is_unstated = match self.after.source() {
             RouteSource::None => true,
@@ -197,7 +206,7 @@ impl RouteChange {
         };
         is_unstated
             && match self.before.route() {
-                Route::Proxy(_) | Route::Pool(_) => match concern {
+                Route::DirectFrom(_) | Route::Proxy(_) | Route::Pool(_) => match concern {
                     Concern::Any => true,
                     Concern::Exposure => self.exposes(),
                     Concern::Nothing => false,

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use proxy_config::ProxyConfig;
+use proxy_config::Exit;
 use transport::{Connection, DialError, Dialer, Phase, Target};
 
 use crate::injector::ProxyInjector;
@@ -12,12 +12,12 @@ use crate::pool::Lease;
 use crate::query::RouteQuery;
 use crate::revocable::route_changed;
 
-/// A dialer through one proxy, or without one. A reload that changes the route ends its dials and
+/// A dialer by one exit. A reload that changes the route ends its dials and
 /// its connections with [`RouteChanged`](transport::DialErrorKind::RouteChanged).
 pub(crate) struct RoutedDialer {
     pub(crate) injector: Arc<ProxyInjector>,
     pub(crate) query: RouteQuery,
-    pub(crate) proxy: Option<ProxyConfig>,
+    pub(crate) exit: Exit,
     pub(crate) inner: Arc<dyn Dialer>,
     pub(crate) revocation: Revocation,
     /// The first connection that it has made.
@@ -50,13 +50,13 @@ impl Dialer for RoutedDialer {
         let connection = tokio::select! {
             // In this order, so that nothing is opened after the route has changed.
             biased;
-            () = self.injector.until_not_allowed(&query, self.proxy.as_ref()) => None,
+            () = self.injector.until_not_allowed(&query, &self.exit) => None,
             connection = self.inner.dial(target) => Some(connection?),
         };
-        let proxy = self.proxy.clone();
+        let exit = self.exit.clone();
         let admitted = connection.and_then(|connection| {
             self.injector
-                .admit(connection, target.endpoint(), query, proxy, self.revocation)
+                .admit(connection, target.endpoint(), query, exit, self.revocation)
         });
         let Some((connection, live)) = admitted else {
             return Err(route_changed(target.endpoint(), Phase::Route));

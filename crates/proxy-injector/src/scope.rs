@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use futures_util::stream;
-use proxy_config::{Destination, ExchangeId, ProxyConfig, ProxySettings, Transport};
+use proxy_config::{Destination, ExchangeId, Exit, ProxyConfig, ProxySettings, Transport};
 use proxy_resolve::{Resolution, RouteSource, resolve};
 use transport::{DialError, DialErrorKind, Dialer, Draws, Reload, Reloads, Target};
 
@@ -109,25 +109,24 @@ impl Scope {
         }
     }
 
-    /// What connections through `proxy`, or through none, are made of, which `source` is the reason
-    /// for: a dialer that logs what it opens, and what goes with it.
+    /// What connections by `exit` are made of, which `source` is the reason for: a dialer that logs what it opens, and what goes with it.
     pub(crate) fn stack(
         &self,
         transport: Transport,
-        proxy: Option<&ProxyConfig>,
+        exit: &Exit,
         source: RouteSource,
     ) -> RouteStack {
         let exchange = self.exchange.as_ref();
         let factory = self.injector.factory();
-        let stack = factory.stack(exchange, transport, proxy);
+        let stack = factory.stack(exchange, transport, exit);
         let opened = LoggedDialer {
             inner: stack.dialer,
             transport,
             exchange: self.exchange.clone(),
-            proxy: proxy.cloned(),
+            exit: exit.clone(),
             source,
             exhaustion: self.injector.exhaustion(),
-            patience: proxy.and_then(|proxy| factory.patience(proxy)),
+            patience: factory.patience(exit),
         };
         RouteStack {
             dialer: Arc::new(opened),
@@ -135,18 +134,18 @@ impl Scope {
         }
     }
 
-    /// `inner`, which passes `proxy` or none, for as long as `query` is answered by that.
+    /// `inner`, which takes `exit`, for as long as `query` is answered by that.
     pub(crate) fn routed(
         &self,
         query: &RouteQuery,
-        proxy: Option<ProxyConfig>,
+        exit: Exit,
         inner: Arc<dyn Dialer>,
         revocation: Revocation,
     ) -> Arc<RoutedDialer> {
         Arc::new(RoutedDialer {
             injector: Arc::clone(&self.injector),
             query: query.clone(),
-            proxy,
+            exit,
             inner,
             revocation,
             opened: OnceLock::new(),

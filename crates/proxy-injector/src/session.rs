@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use http::uri::Scheme;
 use http::{Method, Request, Response};
 use parking_lot::Mutex;
-use proxy_config::{ProxyConfig, ProxySettings, Transport};
+use proxy_config::{Exit, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
     Affinity, DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
@@ -28,7 +28,7 @@ use crate::live::Revocation;
 use crate::query::RouteQuery;
 use crate::scope::Scope;
 
-/// A REST session: requests reuse its connections, which are kept apart by the proxy that they pass.
+/// A REST session: requests reuse its connections, which are kept apart by the exit that they take.
 ///
 /// A request that says what it [uses](Draws) of the exchange's budgets waits until its exit has as
 /// much: after whoever came first, for as long as the caller does, and not in the time for the
@@ -70,19 +70,19 @@ impl HttpSession {
         self.scope.is_current(settings).then(|| keep(&mut clients))
     }
 
-    /// The client through `proxy` or through none, and whether it is kept.
+    /// The client that uses `exit`, and whether it is kept.
     fn client(
         &self,
         settings: &Arc<ProxySettings>,
         query: &RouteQuery,
-        proxy: Option<ProxyConfig>,
+        exit: Exit,
         source: RouteSource,
     ) -> (Arc<Client>, bool) {
         let is_tls = matches!(query.destination, Some((_, true)));
-        if let Some(client) = self.clients.lock().get(proxy.as_ref(), is_tls) {
+        if let Some(client) = self.clients.lock().get(&exit, is_tls) {
             return (client, true);
         }
-        let stack = self.scope.stack(Transport::Http, proxy.as_ref(), source);
+        let stack = self.scope.stack(Transport::Http, &exit, source);
         // With TLS inside, what is sent over a connection are requests, and nothing else.
         let inner: Arc<dyn Dialer> = if is_tls {
             Arc::new(TlsDialer::new(stack.dialer, stack.tls))
@@ -90,14 +90,14 @@ impl HttpSession {
             stack.dialer
         };
         let revocation = Revocation::StopSending;
-        let dialer = self.scope.routed(query, proxy.clone(), inner, revocation);
+        let dialer = self.scope.routed(query, exit.clone(), inner, revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
         let client = Arc::new(HttpClient::over(connector).with_limits(self.limits));
         if !stack.is_kept {
             return (client, false);
         }
         match self.keep(settings, |clients| {
-            clients.add(proxy, is_tls, Arc::clone(&client))
+            clients.add(exit, is_tls, Arc::clone(&client))
         }) {
             Some(shared) => (shared, true),
             None => (client, false),
@@ -123,9 +123,9 @@ impl HttpSession {
             resolution.route(),
             target.endpoint(),
             None,
-            |proxy, left| {
+            |exit, left| {
                 let source = resolution.source();
-                let (client, is_kept) = self.client(settings, &query, proxy.clone(), source);
+                let (client, is_kept) = self.client(settings, &query, exit.clone(), source);
                 if is_only_way && is_kept {
                     self.keep(settings, |clients| {
                         clients.remember(request.uri(), settings, &client);
@@ -135,7 +135,7 @@ impl HttpSession {
                 async move {
                     let left = left.unwrap_or(Duration::MAX);
                     let response = client.send_within(request, left).await?;
-                    applicant.correct(proxy.as_ref(), response.headers());
+                    applicant.correct(&exit, response.headers());
                     Ok::<_, HttpError>(response)
                 }
             },
@@ -258,13 +258,11 @@ impl WsSession {
             resolution.route(),
             target.endpoint(),
             None,
-            |proxy, left| {
-                let stack = self
-                    .scope
-                    .stack(Transport::WebSocket, proxy.as_ref(), source);
+            |exit, left| {
+                let stack = self.scope.stack(Transport::WebSocket, &exit, source);
                 let dialer = self
                     .scope
-                    .routed(&query, proxy, stack.dialer, Revocation::Close);
+                    .routed(&query, exit, stack.dialer, Revocation::Close);
                 let timeout = left.unwrap_or(stack.timeout);
                 let mut client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
                     .with_hooks(self.hooks.clone().without_authenticator());

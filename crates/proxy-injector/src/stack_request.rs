@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use proxy_config::{ExchangeId, ProxyConfig, Transport};
+use proxy_config::{ExchangeId, Exit, ProxyConfig, Transport};
 use transport::{BoxError, Dialer};
 use transport_tls::TrustError;
 
@@ -13,13 +13,13 @@ use crate::dialer_factory::DialerFactory;
 pub(crate) type CustomStack =
     Box<dyn Fn(StackRequest<'_>) -> Result<Arc<dyn Dialer>, BoxError> + Send + Sync>;
 
-/// The owner of the connections that a stack is needed for, and their proxy.
+/// The owner of the connections that a stack is needed for, and their exit.
 #[derive(Clone, Copy)]
 pub struct StackRequest<'a> {
     factory: &'a DialerFactory,
     exchange: Option<&'a ExchangeId>,
     transport: Transport,
-    proxy: Option<&'a ProxyConfig>,
+    exit: &'a Exit,
 }
 
 impl<'a> StackRequest<'a> {
@@ -27,13 +27,13 @@ impl<'a> StackRequest<'a> {
         factory: &'a DialerFactory,
         exchange: Option<&'a ExchangeId>,
         transport: Transport,
-        proxy: Option<&'a ProxyConfig>,
+        exit: &'a Exit,
     ) -> Self {
         Self {
             factory,
             exchange,
             transport,
-            proxy,
+            exit,
         }
     }
 
@@ -53,16 +53,24 @@ impl<'a> StackRequest<'a> {
     /// The proxy, for a pool the selected member; none for direct connections.
     #[must_use]
     pub fn proxy(&self) -> Option<&'a ProxyConfig> {
-        self.proxy
+        self.exit.proxy()
+    }
+
+    /// The exit: the proxy, or a direct connection, perhaps from a local address, which the stack must
+    /// begin at.
+    #[must_use]
+    pub fn exit(&self) -> &'a Exit {
+        self.exit
     }
 
     /// The dialer that would be used without a custom stack, to be wrapped. It connects through
-    /// [`proxy`](Self::proxy), or directly if there is none.
+    /// [`proxy`](Self::proxy), or directly if there is none, from the local address of the
+    /// [exit](Self::exit).
     ///
     /// # Errors
     /// [`StackError`] if a proxy's `ca_file` cannot be used.
     pub fn standard_dialer(&self) -> Result<Arc<dyn Dialer>, StackError> {
-        self.factory.standard_dialer(self.proxy)
+        self.factory.standard_dialer(self.exit)
     }
 }
 
@@ -71,7 +79,7 @@ impl fmt::Debug for StackRequest<'_> {
         f.debug_struct("StackRequest")
             .field("exchange", &self.exchange)
             .field("transport", &self.transport)
-            .field("proxy", &self.proxy)
+            .field("exit", &self.exit)
             .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use proxy_config::{
-    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
+    Bind, ConnectionProxies, DirectExit, ExchangeId, PoolConfig, PoolMember, ProxyConfig,
+    ProxyRule, ProxySettings,
 };
 use proxy_injector::{HttpSession, ProxyInjector, Scope, StackRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -256,6 +257,40 @@ async fn the_load_spreads_over_the_members_of_a_pool() {
     // it would be.
     burst(&session, [3, 1, 1, 1, 1]).await;
     assert_eq!(world.take_seen(), "0 a, 0 b, 0 b, 0 b, 10 a");
+}
+
+/// How many of eight requests are sent at once by a pool of these two, of three at an egress.
+async fn at_once(members: [PoolMember; 2]) -> usize {
+    let world = World::start();
+    let injector = world.injector(through(PoolConfig::new(members).unwrap()));
+    let session = scope(&injector, "binance").http();
+    burst(&session, [1; 8]).await;
+    world.take_seen().matches(", 0 ").count() + 1
+}
+
+#[tokio::test(start_paused = true)]
+async fn exits_with_the_same_egress_share_a_budget_and_others_do_not() {
+    let server = |name: &str| proxy(name).server().clone();
+    let [one, other] = [1, 2].map(|last| [203, 0, 113, last].into());
+    let bound = |last: u8| DirectExit::new(Bind::Address([192, 0, 2, last].into()));
+    let direct = PoolMember::direct_from;
+    let through = |server| PoolMember::new(server);
+    // By endpoint, unless it is known which addresses there are.
+    let session = |name| server("a").with_header("x-session", name).unwrap();
+    let same_gateway = ["1", "2"].map(|name| through(session(name)));
+    assert_eq!(at_once(same_gateway).await, 3);
+    let told_apart = [("1", one), ("2", other)];
+    let told_apart = told_apart.map(|(name, egress)| through(session(name).with_egress(egress)));
+    assert_eq!(at_once(told_apart).await, 6);
+    let same_exit = ["a", "b"].map(|name| through(server(name).with_egress(one)));
+    assert_eq!(at_once(same_exit).await, 3);
+    // By local address, unless exchanges see another.
+    assert_eq!(at_once([7, 8].map(|last| direct(bound(last)))).await, 6);
+    let behind_nat = [7, 8].map(|last| direct(bound(last).with_egress(one)));
+    assert_eq!(at_once(behind_nat).await, 3);
+    let own = [192, 0, 2, 7].into();
+    let same = [direct(bound(7)), through(server("a").with_egress(own))];
+    assert_eq!(at_once(same).await, 3);
 }
 
 #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ fn lease(pool: &ProxyPool) -> Lease {
 }
 
 fn name(lease: &Lease) -> String {
-    lease.proxy().url().host().to_string()
+    lease.exit().proxy().unwrap().url().host().to_string()
 }
 
 /// The names of `count` leases, each given back before the next one is taken.
@@ -238,10 +238,13 @@ async fn every_member_has_the_way_and_the_timeout_of_the_pool() {
         .unwrap();
     let lease = lease(&ProxyPool::new(&config));
     assert_eq!(
-        lease.proxy().to_string(),
+        lease.exit().to_string(),
         "socks5h://a:1080 via http://gate:3128"
     );
-    assert_eq!(lease.proxy().timeout(), Duration::from_secs(7));
+    assert_eq!(
+        lease.exit().proxy().unwrap().timeout(),
+        Duration::from_secs(7)
+    );
 }
 
 fn strategy() -> impl Strategy<Value = PoolStrategy> {
@@ -283,7 +286,7 @@ proptest! {
         let tried: Vec<_> = pool.attempts().map(|lease| name(&lease)).collect();
         let is_marked: Vec<_> = tried.iter().map(|name| marked.contains(name)).collect();
         prop_assert!(is_marked.is_sorted(), "{tried:?} {marked:?}");
-        enabled.retain(|member| !tried.contains(&member.server().url().host().to_string()));
+        enabled.retain(|member| !tried.contains(&member.server().unwrap().url().host().to_string()));
         prop_assert!(enabled.is_empty(), "{enabled:?}");
         let mut once = tried.clone();
         once.sort();

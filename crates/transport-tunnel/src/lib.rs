@@ -4,7 +4,7 @@
 //! that adds one thing to the connections of the dialer inside it, so a chain is nesting:
 //!
 //! - [`TcpDialer`] opens sockets: asynchronous name look-up, address racing (RFC 8305),
-//!   `TCP_NODELAY`, keep-alive. It is the only place of the workspace that does.
+//!   `TCP_NODELAY`, keep-alive, a local address. It is the only place of the workspace that does.
 //! - [`ConnectTunnel`], [`Socks4Tunnel`] and [`Socks5Tunnel`] ask a proxy for a tunnel.
 //! - [`RouteDialer`] stacks them for one configured route.
 //!
@@ -47,6 +47,7 @@
 pub mod codec;
 mod connect;
 mod drive;
+mod local;
 mod pipelining;
 mod prefixed;
 mod proxy;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use proxy_config::{ProxyConfig, ProxyServer, Scheme};
-use transport::{Connection, DialError, Dialer, Target};
+use proxy_config::{Bind, ProxyConfig, ProxyServer, Scheme};
+use transport::{Connection, DialError, Dialer, LocalAddress, Target};
 use transport_tls::{TlsDialer, TlsTrust, TrustError};
 
 use crate::resolver::Resolver;
@@ -32,6 +32,11 @@ impl RouteDialer {
         }
     }
 
+    /// Dials straight to the target by `tcp`, from the local address `bind`, within `timeout`.
+    pub fn direct_from(bind: &Bind, tcp: Arc<dyn Dialer>, timeout: Duration) -> Self {
+        Self::direct(Arc::new(Bound::new(bind, tcp)), timeout)
+    }
+
     /// Dials through `proxy` and the proxies on the way to it; `tcp` connects to the nearest.
     ///
     /// `resolver` looks up names for the schemes that leave it to this side. `trust`, and what a
@@ -46,10 +51,13 @@ impl RouteDialer {
         trust: &TlsTrust,
     ) -> Result<Self, TrustError> {
         let nearest = proxy.via().first().unwrap_or(proxy.server());
-        let mut stack: Arc<dyn Dialer> = match nearest.quick_ack() {
-            true => Arc::new(QuickAck(tcp)),
-            false => tcp,
-        };
+        let mut stack = tcp;
+        if nearest.quick_ack() {
+            stack = Arc::new(QuickAck(stack));
+        }
+        if let Some(bind) = nearest.bind() {
+            stack = Arc::new(Bound::new(bind, stack));
+        }
         for server in proxy.via().iter().chain([proxy.server()]) {
             stack = tunnel(server, stack, Arc::clone(resolver), trust)?;
         }
@@ -102,6 +110,30 @@ struct QuickAck(Arc<dyn Dialer>);
 impl Dialer for QuickAck {
     async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
         self.0.dial(&target.clone().with_quick_ack(true)).await
+    }
+}
+
+/// Has the dialer inside it begin at a local address.
+struct Bound {
+    local: LocalAddress,
+    inner: Arc<dyn Dialer>,
+}
+
+impl Bound {
+    fn new(bind: &Bind, inner: Arc<dyn Dialer>) -> Self {
+        let local = match bind {
+            Bind::Address(ip) => LocalAddress::Ip(*ip),
+            Bind::Interface(name) => LocalAddress::Interface(name.as_str().into()),
+        };
+        Self { local, inner }
+    }
+}
+
+#[async_trait]
+impl Dialer for Bound {
+    async fn connect(&self, target: &Target) -> Result<Connection, DialError> {
+        let target = target.clone().from_local_address(self.local.clone());
+        self.inner.dial(&target).await
     }
 }
 

@@ -8,8 +8,11 @@ use async_trait::async_trait;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
-use transport::{Connection, ConnectionInfo, DialError, Dialer, Hop, Host, Phase, Target};
+use transport::{
+    Connection, ConnectionInfo, DialError, Dialer, Hop, Host, LocalAddress, Phase, Target,
+};
 
+use crate::local::{bind, reachable};
 #[cfg(target_os = "linux")]
 use crate::quick_ack::QuickAckStream;
 use crate::race::race;
@@ -32,6 +35,11 @@ const USER_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Connects sockets: asynchronous name look-up, address racing, `TCP_NODELAY` and keep-alive; on
 /// Linux also `TCP_QUICKACK`, for a target that [asks for it](Target::with_quick_ack).
+///
+/// For a target with a [local address](Target::from_local_address), every attempt begins there. Of the
+/// target's addresses, those of the other family are left out; if none is left, the dial fails with
+/// [`Unsupported`](transport::DialErrorKind::Unsupported). If this machine does not have the local address,
+/// it fails with [`Unreachable`](transport::DialErrorKind::Unreachable). Names are looked up from anywhere.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TcpDialer<R = SystemResolver> {
     resolver: R,
@@ -67,13 +75,14 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
         let start = Instant::now();
         let addresses = self.addresses(target).await?;
         let resolved = Instant::now();
-        let addresses = addresses
+        let local = target.local_address();
+        let addresses = reachable(addresses, local, target)?
             .into_iter()
             .map(|ip| SocketAddr::new(ip, target.port()))
             .collect();
         let (stream, mut info) = target
             // One phase for all addresses, so that a name with many of them has no more time.
-            .phase(race(addresses, connect))
+            .phase(race(addresses, |address| connect(address, local)))
             .await
             .map_err(|elapsed| DialError::timeout(hop(), Phase::Tcp, elapsed))?
             .map_err(|failure| match failure {
@@ -97,7 +106,10 @@ impl<R: Resolver> Dialer for TcpDialer<R> {
     clippy::disallowed_methods,
     reason = "this is the one dialer that opens sockets"
 )]
-async fn connect(address: SocketAddr) -> io::Result<(TcpStream, ConnectionInfo)> {
+async fn connect(
+    address: SocketAddr,
+    local: Option<&LocalAddress>,
+) -> io::Result<(TcpStream, ConnectionInfo)> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
@@ -109,6 +121,9 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, ConnectionInfo)>
     options.set_tcp_keepalive(&KEEPALIVE)?;
     #[cfg(target_os = "linux")]
     options.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    if let Some(local) = local {
+        bind(&socket, local)?;
+    }
     let stream = socket.connect(address).await?;
     let info = ConnectionInfo::of_socket(stream.local_addr()?, stream.peer_addr()?);
     Ok((stream, info))
@@ -123,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn a_dead_peer_is_noticed_in_bounded_time_and_small_messages_leave_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (stream, _info) = connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _info) = connect(listener.local_addr().unwrap(), None).await.unwrap();
         assert!(stream.nodelay().unwrap());
         let options = SockRef::from(&stream);
         assert!(options.keepalive().unwrap());

@@ -1,6 +1,8 @@
 //! By which address something leaves.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::target::Endpoint;
 
@@ -11,6 +13,10 @@ pub enum Egress {
     Direct,
     /// From a proxy: the last one on the way. Whatever the login, it is one egress.
     Proxy(Endpoint),
+    /// From this address, whatever leads to it.
+    Address(IpAddr),
+    /// From this network interface of this machine.
+    Interface(Arc<str>),
 }
 
 impl Egress {
@@ -21,12 +27,14 @@ impl Egress {
     }
 }
 
-/// `direct`, or the host and port of the proxy.
+/// `direct`, the host and port of the proxy, the address, or the interface.
 impl fmt::Display for Egress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("direct"),
             Self::Proxy(endpoint) => endpoint.fmt(f),
+            Self::Address(ip) => ip.fmt(f),
+            Self::Interface(name) => f.write_str(name),
         }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use url::Host;
 
 use crate::budget::{Budget, Elapsed};
+use crate::local_address::LocalAddress;
 use crate::secrets::Secrets;
 
 /// A host and a port: `api.binance.com:443`, `[::1]:1080`.
@@ -93,6 +94,7 @@ pub struct Target {
     budget: Option<Budget>,
     first_flight: Option<Bytes>,
     quick_ack: bool,
+    local_address: Option<LocalAddress>,
     secrets: Secrets,
 }
 
@@ -105,6 +107,7 @@ impl Target {
             budget: None,
             first_flight: None,
             quick_ack: false,
+            local_address: None,
             secrets: Secrets::default(),
         }
     }
@@ -210,6 +213,14 @@ impl Target {
         self
     }
 
+    /// The same target, to be reached from this local address. A dialer that opens sockets must do so
+    /// from there or fail: from another address, the other side may count it as somebody else's.
+    #[must_use]
+    pub fn from_local_address(mut self, address: LocalAddress) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
     /// The same target, to which the caller will send these, perhaps in the first flight, or has
     /// sent them before. A dialer does not quote anybody with them: who is on the way may have seen
     /// them.
@@ -260,6 +271,12 @@ impl Target {
         self.quick_ack
     }
 
+    /// Where on this machine the connection must begin; anywhere, if there is none.
+    #[must_use]
+    pub fn local_address(&self) -> Option<&LocalAddress> {
+        self.local_address.as_ref()
+    }
+
     /// What the dialer must not quote anybody with.
     #[must_use]
     pub fn secrets(&self) -> &Secrets {
@@ -303,6 +320,7 @@ impl fmt::Debug for Target {
             .field("budget", &self.budget)
             .field("first_flight", &self.first_flight.as_ref().map(Bytes::len))
             .field("quick_ack", &self.quick_ack)
+            .field("local_address", &self.local_address)
             .field("secrets", &self.secrets)
             .finish()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proxy_config::{HandshakeMode, PoolConfig, PoolMember, ProxyConfig, ProxyServer};
+use proxy_config::{DnsSide, HandshakeMode, PoolConfig, PoolMember, ProxyConfig, ProxyServer};
 use serde::Serialize;
 
 use super::listing::Listing;
@@ -27,15 +27,16 @@ impl Proxies {
     pub(super) fn dns(&self, list: Option<&Listing>) -> Option<String> {
         // The last proxy decides; those before it only get the address of the next one.
         let exits: Vec<_> = match self {
-            Self::One(proxy) => vec![proxy.server()],
+            Self::One(proxy) => vec![Some(proxy.server())],
             Self::Pool(pool) => {
                 let pool = list.map_or(pool, Listing::pool);
                 pool.enabled_members().map(PoolMember::server).collect()
             }
         };
+        let side = |exit: &ProxyServer| exit.url().scheme().dns_side();
         let sides: BTreeSet<_> = exits
-            .iter()
-            .map(|exit| exit.url().scheme().dns_side())
+            .into_iter()
+            .map(|exit| exit.map_or(DnsSide::Local, side))
             .collect();
         let sides: Vec<_> = sides.iter().map(ToString::to_string).collect();
         (!sides.is_empty()).then(|| sides.join(" or "))
@@ -55,7 +56,7 @@ impl Proxies {
         match self {
             Self::One(proxy) => [proxy.server()].into_iter().chain(proxy.via()).collect(),
             Self::Pool(pool) => {
-                let members = pool.members().iter().map(PoolMember::server);
+                let members = pool.members().iter().filter_map(PoolMember::server);
                 members.chain(pool.via()).collect()
             }
         }
@@ -68,7 +69,6 @@ fn choice(pool: &PoolConfig, list: Option<&Listing>) -> Vec<String> {
     let strategy = format!("{} of{}", pool.strategy(), source.unwrap_or_default());
     let listed = list.map(Listing::lines).unwrap_or_default();
     let members = pool.members().iter().map(|member| {
-        let server = member.server();
         let weight = match member.weight() {
             1 => String::new(),
             weight => format!(", weight {weight}"),
@@ -78,7 +78,7 @@ fn choice(pool: &PoolConfig, list: Option<&Listing>) -> Vec<String> {
         } else {
             ", disabled"
         };
-        format!("- {server}{weight}{mark}")
+        format!("- {member}{weight}{mark}")
     });
     let via = pool.via().iter().rev().map(|hop| format!("via {hop}"));
     [strategy]
@@ -99,7 +99,11 @@ fn specialties(server: &ProxyServer) -> impl Iterator<Item = String> {
     let handshake = mode.map(|mode| format!("handshake of {server}: {mode}"));
     let quick_ack = server.quick_ack();
     let quick_ack = quick_ack.then(|| format!("quick_ack of {server}: true"));
-    [ca_file, headers, handshake, quick_ack]
+    let bind = server.bind();
+    let bind = bind.map(|bind| format!("bind of {server}: {bind}"));
+    let egress = server.egress();
+    let egress = egress.map(|egress| format!("egress of {server}: {egress}"));
+    [ca_file, headers, handshake, quick_ack, bind, egress]
         .into_iter()
         .flatten()
 }

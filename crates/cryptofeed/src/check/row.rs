@@ -21,6 +21,8 @@ pub(super) struct Row {
     proxy: Option<Proxies>,
     /// The list that a pool gets its proxies from.
     list: Option<Listing>,
+    /// Where direct connections begin, if that is configured.
+    bind: Option<String>,
     source: String,
     /// Whether the rule belongs to an exchange without a feed.
     unused: bool,
@@ -88,14 +90,20 @@ impl Row {
         let origins = loaded.explain(exchange, transport, destination);
         let list = match resolution.route() {
             Route::Pool(pool) => Listing::of(pool),
-            Route::Direct | Route::Proxy(_) | Route::Refused => None,
+            Route::Direct | Route::DirectFrom(_) | Route::Proxy(_) | Route::Refused => None,
         };
         let through = |route, proxies: Proxies| {
             let dns = proxies.dns(list.as_ref());
             (route, Some(proxies), dns)
         };
+        let bind = match resolution.route() {
+            Route::DirectFrom(exit) => Some(exit.bind().to_string()),
+            _ => None,
+        };
         let (route, proxy, dns) = match resolution.route() {
-            Route::Direct => ("direct", None, Some(DnsSide::Local.to_string())),
+            Route::Direct | Route::DirectFrom(_) => {
+                ("direct", None, Some(DnsSide::Local.to_string()))
+            }
             Route::Proxy(proxy) => through("proxy", Proxies::One(proxy.clone())),
             Route::Pool(pool) => through("pool", Proxies::Pool(pool.clone())),
             Route::Refused => ("refused", None, None),
@@ -112,6 +120,7 @@ impl Row {
             route,
             proxy,
             list,
+            bind,
             source: resolution.source().to_string(),
             unused: false,
             dns,
@@ -169,7 +178,8 @@ impl Row {
 
     fn route_cell(&self) -> String {
         let Some(proxies) = &self.proxy else {
-            return self.route.to_owned();
+            let bind = self.bind.as_ref().map(|bind| format!(" from {bind}"));
+            return format!("{}{}", self.route, bind.unwrap_or_default());
         };
         let mut lines = proxies.lines(self.list.as_ref());
         if let Some(first) = lines

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use proxy_config::{
-    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
-    Transport,
+    ConnectionProxies, ExchangeId, Exit, PoolConfig, PoolMember, ProxyConfig, ProxyRule,
+    ProxySettings, Transport,
 };
 use proxy_injector::ProxyInjector;
 use proxy_resolve::Route;
@@ -27,10 +27,9 @@ pub(super) struct Line {
 /// One of the possible ways of a route.
 #[derive(Debug)]
 pub(super) enum Candidate {
-    Direct,
-    Proxy(ProxyConfig),
+    Only(Exit),
     Member {
-        proxy: ProxyConfig,
+        exit: Exit,
         is_enabled: bool,
     },
     /// A pool whose list has no proxy.
@@ -71,8 +70,9 @@ impl Line {
 impl Candidate {
     async fn all(route: &Route, injector: &ProxyInjector) -> Vec<Self> {
         match route {
-            Route::Direct => vec![Self::Direct],
-            Route::Proxy(proxy) => vec![Self::Proxy(proxy.clone())],
+            Route::Direct => vec![Self::Only(Exit::Direct)],
+            Route::DirectFrom(exit) => vec![Self::Only(exit.clone().into())],
+            Route::Proxy(proxy) => vec![Self::Only(proxy.clone().into())],
             // The disabled ones too: a probe is how to find out whether they can be enabled.
             Route::Pool(pool) => match injector.listed(pool).await {
                 Ok(pool) => {
@@ -88,16 +88,21 @@ impl Candidate {
 
     fn through(pool: &PoolConfig, member: &PoolMember) -> Self {
         Self::Member {
-            proxy: pool.through(member),
+            exit: pool.through(member),
             is_enabled: member.is_enabled(),
         }
     }
 
     /// The proxy, with those before it.
     pub(super) fn proxy(&self) -> Option<&ProxyConfig> {
+        self.exit()?.proxy()
+    }
+
+    /// The exit; none if there is none, or the connection is refused.
+    pub(super) fn exit(&self) -> Option<&Exit> {
         match self {
-            Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy),
-            Self::Direct | Self::Unlisted(_) | Self::Refused => None,
+            Self::Only(exit) | Self::Member { exit, .. } => Some(exit),
+            Self::Unlisted(_) | Self::Refused => None,
         }
     }
 
@@ -105,8 +110,11 @@ impl Candidate {
     pub(super) fn settings(&self) -> ProxySettings {
         // Strict, so that a refused route stays refused.
         let rule = match self {
-            Self::Direct => Some(ProxyRule::Direct),
-            Self::Proxy(proxy) | Self::Member { proxy, .. } => Some(proxy.clone().into()),
+            Self::Only(exit) | Self::Member { exit, .. } => Some(match exit {
+                Exit::Direct => ProxyRule::Direct,
+                Exit::DirectFrom(exit) => exit.clone().into(),
+                Exit::Proxy(proxy) => proxy.clone().into(),
+            }),
             Self::Unlisted(pool) => Some(pool.clone().into()),
             Self::Refused => None,
         };
@@ -121,18 +129,17 @@ impl Candidate {
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Direct => f.write_str("direct"),
             Self::Refused => f.write_str("refused"),
-            Self::Proxy(proxy) => proxy.fmt(f),
+            Self::Only(exit) => exit.fmt(f),
             Self::Unlisted(pool) => pool.fmt(f),
             Self::Member {
-                proxy,
+                exit,
                 is_enabled: true,
-            } => write!(f, "{proxy} (pool)"),
+            } => write!(f, "{exit} (pool)"),
             Self::Member {
-                proxy,
+                exit,
                 is_enabled: false,
-            } => write!(f, "{proxy} (pool, disabled)"),
+            } => write!(f, "{exit} (pool, disabled)"),
         }
     }
 }

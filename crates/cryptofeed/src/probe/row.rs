@@ -1,8 +1,9 @@
 //! A line of the report.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use proxy_config::{ExchangeId, ProxyConfig};
+use proxy_config::{ExchangeId, Exit, ProxyConfig};
 use serde::Serialize;
 use transport::{Phase, Timing};
 
@@ -19,6 +20,10 @@ pub(super) struct Row {
     #[serde(skip)]
     way: String,
     proxy: Option<ProxyConfig>,
+    /// Where on this machine the connection begins, if that is configured.
+    bind: Option<String>,
+    /// The address that exchanges see, if it is known.
+    egress: Option<IpAddr>,
     /// Of a member of a pool.
     enabled: Option<bool>,
     timings: Vec<Share>,
@@ -49,8 +54,8 @@ impl Row {
     /// The row of `line`; without an outcome if it was interrupted.
     pub(super) fn new(line: Line, outcome: Option<Outcome>) -> Self {
         let (route, enabled) = match line.candidate {
-            Candidate::Direct => ("direct", None),
-            Candidate::Proxy(_) => ("proxy", None),
+            Candidate::Only(Exit::Direct | Exit::DirectFrom(_)) => ("direct", None),
+            Candidate::Only(Exit::Proxy(_)) => ("proxy", None),
             Candidate::Member { is_enabled, .. } => ("pool", Some(is_enabled)),
             Candidate::Unlisted(_) => ("pool", None),
             Candidate::Refused => ("refused", None),
@@ -67,6 +72,12 @@ impl Row {
             route,
             way: line.candidate.to_string(),
             proxy: line.candidate.proxy().cloned(),
+            egress: line.candidate.exit().and_then(Exit::egress),
+            bind: line
+                .candidate
+                .exit()
+                .and_then(Exit::bind)
+                .map(ToString::to_string),
             exchange: line.exchange,
             enabled,
             verdict: verdict.as_str(),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use proxy_config::{ExchangeId, Transport};
 use proxy_injector::{ProxyInjector, RouteChange, RouteOwner};
-use proxy_resolve::Route;
 
 use crate::configuration::{Address, ConfiguredFeed};
 
@@ -38,7 +37,7 @@ impl Routes {
             let scope = injector.exchange(exchange.clone());
             let resolution = scope.resolve_for(*transport, &address.destination());
             let (route, source) = (resolution.route(), resolution.source());
-            if *route == Route::Direct && has_proxy && !changes.iter().any(is_told) {
+            if route.may_be_direct() && has_proxy && !changes.iter().any(is_told) {
                 tracing::warn!(%exchange, %transport, %route, %source, "route bypasses the proxies");
             } else {
                 tracing::info!(%exchange, %transport, %route, %source, "route");

@@ -278,7 +278,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             "proxy": {"url": "socks5://***@proxy.example:1080", "timeout_seconds": 30},
             "list": null,
             "set_by": {"url": "cryptofeed.yaml:5:11"}, "password_set_by": "cryptofeed.yaml:5:11",
-            "unless_exempted_by": null,
+            "unless_exempted_by": null, "bind": null,
         })
     };
     let without_proxy = |exchange: Value, transport, route, source, dns: Value, set_by: Value| {
@@ -286,7 +286,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             "exchange": exchange, "transport": transport, "destination": null, "route": route,
             "proxy": null, "list": null, "source": source, "unused": source == "exchange", "dns": dns,
             "set_by": set_by,
-            "password_set_by": null, "unless_exempted_by": null,
+            "password_set_by": null, "unless_exempted_by": null, "bind": null,
         })
     };
     let direct = |transport| {
@@ -303,7 +303,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             default(json!("binance"), json!("api.binance.com:443")),
             {
                 "exchange": "binance", "transport": "websocket",
-                "destination": "stream.binance.com:9443",
+                "bind": null, "destination": "stream.binance.com:9443",
                 "route": "proxy", "source": "exchange", "unused": false, "dns": "proxy",
                 "proxy": {"url": "http://***@other.example:8080", "timeout_seconds": 7},
                 "list": null,

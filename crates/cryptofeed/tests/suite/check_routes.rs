@@ -141,6 +141,45 @@ proxy:
 }
 
 #[test]
+fn direct_connections_from_a_local_address_are_told_as_direct() {
+    let workspace = Workspace::new();
+    let yaml = "\
+proxy:
+  enabled: true
+  strict: true
+  exchanges:
+    binance:
+      http: {direct: {bind: 192.0.2.7}}
+      websocket:
+        pool: {proxies: [{direct: {bind: 192.0.2.8}}, {url: socks5h://a:1080, bind: 192.0.2.9, egress: 203.0.113.9}]}
+";
+    workspace.file("cryptofeed.yaml", yaml);
+    let check = workspace.output(&["check"], &[]);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    for part in [
+        " direct from 192.0.2.7 ",
+        " - direct from 192.0.2.8 ",
+        " - socks5h://a:1080 ",
+        " bind of socks5h://a:1080: 192.0.2.9 ",
+        " egress of socks5h://a:1080: 203.0.113.9 ",
+        " local or proxy ",
+        " cryptofeed.yaml:6:29 ",
+        " cryptofeed.yaml:8:42 ",
+    ] {
+        assert!(check.stdout.contains(part), "{part}: {}", check.stdout);
+    }
+    let json = workspace.output(&["check", "--json"], &[]);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    let [rest, streams] = [&report["routes"][0], &report["routes"][1]];
+    assert_eq!(rest["route"], "direct");
+    assert_eq!(rest["bind"], "192.0.2.7");
+    assert_eq!(rest["proxy"], Value::Null);
+    assert_eq!(rest["set_by"]["direct.bind"], "cryptofeed.yaml:6:29");
+    let first = &streams["proxy"]["pool"]["proxies"][0];
+    assert_eq!(first["direct"], json!({"bind": "192.0.2.8"}));
+}
+
+#[test]
 fn a_pool_that_is_empty_is_refused_with_its_place() {
     let workspace = Workspace::new();
     let variable = "CRYPTOFEED_PROXY_EXCHANGES__BINANCE__WEBSOCKET__POOL";

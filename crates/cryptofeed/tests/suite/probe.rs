@@ -404,3 +404,46 @@ async fn the_limits_of_answers_apply_and_a_page_is_no_answer() {
         assert!(told.contains(&request) && told.contains(error), "{told}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_address_is_probed_and_told_with_the_egress() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Http, 3).await;
+    let url = proxy.url();
+    let rules = format!(
+        "proxy:\n  enabled: true\n  strict: true\n  default:\n\
+         \x20   http: {{direct: {{bind: 127.0.0.7}}}}\n\
+         \x20   websocket: {{pool: {{proxies: [{{direct: {{bind: 127.0.0.8, egress: 203.0.113.8}}}}, \
+         {{url: '{url}', egress: 203.0.113.3}}]}}}}\n"
+    );
+    configure(&workspace, &world, &rules);
+    let run = workspace.output(&["probe", "--json", "--exchange", "binance"], &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let told: Vec<_> = probes(&run.stdout)
+        .iter()
+        .map(|probe| ["route", "bind", "egress"].map(|key| probe[key].as_str().map(str::to_owned)))
+        .collect();
+    let line = |route: &str, bind: Option<&str>, egress: &str| {
+        [Some(route), bind, Some(egress)].map(|text| text.map(str::to_owned))
+    };
+    assert_eq!(
+        told,
+        [
+            line("direct", Some("127.0.0.7"), "127.0.0.7"),
+            line("pool", Some("127.0.0.8"), "203.0.113.8"),
+            line("pool", None, "203.0.113.3"),
+        ]
+    );
+    let (rest, stream) = (ExchangeTransport::Rest, ExchangeTransport::WebSocket);
+    assert_eq!(
+        peers(&world.binance, rest),
+        BTreeSet::from([[127, 0, 0, 7].into()])
+    );
+    let both = [[127, 0, 0, 3].into(), [127, 0, 0, 8].into()];
+    assert_eq!(peers(&world.binance, stream), BTreeSet::from(both));
+    let text = workspace
+        .output(&["probe", "--exchange", "binance"], &[])
+        .stdout;
+    assert!(text.contains("direct from 127.0.0.8 (pool)"), "{text}");
+}

@@ -20,6 +20,7 @@ fn prefix(table: &Content) -> Option<&'static str> {
         Content::Breaker => Some("breaker: "),
         Content::HealthCheck => Some("health_check: "),
         Content::Source => Some("source: "),
+        Content::Direct => Some("direct: "),
         Content::Tls => Some("tls: "),
         _ => None,
     }
@@ -41,6 +42,8 @@ fn value(content: &Content) -> String {
         Content::Text => "text, not encoded".to_owned(),
         Content::Headers => "texts by the name of a header".to_owned(),
         Content::File => "path of a file".to_owned(),
+        Content::Bind => "address, or name of a network interface".to_owned(),
+        Content::Address => "IP address".to_owned(),
         Content::Url => "proxy URL".to_owned(),
         Content::Word(words) => code(words().all),
         Content::Exchanges => {
@@ -57,6 +60,7 @@ fn value(content: &Content) -> String {
         | Content::Source
         | Content::Breaker
         | Content::HealthCheck
+        | Content::Direct
         | Content::Tls => {
             format!("table of {}", code(content.names()))
         }
@@ -115,7 +119,7 @@ fn table() -> String {
         };
         // The keys of one proxy are documented once.
         let is_told = |key: &&Key| match table {
-            Content::Member => Content::Server.key(key.name).is_none(),
+            Content::Member => Content::ProxyRule.key(key.name).is_none(),
             _ => true,
         };
         let keys = table.keys().into_iter().filter(is_told);

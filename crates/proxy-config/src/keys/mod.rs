@@ -15,11 +15,13 @@ mod documentation;
 use std::ops::RangeInclusive;
 
 pub(crate) use self::entry::{Entry, Field};
+use self::names::{CHOICE, EGRESS, TIMEOUT_SECONDS, VIA};
 pub(crate) use self::said::{Said, said};
 pub(crate) use self::tables::{
-    BREAKER, CONNECTION_PROXIES, DIAL, HEALTH_CHECK, MEMBER, POOL, ROUTE, SERVER, SETTINGS, SOURCE,
-    TLS, URL_KEY,
+    BREAKER, CONNECTION_PROXIES, DIAL, DIRECT_EXIT, DIRECT_KEY, EGRESS_KEY, HEALTH_CHECK, MEMBER,
+    POOL, ROUTE, SERVER, SETTINGS, SOURCE, TLS, URL_KEY,
 };
+use crate::connection_proxies::DIRECT;
 
 /// A key, and what it is for.
 pub(crate) struct Key {
@@ -43,8 +45,10 @@ pub(crate) struct Key {
 /// The keys that another key replaces.
 pub(crate) enum Replaces {
     Keys(&'static [&'static str]),
-    /// All keys of one proxy.
+    /// All keys of one proxy as an exit, and `direct`.
     Server,
+    /// All keys of one proxy, of a pool, and of the way to them.
+    Way,
 }
 
 /// The kinds of values.
@@ -66,6 +70,10 @@ pub(crate) enum Content {
     Headers,
     /// The path of a file.
     File,
+    /// An address of this machine, or a network interface.
+    Bind,
+    /// An IP address.
+    Address,
     /// The URL of a proxy.
     Url,
     /// One of several words.
@@ -96,12 +104,14 @@ pub(crate) enum Content {
     Breaker,
     /// How the members of a pool are checked.
     HealthCheck,
+    /// Direct connections from a local address.
+    Direct,
     /// Certificate authorities.
     Tls,
 }
 
 /// All contents that have keys.
-const TABLES: [Content; 10] = [
+const TABLES: [Content; 11] = [
     Content::Settings,
     Content::ConnectionProxies,
     Content::ProxyRule,
@@ -111,6 +121,7 @@ const TABLES: [Content; 10] = [
     Content::Source,
     Content::Breaker,
     Content::HealthCheck,
+    Content::Direct,
     Content::Tls,
 ];
 
@@ -120,18 +131,36 @@ impl Content {
         match self {
             Self::Settings => of(&SETTINGS),
             Self::ConnectionProxies => of(&CONNECTION_PROXIES),
-            Self::ProxyRule => [of(&URL_KEY), of(&DIAL), of(&SERVER), of(&ROUTE)].concat(),
+            Self::ProxyRule => [
+                of(&URL_KEY),
+                of(&DIAL),
+                of(&SERVER),
+                of(&EGRESS_KEY),
+                of(&ROUTE),
+                of(&DIRECT_KEY),
+            ]
+            .concat(),
             Self::Server | Self::ListRoute => [of(&URL_KEY), of(&SERVER)].concat(),
-            Self::Member => [of(&URL_KEY), of(&SERVER), of(&MEMBER)].concat(),
+            Self::Member => [
+                of(&URL_KEY),
+                of(&SERVER),
+                of(&EGRESS_KEY),
+                of(&MEMBER),
+                of(&DIRECT_KEY),
+            ]
+            .concat(),
             Self::Pool => of(&POOL),
             Self::Source => of(&SOURCE),
             Self::Breaker => of(&BREAKER),
             Self::HealthCheck => of(&HEALTH_CHECK),
+            Self::Direct => of(&DIRECT_EXIT),
             Self::Tls => of(&TLS),
             Self::Boolean { .. }
             | Self::Integer { .. }
             | Self::Text
             | Self::File
+            | Self::Bind
+            | Self::Address
             | Self::Url
             | Self::ListUrl
             | Self::Name
@@ -181,7 +210,11 @@ impl Content {
     pub(crate) fn replaced_by(&self, key: &str) -> Vec<&'static str> {
         let replaced = match self.key(key).map(|key| &key.replaces) {
             Some(Replaces::Keys(names)) => names.to_vec(),
-            Some(Replaces::Server) => Self::Server.names(),
+            Some(Replaces::Server) => [Self::Server.names(), vec![DIRECT, EGRESS]].concat(),
+            Some(Replaces::Way) => {
+                let way = vec![CHOICE, VIA, TIMEOUT_SECONDS, EGRESS];
+                [Self::Server.names(), way].concat()
+            }
             None => Vec::new(),
         };
         // A table has only some of the keys that `pool` replaces.
@@ -214,6 +247,8 @@ impl Content {
                 | Self::Integer { .. }
                 | Self::Text
                 | Self::File
+                | Self::Bind
+                | Self::Address
                 | Self::Url
                 | Self::ListUrl
                 | Self::Name

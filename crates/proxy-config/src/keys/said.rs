@@ -1,5 +1,6 @@
 //! Settings in the form of a configuration.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -17,7 +18,7 @@ pub(crate) enum Said<'a> {
     Boolean(bool),
     Integer(u64),
     Word(&'static str),
-    Name(&'a str),
+    Text(Cow<'a, str>),
     Url(&'a ProxyUrl),
     ListUrl(&'a ListUrl),
     File(&'a Path),
@@ -62,7 +63,7 @@ impl Serialize for Said<'_> {
             Self::Boolean(flag) => serializer.serialize_bool(*flag),
             Self::Integer(number) => serializer.serialize_u64(*number),
             Self::Word(word) => serializer.serialize_str(word),
-            Self::Name(name) => serializer.serialize_str(name),
+            Self::Text(text) => serializer.serialize_str(text),
             Self::Url(url) => url.serialize(serializer),
             Self::ListUrl(url) => serializer.collect_str(url),
             Self::File(path) => path.serialize(serializer),

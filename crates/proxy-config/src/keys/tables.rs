@@ -5,15 +5,16 @@
 //! [name](super::names).
 
 use super::names::{
-    self, CA_FILE, CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, HEADERS, HEADERS_FILE, PASSWORD,
-    PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
+    self, BIND, CA_FILE, CHOICE, DEFAULT, EGRESS, ENABLED, EXCHANGES, FROM_ENV, HEADERS,
+    HEADERS_FILE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
 };
 use super::said::said;
 use super::{Content, Entry, Replaces, Said, Words};
 use crate::breaker_config::{self as breaker, BreakerConfig};
 use crate::ca_file::CaFile;
-use crate::connection_proxies::{ConnectionProxies, ProxyRule};
+use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::dial_options::{self, DialOptions};
+use crate::exit::DirectExit;
 use crate::handshake_mode::HandshakeMode;
 use crate::health_check::{self as check, HealthCheck, HealthCheckMethod};
 use crate::pool::{DEFAULT_WEIGHT, PoolConfig, PoolMember, PoolStrategy, WEIGHT};
@@ -108,10 +109,10 @@ pub(crate) static URL_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
 )
 .absent("required")
 .wrong("see [proxy URLs](#proxy-urls)")
-.replaces(Replaces::Keys(&[CHOICE]))];
+.replaces(Replaces::Keys(&[CHOICE, DIRECT]))];
 
 /// The other keys of one proxy.
-pub(crate) static SERVER: [Entry<ProxyServer>; 8] = [
+pub(crate) static SERVER: [Entry<ProxyServer>; 9] = [
     // The reader puts a login into the URL, so these three have nothing to return.
     Entry::joint(
         USERNAME,
@@ -193,6 +194,63 @@ pub(crate) static SERVER: [Entry<ProxyServer>; 8] = [
     )
     .wrong("*applies to the first proxy of the route only*, for a proxy behind `via`")
     .of_socket(),
+    // Its reader also looks whether another proxy opens the socket.
+    Entry::joint(
+        BIND,
+        Content::Bind,
+        "The address of this machine, or on Linux the network interface, from which the proxy is \
+         reached.",
+        |server: &ProxyServer| Some(Said::Text(server.bind()?.to_string().into())),
+    )
+    .wrong(
+        "*expected an address of this machine*, *applies to the first proxy of the route only*, for a \
+         proxy behind `via`",
+    ),
+];
+
+/// Where the connections of one proxy come from. A proxy before another one has no such place.
+pub(crate) static EGRESS_KEY: [Entry<ProxyServer>; 1] = [Entry::joint(
+    EGRESS,
+    Content::Address,
+    ABOUT_EGRESS,
+    |server: &ProxyServer| Some(Said::Text(server.egress()?.to_string().into())),
+)
+.wrong(WRONG_EGRESS)];
+
+const ABOUT_EGRESS: &str = "The address that exchanges see of these connections. They count their limits by it, so exits with the same \
+     address share the budgets.";
+
+const WRONG_EGRESS: &str = "*expected an IP address*";
+
+/// Direct connections from a local address, in the place of a proxy.
+// What has it adds it when it is serialized.
+pub(crate) static DIRECT_KEY: [Entry<()>; 1] = [Entry::joint(
+    DIRECT,
+    Content::Direct,
+    "Direct connections that begin at one address or network interface of this machine, instead of a \
+     proxy. In a rule, the word alone means direct connections from anywhere.",
+    |(): &()| None,
+)
+.wrong("*`direct` is given as well*; for a member of a pool behind `via`: *`via` applies to all members*")
+.replaces(Replaces::Way)];
+
+/// Direct connections from a local address.
+pub(crate) static DIRECT_EXIT: [Entry<DirectExit>; 2] = [
+    Entry::joint(
+    BIND,
+    Content::Bind,
+    "The address of this machine, or on Linux the network interface, at which the connections begin.",
+    |exit: &DirectExit| Some(Said::Text(exit.bind().to_string().into())),
+)
+.absent("required")
+.wrong("*expected an address of this machine*"),
+    Entry::joint(
+        EGRESS,
+        Content::Address,
+        ABOUT_EGRESS,
+        |exit: &DirectExit| Some(Said::Text(exit.egress()?.to_string().into())),
+    )
+    .wrong(WRONG_EGRESS),
 ];
 
 /// The certificate authorities of one proxy.
@@ -389,7 +447,7 @@ pub(crate) static SOURCE: [Entry<PoolSource>; 5] = [
         names::PROGRAM,
         Content::Name,
         "Name of a source that is part of the program. The command has none.",
-        |source: &PoolSource| source.program_name().map(Said::Name),
+        |source: &PoolSource| Some(Said::Text(source.program_name()?.into())),
     )
     .replaces(Replaces::Keys(&[names::FILE, URL, names::PROXY])),
     Entry::integer(

@@ -92,7 +92,9 @@ impl<'de> Deserialize<'de> for ProxyConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match ProxyRule::deserialize(deserializer)? {
             ProxyRule::Proxy(proxy) => Ok(proxy),
-            ProxyRule::Direct => Err(D::Error::custom("expected a proxy, found `direct`")),
+            ProxyRule::Direct | ProxyRule::DirectFrom(_) => {
+                Err(D::Error::custom("expected a proxy, found `direct`"))
+            }
             ProxyRule::Pool(_) => Err(D::Error::custom("expected one proxy, found a pool")),
         }
     }
@@ -102,7 +104,9 @@ impl<'de> Deserialize<'de> for PoolConfig {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match ProxyRule::deserialize(deserializer)? {
             ProxyRule::Pool(pool) => Ok(pool),
-            ProxyRule::Direct => Err(D::Error::custom("expected a pool, found `direct`")),
+            ProxyRule::Direct | ProxyRule::DirectFrom(_) => {
+                Err(D::Error::custom("expected a pool, found `direct`"))
+            }
             ProxyRule::Proxy(_) => Err(D::Error::custom("expected a pool, found one proxy")),
         }
     }

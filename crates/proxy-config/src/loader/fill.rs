@@ -55,7 +55,7 @@ fn set<T>(entry: &Entry<T>, node: &Node<'_>, reach: Reach, target: Option<T>) ->
 }
 
 /// Reports an error if another proxy opens the socket that the key concerns.
-fn require_socket(node: &Node<'_>, reach: Reach) -> Option<()> {
+pub(crate) fn require_socket(node: &Node<'_>, reach: Reach) -> Option<()> {
     if reach == Reach::ThroughAnother {
         node.report(
             "applies to the first proxy of the route only; set it for the first proxy of `via`",

@@ -72,6 +72,7 @@ fn of(content: &Content) -> Value {
             "type": ["string", "number", "boolean"],
             "minLength": 1,
         }),
+        Content::Bind | Content::Address => json!({"type": "string", "minLength": 1}),
         Content::Url => url_ref(),
         Content::Exchanges => json!({
             "type": "object",
@@ -90,6 +91,7 @@ fn of(content: &Content) -> Value {
         | Content::Source
         | Content::Breaker
         | Content::HealthCheck
+        | Content::Direct
         | Content::Tls => table(content),
         Content::Word(words) => {
             let Words { all, default } = words();

@@ -7,6 +7,7 @@ mod fill;
 mod json_schema;
 mod node;
 mod read;
+mod read_direct;
 mod read_headers;
 mod read_pool;
 mod read_server;

@@ -12,6 +12,7 @@ use crate::keys::names::{CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, VIA};
 use crate::keys::{Content, DIAL, SETTINGS};
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::{Node, Table};
+use crate::loader::read_direct::direct_exit;
 use crate::loader::read_pool::pool;
 use crate::loader::read_server::server;
 use crate::pool::{PoolConfig, PoolMember};
@@ -99,6 +100,10 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
         return Some(ProxyRule::Direct);
     }
     let fields = node.table_of(&Content::ProxyRule)?;
+    if let Some(node) = fields.field(DIRECT) {
+        let exit = direct_exit(&fields, &node, &Content::ProxyRule);
+        return exit.map(ProxyRule::DirectFrom);
+    }
     let options = fill(&DIAL, &fields, Reach::Here, Some(DialOptions::default()));
     let hops = match fields.field(VIA) {
         Some(node) => hops(&node),
@@ -120,7 +125,7 @@ pub(crate) fn proxy_rule(node: &Node<'_>) -> Option<ProxyRule> {
     }
     let pool = pool(&node, reach);
     let members = pool.iter().flat_map(PoolConfig::members);
-    let via = via(&hops?, members.map(PoolMember::server));
+    let via = via(&hops?, members.filter_map(PoolMember::server));
     let pool = pool?.with_options(options?);
     Some(pool.with_via(via?).ok()?.into())
 }

@@ -1,11 +1,13 @@
 //! Reading one proxy: its address, login, headers, certificate authorities and handshake.
 
+use crate::bind::Bind;
 use crate::ca_file::CaFile;
 use crate::credentials::Credentials;
-use crate::keys::names::{CA_FILE, PASSWORD, PASSWORD_FILE, TRUST, URL, USERNAME};
+use crate::keys::names::{BIND, CA_FILE, EGRESS, PASSWORD, PASSWORD_FILE, TRUST, URL, USERNAME};
 use crate::keys::{Content, SERVER};
-use crate::loader::fill::{Reach, fill};
+use crate::loader::fill::{Reach, fill, require_socket};
 use crate::loader::node::{Node, Table};
+use crate::loader::read_direct::egress;
 use crate::loader::read_headers::Headers;
 use crate::loader::secret_file::read_secret;
 use crate::proxy_server::ProxyServer;
@@ -17,6 +19,9 @@ pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     let login = Login::read(fields, url.as_ref());
     let ca_file = fields.field(TRUST).map(|node| ca_file(&node, url.as_ref()));
     let headers = Headers::read(fields);
+    let bind = fields.field(BIND).map(|node| bind(&node, reach));
+    // No key of a proxy before another one, whose tables are checked before.
+    let egress = fields.field(EGRESS).map(|node| egress(&node));
     let mut server = fill(&SERVER, fields, reach, url.map(ProxyServer::new))?;
     if let Some(login) = login? {
         server.url = login.add_to(server.url)?;
@@ -24,10 +29,23 @@ pub(crate) fn server(fields: &Table<'_>, reach: Reach) -> Option<ProxyServer> {
     if let Some(headers) = headers? {
         server = headers.add_to(server)?;
     }
+    if let Some(egress) = egress {
+        server = server.with_egress(egress?);
+    }
+    if let Some(bind) = bind {
+        server = server.with_bind(bind?);
+    }
     Some(match ca_file {
         Some(file) => server.with_authorities(file?),
         None => server,
     })
+}
+
+/// A local address, for the proxy that this machine connects to.
+fn bind(node: &Node<'_>, reach: Reach) -> Option<Bind> {
+    let bind = node.parse(str::parse::<Bind>);
+    require_socket(node, reach)?;
+    bind
 }
 
 /// A user name, and perhaps a password, from keys of their own.

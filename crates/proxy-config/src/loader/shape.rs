@@ -43,11 +43,15 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         Content::Pool => pool(node),
         Content::Source => alternatives(node, content),
         Content::ListRoute => proxy_rule(node, content),
-        Content::Breaker | Content::HealthCheck | Content::Tls => into_value(table(node, content)?),
+        Content::Breaker | Content::HealthCheck | Content::Direct | Content::Tls => {
+            into_value(table(node, content)?)
+        }
         Content::Boolean { .. }
         | Content::Integer { .. }
         | Content::Text
         | Content::File
+        | Content::Bind
+        | Content::Address
         | Content::Url
         | Content::ListUrl
         | Content::Name

@@ -47,6 +47,9 @@ fn every_key_of_a_proxy_needs_a_value() {
         "quick_ack",
         "headers",
         "headers_file",
+        "bind",
+        "egress",
+        "direct",
         "via",
         "pool",
     ] {

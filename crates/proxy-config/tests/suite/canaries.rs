@@ -158,7 +158,7 @@ proptest! {
             panic!("a pool was set");
         };
         for member in pool.members() {
-            let credentials = member.server().url().credentials().unwrap();
+            let credentials = member.server().unwrap().url().credentials().unwrap();
             prop_assert_eq!(credentials.username(), user.as_bytes());
             prop_assert_eq!(credentials.password(), Some(password.as_bytes()));
         }

@@ -200,7 +200,7 @@ fn an_unknown_nested_key_is_refused() {
         [
             "proxy.default.http.? (from CRYPTOFEED_PROXY_DEFAULT__HTTP__ULR): \
              unknown key; did you mean `url`? (known keys: url, timeout_seconds, \
-             username, password, password_file, headers, headers_file, tls, handshake, quick_ack, via, pool)"
+             username, password, password_file, headers, headers_file, tls, handshake, quick_ack, bind, egress, via, pool, direct)"
         ]
     );
 }

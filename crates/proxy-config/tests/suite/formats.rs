@@ -168,7 +168,7 @@ proxy:
         ]));
     let mut errors = messages(sources.load());
     errors.sort();
-    let known = "url, timeout_seconds, username, password, password_file, headers, headers_file, tls, handshake, quick_ack, via, pool";
+    let known = "url, timeout_seconds, username, password, password_file, headers, headers_file, tls, handshake, quick_ack, bind, egress, via, pool, direct";
     let scheme = "Proxy URL must include scheme \
                   (http://, https://, socks4://, socks4a://, socks5:// or socks5h://)";
     let expected = [

@@ -50,6 +50,11 @@ fn everything_that_can_be_written_is_valid() {
         http(
             json!({"url": "http://h:1", "headers": {"X-Country": "de", "x-n": 7}, "headers_file": "h"}),
         ),
+        http(json!({"direct": {"bind": "192.0.2.7", "egress": "203.0.113.7"}})),
+        http(json!({"url": "http://h:1", "egress": "203.0.113.7"})),
+        proxy(json!({"exchanges": {"okx": {"direct": {"bind": "eth0"}}}})),
+        http(json!({"pool": {"proxies": [{"direct": {"bind": "::1"}, "weight": 2}]}})),
+        http(json!({"url": "http://h:1", "bind": "192.0.2.7"})),
         http(json!({"pool": {"proxies": "http://a:1"}, "via": [], "timeout_seconds": 5})),
         http(json!({"pool": {
             "strategy": "least_connections",
@@ -112,6 +117,10 @@ fn what_cannot_be_written_is_not_valid() {
         http(json!({"via": ["direct"]})),
         http(json!({"handshake": "quick"})),
         http(json!({"weight": 1})),
+        http(json!({"direct": {}})),
+        http(json!({"via": [{"url": "http://h:1", "egress": "203.0.113.7"}]})),
+        http(json!({"direct": true})),
+        http(json!({"url": "http://h:1", "bind": ""})),
         http(json!({"url": "http://h:1", "headers": {}})),
         http(json!({"url": "http://h:1", "headers": {"X Country": "de"}})),
         http(json!({"url": "http://h:1", "headers": "X-Country: de"})),
@@ -163,6 +172,9 @@ fn every_key_says_what_it_is_for() {
         "quick_ack",
         "headers",
         "headers_file",
+        "direct",
+        "bind",
+        "egress",
     ] {
         assert!(found.iter().any(|(name, _)| *name == key), "{key}");
     }

@@ -146,5 +146,8 @@ fn a_route_has_a_limited_number_of_proxies() {
         "http://exit:9".parse::<ProxyUrl>().unwrap(),
     )])
     .unwrap();
-    assert_eq!(pool.with_via(hops()).unwrap_err(), error);
+    assert_eq!(
+        pool.with_via(hops()).unwrap_err().to_string(),
+        error.to_string()
+    );
 }

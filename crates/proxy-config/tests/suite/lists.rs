@@ -1,13 +1,15 @@
 //! Lists of proxies, as files and servers give them.
 
 use proptest::prelude::*;
-use proxy_config::{ListFault, PoolMember, ProxyList};
+use proxy_config::{
+    Bind, DirectExit, ListFault, PoolConfig, PoolMember, PoolSource, ProxyList, ProxyServer,
+};
 use testkit::Canary;
 
 fn urls(list: &ProxyList) -> Vec<String> {
     let members = list.members().iter();
     members
-        .map(|member| member.server().url().to_string())
+        .map(|member| member.server().unwrap().url().to_string())
         .collect()
 }
 
@@ -49,7 +51,7 @@ fn members_of_a_list_may_differ_in_their_headers_alone() {
         b"- {url: 'https://a:1', headers: {X-Session: a1}}\n- {url: 'https://a:1', headers: {X-Session: b2}}\n\
           - {url: 'https://a:1', headers: {x-session: a1}}\n- {url: 'socks5h://b:2', headers: {X-Session: a1}}\n",
     );
-    let headers = |member: &PoolMember| member.server().headers().iter().count();
+    let headers = |member: &PoolMember| member.server().unwrap().headers().iter().count();
     let headers: Vec<_> = list.members().iter().map(headers).collect();
     assert_eq!(headers, [1, 1]);
     assert_eq!(
@@ -113,10 +115,40 @@ fn a_list_names_no_files_of_this_machine_and_no_way_without_a_proxy() {
         "- {direct: {bind: 127.0.0.1}}",
         "- {url: direct}",
         "- {url: 'http://a:1', via: ['http://b:2']}",
+        "- {url: 'http://a:1', bind: 127.0.0.1}",
+        "- {url: 'http://a:1', direct: {bind: 127.0.0.1}}",
     ] {
         let list = ProxyList::parse(text.as_bytes());
         assert!(list.is_empty() && list.refused() == 1, "{text}");
     }
+}
+
+#[test]
+fn a_list_of_a_program_has_no_exits_of_this_machine_either() {
+    let bind: Bind = "127.0.0.7".parse().unwrap();
+    let proxy = ProxyServer::new("http://a:1".parse().unwrap());
+    let direct = PoolMember::direct_from(DirectExit::new(bind.clone()));
+    let bound = PoolMember::new(proxy.clone().with_bind(bind));
+    let list = ProxyList::new([direct.clone(), bound, PoolMember::new(proxy.clone())]);
+    assert_eq!(list.members(), [PoolMember::new(proxy.clone())]);
+    assert_eq!(
+        faults(&list),
+        [
+            "line 1: a list cannot name a direct exit",
+            "line 2: a list cannot name a local address",
+        ]
+    );
+    // Nor may anything else that fills a pool in the place of a list: it may be behind `via`.
+    let pool = PoolConfig::from_source(PoolSource::program("p"));
+    let pool = pool.with_via([proxy]).unwrap().with_listed([direct]);
+    assert!(pool.members().is_empty());
+}
+
+#[test]
+fn a_list_says_by_which_address_a_proxy_leaves() {
+    let list = ProxyList::parse(b"- {url: 'http://a:1', egress: 192.0.2.7}");
+    let egress = list.members()[0].server().unwrap().egress();
+    assert_eq!(egress, Some("192.0.2.7".parse().unwrap()));
 }
 
 #[test]

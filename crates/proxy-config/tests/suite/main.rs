@@ -36,6 +36,8 @@ mod limits;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod local_addresses;
+#[cfg(test)]
 mod logins;
 #[cfg(test)]
 mod origins;

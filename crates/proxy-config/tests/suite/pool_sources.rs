@@ -239,9 +239,12 @@ fn a_listed_pool_keeps_its_configuration_and_marks_the_ways_as_listed() {
     let member = PoolMember::new(server("http://a:1"));
     let listed = pool.clone().with_listed([member.clone()]);
     assert_eq!(listed.members(), std::slice::from_ref(&member));
-    assert_eq!(listed.through(&member).source(), Some(&source));
+    assert_eq!(
+        listed.through(&member).proxy().unwrap().source(),
+        Some(&source)
+    );
     // Members of a configuration are not replaced by a list.
     let fixed = PoolConfig::new([member.clone()]).unwrap();
     assert_eq!(fixed.clone().with_listed([]), fixed);
-    assert_eq!(fixed.through(&member).source(), None);
+    assert_eq!(fixed.through(&member).proxy().unwrap().source(), None);
 }

@@ -112,7 +112,8 @@ fn every_part_of_a_pool_can_be_configured() {
     let through = ProxyConfig::from(through)
         .with_via(expected.via().to_vec())
         .unwrap();
-    assert_eq!(exit, through.with_timeout_seconds(20).unwrap());
+    let through = through.with_timeout_seconds(20).unwrap();
+    assert_eq!(exit, through.into());
 }
 
 #[test]

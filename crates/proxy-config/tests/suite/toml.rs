@@ -81,7 +81,7 @@ fn errors_have_their_places() {
         ),
         [
             "proxy.default.http.? (from test.toml:6:7): unknown key; did you mean `url`? \
-             (known keys: url, timeout_seconds, username, password, password_file, headers, headers_file, tls, handshake, quick_ack, via, pool)",
+             (known keys: url, timeout_seconds, username, password, password_file, headers, headers_file, tls, handshake, quick_ack, bind, egress, via, pool, direct)",
             "proxy.exchanges.okx (from test.toml:7:1): expected a table, found a list",
             "proxy.enabled (from test.toml:3:11): \
              expected true or false, yes or no, on or off, 1 or 0",

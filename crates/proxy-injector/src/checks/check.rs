@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::{Method, Request};
-use proxy_config::{HealthCheck, HealthCheckMethod, ProxyConfig, ProxyServer};
+use proxy_config::{DirectExit, Exit, HealthCheck, HealthCheckMethod, ProxyConfig, ProxyServer};
 use transport::{BoxError, DialError, DialErrorKind, Dialer, Target, retry_after};
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
@@ -19,23 +19,23 @@ use crate::pool::Verdict;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
 
-/// Checks `proxy` as `config` says. There is no verdict if that could not be done.
+/// Checks `exit` as `config` says. There is no verdict if that could not be done.
 pub(super) async fn check(
     injector: &Arc<ProxyInjector>,
     config: &HealthCheck,
     usage: Usage,
-    proxy: &ProxyConfig,
+    exit: &Exit,
 ) -> Option<Verdict> {
     let timeout = config.timeout();
-    let outcome = match config.method() {
-        HealthCheckMethod::Tcp => {
+    let outcome = match (config.method(), exit.proxy()) {
+        (HealthCheckMethod::Tcp, Some(proxy)) => {
             let to_proxy = endpoint(proxy.url());
             let inner = before(injector, proxy).ok()?;
             let query = RouteQuery {
                 destination: None,
                 ..usage.query
             };
-            let dialer = routed(injector, query, proxy, inner);
+            let dialer = routed(injector, query, exit, inner);
             let reached = dialer.dial(&Target::new(to_proxy).within(timeout)).await;
             // Whoever is on the way: it cannot be used.
             return match reached {
@@ -44,23 +44,24 @@ pub(super) async fn check(
                 Err(_) => Some(Verdict::Failed),
             };
         }
-        HealthCheckMethod::Handshake => {
-            let inner = through(injector, &usage.query, proxy);
-            let dialer = routed(injector, usage.query, proxy, inner);
+        // Nobody is between a direct exit and the target.
+        (HealthCheckMethod::Tcp, None) | (HealthCheckMethod::Handshake, _) => {
+            let inner = by(injector, &usage.query, exit);
+            let dialer = routed(injector, usage.query, exit, inner);
             let target = Target::new(usage.target.clone()).within(timeout);
             match dialer.dial(&target).await {
                 Ok(_) => Ok(None),
                 Err(error) => Err(BoxError::from(error)),
             }
         }
-        HealthCheckMethod::Http => answer(injector, config, &usage, proxy).await,
+        (HealthCheckMethod::Http, _) => answer(injector, config, &usage, exit).await,
     };
     match outcome {
         Ok(None) => Some(Verdict::Passed(Some(usage.target))),
         Ok(Some(verdict)) => Some(verdict),
         Err(error) => {
             let error: &(dyn Error + 'static) = &*error;
-            match blame(proxy, error) {
+            match blame(exit, error) {
                 Blame::Proxy => Some(Verdict::Failed),
                 Blame::Unclear => Some(Verdict::Missed(usage.target)),
                 Blame::Machine | Blame::Exchange(..) | Blame::Other => None,
@@ -77,19 +78,19 @@ fn is_ours(error: &DialError) -> bool {
     )
 }
 
-/// Asks for an answer of where the pool is used. Returns what it says about the proxy's address, if it does.
+/// Asks for an answer of where the pool is used. Returns what it says about the exit's address, if it does.
 async fn answer(
     injector: &Arc<ProxyInjector>,
     config: &HealthCheck,
     usage: &Usage,
-    proxy: &ProxyConfig,
+    exit: &Exit,
 ) -> Result<Option<Verdict>, BoxError> {
     let is_tls = matches!(usage.query.destination, Some((_, true)));
-    let mut inner = through(injector, &usage.query, proxy);
+    let mut inner = by(injector, &usage.query, exit);
     if is_tls {
         inner = Arc::new(TlsDialer::new(inner, injector.factory().exchange_tls()));
     }
-    let dialer = routed(injector, usage.query.clone(), proxy, inner);
+    let dialer = routed(injector, usage.query.clone(), exit, inner);
     let connector = DialerConnector::without_tls(dialer, config.timeout());
     let scheme = if is_tls { "https" } else { "http" };
     let uri = format!("{scheme}://{}/", usage.target);
@@ -106,32 +107,34 @@ async fn answer(
 
 /// The dialer of what comes before `proxy`.
 fn before(injector: &ProxyInjector, proxy: &ProxyConfig) -> Result<Arc<dyn Dialer>, BoxError> {
-    let factory = injector.factory();
-    let Some((last, others)) = proxy.via().split_last() else {
-        return Ok(Arc::clone(&factory.tcp));
+    let way = match (proxy.via().split_last(), proxy.server().bind()) {
+        (Some((last, others)), _) => ProxyConfig::from(ProxyServer::clone(last))
+            .with_via(others.iter().cloned())?
+            .into(),
+        (None, Some(bind)) => DirectExit::new(bind.clone()).into(),
+        (None, None) => Exit::Direct,
     };
-    let way = ProxyConfig::from(ProxyServer::clone(last)).with_via(others.iter().cloned())?;
-    Ok(factory.standard_dialer(Some(&way))?)
+    Ok(injector.factory().standard_dialer(&way)?)
 }
 
-/// The dialer through `proxy`.
-fn through(injector: &ProxyInjector, query: &RouteQuery, proxy: &ProxyConfig) -> Arc<dyn Dialer> {
+/// The dialer by `exit`.
+fn by(injector: &ProxyInjector, query: &RouteQuery, exit: &Exit) -> Arc<dyn Dialer> {
     let factory = injector.factory();
     factory
-        .stack(query.exchange.as_ref(), query.transport, Some(proxy))
+        .stack(query.exchange.as_ref(), query.transport, exit)
         .dialer
 }
 
 fn routed(
     injector: &Arc<ProxyInjector>,
     query: RouteQuery,
-    proxy: &ProxyConfig,
+    exit: &Exit,
     inner: Arc<dyn Dialer>,
 ) -> Arc<RoutedDialer> {
     Arc::new(RoutedDialer {
         injector: Arc::clone(injector),
         query,
-        proxy: Some(proxy.clone()),
+        exit: exit.clone(),
         inner,
         revocation: Revocation::Close,
         opened: OnceLock::new(),

@@ -91,7 +91,7 @@ async fn run(
     let mut norm = Norm::default();
     loop {
         while let Some(place) = schedule.begin(Instant::now()) {
-            let (Some(injector), Some((id, proxy))) = (injector.upgrade(), members.get(place))
+            let (Some(injector), Some((id, exit))) = (injector.upgrade(), members.get(place))
             else {
                 return;
             };
@@ -103,7 +103,7 @@ async fn run(
             }
             running.push(async move {
                 let target = usage.target.clone();
-                let verdict = check(&injector, &config, usage, proxy).await;
+                let verdict = check(&injector, &config, usage, exit).await;
                 (place, *id, target, verdict)
             });
         }

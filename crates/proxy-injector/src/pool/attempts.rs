@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::vec;
 
-use proxy_config::ProxyConfig;
+use proxy_config::Exit;
 use tokio::time::Instant;
 
 use super::record::Course;
@@ -36,7 +36,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// The next member, of those for which `has_room` is true if there is one.
-    pub(crate) fn next_with(&mut self, has_room: impl Fn(&ProxyConfig) -> bool) -> Option<Lease> {
+    pub(crate) fn next_with(&mut self, has_room: impl Fn(&Exit) -> bool) -> Option<Lease> {
         let Self {
             pool,
             course,

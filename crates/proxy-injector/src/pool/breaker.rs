@@ -1,4 +1,4 @@
-//! Whether a proxy may be used, by its last failures.
+//! Whether an exit may be used, by its last failures.
 
 use proxy_config::BreakerConfig;
 use tokio::time::Instant;
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Trial(u64);
 
-/// The circuit breaker of one proxy.
+/// The circuit breaker of one exit.
 //
 //     Closed --as many failures in a row as set, or a stall--> Open until now + cool-down
 //     Open   --its time is over------------------------------> half-open: the next selection is a trial
@@ -20,7 +20,7 @@ pub(crate) struct Trial(u64);
 // Open is a time and not a timer, so that nothing has to run for it to end; it is half-open from then
 // on. A failure while it is open is of a connection that began before, and says nothing new.
 //
-// The cool-down doubles with each time that it opens. It is short again only when the proxy has been in
+// The cool-down doubles with each time that it opens. It is short again only when the exit has been in
 // order for as long as it was skipped before: one that connects and stalls is otherwise back at once.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
@@ -44,7 +44,7 @@ impl Default for State {
     }
 }
 
-/// What a breaker says of its proxy.
+/// What a breaker says of its exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     Closed,
@@ -62,7 +62,7 @@ impl Breaker {
         }
     }
 
-    /// The proxy has been selected. Returns the trial that this is, if it is one.
+    /// The exit has been selected. Returns the trial that this is, if it is one.
     pub(crate) fn begin(&mut self, now: Instant) -> Option<Trial> {
         match self.state {
             State::Open { until } if until <= now => {

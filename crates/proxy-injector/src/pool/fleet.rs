@@ -1,9 +1,9 @@
-//! All proxies that pools use, and all pools.
+//! All exits that pools use, and all pools.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use proxy_config::{BreakerConfig, ExchangeId, PoolConfig, PoolStrategy, ProxyConfig};
+use proxy_config::{BreakerConfig, ExchangeId, Exit, PoolConfig, PoolStrategy};
 use tokio::time::Instant;
 use transport::Endpoint;
 
@@ -15,26 +15,26 @@ use super::verdict::Verdict;
 use crate::admission::egress;
 use crate::route_key::RouteKey;
 
-/// A proxy.
+/// An exit: a proxy with those on the way to it, or a local address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ProxyId(u64);
+pub(crate) struct ExitId(u64);
 
 /// A pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct PoolId(u64);
 
-/// The proxies and the pools that they are in. A proxy that is in two pools is known once, and fails in
+/// The exits and the pools that they are in. An exit that is in two pools is known once, and fails in
 /// both. All that depends on the time gets it.
 #[derive(Debug, Default)]
 pub(crate) struct Fleet {
-    known: HashMap<RouteKey, ProxyId>,
-    proxies: HashMap<ProxyId, Proxy>,
+    known: HashMap<RouteKey, ExitId>,
+    exits: HashMap<ExitId, Known>,
     pools: HashMap<PoolId, Pool>,
     last_id: u64,
 }
 
 #[derive(Debug, Default)]
-struct Proxy {
+struct Known {
     record: Record,
     /// When it was selected last, on the clock of ids.
     selected: u64,
@@ -52,8 +52,8 @@ struct Pool {
 
 #[derive(Debug)]
 struct Member {
-    id: ProxyId,
-    proxy: ProxyConfig,
+    id: ExitId,
+    exit: Exit,
     weight: u64,
     identity: u64,
 }
@@ -62,8 +62,8 @@ struct Member {
 #[derive(Debug)]
 pub(crate) struct Selected {
     pub(crate) place: usize,
-    pub(crate) id: ProxyId,
-    pub(crate) proxy: ProxyConfig,
+    pub(crate) id: ExitId,
+    pub(crate) exit: Exit,
     pub(crate) trial: Option<Trial>,
 }
 
@@ -73,25 +73,21 @@ impl Fleet {
         let pool = PoolId(self.next_id());
         let mut members = Vec::new();
         for (place, member) in config.enabled_members().enumerate() {
-            let proxy = config.through(member);
-            let key = RouteKey::of(&proxy);
+            let exit = config.through(member);
+            let key = RouteKey::of(&exit);
             let identity = identity(&key);
             let id = match self.known.get(&key) {
                 Some(id) => *id,
                 None => {
-                    let id = ProxyId(self.next_id());
+                    let id = ExitId(self.next_id());
                     self.known.insert(key, id);
                     id
                 }
             };
-            self.proxies
-                .entry(id)
-                .or_default()
-                .seats
-                .push((pool, place));
+            self.exits.entry(id).or_default().seats.push((pool, place));
             members.push(Member {
                 id,
-                proxy,
+                exit,
                 weight: member.weight(),
                 identity,
             });
@@ -119,8 +115,8 @@ impl Fleet {
     // A list that changes makes another pool. Without this, each would begin with the first member.
     fn ranks(&self, members: &[Member]) -> Vec<u64> {
         let selected = |place: &usize| {
-            let proxy = members.get(*place).map(|member| member.id);
-            proxy.and_then(|id| Some(self.proxies.get(&id)?.selected))
+            let exit = members.get(*place).map(|member| member.id);
+            exit.and_then(|id| Some(self.exits.get(&id)?.selected))
         };
         let mut order: Vec<_> = (0..members.len()).collect();
         order.sort_by_key(selected);
@@ -144,32 +140,32 @@ impl Fleet {
             return;
         };
         for member in gone.members {
-            if let Some(proxy) = self.proxies.get_mut(&member.id) {
-                proxy.seats.retain(|(of, _)| *of != pool);
+            if let Some(exit) = self.exits.get_mut(&member.id) {
+                exit.seats.retain(|(of, _)| *of != pool);
             }
         }
         self.forget_unused();
     }
 
-    /// Takes back all that speaks against any proxy.
+    /// Takes back all that speaks against any exit.
     pub(crate) fn pardon(&mut self) {
-        let ids: Vec<_> = self.proxies.keys().copied().collect();
+        let ids: Vec<_> = self.exits.keys().copied().collect();
         for id in ids {
             self.change(id, Record::pardon);
         }
         self.forget_unused();
     }
 
-    /// Forgets the proxies without a pool and without a connection that must still count.
+    /// Forgets the exits without a pool and without a connection that must still count.
     fn forget_unused(&mut self) {
-        self.proxies
-            .retain(|_, proxy| !proxy.seats.is_empty() || proxy.record.leases() > 0);
-        self.known.retain(|_, id| self.proxies.contains_key(id));
+        self.exits
+            .retain(|_, exit| !exit.seats.is_empty() || exit.record.leases() > 0);
+        self.known.retain(|_, id| self.exits.contains_key(id));
     }
 
-    /// The proxy that `proxy` is, if a pool has it.
-    pub(crate) fn find(&self, proxy: &ProxyConfig) -> Option<ProxyId> {
-        self.known.get(&RouteKey::of(proxy)).copied()
+    /// Which one `exit` is, if a pool has it.
+    pub(crate) fn find(&self, exit: &Exit) -> Option<ExitId> {
+        self.known.get(&RouteKey::of(exit)).copied()
     }
 
     fn wake(&mut self, pool: PoolId, now: Instant) {
@@ -186,7 +182,7 @@ impl Fleet {
         pool: PoolId,
         course: &Course<'_>,
         tried: &HashSet<usize>,
-        has_room: impl Fn(&ProxyConfig) -> bool,
+        has_room: impl Fn(&Exit) -> bool,
         now: Instant,
     ) -> Option<Selected> {
         self.wake(pool, now);
@@ -200,14 +196,14 @@ impl Fleet {
         pool: PoolId,
         course: &Course<'_>,
         tried: &HashSet<usize>,
-        has_room: impl Fn(&ProxyConfig) -> bool,
+        has_room: impl Fn(&Exit) -> bool,
         now: Instant,
     ) -> Option<usize> {
         let state = self.pools.get(&pool)?;
         let among = |is_tolerated: fn(Out) -> bool| {
             let is_free = |place: usize, member: &Member| {
-                let proxy = self.proxies.get(&member.id);
-                let out = proxy.and_then(|proxy| proxy.record.out(course, now));
+                let exit = self.exits.get(&member.id);
+                let out = exit.and_then(|exit| exit.record.out(course, now));
                 !tried.contains(&place) && out.is_none_or(is_tolerated)
             };
             state.choose(course, is_free, &has_room)
@@ -229,7 +225,7 @@ impl Fleet {
             return Vec::new();
         };
         let rank = |(place, member): (usize, &Member)| {
-            let record = &self.proxies.get(&member.id)?.record;
+            let record = &self.exits.get(&member.id)?.record;
             let out = record.out(course, now);
             if tried.contains(&place) || out.is_some_and(|out| out.ban == Ban::Strict) {
                 return None;
@@ -255,7 +251,7 @@ impl Fleet {
     ) -> Option<Instant> {
         let members = &self.pools.get(&pool)?.members;
         let outs = members.iter().filter_map(|member| {
-            let out: Out = self.proxies.get(&member.id)?.record.out(course, now)?;
+            let out: Out = self.exits.get(&member.id)?.record.out(course, now)?;
             (out.ban == Ban::Strict).then_some(out.until)
         });
         outs.min()
@@ -265,12 +261,12 @@ impl Fleet {
     pub(crate) fn take(&mut self, pool: PoolId, place: usize, now: Instant) -> Option<Selected> {
         let state = self.pools.get_mut(&pool)?;
         let member = state.members.get(place)?;
-        let (id, proxy) = (member.id, member.proxy.clone());
+        let (id, exit) = (member.id, member.exit.clone());
         let config = state.breaker;
         state.turns.pass(place);
         let selected = self.next_id();
-        if let Some(proxy) = self.proxies.get_mut(&id) {
-            proxy.selected = selected;
+        if let Some(exit) = self.exits.get_mut(&id) {
+            exit.selected = selected;
         }
         let mut trial = None;
         self.change(id, |record| {
@@ -281,27 +277,27 @@ impl Fleet {
         Some(Selected {
             place,
             id,
-            proxy,
+            exit,
             trial,
         })
     }
 
     /// Ends a lease, and its trial if that has no verdict.
-    pub(crate) fn release(&mut self, id: ProxyId, trial: Option<Trial>, now: Instant) {
+    pub(crate) fn release(&mut self, id: ExitId, trial: Option<Trial>, now: Instant) {
         self.change(id, |record| {
             record.end_lease();
             if let Some(trial) = trial {
                 record.breaker().give_back(trial, now);
             }
         });
-        let is_unused = |proxy: &Proxy| proxy.seats.is_empty() && proxy.record.leases() == 0;
-        if self.proxies.get(&id).is_some_and(is_unused) {
+        let is_unused = |exit: &Known| exit.seats.is_empty() && exit.record.leases() == 0;
+        if self.exits.get(&id).is_some_and(is_unused) {
             self.forget_unused();
         }
     }
 
-    /// A connection through the proxy to `target` was made.
-    pub(crate) fn succeed(&mut self, id: ProxyId, target: Option<&Endpoint>, now: Instant) {
+    /// A connection by the exit to `target` was made.
+    pub(crate) fn succeed(&mut self, id: ExitId, target: Option<&Endpoint>, now: Instant) {
         let was_in_order = self.standing(id) == Some(Standing::Closed);
         self.change(id, |record| {
             record.succeed(now);
@@ -314,12 +310,12 @@ impl Fleet {
         }
     }
 
-    /// The proxy is back. In its pools of which no more than half is in order, another member is tried
+    /// The exit is back. In its pools of which no more than half is in order, another member is tried
     /// next, whatever its cool-down.
     // They may have failed together, as when this machine had no network. All of them at once would be too
     // many if they have not: a dial would go from one dead member to the next.
-    fn hasten_next(&mut self, id: ProxyId, now: Instant) {
-        let seats = self.proxies.get(&id).map(|proxy| proxy.seats.iter());
+    fn hasten_next(&mut self, id: ExitId, now: Instant) {
+        let seats = self.exits.get(&id).map(|exit| exit.seats.iter());
         let pools = seats.into_iter().flatten();
         let next: Vec<_> = pools
             .filter_map(|(pool, _)| self.next_back(*pool))
@@ -331,10 +327,10 @@ impl Fleet {
 
     /// The member of `pool` that is skipped for the shortest time, if no more than half of all members are
     /// in order.
-    fn next_back(&self, pool: PoolId) -> Option<ProxyId> {
+    fn next_back(&self, pool: PoolId) -> Option<ExitId> {
         let members = &self.pools.get(&pool)?.members;
         let mut in_order = 0;
-        let mut next: Option<(Instant, ProxyId)> = None;
+        let mut next: Option<(Instant, ExitId)> = None;
         for member in members {
             match self.standing(member.id)? {
                 Standing::Closed => in_order += 1,
@@ -349,30 +345,30 @@ impl Fleet {
         (in_order * 2 <= members.len()).then_some(id)
     }
 
-    fn standing(&self, id: ProxyId) -> Option<Standing> {
-        self.proxies.get(&id).map(|proxy| proxy.record.standing())
+    fn standing(&self, id: ExitId) -> Option<Standing> {
+        self.exits.get(&id).map(|exit| exit.record.standing())
     }
 
-    /// The proxy has failed.
-    pub(crate) fn fail(&mut self, id: ProxyId, now: Instant) {
+    /// The exit has failed.
+    pub(crate) fn fail(&mut self, id: ExitId, now: Instant) {
         self.change(id, |record| record.fail(now));
     }
 
-    /// A connection through the proxy was open, and nothing arrives any longer.
-    pub(crate) fn stall(&mut self, id: ProxyId, now: Instant) {
+    /// A connection by the exit was open, and nothing arrives any longer.
+    pub(crate) fn stall(&mut self, id: ExitId, now: Instant) {
         self.change(id, |record| record.stall(now));
     }
 
-    /// A check of the proxy for `pool` has come to `verdict`; `most` in a row may fail.
+    /// A check of the exit for `pool` has come to `verdict`; `most` in a row may fail.
     pub(crate) fn check(
         &mut self,
-        (pool, id): (PoolId, ProxyId),
+        (pool, id): (PoolId, ExitId),
         most: u64,
         verdict: Verdict,
         now: Instant,
     ) {
-        if let (Some(pool), Some(proxy)) = (self.pools.get(&pool), self.proxies.get_mut(&id)) {
-            proxy.record.set_breaker(pool.breaker);
+        if let (Some(pool), Some(exit)) = (self.pools.get(&pool), self.exits.get_mut(&id)) {
+            exit.record.set_breaker(pool.breaker);
         }
         self.change(id, |record| match verdict {
             Verdict::Failed => record.fail_check(most, now),
@@ -391,23 +387,23 @@ impl Fleet {
     }
 
     /// The members of `pool`.
-    pub(crate) fn members(&self, pool: PoolId) -> Vec<(ProxyId, ProxyConfig)> {
+    pub(crate) fn members(&self, pool: PoolId) -> Vec<(ExitId, Exit)> {
         let members = self.pools.get(&pool).map(|pool| pool.members.iter());
         let members = members.into_iter().flatten();
         members
-            .map(|member| (member.id, member.proxy.clone()))
+            .map(|member| (member.id, member.exit.clone()))
             .collect()
     }
 
-    /// The proxy does not reach `target`.
-    pub(crate) fn miss(&mut self, id: ProxyId, target: &Endpoint, now: Instant) {
+    /// The exit does not reach `target`.
+    pub(crate) fn miss(&mut self, id: ExitId, target: &Endpoint, now: Instant) {
         self.change(id, |record| record.miss(target, now));
     }
 
-    /// The exchange does not want the proxy's address.
+    /// The exchange does not want the exit's address.
     pub(crate) fn ban(
         &mut self,
-        id: ProxyId,
+        id: ExitId,
         exchange: &ExchangeId,
         (ban, wait): (Ban, Option<Duration>),
         now: Instant,
@@ -415,16 +411,16 @@ impl Fleet {
         self.change(id, |record| record.ban(exchange, ban, wait, now));
     }
 
-    /// Changes what is known of a proxy, and its place in the order of every pool that it is in.
-    fn change(&mut self, id: ProxyId, change: impl FnOnce(&mut Record)) {
-        if let Some(proxy) = self.proxies.get_mut(&id) {
-            change(&mut proxy.record);
+    /// Changes what is known of an exit, and its place in the order of every pool that it is in.
+    fn change(&mut self, id: ExitId, change: impl FnOnce(&mut Record)) {
+        if let Some(exit) = self.exits.get_mut(&id) {
+            change(&mut exit.record);
         }
         self.refresh(id);
     }
 
-    fn refresh(&mut self, id: ProxyId) {
-        let Some(Proxy { record, seats, .. }) = self.proxies.get(&id) else {
+    fn refresh(&mut self, id: ExitId) {
+        let Some(Known { record, seats, .. }) = self.exits.get(&id) else {
             return;
         };
         for (pool, place) in seats {
@@ -449,11 +445,11 @@ impl Pool {
         &self,
         course: &Course<'_>,
         is_free: impl Fn(usize, &Member) -> bool,
-        has_room: impl Fn(&ProxyConfig) -> bool,
+        has_room: impl Fn(&Exit) -> bool,
     ) -> Option<usize> {
         let ready = self.turns.ready();
         let ready = ready.filter_map(|place| Some((place, self.members.get(place)?)));
-        let is_apart = |member: &Member| !course.apart_from.contains(&egress(Some(&member.proxy)));
+        let is_apart = |member: &Member| !course.apart_from.contains(&egress(&member.exit));
         // Another exit would be wrong, so a full one is waited for.
         if self.strategy == PoolStrategy::Sticky {
             let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
@@ -462,7 +458,7 @@ impl Pool {
         let mut full = None;
         let mut free = ready.filter(|(place, member)| is_free(*place, member));
         let with_room = free.find(|(place, member)| {
-            let is_full = !is_apart(member) || !has_room(&member.proxy);
+            let is_full = !is_apart(member) || !has_room(&member.exit);
             if is_full {
                 full.get_or_insert(*place);
             }
@@ -516,10 +512,10 @@ mod tests {
             let course = Course::default();
             let selected = fleet.select(pool, &course, &HashSet::new(), |_| true, now);
             let Selected {
-                id, trial, proxy, ..
+                id, trial, exit, ..
             } = selected.unwrap();
             fleet.release(id, trial, now);
-            told.push(proxy.url().host().to_string());
+            told.push(exit.proxy().unwrap().url().host().to_string());
         }
         // Of one that was gone, nothing is known.
         assert_eq!(told, ["a", "b", "c", "d", "c", "a"]);

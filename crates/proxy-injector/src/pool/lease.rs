@@ -1,72 +1,73 @@
-//! The use of a proxy by one connection.
+//! The use of an exit by one connection.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use proxy_config::{ExchangeId, ProxyConfig};
+use proxy_config::{ExchangeId, Exit};
 use tokio::time::Instant;
 use transport::Endpoint;
 
 use super::breaker::Trial;
-use super::fleet::{Fleet, ProxyId, Selected};
+use super::fleet::{ExitId, Fleet, Selected};
 use super::record::Ban;
 
-/// A proxy that a pool has selected. It counts as one of the proxy's connections until it is
+/// A member that a pool has selected. It counts as one of the member's connections until it is
 /// dropped.
 pub struct Lease {
-    proxy: ProxyConfig,
+    exit: Exit,
     fleet: Arc<Mutex<Fleet>>,
-    id: ProxyId,
+    id: ExitId,
     trial: Option<Trial>,
 }
 
 impl Lease {
     pub(super) fn new(fleet: Arc<Mutex<Fleet>>, selected: Selected) -> Self {
         Self {
-            proxy: selected.proxy,
+            exit: selected.exit,
             fleet,
             id: selected.id,
             trial: selected.trial,
         }
     }
 
-    /// The proxy, with those on the way to it.
+    /// The member as a way out: the proxy, with those on the way to it, or direct connections from a
+    /// local address.
     #[must_use]
-    pub fn proxy(&self) -> &ProxyConfig {
-        &self.proxy
+    pub fn exit(&self) -> &Exit {
+        &self.exit
     }
 
-    /// Counts a failure of the proxy. After as many in a row as its pool's breaker is set to, every pool
+    /// Counts a failure of the exit. After as many in a row as its pool's breaker is set to, every pool
     /// that it is in skips it for a while.
     pub fn mark_unhealthy(&self) {
         self.fleet.lock().fail(self.id, Instant::now());
     }
 
-    /// The proxy works: nothing speaks against it any longer.
+    /// The exit works: nothing speaks against it any longer.
     pub fn mark_healthy(&self) {
         self.fleet.lock().succeed(self.id, None, Instant::now());
     }
 
-    /// The proxy works, and reaches `target`.
+    /// The exit works, and reaches `target`.
     pub(crate) fn reached(&self, target: &Endpoint) {
         let mut fleet = self.fleet.lock();
         fleet.succeed(self.id, Some(target), Instant::now());
     }
 
-    /// The proxy does not reach `target`. It may reach others.
+    /// The exit does not reach `target`. It may reach others.
     pub(crate) fn missed(&self, target: &Endpoint) {
         self.fleet.lock().miss(self.id, target, Instant::now());
     }
 
-    /// The connection through the proxy is open, and nothing arrives any longer.
+    /// The connection by the exit is open, and nothing arrives any longer.
     pub(crate) fn stalled(&self) {
         self.fleet.lock().stall(self.id, Instant::now());
     }
 
-    /// `exchange` has answered through the proxy with `status`, and asks to wait. Returns whether that is
-    /// about the proxy's address.
+    /// `exchange` has answered connections of the exit with `status`, and asks to wait. Returns whether that is
+    /// about the exit's address.
     pub(crate) fn answered(
         &self,
         exchange: Option<&ExchangeId>,
@@ -92,7 +93,7 @@ impl Drop for Lease {
 impl fmt::Debug for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
-            .field("proxy", &self.proxy)
+            .field("exit", &self.exit)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Selecting one of several proxies.
 //!
 //! What is known and what follows from it is the [fleet], which has no clock and no lock of its own:
-//! [breakers](breaker), [records](record) of single proxies, the [turns] of a pool's members, and their
+//! [breakers](breaker), [records](record) of single exits, the [turns] of a pool's members, and their
 //! [scores](rendezvous) for a key. [`ProxyPool`] and [`Lease`] give it both.
 
 mod attempts;
@@ -18,13 +18,13 @@ mod verdict;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use proxy_config::{HealthCheck, PoolConfig, ProxyConfig};
+use proxy_config::{Exit, HealthCheck, PoolConfig};
 use tokio::time::Instant;
 
 use crate::checks::Checks;
 
 pub use self::attempts::Attempts;
-pub(crate) use self::fleet::{Fleet, PoolId, ProxyId};
+pub(crate) use self::fleet::{ExitId, Fleet, PoolId};
 pub use self::lease::Lease;
 pub(crate) use self::record::{Ban, Course};
 pub(crate) use self::verdict::Verdict;
@@ -41,8 +41,8 @@ pub(crate) use self::verdict::Verdict;
 /// let members = [a.parse::<ProxyUrl>()?, b.parse()?].map(PoolMember::new);
 /// let pool = ProxyPool::new(&PoolConfig::new(members)?);
 /// for lease in pool.attempts() {
-///     // Dial through `lease.proxy()`. Keep the lease as long as the connection lives. After a
-///     // failure of the proxy, have it skipped for a while:
+///     // Dial by `lease.exit()`. Keep the lease as long as the connection lives. After a
+///     // failure of the exit, have it skipped for a while:
 ///     lease.mark_unhealthy();
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -94,12 +94,12 @@ impl ProxyPool {
     }
 
     /// The members, for their checks.
-    pub(crate) fn members(&self) -> Vec<(ProxyId, ProxyConfig)> {
+    pub(crate) fn members(&self) -> Vec<(ExitId, Exit)> {
         self.fleet.lock().members(self.id)
     }
 
     /// A check of a member has come to `verdict`, or to none.
-    pub(crate) fn note_check(&self, id: ProxyId, config: &HealthCheck, verdict: Option<Verdict>) {
+    pub(crate) fn note_check(&self, id: ExitId, config: &HealthCheck, verdict: Option<Verdict>) {
         if let Some(verdict) = verdict {
             let mut fleet = self.fleet.lock();
             fleet.check((self.id, id), config.retries(), verdict, Instant::now());

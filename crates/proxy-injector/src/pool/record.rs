@@ -1,4 +1,4 @@
-//! What is known of one proxy, whatever pools it is in.
+//! What is known of one exit, whatever pools it is in.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Ban {
     }
 }
 
-/// Where a proxy is of no use.
+/// Where an exit is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Place {
     Exchange(ExchangeId),
@@ -64,7 +64,7 @@ pub(crate) struct Course<'a> {
     pub(crate) apart_from: &'a [Egress],
 }
 
-/// One proxy.
+/// One exit.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     breaker: Breaker,

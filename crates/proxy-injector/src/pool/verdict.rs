@@ -7,7 +7,7 @@ use transport::Endpoint;
 
 use super::record::Ban;
 
-/// What a check has found about a proxy.
+/// What a check has found about an exit.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// It works, and reaches this target if there was one.
@@ -21,7 +21,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// What an answer of `exchange` with `status` says about the proxy's address, if it does.
+    /// What an answer of `exchange` with `status` says about the exit's address, if it does.
     pub(crate) fn of_answer(
         exchange: ExchangeId,
         status: u16,

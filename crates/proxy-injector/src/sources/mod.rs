@@ -87,7 +87,7 @@ pub(crate) fn sources_of(settings: &ProxySettings) -> impl Iterator<Item = &Pool
     let rules = all.flat_map(|proxies| [proxies.http(), proxies.websocket()]);
     rules.flatten().filter_map(|rule| match rule {
         ProxyRule::Pool(pool) => pool.source(),
-        ProxyRule::Direct | ProxyRule::Proxy(_) => None,
+        ProxyRule::Direct | ProxyRule::DirectFrom(_) | ProxyRule::Proxy(_) => None,
     })
 }
 

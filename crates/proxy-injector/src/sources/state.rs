@@ -109,7 +109,7 @@ impl News {
 fn usable(list: &ProxyList) -> HashSet<(&ProxyUrl, &ProxyHeaders)> {
     let members = list.members().iter();
     let enabled = members.filter(|member| PoolMember::is_enabled(member));
-    let servers = enabled.map(PoolMember::server);
+    let servers = enabled.filter_map(PoolMember::server);
     servers
         .map(|server| (server.url(), server.headers()))
         .collect()

@@ -139,7 +139,9 @@ impl Drop for Listing {
 
 fn urls(found: Option<ProxyList>) -> Vec<String> {
     let members = found.unwrap().members().to_vec();
-    let urls = members.iter().map(|member| member.server().to_string());
+    let urls = members
+        .iter()
+        .map(|member| member.server().unwrap().to_string());
     urls.collect()
 }
 

@@ -28,6 +28,7 @@ fn shown(resolution: &Resolution) -> String {
     let source = resolution.source();
     match resolution.route() {
         Route::Direct => format!("direct ({source})"),
+        Route::DirectFrom(exit) => format!("{exit} ({source})"),
         Route::Refused => format!("refused ({source})"),
         Route::Proxy(proxy) => format!("{} ({source})", proxy.url().endpoint()),
         Route::Pool(pool) => format!("{pool} ({source})"),

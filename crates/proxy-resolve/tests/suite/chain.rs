@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use proxy_config::{
-    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxyRule, ProxySettings,
-    Transport,
+    Bind, ConnectionProxies, DirectExit, ExchangeId, PoolConfig, PoolMember, ProxyConfig,
+    ProxyRule, ProxySettings, Transport,
 };
 use proxy_resolve::{Resolution, Route, RouteSource, resolve};
 
@@ -110,6 +110,7 @@ fn proxies([http, websocket]: &Rules) -> ConnectionProxies {
 fn route(rule: &ProxyRule) -> Route {
     match rule {
         ProxyRule::Direct => Route::Direct,
+        ProxyRule::DirectFrom(exit) => Route::DirectFrom(exit.clone()),
         ProxyRule::Proxy(proxy) => Route::Proxy(proxy.clone()),
         ProxyRule::Pool(pool) => Route::Pool(pool.clone()),
     }
@@ -131,6 +132,10 @@ fn rules() -> impl Strategy<Value = Rules> {
     let rule = || {
         prop_oneof![
             Just(ProxyRule::Direct),
+            any::<[u8; 3]>().prop_map(|[b, c, d]| {
+                let bind = Bind::Address([10, b, c, d].into());
+                DirectExit::new(bind).into()
+            }),
             proxy().prop_map(ProxyRule::Proxy),
             proxy().prop_map(move |proxy| pool(proxy).into()),
         ]

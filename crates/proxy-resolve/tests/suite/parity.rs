@@ -22,6 +22,7 @@ fn routes(settings: &ProxySettings, exchange: &str) -> [String; 2] {
     Transport::ALL.map(|transport| {
         match resolve(settings, Some(&exchange), transport, None, None).route() {
             Route::Direct => "direct".to_owned(),
+            Route::DirectFrom(exit) => exit.to_string(),
             Route::Refused => "refused".to_owned(),
             Route::Proxy(proxy) => format!("{} {}", proxy.url(), proxy.timeout_seconds()),
             Route::Pool(pool) => format!("{pool} {}", pool.timeout_seconds()),

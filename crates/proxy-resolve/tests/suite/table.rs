@@ -49,6 +49,7 @@ fn both(settings: &ProxySettings, exchange: Option<&str>, legacy: Option<&str>) 
         let source = resolution.source();
         match resolution.route() {
             Route::Direct => format!("direct ({source})"),
+            Route::DirectFrom(exit) => format!("{exit} ({source})"),
             Route::Refused => format!("refused ({source})"),
             Route::Proxy(proxy) => format!("{} ({source})", proxy.url().endpoint()),
             Route::Pool(pool) => format!("{pool} ({source})"),

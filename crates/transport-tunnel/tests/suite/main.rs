@@ -7,6 +7,7 @@ mod connect_replies;
 mod deadlines;
 mod errors;
 mod headers;
+mod local_addresses;
 mod name_lookup;
 mod optimistic_flight;
 mod optimistic_redial;

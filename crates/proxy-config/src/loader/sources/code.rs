@@ -21,7 +21,7 @@ fn value(said: Said<'_>, references: &References) -> Value {
         Said::Boolean(flag) => flag.to_string().into(),
         Said::Integer(number) => number.to_string().into(),
         Said::Word(word) => word.into(),
-        Said::Name(name) => name.into(),
+        Said::Text(text) => text.into_owned().into(),
         Said::Url(url) => references.url(url.clone()),
         Said::ListUrl(url) => url.reveal().into(),
         // A path that is not UTF-8 becomes one that does not exist, which is an error.

@@ -1,6 +1,6 @@
 //! The entries of a YAML list of proxies.
 
-use crate::keys::names::{HEADERS, PASSWORD, URL, USERNAME};
+use crate::keys::names::{EGRESS, HEADERS, PASSWORD, URL, USERNAME};
 use crate::keys::{Content, is_key};
 use crate::loader::blank::refuse_blanks;
 use crate::loader::fill::Reach;
@@ -13,13 +13,14 @@ use crate::pool::PoolMember;
 use super::values::Values;
 use super::yaml;
 
-/// The keys that an entry may have. Whoever writes the list may be somebody else: what names a file of this
-/// machine, or a way without a proxy, is not among them.
-const KEYS: [&str; 8] = [
+/// The keys that an entry may have. Whoever writes the list may be somebody else: what names a file or an
+/// address of this machine, or a way without a proxy, is not among them.
+const KEYS: [&str; 9] = [
     URL,
     USERNAME,
     PASSWORD,
     HEADERS,
+    EGRESS,
     "handshake",
     "quick_ack",
     "weight",

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use crate::connection_proxies::{DIRECT, ProxyRule};
 use crate::keys::index;
-use crate::keys::names::{CHOICE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, URL};
+use crate::keys::names::{BIND, CHOICE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, URL};
 use crate::loader::node::{join, sorted};
 use crate::loader::references::origin_in;
 use crate::origin::Origin;
@@ -32,7 +32,7 @@ impl RuleOrigins {
     /// Those of `rule`, which a variable for all programs has.
     pub(super) fn of_variable(variable: &str, rule: &ProxyRule) -> Self {
         let key = match rule {
-            ProxyRule::Direct => DIRECT,
+            ProxyRule::Direct | ProxyRule::DirectFrom(_) => DIRECT,
             ProxyRule::Proxy(_) | ProxyRule::Pool(_) => URL,
         };
         Self::new(vec![(key.to_owned(), Origin::variable(variable))], rule)
@@ -53,11 +53,13 @@ impl RuleOrigins {
         origins
     }
 
-    /// What set the rule: its URL, that of a pool's first proxy, or `direct`.
+    /// What set the rule: its URL, that of a pool's first proxy, or `direct` and its local address.
     #[must_use]
     pub fn rule(&self) -> Option<&Origin> {
-        let first = format!("{CHOICE}.{PROXIES}[0].{URL}");
-        let mut keys = [URL, &first, DIRECT].into_iter();
+        let local = format!("{DIRECT}.{BIND}");
+        let of_first = |key: &str| format!("{CHOICE}.{PROXIES}[0].{key}");
+        let [first, first_local] = [of_first(URL), of_first(&local)];
+        let mut keys = [URL, &first, DIRECT, &local, &first_local].into_iter();
         keys.find_map(|key| self.of(key))
     }
 

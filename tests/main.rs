@@ -15,6 +15,7 @@ mod budgets;
 mod capture;
 mod chains;
 mod documentation;
+mod egresses;
 mod environment;
 mod every_scheme;
 mod exhaustion;

@@ -12,7 +12,7 @@ use transport::{BoxError, Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
-use crate::admission::Admission;
+use crate::admission::{Admission, egress};
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::exhaustion::Exhaustion;
@@ -248,7 +248,8 @@ impl ProxyInjector {
         if !query.allows(&exit, &self.settings()) {
             return None;
         }
-        let (io, info) = connection.into_parts();
+        let (io, mut info) = connection.into_parts();
+        info.set_egress(egress(&exit));
         let admitted = Arc::new(LiveConnection::new(io, query, exit, revocation));
         live.add(&admitted);
         let connection = Revocable::new(Arc::clone(&admitted), target.clone());

@@ -113,7 +113,7 @@ impl Failed {
     /// Of a request for `uri`.
     pub(crate) fn into_error(self, uri: &Uri) -> HttpError {
         let info = self.info.clone();
-        self.without_way(uri).with_through(info.hops())
+        self.without_way(uri).with_way(info)
     }
 
     fn without_way(self, uri: &Uri) -> HttpError {

@@ -98,7 +98,7 @@ impl<D: Dialer> WsClient<D> {
         // Taken out, because its secrets are read while the connection is lent to the upgrade.
         let mut info = std::mem::take(connection.info_mut());
         let way = info.clone();
-        let over = |error: DialError| error.with_through(way.hops());
+        let over = |error: DialError| error.with_through(way.hops()).with_egress(way.egress());
         let start = Instant::now();
         let received = upgrade(request, &mut connection, target, info.secrets())
             .await

@@ -122,6 +122,7 @@ struct Fields {
     local_addr: Option<SocketAddr>,
     peer_addr: Option<SocketAddr>,
     hops: Vec<Endpoint>,
+    egress: Option<Egress>,
     timings: Vec<Timing>,
     is_first_flight_sent: bool,
     secrets: Secrets,
@@ -156,10 +157,17 @@ impl ConnectionInfo {
         &self.0.hops
     }
 
-    /// By which address the connection leaves: that of the last proxy, or of this machine.
+    /// By which address the connection leaves: the one that was [stated](Self::set_egress), or that of the
+    /// last proxy or of this machine.
     #[must_use]
     pub fn egress(&self) -> Egress {
-        Egress::of(self.hops())
+        let stated = self.0.egress.clone();
+        stated.unwrap_or_else(|| Egress::of(self.hops()))
+    }
+
+    /// States by which address the connection leaves. Of a way, only who has chosen it may know that.
+    pub fn set_egress(&mut self, egress: Egress) {
+        self.fields().egress = Some(egress);
     }
 
     /// How long each phase took, in their order.
@@ -221,6 +229,8 @@ impl ConnectionInfo {
             timing.phase = timing.phase.at(&timing.hop);
         }
         fields.hops.push(proxy.clone());
+        // That was how the proxy is reached.
+        fields.egress = None;
         // What was sent so far were the proxy's first bytes, not those of the target behind it.
         fields.is_first_flight_sent = false;
     }

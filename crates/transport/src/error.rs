@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::egress::Egress;
 use crate::hop::{Hop, Phase};
 use crate::printable::printable;
 use crate::reply::{Reply, is_of_the_moment};
@@ -144,6 +145,7 @@ struct Inner {
     reply: Option<Reply>,
     towards: Option<Endpoint>,
     through: Vec<Endpoint>,
+    egress: Option<Egress>,
     retry_after: Option<Duration>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -160,6 +162,7 @@ impl DialError {
             reply: None,
             towards: None,
             through: Vec::new(),
+            egress: None,
             retry_after: None,
             source: None,
         }))
@@ -215,6 +218,13 @@ impl DialError {
         self
     }
 
+    /// Adds by which address the connection left.
+    #[must_use]
+    pub fn with_egress(mut self, egress: Egress) -> Self {
+        self.0.egress = Some(egress);
+        self
+    }
+
     /// Adds how long the other side asked to wait before the next try.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
@@ -247,6 +257,14 @@ impl DialError {
     #[must_use]
     pub fn through(&self) -> &[Endpoint] {
         &self.0.through
+    }
+
+    /// By which address the connection to it left: the one that was [told](Self::with_egress), or that of
+    /// the last of those proxies.
+    #[must_use]
+    pub fn egress(&self) -> Egress {
+        let told = self.0.egress.clone();
+        told.unwrap_or_else(|| Egress::of(self.through()))
     }
 
     /// What the dial was doing.

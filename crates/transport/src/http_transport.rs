@@ -12,6 +12,7 @@ use futures_util::stream::pending;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use crate::connection::ConnectionInfo;
+use crate::egress::Egress;
 use crate::error::{BoxError, DialError, through};
 use crate::reload::Reloads;
 use crate::reply::{HttpReply, Reply, is_of_the_moment};
@@ -158,7 +159,7 @@ impl fmt::Display for HttpErrorKind {
 pub struct HttpError {
     kind: HttpErrorKind,
     request: Option<String>,
-    through: Vec<Endpoint>,
+    way: Option<ConnectionInfo>,
     reply: Option<Reply>,
     retry_after: Option<Duration>,
     source: Option<BoxError>,
@@ -171,7 +172,7 @@ impl HttpError {
         Self {
             kind,
             request: None,
-            through: Vec::new(),
+            way: None,
             reply: None,
             retry_after: None,
             source: Some(source.into()),
@@ -184,7 +185,7 @@ impl HttpError {
         let error = || Self {
             kind: HttpErrorKind::Status(status),
             request: None,
-            through: Vec::new(),
+            way: None,
             reply: Some(HttpReply::of(response).into()),
             retry_after: retry_after(response.headers()),
             source: None,
@@ -194,7 +195,7 @@ impl HttpError {
 
     fn over_way_of(self, response: &Response<Bytes>) -> Self {
         match response.extensions().get::<ConnectionInfo>() {
-            Some(info) => self.with_through(info.hops()),
+            Some(info) => self.with_way(info.clone()),
             None => self,
         }
     }
@@ -213,18 +214,25 @@ impl HttpError {
         self
     }
 
-    /// Adds the proxies that the connection passed, nearest first. The member of a pool is among them.
+    /// Adds the connection that it went over.
     #[must_use]
-    pub fn with_through(mut self, proxies: &[Endpoint]) -> Self {
-        self.through = proxies.to_vec();
+    pub fn with_way(mut self, way: ConnectionInfo) -> Self {
+        self.way = Some(way);
         self
     }
 
-    /// The proxies that the connection passed, nearest first, as far as they were
-    /// [told](Self::with_through).
+    /// The proxies that the connection passed, nearest first, as far as that was [told](Self::with_way). The
+    /// member of a pool is among them.
     #[must_use]
     pub fn through(&self) -> &[Endpoint] {
-        &self.through
+        self.way.as_ref().map_or(&[], ConnectionInfo::hops)
+    }
+
+    /// By which address the request left, as far as that was [told](Self::with_way).
+    #[must_use]
+    pub fn egress(&self) -> Egress {
+        let way = self.way.as_ref();
+        way.map_or(Egress::Direct, ConnectionInfo::egress)
     }
 
     /// What kind of failure it was.
@@ -300,7 +308,7 @@ impl fmt::Display for HttpError {
             HttpErrorKind::Unreadable => "understand the answer to",
         };
         let request = self.request.as_deref().unwrap_or("the request");
-        write!(f, "{verb} {request}{}", through(&self.through))
+        write!(f, "{verb} {request}{}", through(self.through()))
     }
 }
 

@@ -3,9 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use transport::{
-    DialError, DialErrorKind, Egress, Endpoint, HttpError, Reply, WsError, WsErrorKind, chain,
-};
+use transport::{DialError, DialErrorKind, Egress, HttpError, Reply, WsError, WsErrorKind, chain};
 
 use crate::exchange::InvalidUrl;
 
@@ -30,11 +28,8 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
-    fn of(status: u16, through: &[Endpoint]) -> Option<Self> {
-        matches!(status, 403 | 418 | 451).then(|| Self {
-            status,
-            egress: Egress::of(through),
-        })
+    fn of(status: u16, egress: Egress) -> Option<Self> {
+        matches!(status, 403 | 418 | 451).then_some(Self { status, egress })
     }
 }
 
@@ -88,7 +83,7 @@ impl Failure {
         let dial = DialError::find(error);
         let is_rerouted = dial.is_some_and(|dial| dial.kind() == DialErrorKind::RouteChanged);
         let blocked = dial.filter(|dial| !dial.hop().is_proxy());
-        let blocked = blocked.and_then(|dial| Blocked::of(dial.reply()?.status()?, dial.through()));
+        let blocked = blocked.and_then(|dial| Blocked::of(dial.reply()?.status()?, dial.egress()));
         let failure =
             Self::new(format!("failed to {}", chain(error))).with_pace(match is_retryable {
                 // A reload has closed the connection, which was in order.
@@ -111,7 +106,7 @@ impl From<HttpError> for Failure {
         let failure = Self::caused_by(&error, error.is_retryable());
         // Also if the body of the answer did not arrive.
         let status = error.reply().and_then(Reply::status);
-        let by_status = status.and_then(|status| Blocked::of(status, error.through()));
+        let by_status = status.and_then(|status| Blocked::of(status, error.egress()));
         Self {
             blocked: failure.blocked.or(by_status),
             ..failure

@@ -53,13 +53,18 @@ impl Line {
     /// Makes the connection, sends the request, and waits for the answer, within `limits`. `trust`
     /// verifies certificates.
     pub(super) async fn dial(&self, trust: &TlsTrust, limits: ResponseLimits) -> Outcome {
-        // An injector per line: a TLS session or a mark from another line would change the result.
-        let injector = ProxyInjector::new(self.candidate.settings()).with_trust(trust.clone());
-        let scope = Arc::new(injector).exchange(self.exchange.clone());
+        let scope = self.scope(trust);
         match &self.question {
             Question::Rest(request) => self.ask(&scope.http().with_limits(limits), request).await,
             Question::Stream(request) => self.open(&scope, request).await,
         }
+    }
+
+    /// What makes its connections, on its way alone. `trust` verifies certificates.
+    pub(super) fn scope(&self, trust: &TlsTrust) -> Scope {
+        // An injector per line: a TLS session or a mark from another line would change the result.
+        let injector = ProxyInjector::new(self.candidate.settings()).with_trust(trust.clone());
+        Arc::new(injector).exchange(self.exchange.clone())
     }
 
     async fn ask(&self, session: &HttpSession, request: &Request<Bytes>) -> Outcome {

@@ -1,6 +1,7 @@
 //! `cryptofeed probe`.
 
 mod dial;
+mod egress;
 mod line;
 mod progress;
 mod question;
@@ -8,11 +9,14 @@ mod report;
 mod row;
 mod verdict;
 
+use std::pin::pin;
+
 use clap::Args;
 use futures_util::{StreamExt, stream};
 use indicatif::MultiProgress;
 use proxy_config::ExchangeId;
 
+use self::egress::{Egresses, Mirror, one_of_each_exit};
 use self::line::Line;
 use self::progress::Progress;
 use self::report::Report;
@@ -25,7 +29,9 @@ use crate::stdout;
 const AT_ONCE: usize = 8;
 
 const DETAILS: &str = "\
-Columns of the table, in milliseconds:
+Columns of the table, those of phases in milliseconds:
+  egress     the address that exchanges see: the one that --egress has found, or else the configured
+             or local one
   dns        name lookups on this machine: of the proxy, and for socks4 and socks5 of the exchange
   tcp        connecting the socket
   proxy tls  TLS with https proxies
@@ -41,7 +47,8 @@ Verdicts:
 
 Examples:
   cryptofeed probe --config cryptofeed.yaml
-  cryptofeed probe --exchange binance --json";
+  cryptofeed probe --exchange binance --json
+  cryptofeed probe --egress https://mirror.example/ip";
 
 /// Try every configured proxy with every exchange, and show failures and times
 ///
@@ -50,6 +57,10 @@ Examples:
 /// `enabled: false`. For REST it requests the exchange's ping; for WebSocket it upgrades and
 /// closes. A direct route is probed directly, and a refused one stays refused. There are no
 /// retries, and no proxy replaces another.
+///
+/// With --egress, it also asks the server at that URL, once through each proxy or from each local
+/// address, which address it sees. An answer that is no address is an error, and so is an address
+/// that is not the configured one.
 ///
 /// The exit code is 0 if every line is ok, except those of disabled members, and 1 otherwise.
 #[derive(Debug, Args)]
@@ -60,6 +71,9 @@ pub(crate) struct Probe {
     /// Probe only this exchange
     #[arg(long, value_name = "NAME", value_parser = ExchangeId::new)]
     exchange: Option<ExchangeId>,
+    /// Ask this server, which answers with the address of who asks as plain text, by each exit
+    #[arg(long, value_name = "URL")]
+    egress: Option<String>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -73,6 +87,9 @@ impl Probe {
             trust,
             ..
         } = self.configuration.load_first().await?;
+        let mirror = self.egress.as_deref().map(Mirror::parse).transpose();
+        let mirror = mirror
+            .map_err(|problem| Failure::Configuration(vec![format!("--egress: {problem}")]))?;
         let mut lines = Vec::new();
         for feed in chosen(configuration.feeds(), self.exchange.as_ref())? {
             lines.extend(Line::of_feed(feed, &injector).await?);
@@ -87,10 +104,22 @@ impl Probe {
             async move { (line, &*outcome.insert(line.dial(trust, limits).await)) }
         });
         let mut dials = stream::iter(dials).buffer_unordered(AT_ONCE);
-        let progress = Progress::new(bars, lines.len());
+        let mut egresses = Egresses::new();
+        let asks = mirror
+            .as_ref()
+            .map(|mirror| mirror.ask_each(&lines, &trust, limits));
+        let questions = mirror
+            .as_ref()
+            .map_or(0, |_| one_of_each_exit(&lines).count());
+        let progress = Progress::new(bars, lines.len() + questions);
         let all = async {
             while let Some((line, outcome)) = dials.next().await {
                 progress.show(line, outcome);
+            }
+            let mut asks = pin!(stream::iter(asks).flatten());
+            while let Some((exit, learned)) = asks.next().await {
+                progress.show_egress(exit, &learned);
+                egresses.insert(exit.clone(), learned);
             }
         };
         tokio::select! {
@@ -100,7 +129,7 @@ impl Probe {
         // The dials that are left end here, and the bar makes room for the table.
         drop((dials, progress));
 
-        let report = Report::new(lines, outcomes);
+        let report = Report::new(lines, outcomes, &egresses);
         if self.json {
             stdout::print_json(&report)?;
         } else {

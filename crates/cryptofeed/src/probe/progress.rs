@@ -1,8 +1,10 @@
 //! The progress of a probe, on standard error.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use proxy_config::Exit;
 
 use super::dial::Outcome;
+use super::egress::Learned;
 use super::line::Line;
 use crate::stderr;
 
@@ -11,10 +13,10 @@ use crate::stderr;
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn new(bars: &MultiProgress, connections: usize) -> Self {
+    pub(super) fn new(bars: &MultiProgress, steps: usize) -> Self {
         let style = ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let length = u64::try_from(connections).unwrap_or(u64::MAX);
+        let length = u64::try_from(steps).unwrap_or(u64::MAX);
         let bar = bars.add(ProgressBar::new(length).with_style(style));
         bar.tick();
         Self(bar)
@@ -29,7 +31,18 @@ impl Progress {
             candidate,
             ..
         } = line;
-        let message = format!("{exchange} {transport}, {candidate}: {verdict}");
+        self.advance(format!("{exchange} {transport}, {candidate}: {verdict}"));
+    }
+
+    /// Shows that one more exit has been asked for its address.
+    pub(super) fn show_egress(&self, exit: &Exit, learned: &Learned) {
+        self.advance(match learned {
+            Ok(address) => format!("egress of {exit}: {address}"),
+            Err(_) => format!("egress of {exit}: failed"),
+        });
+    }
+
+    fn advance(&self, message: String) {
         self.0.inc(1);
         // No terminal, so no bar.
         if self.0.is_hidden() {

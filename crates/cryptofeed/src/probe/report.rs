@@ -1,8 +1,11 @@
 //! The outcome of all connections, as a report.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::dial::Outcome;
+use super::egress::Egresses;
 use super::line::Line;
 use super::row::Row;
 use crate::failure::Failure;
@@ -14,12 +17,16 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The report of `lines` and their outcomes.
-    pub(super) fn new(lines: Vec<Line>, outcomes: Vec<Option<Outcome>>) -> Self {
+    /// The report of `lines`, their outcomes, and the addresses of their exits.
+    pub(super) fn new(
+        lines: Vec<Line>,
+        outcomes: Vec<Option<Outcome>>,
+        egresses: &Egresses,
+    ) -> Self {
         let probes = lines.into_iter().zip(outcomes);
         Self {
             probes: probes
-                .map(|(line, outcome)| Row::new(line, outcome))
+                .map(|(line, outcome)| Row::new(line, outcome, egresses))
                 .collect(),
         }
     }
@@ -30,6 +37,7 @@ impl Report {
             "exchange",
             "transport",
             "proxy",
+            "egress",
             "dns",
             "tcp",
             "proxy tls",
@@ -41,7 +49,10 @@ impl Report {
         ];
         let table = table::of(header, self.probes.iter().map(Row::cells));
         let notes: String = self.probes.iter().filter_map(Row::note).collect();
-        format!("{table}\n{notes}")
+        // One exit may have many lines.
+        let exits: BTreeSet<_> = self.probes.iter().filter_map(Row::egress_note).collect();
+        let exits: String = exits.into_iter().collect();
+        format!("{table}\n{notes}{exits}")
     }
 
     /// # Errors

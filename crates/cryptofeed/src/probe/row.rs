@@ -8,6 +8,7 @@ use serde::Serialize;
 use transport::{Phase, Timing};
 
 use super::dial::Outcome;
+use super::egress::Egresses;
 use super::line::{Candidate, Line};
 use super::verdict::{Trouble, Verdict};
 
@@ -19,11 +20,17 @@ pub(super) struct Row {
     route: &'static str,
     #[serde(skip)]
     way: String,
+    #[serde(skip)]
+    exit: Option<String>,
     proxy: Option<ProxyConfig>,
     /// Where on this machine the connection begins, if that is configured.
     bind: Option<String>,
-    /// The address that exchanges see, if it is known.
+    /// The address that exchanges see, as far as the configuration says it.
     egress: Option<IpAddr>,
+    /// The one that has been found.
+    seen_egress: Option<IpAddr>,
+    /// Why none has been found, or what is wrong with it.
+    egress_error: Option<String>,
     /// Of a member of a pool.
     enabled: Option<bool>,
     timings: Vec<Share>,
@@ -51,8 +58,21 @@ struct Explanation {
 }
 
 impl Row {
-    /// The row of `line`; without an outcome if it was interrupted.
-    pub(super) fn new(line: Line, outcome: Option<Outcome>) -> Self {
+    /// The row of `line`; without an outcome if it was interrupted. `egresses` has what was found of its
+    /// exit, if that was asked for.
+    pub(super) fn new(line: Line, outcome: Option<Outcome>, egresses: &Egresses) -> Self {
+        let exit = line.candidate.exit();
+        let learned = exit.and_then(|exit| egresses.get(exit));
+        let configured = exit.and_then(configured_egress);
+        let (seen_egress, egress_error) = match learned {
+            None => (None, None),
+            Some(Err(error)) => (None, Some(format!("failed to {error}"))),
+            Some(Ok(seen)) => {
+                let other = configured.filter(|configured| configured != seen);
+                let error = other.map(|other| format!("it is {seen}, and `egress` says {other}"));
+                (Some(*seen), error)
+            }
+        };
         let (route, enabled) = match line.candidate {
             Candidate::Only(Exit::Direct | Exit::DirectFrom(_)) => ("direct", None),
             Candidate::Only(Exit::Proxy(_)) => ("proxy", None),
@@ -72,12 +92,11 @@ impl Row {
             route,
             way: line.candidate.to_string(),
             proxy: line.candidate.proxy().cloned(),
-            egress: line.candidate.exit().and_then(Exit::egress),
-            bind: line
-                .candidate
-                .exit()
-                .and_then(Exit::bind)
-                .map(ToString::to_string),
+            exit: exit.map(ToString::to_string),
+            egress: exit.and_then(Exit::egress),
+            seen_egress,
+            egress_error,
+            bind: exit.and_then(Exit::bind).map(ToString::to_string),
             exchange: line.exchange,
             enabled,
             verdict: verdict.as_str(),
@@ -92,10 +111,11 @@ impl Row {
     /// Whether the failure matters to programs with this configuration. They do not use a disabled
     /// member of a pool.
     pub(super) fn has_failed(&self) -> bool {
-        self.enabled != Some(false) && self.verdict != Verdict::Ok.as_str()
+        let is_ok = self.verdict == Verdict::Ok.as_str() && self.egress_error.is_none();
+        self.enabled != Some(false) && !is_ok
     }
 
-    pub(super) fn cells(&self) -> [String; 11] {
+    pub(super) fn cells(&self) -> [String; 12] {
         let verdict = match &self.failure {
             Some(failure) => format!("{} in {}, {}", self.verdict, failure.phase, failure.hop),
             None => self.verdict.to_owned(),
@@ -104,6 +124,7 @@ impl Row {
             self.exchange.to_string(),
             self.transport.to_owned(),
             self.way.clone(),
+            self.egress_cell(),
             self.cell(&[Phase::Dns]),
             self.cell(&[Phase::Tcp]),
             self.cell(&[Phase::ProxyTls]),
@@ -125,11 +146,35 @@ impl Row {
         ))
     }
 
+    fn egress_cell(&self) -> String {
+        match (self.seen_egress, &self.egress_error) {
+            (Some(seen), None) => seen.to_string(),
+            (Some(seen), Some(_)) => format!("{seen}, unexpected"),
+            (None, Some(_)) => "unknown".to_owned(),
+            (None, None) => or_dash(self.egress.map(|address| address.to_string())),
+        }
+    }
+
+    /// What is wrong with the address of the exit.
+    pub(super) fn egress_note(&self) -> Option<String> {
+        let (exit, error) = (self.exit.as_ref()?, self.egress_error.as_ref()?);
+        Some(format!("egress of {exit}:\n  {error}\n"))
+    }
+
     /// The time of these phases, as the sum of all hops.
     fn cell(&self, phases: &[Phase]) -> String {
         let shares = self.timings.iter();
         let shares = shares.filter(|share| phases.contains(&share.phase));
         text(shares.map(|share| share.ms).reduce(|a, b| a + b))
+    }
+}
+
+/// The address that the configuration says of `exit`, without the guess that it is the local one.
+fn configured_egress(exit: &Exit) -> Option<IpAddr> {
+    match exit {
+        Exit::Direct => None,
+        Exit::DirectFrom(exit) => exit.egress(),
+        Exit::Proxy(proxy) => proxy.server().egress(),
     }
 }
 
@@ -161,7 +206,11 @@ fn millis(duration: Duration) -> f64 {
 }
 
 fn text(ms: Option<f64>) -> String {
-    ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1}"))
+    or_dash(ms.map(|ms| format!("{ms:.1}")))
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
 }
 
 fn as_text<S: serde::Serializer>(phase: &Phase, serializer: S) -> Result<S::Ok, S::Error> {

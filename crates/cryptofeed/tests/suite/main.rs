@@ -16,6 +16,7 @@ mod output;
 #[path = "../../../../tests/parting.rs"]
 mod parting;
 mod probe;
+mod probe_egress;
 mod reload;
 mod reload_feeds;
 mod run;

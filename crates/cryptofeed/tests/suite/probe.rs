@@ -11,7 +11,7 @@ use crate::workspace::{Finished, Workspace};
 use crate::world::{World, peers};
 
 /// The lines of a report in JSON.
-fn probes(stdout: &str) -> Vec<Value> {
+pub(crate) fn probes(stdout: &str) -> Vec<Value> {
     let report: Value = serde_json::from_str(stdout).unwrap();
     report["probes"].as_array().unwrap().clone()
 }
@@ -23,7 +23,7 @@ fn phases(probe: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn configure(workspace: &Workspace, world: &World, proxy: &str) {
+pub(crate) fn configure(workspace: &Workspace, world: &World, proxy: &str) {
     let yaml = format!("tls: {{ca_file: ca.pem}}\n{}{proxy}", world.feeds());
     workspace.file("cryptofeed.yaml", &yaml);
 }
@@ -273,7 +273,7 @@ async fn the_table_has_a_line_for_each_way_and_a_note_for_each_failure() {
     let columns: Vec<_> = header.split(['│', '┆']).map(str::trim).collect();
     assert_eq!(
         columns.join(" | "),
-        " | exchange | transport | proxy | dns | tcp | proxy tls | handshake | tls | answer | total \
+        " | exchange | transport | proxy | egress | dns | tcp | proxy tls | handshake | tls | answer | total \
          | verdict | "
     );
     for part in [

@@ -14,8 +14,8 @@ use transport::{
 };
 use transport_tls::TlsTrust;
 
-use super::AT_ONCE;
 use super::line::Line;
+use super::round::AT_ONCE;
 
 /// The longest answer in bytes: many times an address.
 const MOST_BYTES: usize = 1024;

@@ -6,27 +6,24 @@ mod line;
 mod progress;
 mod question;
 mod report;
+mod round;
 mod row;
 mod verdict;
+mod watch;
 
-use std::pin::pin;
+use std::time::Duration;
 
-use clap::Args;
-use futures_util::{StreamExt, stream};
+use clap::{Args, value_parser};
 use indicatif::MultiProgress;
 use proxy_config::ExchangeId;
 
-use self::egress::{Egresses, Mirror, one_of_each_exit};
-use self::line::Line;
-use self::progress::Progress;
-use self::report::Report;
+use self::egress::Mirror;
+use self::round::Rounds;
+use self::watch::Watch;
 use crate::configuration::{ConfigurationArgs, ConfiguredFeed, Start};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::stdout;
-
-/// How many connections are made at the same time.
-const AT_ONCE: usize = 8;
 
 const DETAILS: &str = "\
 Columns of the table, those of phases in milliseconds:
@@ -48,7 +45,8 @@ Verdicts:
 Examples:
   cryptofeed probe --config cryptofeed.yaml
   cryptofeed probe --exchange binance --json
-  cryptofeed probe --egress https://mirror.example/ip";
+  cryptofeed probe --egress https://mirror.example/ip
+  cryptofeed probe --watch 30";
 
 /// Try every configured proxy with every exchange, and show failures and times
 ///
@@ -62,7 +60,8 @@ Examples:
 /// address, which address it sees. An answer that is no address is an error, and so is an address
 /// that is not the configured one.
 ///
-/// The exit code is 0 if every line is ok, except those of disabled members, and 1 otherwise.
+/// The exit code is 0 if every line is ok, except those of disabled members, and 1 otherwise. With
+/// --watch, it is 0 when a signal ends the command.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = DETAILS)]
 pub(crate) struct Probe {
@@ -77,6 +76,18 @@ pub(crate) struct Probe {
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
+    /// Probe again and again, so many seconds after the end of the round before, until stopped
+    ///
+    /// The seconds are from 2 to 3600. A terminal shows the latest table only. Elsewhere, each round
+    /// prints its table below the one before, or a line of JSON.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "10",
+        value_parser = value_parser!(u64).range(2..=3600),
+    )]
+    watch: Option<u64>,
 }
 
 impl Probe {
@@ -90,46 +101,26 @@ impl Probe {
         let mirror = self.egress.as_deref().map(Mirror::parse).transpose();
         let mirror = mirror
             .map_err(|problem| Failure::Configuration(vec![format!("--egress: {problem}")]))?;
-        let mut lines = Vec::new();
-        for feed in chosen(configuration.feeds(), self.exchange.as_ref())? {
-            lines.extend(Line::of_feed(feed, &injector).await?);
-        }
-
-        let limits = configuration.rest().limits();
-        let mut interrupt = Interrupt::listen()?;
-        // Beside the dials, so that an interrupt keeps the outcomes so far.
-        let mut outcomes: Vec<_> = lines.iter().map(|_| None).collect();
-        let dials = lines.iter().zip(&mut outcomes).map(|(line, outcome)| {
-            let trust = &trust;
-            async move { (line, &*outcome.insert(line.dial(trust, limits).await)) }
-        });
-        let mut dials = stream::iter(dials).buffer_unordered(AT_ONCE);
-        let mut egresses = Egresses::new();
-        let asks = mirror
-            .as_ref()
-            .map(|mirror| mirror.ask_each(&lines, &trust, limits));
-        let questions = mirror
-            .as_ref()
-            .map_or(0, |_| one_of_each_exit(&lines).count());
-        let progress = Progress::new(bars, lines.len() + questions);
-        let all = async {
-            while let Some((line, outcome)) = dials.next().await {
-                progress.show(line, outcome);
-            }
-            let mut asks = pin!(stream::iter(asks).flatten());
-            while let Some((exit, learned)) = asks.next().await {
-                progress.show_egress(exit, &learned);
-                egresses.insert(exit.clone(), learned);
-            }
+        let rounds = Rounds {
+            feeds: chosen(configuration.feeds(), self.exchange.as_ref())?,
+            injector: &injector,
+            trust: &trust,
+            limits: configuration.rest().limits(),
+            mirror,
+            has_lines: self.watch.is_none(),
         };
-        tokio::select! {
-            () = all => {}
-            () = interrupt.received() => {}
+        let mut interrupt = Interrupt::listen()?;
+        if let Some(seconds) = self.watch {
+            let watch = Watch {
+                pause: Duration::from_secs(seconds),
+                is_json: self.json,
+            };
+            return tokio::select! {
+                failure = watch.run(&rounds, bars) => failure,
+                () = interrupt.received() => Ok(()),
+            };
         }
-        // The dials that are left end here, and the bar makes room for the table.
-        drop((dials, progress));
-
-        let report = Report::new(lines, outcomes, &egresses);
+        let report = rounds.next(bars, interrupt.received()).await?;
         if self.json {
             stdout::print_json(&report)?;
         } else {

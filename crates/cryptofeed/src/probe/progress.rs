@@ -8,18 +8,21 @@ use super::egress::Learned;
 use super::line::Line;
 use crate::stderr;
 
-/// A bar on a terminal, a line per connection elsewhere. The bar is gone when this is dropped.
+/// A bar on a terminal; elsewhere a line per connection, or nothing. The bar is gone when this is dropped.
 #[derive(Debug)]
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    bar: ProgressBar,
+    has_lines: bool,
+}
 
 impl Progress {
-    pub(super) fn new(bars: &MultiProgress, steps: usize) -> Self {
+    pub(super) fn new(bars: &MultiProgress, steps: usize, has_lines: bool) -> Self {
         let style = ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let length = u64::try_from(steps).unwrap_or(u64::MAX);
         let bar = bars.add(ProgressBar::new(length).with_style(style));
         bar.tick();
-        Self(bar)
+        Self { bar, has_lines }
     }
 
     /// Shows that one more connection is finished.
@@ -43,19 +46,18 @@ impl Progress {
     }
 
     fn advance(&self, message: String) {
-        self.0.inc(1);
-        // No terminal, so no bar.
-        if self.0.is_hidden() {
-            let (done, all) = (self.0.position(), self.0.length().unwrap_or_default());
+        self.bar.inc(1);
+        if !self.bar.is_hidden() {
+            self.bar.set_message(message);
+        } else if self.has_lines {
+            let (done, all) = (self.bar.position(), self.bar.length().unwrap_or_default());
             stderr::print(&format!("{done}/{all} {message}\n"));
-        } else {
-            self.0.set_message(message);
         }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

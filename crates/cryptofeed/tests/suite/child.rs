@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -89,6 +89,11 @@ impl Running {
     /// The next line of standard output.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).unwrap()
+    }
+
+    /// Whether standard output ends without another line.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.lines.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// Reads JSON Lines up to the first that `is_wanted`, and returns that one.

@@ -330,6 +330,63 @@ async fn an_interruption_ends_it_with_what_is_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn with_watch_each_round_is_a_line_that_has_what_changed_until_a_signal_ends_it_well() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let proxy = world.proxy(ProxyKind::Http, 2).await;
+    let rules = format!("proxy: {{enabled: true, default: '{}'}}\n", proxy.url());
+    configure(&workspace, &world, &rules);
+    let watch = ["probe", "--json", "--exchange", "binance", "--watch", "2"];
+    let run = workspace.start(&watch, &[]);
+    let next = || serde_json::from_str::<Value>(&run.line()).unwrap();
+    let verdicts = |round: &Value| {
+        let probes = round["probes"].as_array().unwrap().iter();
+        let verdicts = probes.map(|probe| probe["verdict"].as_str().unwrap().to_owned());
+        verdicts.collect::<Vec<_>>()
+    };
+    let first = next();
+    assert_eq!(first["round"], 1);
+    assert_eq!(verdicts(&first), ["ok", "ok"]);
+    proxy.stop().await;
+    let second = next();
+    assert_eq!(second["round"], 2);
+    assert_eq!(verdicts(&second), ["refused", "refused"]);
+    let at = |round: &Value| round["at_ns"].as_u64().unwrap();
+    assert!(at(&second) - at(&first) >= 2_000_000_000);
+    run.terminate();
+    let (code, stderr) = run.finish();
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_is_interrupted_within_a_round_prints_none_of_it() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let stalled = world.proxy(ProxyKind::Http, 2).await;
+    stalled.fail_with(ProxyFault::Stall);
+    let rules = format!("proxy: {{enabled: true, default: '{}'}}\n", stalled.url());
+    configure(&workspace, &world, &rules);
+    let run = workspace.start(&["probe", "--watch", "--exchange", "binance"], &[]);
+    let is_asked = |connections: &[testkit::ProxyConnection]| {
+        let mut requests = connections.iter().map(|connection| &connection.requests);
+        requests.any(|requests| !requests.is_empty())
+    };
+    stalled.ledger().wait_for(is_asked).await;
+    run.terminate();
+    assert!(run.is_silent());
+    assert_eq!(run.finish().0, Some(0));
+}
+
+#[test]
+fn a_watch_has_no_pause_that_an_exchange_would_not_allow() {
+    for seconds in ["0", "1", "3601", "soon"] {
+        let run = Workspace::new().output(&["probe", "--watch", seconds], &[]);
+        assert_eq!(run.code, Some(2), "{seconds}");
+        assert!(run.stderr.contains("--watch"), "{}", run.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_exchange_that_is_named_is_reached() {
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;

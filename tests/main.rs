@@ -45,6 +45,7 @@ mod secrets;
 mod seeds;
 mod sessions;
 mod skip;
+mod snapshots;
 mod streaming;
 mod tidemark;
 mod two_lines;

@@ -13,7 +13,7 @@ use proxy_config::{Bind, ExchangeId, Exit};
 use proxy_resolve::Route;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase};
+use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase, Window};
 
 use crate::dialer_factory::endpoint;
 use crate::egress_budgets::{EgressBudgets, Ticket, Turn};
@@ -52,6 +52,40 @@ impl Admission {
         });
         Arc::clone(accounts.entry(account).or_default())
     }
+
+    /// What is used of all budgets.
+    pub(crate) fn used(&self, now: Instant) -> Vec<Used> {
+        let all: Vec<_> = {
+            let accounts = self.0.lock();
+            let all = accounts.iter();
+            all.map(|(account, shared)| (account.clone(), Arc::clone(shared)))
+                .collect()
+        };
+        let of_account = |((exchange, egress), shared): (Account, Arc<Shared>)| {
+            let mut budgets = shared.budgets.lock();
+            let (used, waiting) = (budgets.used(now), budgets.waiting());
+            drop(budgets);
+            used.into_iter().map(move |(window, units)| Used {
+                exchange: exchange.clone(),
+                egress: egress.clone(),
+                window,
+                units,
+                waiting,
+            })
+        };
+        all.into_iter().flat_map(of_account).collect()
+    }
+}
+
+/// What is used of a budget.
+#[derive(Debug)]
+pub(crate) struct Used {
+    pub(crate) exchange: Option<ExchangeId>,
+    pub(crate) egress: Egress,
+    pub(crate) window: Window,
+    pub(crate) units: u64,
+    /// How many requests wait, for this or another budget of the same exchange and egress.
+    pub(crate) waiting: usize,
 }
 
 /// By which address connections by `exit` leave.

@@ -31,6 +31,7 @@ impl ScopeDialer {
             target.deadline(),
             |exit, left| {
                 let stack = self.scope.stack(self.transport, &exit, source);
+                let dialing = self.scope.dialing(self.transport, &exit);
                 let dialer = self
                     .scope
                     .routed(&query, exit, stack.dialer, Revocation::Close);
@@ -40,7 +41,7 @@ impl ScopeDialer {
                     _ => target.clone(),
                 };
                 async move {
-                    let connection = dialer.dial(&target).await?;
+                    let connection = dialing.watch(dialer.dial(&target)).await?;
                     Ok::<_, DialError>((connection, dialer))
                 }
             },

@@ -192,6 +192,11 @@ impl DialerFactory {
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
+    /// All proxies that pools use.
+    pub(crate) fn fleet(&self) -> Arc<Mutex<Fleet>> {
+        Arc::clone(&self.pools.lock().fleet)
+    }
+
     /// What keeps an eye on a dial by `exit`, if a pool has that.
     pub(crate) fn patience(&self, exit: &Exit) -> Option<Patience> {
         let pools = self.pools.lock();

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
-use transport::{Draw, Draws};
+use transport::{Draw, Draws, Window};
 
 /// The budgets of one exchange at one egress. It looks at no clock and waits for nothing.
 //
@@ -110,6 +110,18 @@ impl EgressBudgets {
         self.waiting.is_empty() && budgets.all(|budget| budget.is_unused(now))
     }
 
+    /// How many units are used of each budget.
+    pub(crate) fn used(&mut self, now: Instant) -> Vec<(Window, u64)> {
+        let budgets = self.budgets.values_mut();
+        let used = budgets.filter_map(|budget| Some((budget.window?, budget.used(now))));
+        used.filter(|(_, units)| *units > 0).collect()
+    }
+
+    /// How many requests wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// When a request behind the first `ahead` of those that wait may be sent.
     fn turn(&mut self, ahead: usize, draws: &[Draw], now: Instant) -> Turn {
         let mut turn = Turn::Now;
@@ -124,7 +136,9 @@ impl EgressBudgets {
     }
 
     fn budget(&mut self, of: &Draw) -> &mut Budget {
-        self.budgets.entry(of.window.name).or_default()
+        let budget = self.budgets.entry(of.window.name).or_default();
+        budget.window = Some(of.window);
+        budget
     }
 }
 
@@ -143,6 +157,8 @@ impl Turn {
 /// One budget.
 #[derive(Debug, Default)]
 struct Budget {
+    /// The latest one that was asked for.
+    window: Option<Window>,
     /// The units of requests that are admitted and not finished.
     under_way: u64,
     /// The units of those that are finished, and until when they count.
@@ -168,12 +184,15 @@ impl Budget {
         self.under_way == 0 && self.finished.is_empty() && self.of_others.is_none()
     }
 
+    fn used(&mut self, now: Instant) -> u64 {
+        self.forget_old(now);
+        self.under_way + self.counted().map(|(_, units)| units).sum::<u64>()
+    }
+
     /// When `needed` units of the window of `draw` are free.
     fn room_for(&mut self, needed: u64, draw: &Draw, now: Instant) -> Turn {
-        self.forget_old(now);
         let units = u64::from(draw.window.units);
-        let counted: u64 = self.counted().map(|(_, units)| units).sum();
-        let mut excess = (self.under_way + counted + needed).saturating_sub(units);
+        let mut excess = (self.used(now) + needed).saturating_sub(units);
         let mut turn = Turn::Now;
         let mut next = self.counted();
         while excess > 0 {

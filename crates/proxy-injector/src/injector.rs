@@ -15,6 +15,7 @@ use transport_tunnel::Resolver;
 use crate::admission::{Admission, egress};
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
+use crate::dials::Dials;
 use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::proxy_source::ProxySource;
@@ -37,6 +38,7 @@ pub struct ProxyInjector {
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
     admission: Admission,
     exhaustion: Arc<Exhaustion>,
+    dials: Dials,
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -69,6 +71,7 @@ impl ProxyInjector {
             sessions: Mutex::default(),
             admission: Admission::default(),
             exhaustion: Arc::default(),
+            dials: Dials::default(),
         }
     }
 
@@ -279,6 +282,24 @@ impl ProxyInjector {
 
     pub(crate) fn exhaustion(&self) -> Arc<Exhaustion> {
         Arc::clone(&self.exhaustion)
+    }
+
+    /// What came of the dials.
+    pub(crate) fn dials(&self) -> &Dials {
+        &self.dials
+    }
+
+    /// The exchanges that have scopes.
+    pub(crate) fn scopes(&self) -> BTreeSet<ExchangeId> {
+        self.exchanges.lock().clone()
+    }
+
+    /// The exit of each open connection.
+    pub(crate) fn open_connections(&self) -> Vec<Exit> {
+        let all = self.live.lock().all();
+        // Without the lock: the last owner of a connection closes it.
+        let open = all.iter().filter_map(Weak::upgrade);
+        open.map(|connection| connection.exit().clone()).collect()
     }
 
     pub(crate) fn factory(&self) -> &DialerFactory {

@@ -33,6 +33,7 @@ mod clients;
 mod close_on_reroute;
 mod dialer;
 mod dialer_factory;
+mod dials;
 mod egress_budgets;
 mod exhaustion;
 mod exits;
@@ -54,6 +55,7 @@ mod route_key;
 mod routed;
 mod scope;
 mod session;
+mod snapshot;
 mod sources;
 mod stack_request;
 
@@ -66,6 +68,10 @@ pub use proxy_source::ProxySource;
 pub use reload::{ReloadError, RouteChange, RouteOwner};
 pub use scope::Scope;
 pub use session::{HttpSession, WsSession};
+pub use snapshot::{
+    BreakerState, BudgetSnapshot, DialCounts, DialLatency, ExitSnapshot, FailedDials, LastFailure,
+    ListSnapshot, Mark, MemberSnapshot, PoolSnapshot, RouteSnapshot, Since, Snapshot, Until, Way,
+};
 pub use stack_request::{StackError, StackRequest};
 
 /// Runs the code in this crate's README.

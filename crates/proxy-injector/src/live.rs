@@ -43,6 +43,11 @@ impl LiveConnections {
         self.entries.push(Arc::downgrade(connection));
     }
 
+    /// The connections that are open, and some that have ended.
+    pub(crate) fn all(&self) -> Vec<Weak<LiveConnection>> {
+        self.entries.clone()
+    }
+
     /// Revokes the routes of the connections that `settings` do not allow, and removes these from
     /// the list. [`LiveConnection::settle`] does the rest.
     pub(crate) fn revoke_stale(&mut self, settings: &ProxySettings) -> Vec<Arc<LiveConnection>> {
@@ -141,6 +146,11 @@ impl LiveConnection {
             }),
             socket: OnceLock::new(),
         }
+    }
+
+    /// By which exit it leaves.
+    pub(crate) fn exit(&self) -> &Exit {
+        &self.exit
     }
 
     /// The connection is that of `socket` from now on.

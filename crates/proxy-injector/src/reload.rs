@@ -219,7 +219,7 @@ impl RouteChange {
 }
 
 /// The id of an exchange that is not among those `named`.
-fn any_other(named: &[ExchangeId]) -> Option<ExchangeId> {
+pub(crate) fn any_other(named: &[ExchangeId]) -> Option<ExchangeId> {
     let ids = (0..=named.len()).map(|number| ExchangeId::new(&format!("other-{number}")));
     ids.flatten().find(|id| !named.contains(id))
 }

@@ -10,6 +10,7 @@ use transport::{DialError, DialErrorKind, Dialer, Draws, Reload, Reloads, Target
 use crate::admission::Applicant;
 use crate::dialer::ScopeDialer;
 use crate::dialer_factory::RouteStack;
+use crate::dials::Dialing;
 use crate::exits::Exits;
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
@@ -186,6 +187,12 @@ impl Scope {
             affinity,
             apart_from: &[],
         }
+    }
+
+    /// Dials of `transport` by `exit`, which are counted.
+    pub(crate) fn dialing(&self, transport: Transport, exit: &Exit) -> Dialing {
+        let dials = self.injector.dials();
+        dials.dialing(self.exchange.as_ref(), transport, exit)
     }
 
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {

@@ -23,6 +23,7 @@ use crate::admission::Applicant;
 use crate::clients::{Client, Clients};
 use crate::close_on_reroute::CloseOnReroute;
 use crate::dialer_factory::timeout;
+use crate::dials::WatchedDialer;
 use crate::failover::connect;
 use crate::live::Revocation;
 use crate::query::RouteQuery;
@@ -89,6 +90,8 @@ impl HttpSession {
         } else {
             stack.dialer
         };
+        let dialing = self.scope.dialing(Transport::Http, &exit);
+        let inner = Arc::new(WatchedDialer { inner, dialing });
         let revocation = Revocation::StopSending;
         let dialer = self.scope.routed(query, exit.clone(), inner, revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
@@ -260,6 +263,7 @@ impl WsSession {
             None,
             |exit, left| {
                 let stack = self.scope.stack(Transport::WebSocket, &exit, source);
+                let dialing = self.scope.dialing(Transport::WebSocket, &exit);
                 let dialer = self
                     .scope
                     .routed(&query, exit, stack.dialer, Revocation::Close);
@@ -271,7 +275,7 @@ impl WsSession {
                 }
                 let request = request.clone();
                 async move {
-                    let socket = client.dial(request).await?;
+                    let socket = dialing.watch(client.dial(request)).await?;
                     Ok::<_, DialError>((socket, dialer))
                 }
             },

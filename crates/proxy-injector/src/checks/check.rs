@@ -27,6 +27,13 @@ pub(super) async fn check(
     exit: &Exit,
 ) -> Option<Verdict> {
     let timeout = config.timeout();
+    let RouteQuery {
+        exchange,
+        transport,
+        ..
+    } = &usage.query;
+    let dials = injector.dials();
+    let dialing = dials.dialing(exchange.as_ref(), *transport, exit);
     let outcome = match (config.method(), exit.proxy()) {
         (HealthCheckMethod::Tcp, Some(proxy)) => {
             let to_proxy = endpoint(proxy.url());
@@ -41,7 +48,10 @@ pub(super) async fn check(
             return match reached {
                 Ok(_) => Some(Verdict::Passed(None)),
                 Err(error) if is_ours(&error) => None,
-                Err(_) => Some(Verdict::Failed),
+                Err(error) => {
+                    dialing.note_check(&error);
+                    Some(Verdict::Failed)
+                }
             };
         }
         // Nobody is between a direct exit and the target.
@@ -61,6 +71,9 @@ pub(super) async fn check(
         Ok(Some(verdict)) => Some(verdict),
         Err(error) => {
             let error: &(dyn Error + 'static) = &*error;
+            if let Some(error) = DialError::find(error) {
+                dialing.note_check(error);
+            }
             match blame(exit, error) {
                 Blame::Proxy => Some(Verdict::Failed),
                 Blame::Unclear => Some(Verdict::Missed(usage.target)),

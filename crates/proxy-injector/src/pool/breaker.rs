@@ -62,6 +62,11 @@ impl Breaker {
         }
     }
 
+    /// How many failures in a row count while it is closed.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures
+    }
+
     /// The exit has been selected. Returns the trial that this is, if it is one.
     pub(crate) fn begin(&mut self, now: Instant) -> Option<Trial> {
         match self.state {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use transport::Endpoint;
 
 use super::breaker::{Standing, Trial};
-use super::record::{Ban, Course, Out, Record};
+use super::record::{Ban, Course, Out, Record, View};
 use super::rendezvous::{identity, score};
 use super::turns::Turns;
 use super::verdict::Verdict;
@@ -166,6 +166,12 @@ impl Fleet {
     /// Which one `exit` is, if a pool has it.
     pub(crate) fn find(&self, exit: &Exit) -> Option<ExitId> {
         self.known.get(&RouteKey::of(exit)).copied()
+    }
+
+    /// What is known of the exits with these keys; `None` where that is nothing.
+    pub(crate) fn views(&self, keys: &[RouteKey]) -> Vec<Option<View>> {
+        let of_key = |key: &RouteKey| Some(self.exits.get(self.known.get(key)?)?.record.view());
+        keys.iter().map(of_key).collect()
     }
 
     fn wake(&mut self, pool: PoolId, now: Instant) {

@@ -24,9 +24,10 @@ use tokio::time::Instant;
 use crate::checks::Checks;
 
 pub use self::attempts::Attempts;
+pub(crate) use self::breaker::Standing;
 pub(crate) use self::fleet::{ExitId, Fleet, PoolId};
 pub use self::lease::Lease;
-pub(crate) use self::record::{Ban, Course};
+pub(crate) use self::record::{Ban, Course, Place, View};
 pub(crate) use self::verdict::Verdict;
 
 /// Several proxies for the same connections. Selects them by the strategy, and skips those that

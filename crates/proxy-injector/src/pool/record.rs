@@ -41,7 +41,7 @@ impl Ban {
 
 /// Where an exit is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Place {
+pub(crate) enum Place {
     Exchange(ExchangeId),
     Target(Endpoint),
 }
@@ -51,6 +51,16 @@ enum Place {
 pub(crate) struct Out {
     pub(crate) until: Instant,
     pub(crate) ban: Ban,
+}
+
+/// What is known of a proxy, for those who look at it.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) standing: Standing,
+    pub(crate) failures: u64,
+    pub(crate) leases: u64,
+    /// Also those whose time is over.
+    pub(crate) outs: Vec<(Place, Out)>,
 }
 
 /// Where a connection goes.
@@ -80,6 +90,16 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn standing(&self) -> Standing {
         self.breaker.standing()
+    }
+
+    pub(crate) fn view(&self) -> View {
+        let outs = self.out.iter().map(|(place, out)| (place.clone(), *out));
+        View {
+            standing: self.breaker.standing(),
+            failures: self.breaker.failures(),
+            leases: self.leases,
+            outs: outs.collect(),
+        }
     }
 
     pub(crate) fn breaker(&mut self) -> &mut Breaker {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use proxy_config::{ListFault, PoolMember, ProxyHeaders, ProxyList, ProxyUrl};
+use tokio::time::Instant;
 use transport::{BoxError, chain};
 
 /// The last good list, and what was wrong since.
@@ -16,6 +17,7 @@ pub(crate) struct ListState {
     list: Option<Arc<ProxyList>>,
     wrong: Option<Arc<str>>,
     has_looked: bool,
+    good_at: Option<Instant>,
 }
 
 /// What there is to tell of a look at a list.
@@ -52,6 +54,18 @@ impl ListState {
     /// Whether it has been looked for.
     pub(crate) fn has_looked(&self) -> bool {
         self.has_looked
+    }
+
+    /// When nothing was wrong the last time.
+    pub(crate) fn good_at(&self) -> Option<Instant> {
+        self.good_at
+    }
+
+    /// Remembers that this was known at `now`.
+    pub(crate) fn stamp(&mut self, now: Instant) {
+        if self.wrong.is_none() {
+            self.good_at = Some(now);
+        }
     }
 
     /// Takes what a look has found.

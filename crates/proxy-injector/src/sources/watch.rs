@@ -6,7 +6,7 @@ use std::time::Duration;
 use proxy_config::PoolSource;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::state::{ListState, News};
 use crate::proxy_source::ProxySource;
@@ -84,7 +84,10 @@ async fn look_again_and_again(
     loop {
         let found = reader.list().await;
         let mut news = News::Nothing;
-        state.send_modify(|state| news = state.take(found));
+        state.send_modify(|state| {
+            news = state.take(found);
+            state.stamp(Instant::now());
+        });
         tell(&source, news);
         let has_list = state.borrow().list().is_some();
         let pause = match has_list {
@@ -123,7 +126,6 @@ mod tests {
     use async_trait::async_trait;
     use parking_lot::Mutex;
     use proxy_config::ProxyList;
-    use tokio::time::Instant;
     use transport::BoxError;
 
     use super::*;

@@ -29,6 +29,17 @@ pub trait FrameObserver: Send + Sync {
     fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime);
 }
 
+/// Two observers, of which the first sees each frame first.
+struct Both(Arc<dyn FrameObserver>, Arc<dyn FrameObserver>);
+
+impl FrameObserver for Both {
+    fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime) {
+        let Self(first, second) = self;
+        first.observe(connection, frame, received_at);
+        second.observe(connection, frame, received_at);
+    }
+}
+
 /// An observer and the connection that it observes.
 pub(crate) struct Observation {
     observer: Arc<dyn FrameObserver>,
@@ -57,10 +68,13 @@ impl Hooks {
         self
     }
 
-    /// Shows every frame that arrives to `observer`.
+    /// Shows every frame that arrives to `observer`, after those that are there already.
     #[must_use]
     pub fn with_observer(mut self, observer: Arc<dyn FrameObserver>) -> Self {
-        self.observer = Some(observer);
+        self.observer = Some(match self.observer.take() {
+            Some(first) => Arc::new(Both(first, observer)),
+            None => observer,
+        });
         self
     }
 

@@ -49,6 +49,7 @@ mod instruments;
 mod level;
 mod mark;
 mod merge;
+mod metrics;
 mod pattern;
 mod queue;
 mod ranges;
@@ -73,6 +74,9 @@ pub use feed::{
 };
 pub use instruments::{Instrument, Instruments};
 pub use level::Level;
+pub use metrics::METRICS;
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use pattern::{InvalidPattern, SymbolPattern};
 pub use queue::{Backpressure, EventQueue, Events, QueueLimits, event_queue};
 pub use subscription::{EmptySubscription, Subscription};

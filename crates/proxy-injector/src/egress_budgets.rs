@@ -114,7 +114,7 @@ impl EgressBudgets {
     pub(crate) fn used(&mut self, now: Instant) -> Vec<(Window, u64)> {
         let budgets = self.budgets.values_mut();
         let used = budgets.filter_map(|budget| Some((budget.window?, budget.used(now))));
-        used.filter(|(_, units)| *units > 0).collect()
+        used.collect()
     }
 
     /// How many requests wait.

@@ -18,6 +18,7 @@ use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::dials::Dials;
 use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
+use crate::metrics::count_reload;
 use crate::proxy_source::ProxySource;
 use crate::query::RouteQuery;
 use crate::reload::{ReloadError, RouteChange, compare};
@@ -39,6 +40,8 @@ pub struct ProxyInjector {
     admission: Admission,
     exhaustion: Arc<Exhaustion>,
     dials: Dials,
+    #[cfg(feature = "metrics")]
+    gauges: crate::metrics::Gauges,
 }
 
 fn given(trust: TlsTrust) -> LazyTrust {
@@ -72,6 +75,8 @@ impl ProxyInjector {
             admission: Admission::default(),
             exhaustion: Arc::default(),
             dials: Dials::default(),
+            #[cfg(feature = "metrics")]
+            gauges: crate::metrics::Gauges::default(),
         }
     }
 
@@ -182,7 +187,8 @@ impl ProxyInjector {
         let exchanges = self.exchanges.lock().clone();
         // While this is held, no connection is handed out and no other reload begins.
         let mut live = self.live.lock();
-        let changes = compare(&self.settings(), &settings, &exchanges)?;
+        let changes = compare(&self.settings(), &settings, &exchanges)
+            .inspect_err(|_| count_reload(false))?;
         // Stale connections are revoked before the new settings can be seen. A caller that sees
         // these can rely on it that nothing more is sent on an old route.
         let old = self.factory.start_over();
@@ -196,6 +202,7 @@ impl ProxyInjector {
             connection.settle();
         }
         self.forget_clients();
+        count_reload(true);
         for change in changes.iter().filter(|change| change.exposes()) {
             tracing::warn!(
                 exchange = %change.owner(),
@@ -287,6 +294,11 @@ impl ProxyInjector {
     /// What came of the dials.
     pub(crate) fn dials(&self) -> &Dials {
         &self.dials
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(crate) fn gauges(&self) -> &crate::metrics::Gauges {
+        &self.gauges
     }
 
     /// The exchanges that have scopes.

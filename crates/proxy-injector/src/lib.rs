@@ -44,6 +44,7 @@ mod injector;
 mod listed;
 mod live;
 mod logged_dialer;
+mod metrics;
 mod patience;
 mod pool;
 mod proxy_source;
@@ -63,6 +64,9 @@ mod stack_request;
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
 pub use listed::NoProxyListed;
+pub use metrics::METRICS;
+#[cfg(feature = "metrics")]
+pub use metrics::describe_metrics;
 pub use pool::{Attempts, Lease, ProxyPool};
 pub use proxy_source::ProxySource;
 pub use reload::{ReloadError, RouteChange, RouteOwner};

@@ -26,6 +26,7 @@ use crate::dialer_factory::timeout;
 use crate::dials::WatchedDialer;
 use crate::failover::connect;
 use crate::live::Revocation;
+use crate::metrics::count_frames;
 use crate::query::RouteQuery;
 use crate::scope::Scope;
 
@@ -268,8 +269,10 @@ impl WsSession {
                     .scope
                     .routed(&query, exit, stack.dialer, Revocation::Close);
                 let timeout = left.unwrap_or(stack.timeout);
-                let mut client = WsClient::new(Arc::clone(&dialer), stack.tls, timeout)
-                    .with_hooks(self.hooks.clone().without_authenticator());
+                let hooks = self.hooks.clone().without_authenticator();
+                let hooks = count_frames(hooks, query.exchange.as_ref());
+                let mut client =
+                    WsClient::new(Arc::clone(&dialer), stack.tls, timeout).with_hooks(hooks);
                 if let Some(bytes) = self.max_message {
                     client = client.with_max_message(bytes);
                 }

@@ -150,7 +150,8 @@ async fn a_ban_is_told_with_its_exchange_and_reason_until_it_is_over() {
     advance(Duration::from_secs(60)).await;
     let snapshot = injector.snapshot();
     assert_eq!(members(&snapshot)[0].marks, []);
-    assert_eq!(snapshot.budgets, []);
+    assert_eq!(snapshot.budgets[0].left, 100);
+    assert_eq!(snapshot.budgets[0].banned, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ mod failures;
 mod farewell;
 mod flood;
 mod log_fields;
+mod metrics;
 mod mock;
 mod output;
 #[path = "../../../../tests/parting.rs"]

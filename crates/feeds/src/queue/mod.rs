@@ -22,6 +22,7 @@ pub use self::lane::Backpressure;
 pub(crate) use self::lane::{Lane, Source};
 use self::waiting::{Put, Waiting};
 use crate::event::FeedEvent;
+use crate::metrics::Observer;
 use crate::symbol::Symbol;
 
 /// How much may wait for a subscriber. What exceeds it waits in the sockets, and slows the exchanges
@@ -64,7 +65,11 @@ pub fn event_queue(limits: QueueLimits) -> (EventQueue, Events) {
         joining: Arc::new(Joining::of_at_most(limits.joining_bytes)),
         entrance: Arc::new(Entrance(Arc::clone(&shared))),
     };
-    (queue, Events(shared))
+    let events = Events {
+        shared,
+        observer: Default::default(),
+    };
+    (queue, events)
 }
 
 #[derive(Debug)]
@@ -75,6 +80,13 @@ struct Shared {
     room: Notify,
     /// The subscriber has gone, or a feed has ended because that is behind.
     end: Notify,
+}
+
+impl Shared {
+    /// How many events wait.
+    fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
 }
 
 /// Where feeds put their events.
@@ -204,7 +216,10 @@ impl EventQueue {
 ///
 /// When it is dropped, the feeds end.
 #[derive(Debug)]
-pub struct Events(Arc<Shared>);
+pub struct Events {
+    shared: Arc<Shared>,
+    observer: Observer,
+}
 
 impl Events {
     /// The next event; `None` once every feed has ended. Cancel safe.
@@ -215,13 +230,17 @@ impl Events {
     /// Waits for an event and appends it to `batch`, with as many of those that wait as make `limit`.
     /// Returns how many these are; 0 once every feed has ended. Cancel safe.
     pub async fn recv_many(&mut self, batch: &mut Vec<FeedEvent>, limit: usize) -> usize {
-        poll_fn(|cx| {
+        let before = batch.len();
+        let count = poll_fn(|cx| {
             self.poll_take(cx, limit, |count| {
                 batch.reserve(count);
                 |event| batch.push(event)
             })
         })
-        .await
+        .await;
+        let read = batch.get(before..).unwrap_or_default();
+        self.observer.observe(read, || self.shared.len());
+        count
     }
 
     /// Whether no event waits.
@@ -233,20 +252,22 @@ impl Events {
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.waiting.lock().len()
+        self.shared.len()
     }
 
     /// Has the feeds end. The events that wait can still be taken.
     pub fn close(&mut self) {
-        self.0.waiting.lock().is_closed = true;
+        self.shared.waiting.lock().is_closed = true;
         // Whoever waits for room waits no longer.
-        self.0.room.notify_waiters();
-        self.0.end.notify_waiters();
+        self.shared.room.notify_waiters();
+        self.shared.end.notify_waiters();
     }
 
-    fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
         let mut next = None;
         let taken = self.poll_take(cx, 1, |_| |event| next = Some(event));
+        let read = next.as_slice();
+        self.observer.observe(read, || self.shared.len());
         taken.map(|_| next)
     }
 
@@ -257,14 +278,14 @@ impl Events {
         limit: usize,
         each: impl FnOnce(usize) -> F,
     ) -> Poll<usize> {
-        let mut waiting = self.0.waiting.lock();
+        let mut waiting = self.shared.waiting.lock();
         let count = waiting.len().min(limit);
         if count > 0 {
             waiting.take(count, each(count));
-            let has_room = waiting.is_half_free(&self.0.limits);
+            let has_room = waiting.is_half_free(&self.shared.limits);
             drop(waiting);
             if has_room {
-                self.0.room.notify_waiters();
+                self.shared.room.notify_waiters();
             }
             Poll::Ready(count)
         } else if waiting.is_closed || waiting.is_last || limit == 0 {
@@ -279,7 +300,7 @@ impl Events {
 impl Stream for Events {
     type Item = FeedEvent;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
         self.poll_recv(cx)
     }
 }

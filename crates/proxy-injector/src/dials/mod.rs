@@ -15,6 +15,7 @@ use transport::{Connection, DialError, Dialer, Target};
 
 pub(crate) use self::failure::{Failure, word};
 pub(crate) use self::history::History;
+use crate::metrics::DialMeter;
 use crate::route_key::RouteKey;
 
 /// How many exits are remembered before those are forgotten that were not dialed for an hour.
@@ -72,6 +73,7 @@ impl Dials {
             history: self.of(exit),
             exchange: exchange.cloned(),
             transport,
+            meter: DialMeter::new(exchange, transport, exit),
         }
     }
 }
@@ -82,6 +84,7 @@ pub(crate) struct Dialing {
     history: Arc<Mutex<History>>,
     exchange: Option<ExchangeId>,
     transport: Transport,
+    meter: DialMeter,
 }
 
 impl Dialing {
@@ -122,8 +125,9 @@ struct Watched<'a> {
 impl Watched<'_> {
     fn end(mut self, error: Option<&DialError>) {
         self.has_ended = true;
-        let Dialing { history, .. } = self.dialing;
+        let Dialing { history, meter, .. } = self.dialing;
         let took = self.since.elapsed();
+        meter.end(error, took);
         match error {
             None => history.lock().succeed(took, Instant::now()),
             Some(error) => {
@@ -137,7 +141,9 @@ impl Watched<'_> {
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
         if !self.has_ended {
-            self.dialing.history.lock().give_up(Instant::now());
+            let Dialing { history, meter, .. } = self.dialing;
+            meter.give_up();
+            history.lock().give_up(Instant::now());
         }
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use proxy_config::{ExchangeId, Exit, Transport};
 use serde::Serialize;
-use transport::Phase;
+use transport::{Egress, Phase};
 
 use super::route::as_text;
 use super::times::{Moment, Since, millis};
+use crate::admission::egress;
 use crate::dials::{Failure, History, word};
 
 /// One exit, and what came of the dials through it.
@@ -19,6 +20,9 @@ use crate::dials::{Failure, History, word};
 pub struct ExitSnapshot {
     /// `direct`, from which local address if that is set, or the proxy with those on the way to it, without logins.
     pub exit: String,
+    /// Its end, as budgets have it.
+    #[serde(serialize_with = "as_text")]
+    pub egress: Egress,
     /// How many connections are open.
     pub connections: u64,
     /// What came of the dials since the first one.
@@ -105,6 +109,7 @@ impl ExitSnapshot {
     ) -> Self {
         Self {
             exit: exit.to_string(),
+            egress: egress(exit),
             connections,
             dials: history.map(DialCounts::of).unwrap_or_default(),
             latency: history.and_then(|history| DialLatency::of(history.recent())),

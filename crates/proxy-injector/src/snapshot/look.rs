@@ -9,13 +9,19 @@ use proxy_resolve::Route;
 
 use super::Snapshot;
 use super::budget::BudgetSnapshot;
+#[cfg(feature = "metrics")]
+use super::exit::ExitSnapshot;
 use super::known::{Known, Member, members};
 use super::list::ListSnapshot;
+#[cfg(feature = "metrics")]
+use super::member::MemberSnapshot;
 use super::member::{Mark, PoolSnapshot};
 use super::route::{RouteSnapshot, Way};
 use super::times::{Moment, Until};
 use crate::admission::egress;
 use crate::injector::ProxyInjector;
+#[cfg(feature = "metrics")]
+use crate::metrics::name_of_exit;
 use crate::query::RouteQuery;
 use crate::reload::{RouteOwner, any_other};
 use crate::route_key::RouteKey;
@@ -28,35 +34,62 @@ impl ProxyInjector {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let moment = Moment::now();
+        let look = self.look(&moment);
+        let pools = look.pools(&moment);
+        let exits = look.places.exits.iter();
+        Snapshot {
+            taken_at: moment.wall,
+            exits: exits.map(|exit| look.known.exit(exit, &moment)).collect(),
+            budgets: self.budgets(&look.members, &pools, &moment),
+            pools,
+            routes: look.routes,
+            lists: look.lists,
+        }
+    }
+
+    /// What the gauges are set to.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn gather(&self) -> Gathered {
+        let moment = Moment::now();
+        let look = self.look(&moment);
+        let pools = look.pools(&moment);
+        let mut seen = HashSet::new();
+        let mut exits = Vec::new();
+        let shown = pools.iter().flat_map(|pool| &pool.members);
+        for (member, shown) in look.members.iter().flatten().zip(shown) {
+            if seen.insert(RouteKey::of(&member.exit)) {
+                exits.push((
+                    name_of_exit(&member.exit),
+                    shown.exit.clone(),
+                    Some(shown.clone()),
+                ));
+            }
+        }
+        for exit in &look.places.exits {
+            if seen.insert(RouteKey::of(exit)) {
+                exits.push((name_of_exit(exit), look.known.exit(exit, &moment), None));
+            }
+        }
+        Gathered {
+            exits,
+            budgets: self.budgets(&look.members, &pools, &moment),
+        }
+    }
+
+    fn look(&self, moment: &Moment) -> Look {
         let mut places = Places::default();
         let routes = self.routes(&mut places);
-        let (lists, members) = self.lists(&places.pools, &moment);
+        let (lists, members) = self.lists(&places.pools, moment);
         let open = self.open_connections();
         places.add_others(&members, &open);
         let of_pools = members.iter().flatten().map(|member| &member.exit);
         let exits = places.exits.iter().chain(of_pools);
-        let known = Known::of(self, exits, &open);
-
-        let pools = places.pools.iter().zip(&members).map(|(pool, members)| {
-            let source = pool.source().map(ToString::to_string);
-            PoolSnapshot {
-                strategy: pool.strategy(),
-                list: source.and_then(|name| lists.iter().position(|list| list.source == name)),
-                members: members
-                    .iter()
-                    .map(|member| known.member(member, &moment))
-                    .collect(),
-            }
-        });
-        let pools: Vec<_> = pools.collect();
-        let exits = places.exits.iter();
-        Snapshot {
-            taken_at: moment.wall,
+        Look {
+            known: Known::of(self, exits, &open),
             routes,
-            exits: exits.map(|exit| known.exit(exit, &moment)).collect(),
-            budgets: self.budgets(&members, &pools, &moment),
-            pools,
+            places,
             lists,
+            members,
         }
     }
 
@@ -160,6 +193,43 @@ impl ProxyInjector {
         budgets.sort_by_cached_key(|it| (it.exchange.clone(), it.egress.to_string(), it.budget));
         budgets
     }
+}
+
+/// What is in a snapshot, before it is put into words.
+struct Look {
+    routes: Vec<RouteSnapshot>,
+    places: Places,
+    lists: Vec<ListSnapshot>,
+    /// Those of each pool.
+    members: Vec<Vec<Member>>,
+    known: Known,
+}
+
+impl Look {
+    fn pools(&self, moment: &Moment) -> Vec<PoolSnapshot> {
+        let pools = self.places.pools.iter().zip(&self.members);
+        let pools = pools.map(|(pool, members)| {
+            let source = pool.source().map(ToString::to_string);
+            let mut lists = self.lists.iter();
+            let members = members.iter();
+            PoolSnapshot {
+                strategy: pool.strategy(),
+                list: source.and_then(|name| lists.position(|list| list.source == name)),
+                members: members
+                    .map(|member| self.known.member(member, moment))
+                    .collect(),
+            }
+        });
+        pools.collect()
+    }
+}
+
+/// Each exit once, with what is known of it as the member of a pool if it is one; the budgets.
+#[cfg(feature = "metrics")]
+pub(crate) struct Gathered {
+    /// Each with its name.
+    pub(crate) exits: Vec<(String, ExitSnapshot, Option<MemberSnapshot>)>,
+    pub(crate) budgets: Vec<BudgetSnapshot>,
 }
 
 /// The exits and pools that routes lead to, each once.

@@ -16,6 +16,8 @@ use serde::Serialize;
 pub use self::budget::BudgetSnapshot;
 pub use self::exit::{DialCounts, DialLatency, ExitSnapshot, FailedDials, LastFailure};
 pub use self::list::ListSnapshot;
+#[cfg(feature = "metrics")]
+pub(crate) use self::look::Gathered;
 pub use self::member::{BreakerState, Mark, MemberSnapshot, PoolSnapshot};
 pub use self::route::{RouteSnapshot, Way};
 pub use self::times::{Since, Until};
@@ -39,7 +41,7 @@ pub struct Snapshot {
     pub exits: Vec<ExitSnapshot>,
     /// The pools of these routes.
     pub pools: Vec<PoolSnapshot>,
-    /// The budgets of which something is used.
+    /// The budgets of which something was used not long ago.
     pub budgets: Vec<BudgetSnapshot>,
     /// The lists that pools have their members from.
     pub lists: Vec<ListSnapshot>,

@@ -1,0 +1,28 @@
+//! Nothing is recorded.
+
+use std::time::Duration;
+
+use proxy_config::{ExchangeId, Exit, Transport};
+use transport::DialError;
+use transport_ws::Hooks;
+
+#[derive(Debug, Clone)]
+pub(crate) struct DialMeter;
+
+impl DialMeter {
+    pub(crate) fn new(_: Option<&ExchangeId>, _: Transport, _: &Exit) -> Self {
+        Self
+    }
+
+    #[expect(clippy::unused_self, reason = "the meter that records needs it")]
+    pub(crate) fn end(&self, _: Option<&DialError>, _: Duration) {}
+
+    #[expect(clippy::unused_self, reason = "the meter that records needs it")]
+    pub(crate) fn give_up(&self) {}
+}
+
+pub(crate) fn count_frames(hooks: Hooks, _: Option<&ExchangeId>) -> Hooks {
+    hooks
+}
+
+pub(crate) fn count_reload(_: bool) {}

@@ -4,20 +4,24 @@ mod backlog;
 mod format;
 mod reload;
 mod routes;
+mod service;
 mod text;
 mod workers;
 
 use std::io;
 use std::num::NonZeroU64;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
 use feeds::FeedEvent;
-use tokio::time::{Instant, interval, sleep_until, timeout_at};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
 use self::format::Format;
 use self::routes::Routes;
+use self::service::Service;
 use self::workers::Workers;
 use crate::configuration::ConfigurationArgs;
 use crate::duration;
@@ -93,7 +97,9 @@ impl Run {
             .iter()
             .map(|feed| (feed.exchange.name().into(), Tally::default()));
         let workers = Workers::start()?;
+        let service = Service::from_env();
         let mut writer = Writer {
+            service: &service,
             tallies: tallies.collect(),
             streams: workers.run(|| {
                 Streams::start(
@@ -109,17 +115,22 @@ impl Run {
             notices: Notices::default(),
             backlog: Backlog::new(),
         };
+        let mut alive = pin!(service.stays_alive(workers.run(Handle::current)));
+        service.is_ready("the feeds are started");
         let outcome = loop {
             let feeds = tokio::select! {
                 // In this order, nothing that the feeds do keeps a signal waiting.
                 biased;
                 () = interrupt.received() => break Ok(()),
-                feeds = reload::at_next(&mut hangup, &start) => feeds,
+                feeds = reload::at_next(&mut hangup, &start, &service) => feeds,
                 () = at(end) => break Ok(()),
+                never = &mut alive => match never {},
                 outcome = writer.copy() => break outcome,
             };
             writer.streams.change(feeds);
+            service.is_ready("new settings apply");
         };
+        service.is_stopping();
         let finished = writer.finish().await;
         writer.notices.sum_up_all();
         summarise(&writer.tallies);
@@ -133,8 +144,9 @@ impl Run {
 }
 
 /// Carries events from the feeds to standard output.
-struct Writer {
+struct Writer<'a> {
     streams: Streams,
+    service: &'a Service,
     stdout: Stdout,
     format: Format,
     /// How many events remain to be written, if that is limited.
@@ -144,9 +156,10 @@ struct Writer {
     backlog: Backlog,
 }
 
-impl Writer {
+impl Writer<'_> {
     async fn copy(&mut self) -> Result<(), Failure> {
         let mut sums = interval(SUMS);
+        let mut status = interval_at(Instant::now() + service::STATUS, service::STATUS);
         loop {
             tokio::select! {
                 arrived = self.streams.arrived() => {
@@ -159,6 +172,7 @@ impl Writer {
                     }
                 }
                 _ = sums.tick() => self.notices.sum_up(),
+                _ = status.tick() => self.service.has_status(&service::summary(&self.tallies)),
                 () = self.stdout.closed() => {
                     return Err(self.unwritten(Some(io::ErrorKind::BrokenPipe.into())));
                 }

@@ -1,15 +1,23 @@
 //! New settings during a run.
 
 use super::routes::Routes;
+use super::service::Service;
 use crate::configuration::{ConfiguredFeed, Start};
 use crate::failure::Failure;
 use crate::interrupt::Hangup;
 
+const REFUSED: &str = "new settings refused; the old ones stay";
+
 /// Reads the configuration again at the next `hangup` at which it can be used, and applies its proxies.
 /// Returns its feeds.
-pub(super) async fn at_next(hangup: &mut Hangup, start: &Start) -> Vec<ConfiguredFeed> {
+pub(super) async fn at_next(
+    hangup: &mut Hangup,
+    start: &Start,
+    service: &Service,
+) -> Vec<ConfiguredFeed> {
     loop {
         hangup.received().await;
+        service.is_reloading();
         match reload(start).await {
             Ok(feeds) => return feeds,
             Err(Failure::Configuration(problems)) => {
@@ -19,6 +27,7 @@ pub(super) async fn at_next(hangup: &mut Hangup, start: &Start) -> Vec<Configure
             }
             Err(failure) => refused(&failure.to_string()),
         }
+        service.is_ready(REFUSED);
     }
 }
 
@@ -41,5 +50,5 @@ async fn reload(start: &Start) -> Result<Vec<ConfiguredFeed>, Failure> {
 }
 
 fn refused(problem: &str) {
-    tracing::error!(problem, "new settings refused; the old ones stay");
+    tracing::error!(problem, "{REFUSED}");
 }

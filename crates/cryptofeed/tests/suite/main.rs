@@ -23,6 +23,7 @@ mod reload_feeds;
 mod run;
 mod schema;
 mod secrets;
+mod service_manager;
 mod usage;
 mod workspace;
 mod world;

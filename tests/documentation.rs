@@ -342,7 +342,7 @@ fn the_compose_file_gives_the_feed_its_files_and_no_way_out() {
 #[test]
 fn the_unit_gives_the_program_its_password() {
     let files = Files::new("unit");
-    let unit = deploy("cryptofeed.service");
+    let unit = deploy("systemd/cryptofeed.service");
     let variables = variables(&unit, &files);
     assert_eq!(variables.len(), 2);
     // The secret is where the unit says, not where the file does.

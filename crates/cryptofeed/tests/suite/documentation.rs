@@ -20,7 +20,7 @@ const DEPLOYED: [&str; 4] = [
     "docs/deploy/Dockerfile",
     "docs/deploy/compose.yaml",
     "docs/deploy/kubernetes.yaml",
-    "docs/deploy/cryptofeed.service",
+    "docs/deploy/systemd/cryptofeed.service",
 ];
 
 fn path(name: &str) -> PathBuf {

@@ -6,6 +6,7 @@ mod check;
 mod check_routes;
 mod child;
 mod demo;
+mod deploy;
 mod documentation;
 mod failures;
 mod farewell;
@@ -24,6 +25,8 @@ mod run;
 mod schema;
 mod secrets;
 mod service_manager;
+#[path = "../../../../tests/skip.rs"]
+mod skip;
 mod usage;
 mod workspace;
 mod world;

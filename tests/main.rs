@@ -14,6 +14,7 @@
 mod budgets;
 mod capture;
 mod chains;
+mod dial_spans;
 mod documentation;
 mod egresses;
 mod environment;

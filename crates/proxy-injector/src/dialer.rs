@@ -1,9 +1,12 @@
 //! Byte streams of a scope.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use proxy_config::{ProxySettings, Transport};
 use transport::{Connection, DialError, Dialer, Draws, Target};
 
+use crate::dial_span::SpannedDialer;
 use crate::failover::connect;
 use crate::live::Revocation;
 use crate::scope::Scope;
@@ -32,9 +35,13 @@ impl ScopeDialer {
             |exit, left| {
                 let stack = self.scope.stack(self.transport, &exit, source);
                 let dialing = self.scope.dialing(self.transport, &exit);
+                let traced = SpannedDialer {
+                    span: self.scope.span(self.transport, &exit, source),
+                    inner: stack.dialer,
+                };
                 let dialer = self
                     .scope
-                    .routed(&query, exit, stack.dialer, Revocation::Close);
+                    .routed(&query, exit, Arc::new(traced), Revocation::Close);
                 // A deadline of the target is kept. Without one, the members share the pool's time.
                 let target = match (target.deadline(), left) {
                     (None, Some(left)) => target.clone().within(left),

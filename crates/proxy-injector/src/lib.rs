@@ -26,11 +26,28 @@
 //!
 //! Every connection that is opened is logged as one `INFO` line with `transport`, `exchange`,
 //! `scheme`, `endpoint` and `source`, and never a user name or a password.
+//!
+//! Every dial is a span `dial` of level `INFO`, which a subscriber such as that of `tracing-opentelemetry`
+//! turns into a trace; without one it costs nothing. Through a pool, each member that is tried is a dial.
+//! A span ends with the phase of the dial that is the last: TLS with the exchange for REST, the upgrade for
+//! a WebSocket.
+//!
+//! | field | is |
+//! |---|---|
+//! | `transport`, `exchange` | `http` or `websocket`; for which exchange, if it is for one |
+//! | `route`, `source` | the proxies, without their logins, or `direct`; why, as a [`RouteSource`](proxy_resolve::RouteSource) |
+//! | `server.address`, `server.port` | where the dial goes |
+//! | `otel.kind`, `otel.status_code` | `client`; `OK` or `ERROR`, nothing if the dial was given up or its route has changed |
+//! | `hop`, `phase`, `error.type` | of a failure: with whom, in which phase, and its kind, as in [`DialError`](transport::DialError) |
+//!
+//! In the span of a dial that succeeds, each phase is an event `phase` of level `DEBUG`, with `hop`, `phase`
+//! and `elapsed_s`, in seconds.
 
 mod admission;
 mod checks;
 mod clients;
 mod close_on_reroute;
+mod dial_span;
 mod dialer;
 mod dialer_factory;
 mod dials;

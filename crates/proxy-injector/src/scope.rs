@@ -8,6 +8,7 @@ use proxy_resolve::{Resolution, RouteSource, resolve};
 use transport::{DialError, DialErrorKind, Dialer, Draws, Reload, Reloads, Target};
 
 use crate::admission::Applicant;
+use crate::dial_span::DialSpan;
 use crate::dialer::ScopeDialer;
 use crate::dialer_factory::RouteStack;
 use crate::dials::Dialing;
@@ -132,6 +133,16 @@ impl Scope {
         RouteStack {
             dialer: Arc::new(opened),
             ..stack
+        }
+    }
+
+    /// What a dial of `transport` by `exit` is traced as.
+    pub(crate) fn span(&self, transport: Transport, exit: &Exit, source: RouteSource) -> DialSpan {
+        DialSpan {
+            transport,
+            exchange: self.exchange.clone(),
+            exit: exit.clone(),
+            source,
         }
     }
 

@@ -22,6 +22,7 @@ use transport_ws::{Hooks, WsClient};
 use crate::admission::Applicant;
 use crate::clients::{Client, Clients};
 use crate::close_on_reroute::CloseOnReroute;
+use crate::dial_span::SpannedDialer;
 use crate::dialer_factory::timeout;
 use crate::dials::WatchedDialer;
 use crate::failover::connect;
@@ -91,10 +92,18 @@ impl HttpSession {
         } else {
             stack.dialer
         };
-        let dialing = self.scope.dialing(Transport::Http, &exit);
-        let inner = Arc::new(WatchedDialer { inner, dialing });
+        let traced = SpannedDialer {
+            span: self.scope.span(Transport::Http, &exit, source),
+            inner,
+        };
+        let watched = WatchedDialer {
+            dialing: self.scope.dialing(Transport::Http, &exit),
+            inner: Arc::new(traced),
+        };
         let revocation = Revocation::StopSending;
-        let dialer = self.scope.routed(query, exit.clone(), inner, revocation);
+        let dialer = self
+            .scope
+            .routed(query, exit.clone(), Arc::new(watched), revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
         let client = Arc::new(HttpClient::over(connector).with_limits(self.limits));
         if !stack.is_kept {
@@ -265,6 +274,7 @@ impl WsSession {
             |exit, left| {
                 let stack = self.scope.stack(Transport::WebSocket, &exit, source);
                 let dialing = self.scope.dialing(Transport::WebSocket, &exit);
+                let span = self.scope.span(Transport::WebSocket, &exit, source);
                 let dialer = self
                     .scope
                     .routed(&query, exit, stack.dialer, Revocation::Close);
@@ -278,7 +288,10 @@ impl WsSession {
                 }
                 let request = request.clone();
                 async move {
-                    let socket = dialing.watch(client.dial(request)).await?;
+                    let target = request.target().endpoint().clone();
+                    let dial = client.dial(request);
+                    let dial = span.around(&target, WebSocket::info, dial);
+                    let socket = dialing.watch(dial).await?;
                     Ok::<_, DialError>((socket, dialer))
                 }
             },

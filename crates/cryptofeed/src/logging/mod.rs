@@ -6,6 +6,7 @@ mod filter;
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -66,7 +67,8 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
         }
     };
     tracing_subscriber::registry()
-        .with(lines)
+        // A line has what it is about by itself.
+        .with(lines.with_filter(filter_fn(|told| !told.is_span())))
         .with(filter)
         .try_init()
         .map_err(|error| Failure::runtime("start logging", error))

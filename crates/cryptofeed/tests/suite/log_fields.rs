@@ -165,3 +165,17 @@ fn a_format_of_the_log_that_is_not_known_is_a_usage_error() {
     let check = Workspace::new().output(&["check"], &[("CRYPTOFEED_LOG_FORMAT", "")]);
     assert_eq!(check.code, Some(0), "{}", check.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_has_no_span_in_front_of_it() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let tls = format!("tls: {{ca_file: '{}'}}\n", world.ca_file.display());
+    workspace.file("cryptofeed.yaml", &(world.feeds() + &tls));
+    let arguments = ["run", "--count", "20", "--log", "debug"];
+    let run = workspace.output(&arguments, &[]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let line = " INFO proxy_injector: connection opened transport=http exchange=";
+    assert!(run.stderr.contains(line), "{}", run.stderr);
+    assert!(!run.stderr.contains("dial{"), "{}", run.stderr);
+}

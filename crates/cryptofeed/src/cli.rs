@@ -5,11 +5,13 @@ use indicatif::MultiProgress;
 use tokio::runtime::Runtime;
 
 use crate::check::Check;
+use crate::completions::Completions;
 #[cfg(feature = "demo")]
 use crate::demo::Demo;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
 use crate::logging::{self, LogFormat};
+use crate::man::Man;
 #[cfg(feature = "demo")]
 use crate::mock::Mock;
 use crate::probe::Probe;
@@ -20,7 +22,7 @@ use crate::stderr;
 /// Market data of crypto exchanges, each connection through its configured proxy
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = env!("CRYPTOFEED_VERSION"),
     after_help = "Exit codes: 0 success, 1 failure at run time, 2 invalid configuration or usage, \
                   3 events were not written."
 )]
@@ -62,6 +64,8 @@ enum Command {
     Schema(Schema),
     #[cfg(feature = "demo")]
     Mock(Mock),
+    Completions(Completions),
+    Man(Man),
 }
 
 impl Cli {
@@ -84,6 +88,8 @@ impl Cli {
         match self.command {
             Command::Check(check) => check.execute(),
             Command::Schema(schema) => schema.execute(),
+            Command::Completions(completions) => completions.execute(),
+            Command::Man(man) => man.execute(),
             Command::Run(run) => {
                 let outcome = runtime.block_on(run.execute(signals));
                 // Dropping the runtime would wait for a write to a pipe that is not read.

@@ -7,6 +7,7 @@
 
 mod check;
 mod cli;
+mod completions;
 mod configuration;
 #[cfg(feature = "demo")]
 mod demo;
@@ -14,6 +15,7 @@ mod duration;
 mod failure;
 mod interrupt;
 mod logging;
+mod man;
 #[cfg(feature = "demo")]
 mod mock;
 mod notice;

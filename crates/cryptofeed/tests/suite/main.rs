@@ -11,6 +11,7 @@ mod documentation;
 mod failures;
 mod farewell;
 mod flood;
+mod generated;
 mod log_fields;
 mod metrics;
 mod mock;

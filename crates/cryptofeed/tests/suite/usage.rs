@@ -44,6 +44,7 @@ fn a_misplaced_login_is_not_repeated() {
             &["mock", login],
             &["demo", "--duration", login],
             &["schema", login],
+            &["completions", login],
         ] {
             assert_hidden(arguments, &[]);
         }

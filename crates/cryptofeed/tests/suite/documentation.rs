@@ -1,5 +1,6 @@
 //! The command lines that the documentation shows.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -105,4 +106,26 @@ fn the_configuration_to_deploy_is_one_that_runs() {
     let check = workspace.output(&["check"], &[]);
     assert_eq!(check.code, Some(0), "{}", check.stderr);
     assert!(!check.stdout.contains("direct"), "{}", check.stdout);
+}
+
+#[test]
+fn the_guide_says_of_every_event_what_to_do() {
+    let schema = Workspace::new().output(&["schema", "--events"], &[]).stdout;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let kinds = schema["oneOf"].as_array().unwrap().iter();
+    let kinds: BTreeSet<_> = kinds
+        .map(|kind| {
+            kind["properties"]["type"]["const"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let guide = fs::read_to_string(path("docs/user-guide.md")).unwrap();
+    let (_, table) = guide.split_once("<!-- begin: what events ask -->").unwrap();
+    let (table, _) = table.split_once("<!-- end: what events ask -->").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let named = rows.flat_map(|row| row.split(" | ").next().unwrap().split(", "));
+    let named: BTreeSet<_> = named.map(|name| name.replace('`', "")).collect();
+    assert_eq!(named, kinds);
 }

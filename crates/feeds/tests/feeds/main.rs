@@ -27,6 +27,8 @@ mod fixtures;
 #[cfg(test)]
 mod follower;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod kraken;
 #[cfg(test)]
 mod market;

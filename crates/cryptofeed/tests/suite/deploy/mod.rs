@@ -3,6 +3,8 @@
 //! `.ci/install-test-tools` installs these programs. What is not installed is skipped, or a failure if
 //! `DEPLOY=required`.
 
+mod alerts;
+mod dashboard;
 mod grace;
 mod image;
 mod manifests;

@@ -1,7 +1,7 @@
 //! The `cryptofeed` command: market data of crypto exchanges, each connection through its
 //! configured proxy.
 //!
-//! Layer 6. It connects the configuration (`proxy-config`), the connections (`proxy-injector`) and
+//! Layer 7. It connects the configuration (`proxy-config`), the connections (`proxy-injector`) and
 //! the feeds (`feeds`). `demo` and `mock`, behind the default feature `demo`, have their own
 //! exchanges and proxies (`testkit`).
 

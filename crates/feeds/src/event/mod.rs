@@ -1,5 +1,6 @@
 //! What a feed delivers.
 
+mod about;
 mod data;
 mod json;
 mod line;

@@ -30,6 +30,7 @@ pub(crate) fn check(event: &FeedEvent) {
     if let Some(problem) = problem(&json) {
         panic!("{json}: {problem}");
     }
+    assert_eq!(json["type"], event.kind.name());
     let read: FeedEvent = serde_json::from_value(json.clone()).unwrap();
     assert_eq!(serde_json::to_value(read).unwrap(), json);
 }

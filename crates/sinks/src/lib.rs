@@ -38,6 +38,7 @@
 
 mod books;
 mod fanout;
+mod files;
 mod lines;
 mod outlet;
 mod record;
@@ -45,6 +46,7 @@ mod run;
 mod sink;
 
 pub use fanout::{Behind, Fanout, Unstored};
+pub use files::{Compression, FilePattern, FileSettings, FileSink, InvalidFilePattern};
 pub use lines::Lines;
 pub use outlet::{OutletLimits, OutletSettings, OutletStatus};
 pub use record::{Identity, Record};

@@ -1,0 +1,109 @@
+//! A file that is being written.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::name;
+
+/// A file under the name that it has until it is complete. Nobody else takes it for one that was left.
+#[derive(Debug)]
+pub(super) struct PartFile {
+    file: File,
+    path: PathBuf,
+    /// The bytes of it that are whole.
+    good: u64,
+    /// There may be more.
+    is_torn: bool,
+}
+
+impl PartFile {
+    /// Creates the file that will be at `path` when it is complete, and its folder.
+    pub(super) fn create(path: PathBuf) -> io::Result<Self> {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let part = name::part(&path);
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&part)?;
+        if lock(&file) == Lock::Taken {
+            // Somebody who looks for files that were left was faster.
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Self {
+            file,
+            path,
+            good: 0,
+            is_torn: false,
+        })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.good
+    }
+
+    /// Appends all of `bytes`, or nothing.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.is_torn {
+            self.file.set_len(self.good)?;
+        }
+        self.is_torn = true;
+        if let Err(error) = self.file.write_all(bytes) {
+            // As soon as possible: a reader, or the end of this process, may come first.
+            self.is_torn = self.file.set_len(self.good).is_err();
+            return Err(error);
+        }
+        self.is_torn = false;
+        self.good += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Gives the file its final name.
+    pub(super) fn complete(&mut self) -> io::Result<()> {
+        self.append(b"")?;
+        finish(&self.file, &name::part(&self.path), &self.path)
+    }
+}
+
+/// Has the content of `file` on the disk, and then its final name.
+pub(super) fn finish(file: &File, part: &Path, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(part, path)?;
+    match path.parent() {
+        // Not every system can sync a folder; the file is there for every reader already.
+        Some(folder) => File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+/// What came of locking a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lock {
+    Ours,
+    /// Another process has it.
+    Taken,
+    /// The file system has no locks.
+    Unknown,
+}
+
+/// Locks `file` for as long as it is open.
+#[cfg(unix)]
+pub(super) fn lock(file: &File) -> Lock {
+    use rustix::fs::{FlockOperation, flock};
+    use rustix::io::Errno;
+
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Lock::Ours,
+        Err(Errno::WOULDBLOCK) => Lock::Taken,
+        Err(_) => Lock::Unknown,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn lock(_: &File) -> Lock {
+    Lock::Unknown
+}

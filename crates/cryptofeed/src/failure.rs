@@ -5,6 +5,7 @@ use std::io;
 use std::process::ExitCode;
 
 use proxy_config::ConfigErrors;
+use sinks::Unstored;
 use transport::{BoxError, chain, printable};
 
 use crate::stderr;
@@ -29,6 +30,10 @@ pub(crate) enum Failure {
         /// `None` if they were not read in time.
         cause: Option<io::Error>,
     },
+    /// `run` could not store all events in its sinks.
+    Unstored(Vec<Unstored>),
+    /// A sink was to stop when it is behind, and has.
+    SinkBehind(sinks::Behind),
     /// A feed was to stop when standard output is read too slowly, and has.
     Behind {
         exchange: &'static str,
@@ -59,7 +64,10 @@ impl Failure {
         let code = match self {
             Self::Closed => return ExitCode::SUCCESS,
             Self::Configuration(_) => 2,
-            Self::Unwritten { .. } | Self::Behind { .. } => 3,
+            Self::Unwritten { .. }
+            | Self::Behind { .. }
+            | Self::Unstored(_)
+            | Self::SinkBehind(_) => 3,
             _ => 1,
         };
         stderr::print(&format!("error: {self}\n"));
@@ -87,6 +95,17 @@ impl fmt::Display for Failure {
                 }
                 write!(f, "; events that were not written: {events}")
             }
+            Self::Unstored(unstored) => {
+                f.write_str("not everything was stored in time")?;
+                for Unstored { sink, events } in unstored {
+                    write!(f, "; events that the sink {sink} has not stored: {events}")?;
+                }
+                Ok(())
+            }
+            Self::SinkBehind(sinks::Behind { sink }) => write!(
+                f,
+                "the sink {sink} does not store as fast as events come, and sinks.{sink}.backpressure is `stop`"
+            ),
             Self::Behind { exchange, events } => write!(
                 f,
                 "standard output is not read as fast as {exchange} sends, and feeds.{exchange}.backpressure is \

@@ -127,11 +127,11 @@ impl Fanout {
         Ok(())
     }
 
-    /// Has every sink end what can be ended, such as open files, and go on with new ones.
-    pub fn reopen(&self) {
-        for outlet in &self.outlets {
-            outlet.reopen();
-        }
+    /// Has every sink that there is now end what can be ended, such as open files, and go on with new ones,
+    /// whenever it is called.
+    pub fn reopener(&self) -> impl Fn() + Send + Sync + use<> {
+        let reopeners: Vec<_> = self.outlets.iter().map(Outlet::reopener).collect();
+        move || reopeners.iter().for_each(|reopen| reopen())
     }
 
     /// The state of each sink, by its name.

@@ -1,4 +1,4 @@
-//! The routes of connections and the limits of answers, as a report.
+//! The routes of connections, the limits of answers and where events go, as a report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,17 +7,18 @@ use proxy_config::{ExchangeId, ProxySettings, Transport};
 use serde::Serialize;
 
 use super::row::Row;
-use crate::configuration::{Configuration, RestLimit};
+use crate::configuration::{Configuration, RestLimit, ShownSinks};
 use crate::table;
 
 /// The routes of every exchange that is configured in some way, and of all others; the limits of
-/// answers to REST requests.
+/// answers to REST requests; where events go.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     enabled: bool,
     strict: bool,
     routes: Vec<Row>,
     rest: BTreeMap<&'static str, RestLimit>,
+    sinks: ShownSinks,
 }
 
 impl Report {
@@ -39,6 +40,7 @@ impl Report {
             strict: settings.is_strict(),
             routes: known.chain(others).collect(),
             rest: configuration.rest().rows().collect(),
+            sinks: configuration.sinks().shown(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Report {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "rest.{key}: {value} ({set_by})");
         }
+        text.push_str(&self.sinks.text());
         let variable = self.routes.iter().find_map(Row::exempting_variable);
         if let Some(variable) = variable {
             let _ = writeln!(

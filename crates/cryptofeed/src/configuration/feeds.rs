@@ -221,13 +221,13 @@ pub(super) static FEED: [Key; 7] = [
     },
 ];
 
-const BACKPRESSURES: [(&str, Backpressure); 3] = [
+pub(super) const BACKPRESSURES: [(&str, Backpressure); 3] = [
     ("slow", Backpressure::Slow),
     ("drop_book_changes", Backpressure::DropBookChanges),
     ("stop", Backpressure::Stop),
 ];
 
-const EXPECTED_BACKPRESSURE: &str = "*expected slow, drop_book_changes or stop*";
+pub(super) const EXPECTED_BACKPRESSURE: &str = "*expected slow, drop_book_changes or stop*";
 
 const BOTH_OR_NONE: &str = "*`rest_url` and `ws_url` belong together*";
 
@@ -318,7 +318,7 @@ fn feed(node: &Node<'_>, registration: &Registration) -> Option<ConfiguredFeed> 
     })
 }
 
-fn backpressure(node: &Node<'_>) -> Option<Backpressure> {
+pub(super) fn backpressure(node: &Node<'_>) -> Option<Backpressure> {
     let text = node.text()?;
     let known = BACKPRESSURES.iter().find(|(name, _)| *name == text);
     if known.is_none() {

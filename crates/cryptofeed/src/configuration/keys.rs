@@ -44,7 +44,7 @@ mod tests {
     use testkit::documented;
 
     use super::*;
-    use crate::configuration::{feeds, memory, rest, tls};
+    use crate::configuration::{feeds, memory, rest, sinks, tls};
 
     const PAGE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -76,6 +76,8 @@ mod tests {
             rows("rest.", &rest::KEYS),
             rows("tls.", &tls::KEYS),
             rows("memory.", &memory::KEYS),
+            rows("sinks.", &sinks::KEYS),
+            rows("sinks.files.", &sinks::files::KEYS),
         ];
         let table = rows.concat().join("\n");
         assert_eq!(documented(PAGE, "keys of the command", &table), Ok(()));

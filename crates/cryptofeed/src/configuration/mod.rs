@@ -1,4 +1,4 @@
-//! The configuration: proxies, feeds, limits of answers and of memory, and certificate authorities.
+//! The configuration: proxies, feeds, sinks, limits of answers and of memory, and certificate authorities.
 
 mod address;
 mod complete;
@@ -6,6 +6,7 @@ mod feeds;
 mod keys;
 mod memory;
 mod rest;
+mod sinks;
 mod tls;
 
 use std::fs;
@@ -30,6 +31,7 @@ pub(crate) use self::address::Address;
 pub(crate) use self::feeds::ConfiguredExchange;
 pub(crate) use self::feeds::ConfiguredFeed;
 pub(crate) use self::rest::{RestLimit, RestLimits};
+pub(crate) use self::sinks::{ConfiguredSinks, GivenSink, ShownSinks};
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;
@@ -149,6 +151,7 @@ impl ConfigurationArgs {
             .with_section(rest::SECTION)
             .with_section(tls::SECTION)
             .with_section(memory::SECTION)
+            .with_section(sinks::SECTION)
             // The command line reads these. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
             .with_variable(logging::VARIABLE)
@@ -219,6 +222,7 @@ pub(crate) fn schema() -> Value {
         (rest::SECTION, rest::schema()),
         (tls::SECTION, tls::schema()),
         (memory::SECTION, memory::schema()),
+        (sinks::SECTION, sinks::schema()),
     ])
 }
 
@@ -230,6 +234,7 @@ pub(crate) struct Configuration {
     rest: RestLimits,
     authorities: Option<Authorities>,
     memory: QueueLimits,
+    sinks: ConfiguredSinks,
 }
 
 impl Configuration {
@@ -239,6 +244,7 @@ impl Configuration {
         let rest = document.read(rest::SECTION, rest::read);
         let authorities = document.read(tls::SECTION, tls::read);
         let memory = document.read(memory::SECTION, memory::read);
+        let sinks = document.read(sinks::SECTION, sinks::read);
         let _ = document.read("proxy", feeds::check_rules);
         let _ = document.read("proxy", tls::check_proxies);
         Ok(Self {
@@ -247,6 +253,7 @@ impl Configuration {
             rest: rest.flatten().unwrap_or_default(),
             authorities: authorities.flatten(),
             memory: memory.flatten().unwrap_or_default(),
+            sinks: sinks.flatten().unwrap_or_default(),
         })
     }
 
@@ -263,6 +270,11 @@ impl Configuration {
     /// How much may wait for the output.
     pub(crate) fn memory(&self) -> QueueLimits {
         self.memory
+    }
+
+    /// Where events go.
+    pub(crate) fn sinks(&self) -> &ConfiguredSinks {
+        &self.sinks
     }
 
     /// The limits of answers to REST requests.
@@ -294,6 +306,7 @@ impl Configuration {
             (rest::SECTION, self.rest != start.rest),
             (tls::SECTION, self.authorities != start.authorities),
             (memory::SECTION, self.memory != start.memory),
+            (sinks::SECTION, self.sinks != start.sinks),
         ]
         .into_iter()
         .filter_map(|(section, is_changed)| is_changed.then_some(section))

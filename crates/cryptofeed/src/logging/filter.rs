@@ -13,9 +13,10 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// The crates that log in this program. A filter for any other would match nothing.
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 7] = [
     "cryptofeed",
     "proxy_injector",
+    "sinks",
     "testkit",
     "transport_http",
     "transport_tls",

@@ -22,7 +22,8 @@ pub(crate) const VARIABLE: &str = "CRYPTOFEED_LOG";
 pub(crate) const FORMAT_VARIABLE: &str = "CRYPTOFEED_LOG_FORMAT";
 
 /// The default filter: our own crates from `INFO` on, all others from `WARN` on.
-pub(crate) const OURS: &str = "warn,cryptofeed=info,proxy_injector=info,transport_tunnel=info";
+pub(crate) const OURS: &str =
+    "warn,cryptofeed=info,proxy_injector=info,sinks=info,transport_tunnel=info";
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod format;
 mod reload;
 mod routes;
 mod service;
+mod stores;
 mod text;
 mod workers;
 
@@ -22,8 +23,9 @@ use self::backlog::Backlog;
 use self::format::Format;
 use self::routes::Routes;
 use self::service::Service;
+use self::stores::Stores;
 use self::workers::Workers;
-use crate::configuration::ConfigurationArgs;
+use crate::configuration::{ConfigurationArgs, GivenSink};
 use crate::duration;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
@@ -43,10 +45,11 @@ const EXAMPLES: &str = "\
 Examples:
   cryptofeed run --config cryptofeed.yaml
   cryptofeed run --duration 1m --format jsonl | gzip > events.jsonl.gz
+  cryptofeed run --sink files=/var/lib/cryptofeed
   CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT,ETH-USDT \\
     CRYPTOFEED_PROXY=socks5h://proxy.example:1080 cryptofeed run --count 100";
 
-/// Stream the configured feeds to standard output
+/// Stream the configured feeds to standard output, or to other sinks
 ///
 /// The command ends on SIGINT or SIGTERM, after --duration, or after --count events. The exit code is
 /// 0 then, but 3 if events could not be written, as to an output that is closed or not read, or that
@@ -59,7 +62,7 @@ Examples:
 /// On SIGHUP, the command reads the sections `proxy` and `feeds` again, from the file and the
 /// environment. Streams whose route has changed move to the new one. Feeds, symbols and channels are
 /// added and removed; the others are not touched. If the new settings cannot be used, the old ones
-/// stay.
+/// stay. In any case, files that are being written are completed, and others follow.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Run {
@@ -74,6 +77,10 @@ pub(crate) struct Run {
     /// Stop after this number of events
     #[arg(long, value_name = "N")]
     count: Option<NonZeroU64>,
+    /// Where events go, instead of what `sinks` in the configuration says; may be repeated: stdout, files
+    /// (as configured), files=FOLDER
+    #[arg(long = "sink", value_parser = GivenSink::parse, value_name = "SINK")]
+    sinks: Vec<GivenSink>,
 }
 
 impl Run {
@@ -98,6 +105,16 @@ impl Run {
             .map(|feed| (feed.exchange.name().into(), Tally::default()));
         let workers = Workers::start()?;
         let service = Service::from_env();
+        let sinks = start.configuration.sinks().clone().given(&self.sinks);
+        let sinks = sinks.map_err(|problem| Failure::Configuration(vec![problem]))?;
+        let (stdout, format) = if sinks.stdout {
+            let format = self.format.unwrap_or_else(Format::for_stdout);
+            (Stdout::new()?, format)
+        } else {
+            (Stdout::nowhere(), Format::Jsonl)
+        };
+        let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
+        let reopen = stores.as_ref().map(Stores::reopener);
         let mut writer = Writer {
             service: &service,
             tallies: tallies.collect(),
@@ -109,8 +126,9 @@ impl Run {
                     start.configuration.rest().limits(),
                 )
             }),
-            stdout: Stdout::new()?,
-            format: self.format.unwrap_or_else(Format::for_stdout),
+            stdout,
+            format,
+            stores,
             left: self.count.map(NonZeroU64::get),
             notices: Notices::default(),
             backlog: Backlog::new(),
@@ -122,7 +140,11 @@ impl Run {
                 // In this order, nothing that the feeds do keeps a signal waiting.
                 biased;
                 () = interrupt.received() => break Ok(()),
-                feeds = reload::at_next(&mut hangup, &start, &service) => feeds,
+                feeds = reload::at_next(&mut hangup, &start, &service, || {
+                    if let Some(reopen) = &reopen {
+                        reopen();
+                    }
+                }) => feeds,
                 () = at(end) => break Ok(()),
                 never = &mut alive => match never {},
                 outcome = writer.copy() => break outcome,
@@ -132,23 +154,29 @@ impl Run {
         };
         service.is_stopping();
         let finished = writer.finish().await;
+        let stored = match writer.stores.take() {
+            Some(stores) => stores.close().await,
+            None => Ok(()),
+        };
         writer.notices.sum_up_all();
         summarise(&writer.tallies);
         match (outcome, finished) {
             (Err(Failure::Behind { exchange, .. }), Err(Failure::Unwritten { events, .. })) => {
                 Err(Failure::Behind { exchange, events })
             }
-            (outcome, finished) => outcome.and(finished),
+            (outcome, finished) => outcome.and(finished).and(stored),
         }
     }
 }
 
-/// Carries events from the feeds to standard output.
+/// Carries events from the feeds to standard output and the other sinks.
 struct Writer<'a> {
     streams: Streams,
     service: &'a Service,
     stdout: Stdout,
     format: Format,
+    /// The other sinks, if there are any.
+    stores: Option<Stores>,
     /// How many events remain to be written, if that is limited.
     left: Option<u64>,
     tallies: Tallies,
@@ -189,10 +217,15 @@ impl Writer<'_> {
     /// megabytes, and hundreds may have come at once.
     async fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
         self.note(event);
-        let is_written = self
-            .format
-            .write(event, self.stdout.line())
-            .map_err(Failure::output)?;
+        let lines = self.stdout.line();
+        let start = lines.len();
+        let is_written = self.format.write(event, lines).map_err(Failure::output)?;
+        if let Some(stores) = &mut self.stores {
+            match self.format {
+                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default()),
+                Format::Text => stores.push_event(event),
+            }
+        }
         if let Some(left) = &mut self.left
             && is_written
         {
@@ -213,6 +246,17 @@ impl Writer<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
+        if let Some(stores) = &mut self.stores {
+            tokio::select! {
+                biased;
+                sent = stores.send() => sent?,
+                failure = self.streams.failed() => return Err(failure),
+            }
+        }
+        self.flush_stdout().await
+    }
+
+    async fn flush_stdout(&mut self) -> Result<(), Failure> {
         let began_at = Instant::now();
         loop {
             tokio::select! {
@@ -241,12 +285,18 @@ impl Writer<'_> {
     async fn finish(&mut self) -> Result<(), Failure> {
         let end = Instant::now() + FAREWELL;
         self.streams.close();
+        if let Some(stores) = &mut self.stores {
+            stores.end();
+        }
         let written = timeout_at(end, self.write_rest()).await;
         let written = written.unwrap_or_else(|_| Err(self.unwritten(None)));
         while self.left != Some(0)
             && let Some(event) = self.streams.take_rest().await
         {
             self.note(&event);
+            if let Some(stores) = &mut self.stores {
+                stores.push_event(&event);
+            }
         }
         self.streams.leave(end).await;
         written

@@ -9,15 +9,17 @@ use crate::interrupt::Hangup;
 const REFUSED: &str = "new settings refused; the old ones stay";
 
 /// Reads the configuration again at the next `hangup` at which it can be used, and applies its proxies.
-/// Returns its feeds.
+/// Returns its feeds. `reopen` is called at each.
 pub(super) async fn at_next(
     hangup: &mut Hangup,
     start: &Start,
     service: &Service,
+    reopen: impl Fn(),
 ) -> Vec<ConfiguredFeed> {
     loop {
         hangup.received().await;
         service.is_reloading();
+        reopen();
         match reload(start).await {
             Ok(feeds) => return feeds,
             Err(Failure::Configuration(problems)) => {

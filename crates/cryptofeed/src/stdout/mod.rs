@@ -48,6 +48,15 @@ impl Stdout {
         })
     }
 
+    /// Lines that are only formed, and not output.
+    pub(crate) fn nowhere() -> Self {
+        Self {
+            sink: Sink::Nowhere,
+            gathered: Vec::with_capacity(FULL * 2),
+            written: 0,
+        }
+    }
+
     /// The buffer, to append the next line to. Nothing is output until [`flush`](Self::flush).
     pub(crate) fn line(&mut self) -> &mut Vec<u8> {
         &mut self.gathered

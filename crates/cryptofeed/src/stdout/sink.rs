@@ -25,6 +25,8 @@ const STDOUT: &str = "/proc/self/fd/1";
 /// Where data goes.
 #[derive(Debug)]
 pub(super) enum Sink {
+    /// Nowhere: the lines are for somebody else.
+    Nowhere,
     /// A pipe, opened anew: other processes may share the one that was inherited, which is why it must
     /// stay as it is and cannot be told not to block.
     #[cfg(target_os = "linux")]
@@ -59,6 +61,7 @@ impl Sink {
         match self {
             #[cfg(target_os = "linux")]
             Self::Pipe(pipe) => room(pipe).max(ATOMIC),
+            Self::Nowhere => usize::MAX,
             Self::Blocking { largest, .. } => *largest,
         }
     }
@@ -78,6 +81,7 @@ impl Sink {
     /// call must be for a text that begins with the same.
     pub(super) async fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         match self {
+            Self::Nowhere => Ok(text.len()),
             #[cfg(target_os = "linux")]
             Self::Pipe(pipe) => pipe.write(text).await,
             Self::Blocking {

@@ -12,9 +12,10 @@ use crate::workspace::Workspace;
 use crate::world::World;
 
 /// The crates that log when `run` does.
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 5] = [
     "cryptofeed",
     "proxy-injector",
+    "sinks",
     "transport-tls",
     "transport-tunnel",
 ];

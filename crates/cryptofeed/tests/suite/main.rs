@@ -26,6 +26,7 @@ mod run;
 mod schema;
 mod secrets;
 mod service_manager;
+mod sinks;
 #[path = "../../../../tests/skip.rs"]
 mod skip;
 mod usage;

@@ -7,8 +7,6 @@ mod open_file;
 mod part;
 mod pattern;
 mod recovery;
-#[cfg(test)]
-mod tests;
 
 use std::fs;
 use std::io;
@@ -134,3 +132,6 @@ impl Sink for FileSink {
         self.folder.lock().unstored()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,9 @@ pub enum Compression {
 impl Compression {
     const ALL: [Self; 2] = [Self::None, Self::Zstd];
 
-    pub(crate) fn extension(self) -> &'static str {
+    /// The end of a file's name.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
         match self {
             Self::None => ".jsonl",
             Self::Zstd => ".jsonl.zst",

@@ -1,8 +1,6 @@
 //! The queue of one sink, and the task that empties it.
 
 mod task;
-#[cfg(test)]
-mod tests;
 mod waiting;
 
 use std::pin::pin;
@@ -154,9 +152,13 @@ impl Outlet {
         self.shared.waiting.lock().is_half_free(limits)
     }
 
-    pub(crate) fn reopen(&self) {
-        self.shared.waiting.lock().is_to_reopen = true;
-        self.shared.arrived.notify_one();
+    /// Asks the sink to reopen, whoever has the outlet meanwhile.
+    pub(crate) fn reopener(&self) -> impl Fn() + Send + Sync + use<> {
+        let shared = Arc::clone(&self.shared);
+        move || {
+            shared.waiting.lock().is_to_reopen = true;
+            shared.arrived.notify_one();
+        }
     }
 
     pub(crate) fn status(&self) -> OutletStatus {
@@ -190,3 +192,6 @@ impl Drop for Outlet {
 
 /// How long until a sink that failed is tried again, at first and at most.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
+
+#[cfg(test)]
+mod tests;

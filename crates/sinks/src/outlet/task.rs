@@ -144,8 +144,8 @@ impl Trouble {
     fn end(&mut self, is_whole: bool) {
         // What was only taken may still not be stored.
         if let Some(since) = self.since.filter(|_| is_whole) {
-            let (sink, after_s) = (self.sink, since.elapsed().as_secs());
-            tracing::info!(sink, after_s, "the sink stores again");
+            let (sink, for_s) = (self.sink, since.elapsed().as_secs());
+            tracing::info!(sink, for_s, "the sink stores again");
             *self = Self::new(sink);
         }
     }

@@ -286,7 +286,7 @@ async fn a_sink_that_is_asked_to_reopens_also_if_nothing_comes() {
     let (memory, mut fanout) = fanout(Backpressure::Slow, 10);
     fanout.send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    fanout.reopen();
+    fanout.reopener()();
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(memory.0.lock().reopened, 1);
 }

@@ -1,0 +1,96 @@
+//! The sinks beside standard output.
+
+use std::io;
+use std::time::Duration;
+
+use feeds::{FeedEvent, QueueLimits};
+use sinks::{Fanout, FileSink, OutletLimits, OutletSettings, Unstored};
+use tokio::task::spawn_blocking;
+
+use super::workers::Workers;
+use crate::configuration::ConfiguredSinks;
+use crate::failure::Failure;
+
+/// How long sinks may take in the end to store what has come.
+const STORING: Duration = Duration::from_secs(5);
+
+/// Sinks that store what is pushed.
+#[derive(Debug)]
+pub(super) struct Stores {
+    fanout: Fanout,
+    is_ending: bool,
+}
+
+impl Stores {
+    /// Opens the sinks, of which each has as much memory as `memory` has for events. They run with the
+    /// feeds, so that they keep nothing waiting. `None` if there are none.
+    pub(super) async fn open(
+        workers: &Workers,
+        sinks: &ConfiguredSinks,
+        memory: QueueLimits,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(files) = sinks.files.clone() else {
+            return Ok(None);
+        };
+        let limits = OutletLimits {
+            bytes: memory.bytes,
+            ..OutletLimits::default()
+        };
+        let folder = files.settings.folder.display().to_string();
+        let failed = |cause| Failure::runtime(format!("write files in {folder}"), cause);
+        let opened = spawn_blocking(|| FileSink::open(files.settings)).await;
+        let sink = opened.map_err(io::Error::other).and_then(|opened| opened);
+        let sink = sink.map_err(failed)?;
+        let mut fanout = Fanout::default();
+        let settings = OutletSettings {
+            backpressure: files.backpressure,
+            limits,
+        };
+        workers.run(|| fanout.add("files", sink, settings));
+        Ok(Some(Self {
+            fanout,
+            is_ending: false,
+        }))
+    }
+
+    /// Has files completed, and others follow, whenever it is called.
+    pub(super) fn reopener(&self) -> impl Fn() + use<> {
+        self.fanout.reopener()
+    }
+
+    /// Takes the next event, whose JSON is `line`.
+    pub(super) fn push(&mut self, event: &FeedEvent, line: &[u8]) {
+        self.fanout.push(event, line);
+    }
+
+    /// Takes the next event, whose JSON nobody has made.
+    pub(super) fn push_event(&mut self, event: &FeedEvent) {
+        self.fanout.push_event(event);
+    }
+
+    /// Has everything stored that was pushed, and waits for sinks that are behind if they are to be waited
+    /// for. Cancel safe.
+    pub(super) async fn send(&mut self) -> Result<(), Failure> {
+        if self.is_ending {
+            return Ok(());
+        }
+        self.fanout.send().await.map_err(Failure::SinkBehind)
+    }
+
+    /// What comes from now on is the rest: nothing waits for a sink any longer but [`close`](Self::close).
+    pub(super) fn end(&mut self) {
+        self.is_ending = true;
+    }
+
+    /// Waits until everything is stored, though not for ever.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        let unstored = self.fanout.close(STORING).await;
+        for Unstored { sink, events } in &unstored {
+            tracing::error!(sink, events, "events were not stored");
+        }
+        match unstored.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::Unstored(unstored)),
+        }
+    }
+}

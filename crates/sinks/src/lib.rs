@@ -3,6 +3,7 @@
 //! Layer 6: this crate knows the events of [`feeds`] and nothing of proxies.
 //!
 //! - A [`Sink`] stores [`Record`]s: an event, its line of JSON, and what tells it from others.
+//! - [`tail`] reads back what was stored, rebuilds the books and finds what is missing.
 //! - A [`Fanout`] hands events to any number of sinks. Each has a task and a bounded queue of its own, so
 //!   that none keeps a socket or another sink waiting, unless it is told to.
 //!
@@ -40,14 +41,21 @@ mod books;
 mod fanout;
 mod files;
 mod lines;
+#[cfg(feature = "nats")]
+mod nats;
 mod outlet;
 mod record;
 mod run;
 mod sink;
+pub mod tail;
 
 pub use fanout::{Behind, Fanout, Unstored};
 pub use files::{Compression, FilePattern, FileSettings, FileSink, InvalidFilePattern};
 pub use lines::Lines;
+#[cfg(feature = "nats")]
+pub use nats::{
+    InvalidNatsUrl, NatsLogin, NatsServer, NatsSettings, NatsSink, NatsStream, NatsUrl,
+};
 pub use outlet::{OutletLimits, OutletSettings, OutletStatus};
 pub use record::{Identity, Record};
 pub use run::RunId;

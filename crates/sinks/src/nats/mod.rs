@@ -1,0 +1,205 @@
+//! Events in a NATS JetStream.
+
+pub(crate) mod connection;
+mod server;
+mod stream;
+mod subject;
+mod window;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use self::connection::{Answer, Connection, PATIENCE};
+pub use self::server::{InvalidNatsUrl, NatsLogin, NatsServer, NatsUrl};
+pub use self::stream::NatsStream;
+use self::window::Window;
+use crate::sink::{Records, Sink, SinkError};
+
+/// Where and how events are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NatsSettings {
+    /// The server.
+    pub server: NatsServer,
+    /// The stream.
+    pub stream: NatsStream,
+    /// How many events may be sent and not acknowledged.
+    pub window: usize,
+}
+
+impl NatsSettings {
+    /// Events in the stream `MD` of the server at `url`, without a login, as many as 1,024 on their way.
+    #[must_use]
+    pub fn new(url: NatsUrl) -> Self {
+        Self {
+            server: NatsServer {
+                url,
+                login: NatsLogin::None,
+                ca_file: None,
+            },
+            stream: NatsStream::default(),
+            window: 1024,
+        }
+    }
+}
+
+/// Stores events in a stream of a NATS JetStream, under the subjects `md.v1.<exchange>.<type>.<symbol>`.
+///
+/// An event is stored when the server has acknowledged it. Whatever is not, for a connection that is lost or
+/// a server that is started again, is sent again in its order, and the server knows by `Nats-Msg-Id` what it
+/// has already. Trades and tickers with ids have that of the exchange, so that two collectors store them
+/// once; every other event is its collector's own. The header `Cryptofeed-Run` names the run that an event's
+/// sequence belongs to.
+pub struct NatsSink {
+    settings: NatsSettings,
+    connection: Option<Connection>,
+    window: Window,
+    /// How many events the server does not take, whatever is tried.
+    refused: u64,
+}
+
+impl NatsSink {
+    /// Connects when there is something to store.
+    #[must_use]
+    pub fn new(settings: NatsSettings) -> Self {
+        Self {
+            window: Window::new(settings.window.max(1)),
+            settings,
+            connection: None,
+            refused: 0,
+        }
+    }
+
+    /// Connects, has the streams there, and sends again what is not acknowledged.
+    async fn connect(&mut self) -> Result<Connection, SinkError> {
+        let connection = Connection::open(&self.settings.server).await?;
+        self.settings.stream.ensure(&connection.context()).await?;
+        let open = self.window.unacknowledged();
+        if !open.is_empty() {
+            let events = open.len();
+            tracing::warn!(events, "events that were not acknowledged are sent again");
+        }
+        for (number, record) in open {
+            connection.publish(number, &record).await?;
+        }
+        Ok(connection)
+    }
+
+    /// Sends `records` until the window is full, and takes the answers that have come.
+    async fn send(
+        &mut self,
+        connection: &mut Connection,
+        records: &mut Records,
+    ) -> Result<(), SinkError> {
+        while self.window.has_room()
+            && let Some(record) = records.pop_front()
+        {
+            if !connection.takes(&record) {
+                let bytes = record.line.len();
+                self.refuse(format_args!("{bytes} bytes are more than the server takes"));
+                continue;
+            }
+            let number = self.window.push(record.clone());
+            connection.publish(number, &record).await?;
+        }
+        while let Some(answer) = connection.answered() {
+            self.take(answer?)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, answer: Answer) -> Result<(), SinkError> {
+        match answer {
+            Answer::Stored(number) => {
+                self.window.close(number);
+                Ok(())
+            }
+            Answer::Refused(number, reason) => {
+                if self.window.close(number) {
+                    self.refuse(reason);
+                }
+                Ok(())
+            }
+            // What follows it would be stored before it.
+            Answer::Failed(reason) => Err(SinkError::new("have events acknowledged", reason)),
+        }
+    }
+
+    fn refuse(&mut self, reason: impl fmt::Display) {
+        self.refused += 1;
+        // Of the first ones each, and then ever fewer.
+        if self.refused.is_power_of_two() {
+            let (problem, in_all) = (reason.to_string(), self.refused);
+            tracing::error!(
+                problem,
+                in_all,
+                "an event is not stored: the server refuses it"
+            );
+        }
+    }
+
+    /// Works with the connection, which is ended if that fails.
+    async fn work(&mut self, records: Option<&mut Records>) -> Result<(), SinkError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let worked = self.exchange(&mut connection, records).await;
+        match worked {
+            Ok(()) => self.connection = Some(connection),
+            Err(_) => connection.end().await,
+        }
+        worked
+    }
+
+    /// Sends `records` until they fit into the window, or waits until everything is acknowledged.
+    async fn exchange(
+        &mut self,
+        connection: &mut Connection,
+        mut records: Option<&mut Records>,
+    ) -> Result<(), SinkError> {
+        loop {
+            let is_done = match &mut records {
+                Some(records) => {
+                    let sent = timeout(PATIENCE, self.send(connection, records)).await;
+                    sent.map_err(|elapsed| SinkError::new("send events", elapsed))??;
+                    records.is_empty() || self.window.has_room()
+                }
+                None => self.window.open() == 0,
+            };
+            if is_done {
+                return Ok(());
+            }
+            let answer = connection.answer().await?;
+            self.take(answer)?;
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for NatsSink {
+    async fn write(&mut self, records: &mut Records) -> Result<(), SinkError> {
+        self.work(Some(records)).await
+    }
+
+    async fn flush(&mut self) -> Result<(), SinkError> {
+        if self.window.open() == 0 {
+            return Ok(());
+        }
+        self.work(None).await
+    }
+
+    fn unstored(&self) -> usize {
+        self.window.open()
+    }
+}
+
+impl fmt::Debug for NatsSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsSink")
+            .field("settings", &self.settings)
+            .field("window", &self.window.open())
+            .finish_non_exhaustive()
+    }
+}

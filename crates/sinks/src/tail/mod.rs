@@ -1,0 +1,293 @@
+//! Reading back what was stored, and checking it.
+
+mod books;
+mod files;
+mod ids;
+mod lines;
+#[cfg(feature = "nats")]
+mod stream;
+mod summary;
+mod trades;
+
+use std::collections::{BTreeMap, HashMap};
+
+use feeds::{Channel, EXCHANGES, ExchangeName, FeedEvent, FeedEventKind, OrderBook, Symbol};
+
+use feeds::exchange::TradeIds;
+
+use self::books::{Book, Verdict};
+use self::ids::Ids;
+use self::trades::Trades;
+use crate::run::RunId;
+
+pub use self::files::read_files;
+#[cfg(feature = "nats")]
+pub use self::stream::read_stream;
+pub use self::summary::{RunSummary, Summary};
+
+/// Where events are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Files, where each run has every trade.
+    Files,
+    /// A stream, where all runs together have each trade once.
+    Stream,
+}
+
+/// Follows events that were stored, as whoever depends on them does: it rebuilds the books, and looks for
+/// sequences and trades that are missing or are there twice.
+///
+/// Events of one run, channel and symbol must come in their order; those of different channels need not.
+#[derive(Debug)]
+pub struct Tail {
+    source: Source,
+    runs: BTreeMap<(RunId, ExchangeName), Run>,
+    /// The run of an exchange that has spoken last.
+    current: HashMap<ExchangeName, RunId>,
+    books: HashMap<(RunId, ExchangeName, Symbol), Book>,
+    trades: HashMap<(Option<RunId>, ExchangeName, Symbol), Trades>,
+    summary: Summary,
+}
+
+#[derive(Debug, Default)]
+struct Run {
+    sequences: Ids,
+    /// Changes that were told to be dropped.
+    dropped: u64,
+    unanchored: u64,
+    is_shared: bool,
+}
+
+/// Why a line is no event.
+#[derive(Debug, thiserror::Error)]
+#[error("read the line as an event: {0}")]
+pub struct NoEvent(String);
+
+impl Tail {
+    /// Of events from `source`.
+    #[must_use]
+    pub fn new(source: Source) -> Self {
+        Self {
+            source,
+            runs: BTreeMap::new(),
+            current: HashMap::new(),
+            books: HashMap::new(),
+            trades: HashMap::new(),
+            summary: Summary::default(),
+        }
+    }
+
+    /// Takes the next line of `run`, without its newline.
+    ///
+    /// # Errors
+    /// [`NoEvent`] if it is none. A type that this version does not know is no error, but is counted.
+    pub fn take_line(&mut self, run: &RunId, line: &[u8]) -> Result<(), NoEvent> {
+        match serde_json::from_slice::<FeedEvent>(line) {
+            Ok(event) => {
+                self.take(run, &event);
+                Ok(())
+            }
+            Err(error) => {
+                let text = error.to_string();
+                let head = serde_json::from_slice::<Head>(line);
+                match head {
+                    Ok(head) if text.starts_with("unknown variant") => {
+                        self.summary.unknown += 1;
+                        self.count(run, &head.exchange, head.sequence);
+                        Ok(())
+                    }
+                    _ => Err(NoEvent(text.chars().take(200).collect())),
+                }
+            }
+        }
+    }
+
+    /// Takes the next event of `run`.
+    pub fn take(&mut self, run: &RunId, event: &FeedEvent) {
+        self.count(run, &event.exchange, event.sequence);
+        match &event.kind {
+            FeedEventKind::Trade(trade) => {
+                let count = trade.count;
+                self.summary.trades += u64::from(count);
+                let trades = self.trades_of(run, event, &trade.symbol);
+                if trades.take(run, trade) {
+                    let id = trade.id.as_ref().map(ToString::to_string);
+                    let (exchange, symbol) = (&event.exchange, &trade.symbol);
+                    let id = id.unwrap_or_default();
+                    let id = id.escape_debug();
+                    let problem = format!("{exchange} {symbol}: trade {id} is there again");
+                    self.summary.find(problem);
+                }
+            }
+            FeedEventKind::TradeGap { symbol, from, to } => {
+                self.summary.missing_trades = self
+                    .summary
+                    .missing_trades
+                    .saturating_add(to.saturating_sub(*from).saturating_add(1));
+                self.trades_of(run, event, symbol).miss(*from..=*to);
+            }
+            FeedEventKind::TradesLost { from, to, .. } => {
+                self.summary.lost_trades = self
+                    .summary
+                    .lost_trades
+                    .saturating_add(to.saturating_sub(*from).saturating_add(1));
+            }
+            FeedEventKind::NumberingRestarted { symbol } => {
+                self.find_untold(run, event, symbol);
+            }
+            FeedEventKind::Unsubscribed { symbol, channels }
+                if channels.contains(&Channel::Trades) =>
+            {
+                self.trades_of(run, event, symbol).pause(run);
+            }
+            FeedEventKind::ChangesDropped { count, .. } => {
+                self.summary.dropped_changes = self.summary.dropped_changes.saturating_add(*count);
+                let key = (run.clone(), event.exchange.clone());
+                let told = self.runs.entry(key).or_default();
+                told.dropped = told.dropped.saturating_add(*count);
+            }
+            FeedEventKind::L2Snapshot(_)
+            | FeedEventKind::L2Delta(_)
+            | FeedEventKind::BookInvalid { .. } => self.take_book(run, event),
+            _ => {}
+        }
+    }
+
+    /// The book of a symbol after what was taken.
+    #[must_use]
+    pub fn book(&self, run: &RunId, exchange: &str, symbol: &Symbol) -> Option<&OrderBook> {
+        let mut books = self.books.iter();
+        let found =
+            books.find(|((of, name, it), _)| of == run && *name == *exchange && it == symbol);
+        found.map(|(_, book)| &book.book)
+    }
+
+    /// What has been found, when nothing more comes.
+    #[must_use]
+    pub fn finish(mut self) -> Summary {
+        for ((_, exchange, symbol), trades) in &self.trades {
+            untold(&mut self.summary, exchange, symbol, trades);
+        }
+        let is_true = |book: &&Book| book.book.covers().is_some();
+        self.summary.books = self.books.values().filter(is_true).count() as u64;
+        for ((run, exchange), told) in &self.runs {
+            let missing = told.sequences.holes();
+            let count = missing.count();
+            // Some of the numbers of what was dropped are those of the events that tell it.
+            if count > told.dropped && !told.is_shared {
+                let run = run.as_str().escape_debug();
+                let first: Vec<_> = missing.ranges().take(3).map(|it| show(&it)).collect();
+                let first = first.join(", ");
+                let problem =
+                    format!("{exchange}, run {run}: {count} sequences are missing: {first}");
+                self.summary.find(problem);
+            }
+            let first = told.sequences.first().unwrap_or_default();
+            if first == 1 && told.unanchored > 0 {
+                let (run, changes) = (run.as_str().escape_debug(), told.unanchored);
+                let problem =
+                    format!("{exchange}, run {run}: {changes} changes of books have no snapshot");
+                self.summary.find(problem);
+            }
+            self.summary.runs.push(RunSummary {
+                run: run.to_string(),
+                exchange: exchange.to_string(),
+                first,
+                last: told.sequences.last().unwrap_or_default(),
+                missing: count,
+                shared: told.is_shared,
+            });
+        }
+        self.summary
+    }
+
+    fn count(&mut self, run: &RunId, exchange: &ExchangeName, sequence: u64) {
+        self.summary.events += 1;
+        let key = (run.clone(), exchange.clone());
+        let is_known = self.runs.contains_key(&key);
+        let told = self.runs.entry(key).or_default();
+        if told.sequences.insert(sequence..=sequence) {
+            let run = run.as_str().escape_debug();
+            let problem = format!("{exchange}, run {run}: sequence {sequence} is there again");
+            self.summary.find(problem);
+        }
+        let before = self.current.get(exchange.as_str());
+        if before == Some(run) {
+            return;
+        }
+        // One that goes on after another has begun was there all the time.
+        if is_known && self.source == Source::Stream {
+            for ((_, name), told) in &mut self.runs {
+                told.is_shared |= name == exchange;
+            }
+        }
+        self.current.insert(exchange.clone(), run.clone());
+    }
+
+    fn trades_of(&mut self, run: &RunId, event: &FeedEvent, symbol: &Symbol) -> &mut Trades {
+        let run = (self.source == Source::Files).then(|| run.clone());
+        let key = (run, event.exchange.clone(), symbol.clone());
+        self.trades.entry(key).or_default()
+    }
+
+    /// Takes note of what is missing, and forgets all trades.
+    fn find_untold(&mut self, run: &RunId, event: &FeedEvent, symbol: &Symbol) {
+        let trades = std::mem::take(self.trades_of(run, event, symbol));
+        untold(&mut self.summary, &event.exchange, symbol, &trades);
+    }
+
+    fn take_book(&mut self, run: &RunId, event: &FeedEvent) {
+        let Some(symbol) = event.symbol() else {
+            return;
+        };
+        if let FeedEventKind::BookInvalid { .. } = event.kind {
+            self.summary.invalid_books += 1;
+        }
+        let key = (run.clone(), event.exchange.clone(), symbol.clone());
+        match self.books.entry(key).or_default().take(&event.kind) {
+            Verdict::Good => {}
+            Verdict::Unanchored => {
+                self.summary.unanchored_changes += 1;
+                let key = (run.clone(), event.exchange.clone());
+                self.runs.entry(key).or_default().unanchored += 1;
+            }
+            Verdict::Wrong(problem) => {
+                let (exchange, sequence) = (&event.exchange, event.sequence);
+                let problem = format!("{exchange} {symbol}, sequence {sequence}: {problem}");
+                self.summary.find(problem);
+            }
+        }
+    }
+}
+
+/// What every event has.
+#[derive(serde::Deserialize)]
+struct Head {
+    sequence: u64,
+    exchange: ExchangeName,
+}
+
+/// Finds the trades that are missing, where ids have no holes.
+fn untold(summary: &mut Summary, exchange: &ExchangeName, symbol: &Symbol, trades: &Trades) {
+    let registered = EXCHANGES.iter().find(|it| *exchange == *it.id);
+    let ids = registered.map(|it| (it.default)().rules().trades);
+    if ids != Some(TradeIds::Contiguous) {
+        return;
+    }
+    for range in trades.untold() {
+        let range = show(&range);
+        summary.find(format!(
+            "{exchange} {symbol}: nobody told that trades are missing: {range}"
+        ));
+    }
+}
+
+fn show(range: &std::ops::RangeInclusive<u64>) -> String {
+    match (range.start(), range.end()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first} to {last}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

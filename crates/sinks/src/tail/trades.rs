@@ -1,0 +1,78 @@
+//! The trades of a symbol.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
+
+use feeds::{Trade, TradeId};
+
+use super::ids::Ids;
+use crate::run::RunId;
+
+/// How many ranges of ids, or ids that are text, are remembered.
+const MOST: usize = 100_000;
+
+/// Which trades there are.
+#[derive(Debug, Default)]
+pub(super) struct Trades {
+    numbers: Ids,
+    texts: HashSet<Box<str>>,
+    /// Those that were told to be missing.
+    told: Ids,
+    /// The runs whose trades have begun, and the first trade of each.
+    begun: HashSet<RunId>,
+    starts: BTreeSet<u64>,
+}
+
+impl Trades {
+    /// Takes a trade. Returns whether it was there already.
+    pub(super) fn take(&mut self, run: &RunId, trade: &Trade) -> bool {
+        match &trade.id {
+            None => false,
+            Some(TradeId::Text(id)) => {
+                // Whatever is forgotten is not told to be there.
+                if self.texts.len() >= MOST {
+                    self.texts.clear();
+                }
+                !self.texts.insert(id.to_string().into())
+            }
+            Some(TradeId::Number(id)) => {
+                let more = u64::from(trade.count.saturating_sub(1));
+                let first = id.saturating_sub(more);
+                if !trade.backfilled && !self.begun.contains(run) {
+                    self.begun.insert(run.clone());
+                    self.starts.insert(first);
+                }
+                let was_there = self.numbers.insert(first..=*id);
+                self.numbers.keep(MOST);
+                was_there
+            }
+        }
+    }
+
+    /// Takes trades that were told to be missing.
+    pub(super) fn miss(&mut self, ids: RangeInclusive<u64>) {
+        if !ids.is_empty() {
+            self.told.insert(ids);
+            self.told.keep(MOST);
+        }
+    }
+
+    /// What is missing before the next trade of `run` is not told by it.
+    pub(super) fn pause(&mut self, run: &RunId) {
+        self.begun.remove(run);
+    }
+
+    /// Those that are missing, and that nobody has told of.
+    pub(super) fn untold(&self) -> Vec<RangeInclusive<u64>> {
+        let mut missing = self.numbers.holes();
+        for told in self.told.ranges() {
+            missing.remove(told);
+        }
+        // Before the first trade of a run, nobody listened.
+        let is_between_runs = |range: &RangeInclusive<u64>| {
+            let next = range.end().saturating_add(1);
+            self.starts.contains(&next)
+        };
+        missing.ranges().filter(|it| !is_between_runs(it)).collect()
+    }
+}

@@ -69,8 +69,8 @@ pub use exchange::{
     Malformed, RequestIds, Rules, Stream, StreamRequest, TradeId,
 };
 pub use feed::{
-    BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, Redundancy,
-    SymbolStatus, Unavailable,
+    BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, OutageStatus,
+    Redundancy, SymbolStatus, Unavailable,
 };
 pub use instruments::{Instrument, Instruments};
 pub use level::Level;

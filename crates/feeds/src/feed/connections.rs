@@ -11,7 +11,7 @@ use transport::WsDialer;
 use super::backfill::Backfill;
 use super::books::Books;
 use super::changes::{self, Order};
-use super::event_sender::EventSender;
+use super::event_sender::{EventSender, wall_clock_ns};
 use super::handle::Shared;
 use super::pacing::Pacing;
 use super::pulse::Pulse;
@@ -168,10 +168,11 @@ impl Connections {
     /// Notes that `instruments` are on connections of the row `id`.
     fn settle(&mut self, id: u64, instruments: &[Instrument]) {
         self.source.pulse.add(instruments);
+        let now_ns = wall_clock_ns();
         let mut board = self.shared.board.lock();
         for instrument in instruments {
             self.homes.insert(instrument.symbol().clone(), id);
-            board.assign(instrument.symbol(), id, &self.channels);
+            board.assign(instrument.symbol(), id, &self.channels, now_ns);
         }
     }
 
@@ -237,13 +238,14 @@ impl Connections {
         self.channels.retain(|channel| !left.contains(channel));
         let moved = self.remove(excess);
         self.channels.clone_from(channels);
+        let now_ns = wall_clock_ns();
         let mut board = self.shared.board.lock();
         for (id, row) in &self.rows {
             let add = streams(&row.instruments, &new);
             self.pending.entry(*id).or_default().add.extend(add);
             for instrument in &row.instruments {
                 board.leave(instrument.symbol(), &left);
-                board.assign(instrument.symbol(), *id, &new);
+                board.assign(instrument.symbol(), *id, &new, now_ns);
             }
         }
         drop(board);

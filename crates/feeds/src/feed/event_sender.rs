@@ -233,7 +233,7 @@ impl EventSender {
 }
 
 /// The time by this machine's clock: nanoseconds since 1970, UTC.
-fn wall_clock_ns() -> i64 {
+pub(super) fn wall_clock_ns() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
     let since_1970 = since_1970.unwrap_or(Duration::ZERO).as_nanos();
     i64::try_from(since_1970).unwrap_or(i64::MAX)

@@ -50,7 +50,9 @@ use transport::{HttpTransport, WsDialer};
 
 pub use self::handle::FeedHandle;
 pub use self::redundancy::Redundancy;
-pub use self::status::{BookStatus, ChannelStatus, ConnectionStatus, FeedStatus, SymbolStatus};
+pub use self::status::{
+    BookStatus, ChannelStatus, ConnectionStatus, FeedStatus, OutageStatus, SymbolStatus,
+};
 
 use self::connections::{Connections, Source};
 use self::event_sender::EventSender;

@@ -20,6 +20,8 @@ pub struct FeedStatus {
     pub unmatched: Vec<SymbolPattern>,
     /// The open connections, by number.
     pub connections: Vec<ConnectionStatus>,
+    /// What has no connection, since the last one failed.
+    pub outages: Vec<OutageStatus>,
 }
 
 /// The state of a symbol.
@@ -33,10 +35,14 @@ pub struct SymbolStatus {
     pub nearest: Vec<Symbol>,
     /// The number of its connection; `None` while there is none.
     pub connection: Option<u64>,
+    /// The number of the symbols that share their connections with it; `None` if it is not trading.
+    pub group: Option<u64>,
     /// The channels that are streamed.
     pub channels: Vec<ChannelStatus>,
     /// The state of the book, if it is streamed.
     pub book: Option<BookStatus>,
+    /// Since when the book has been true, or has not been: nanoseconds since 1970, UTC.
+    pub book_since_ns: Option<i64>,
 }
 
 /// The state of a channel of a symbol.
@@ -46,6 +52,10 @@ pub struct ChannelStatus {
     pub channel: Channel,
     /// When the message of its last event arrived: nanoseconds since 1970, UTC. `None` before the first.
     pub last_event_ns: Option<i64>,
+    /// Since when it has been silent, if it is [stale](FeedEventKind::Stale): nanoseconds since 1970, UTC.
+    pub stale_since_ns: Option<i64>,
+    /// How many times something of it was missing: gaps between trades, or ends of what was true of a book.
+    pub gaps: u64,
 }
 
 /// The state of an order book.
@@ -72,6 +82,29 @@ pub struct ConnectionStatus {
     pub proxies: Vec<String>,
     /// How many symbols it is for.
     pub symbols: usize,
+    /// The number of these symbols.
+    pub group: u64,
+    /// How many events of market data it has brought first.
+    pub events: u64,
+}
+
+/// What has no connection.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct OutageStatus {
+    /// The number of the symbols that should have one; `None` if it is the exchange's list of what is
+    /// trading that is missing.
+    pub group: Option<u64>,
+    /// How many symbols those are.
+    pub symbols: usize,
+    /// When the last connection ended, or could not be opened for the first time: nanoseconds since 1970, UTC.
+    pub since_ns: i64,
+    /// How many tries have failed in a row.
+    pub attempt: u32,
+    /// Why the last one has.
+    pub reason: String,
+    /// The proxies that the last open connection passed, as `host:port`, nearest first. Empty if there was
+    /// none.
+    pub proxies: Vec<String>,
 }
 
 /// Takes note of events.
@@ -84,6 +117,16 @@ pub(super) struct Board {
     open: BTreeMap<u64, Open>,
     /// Those that are open beside them.
     beside: BTreeMap<u64, Open>,
+    /// What failed last, by the row that has no connection, or `None` for the list.
+    outages: BTreeMap<Option<u64>, Outage>,
+}
+
+#[derive(Debug)]
+struct Outage {
+    since_ns: i64,
+    attempt: u32,
+    reason: String,
+    proxies: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -91,8 +134,16 @@ struct Entry {
     nearest: Vec<Symbol>,
     /// The row of connections that it is on; `None` if it is not trading.
     row: Option<u64>,
-    channels: BTreeMap<Channel, Option<i64>>,
+    channels: BTreeMap<Channel, Heard>,
     book: Option<BookStatus>,
+    book_since_ns: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Heard {
+    last_event_ns: Option<i64>,
+    stale_since_ns: Option<i64>,
+    gaps: u64,
 }
 
 #[derive(Debug)]
@@ -100,6 +151,7 @@ struct Open {
     number: u64,
     opened_ns: i64,
     proxies: Vec<String>,
+    events: u64,
 }
 
 impl Open {
@@ -108,13 +160,20 @@ impl Open {
             number,
             opened_ns,
             proxies: proxies.to_vec(),
+            events: 0,
         }
     }
 }
 
 impl Board {
-    /// `symbol` is streamed on connections of `row`, with these channels, too.
-    pub(super) fn assign(&mut self, symbol: &Symbol, row: u64, channels: &BTreeSet<Channel>) {
+    /// `symbol` is streamed on connections of `row` from `now_ns` on, with these channels, too.
+    pub(super) fn assign(
+        &mut self,
+        symbol: &Symbol,
+        row: u64,
+        channels: &BTreeSet<Channel>,
+        now_ns: i64,
+    ) {
         let entry = self.symbols.entry(symbol.clone()).or_default();
         entry.row = Some(row);
         entry.nearest.clear();
@@ -123,6 +182,7 @@ impl Board {
         }
         if channels.contains(&Channel::L2Book) {
             entry.book = Some(BookStatus::Joining);
+            entry.book_since_ns = Some(now_ns);
         }
     }
 
@@ -160,8 +220,8 @@ impl Board {
 
     /// When the last market data of `symbol` arrived.
     pub(super) fn last_event_ns(&self, symbol: &Symbol) -> Option<i64> {
-        let channels = &self.symbols.get(symbol)?.channels;
-        channels.values().copied().max().flatten()
+        let channels = self.symbols.get(symbol)?.channels.values();
+        channels.map(|it| it.last_event_ns).max().flatten()
     }
 
     /// Takes note of an event about connections of `row`.
@@ -173,17 +233,53 @@ impl Board {
         received_ns: i64,
     ) {
         match kind {
-            FeedEventKind::Trade(it) => self.heard(row, &it.symbol, Channel::Trades, received_ns),
-            FeedEventKind::Ticker(it) => self.heard(row, &it.symbol, Channel::Ticker, received_ns),
-            FeedEventKind::L2Delta(it) => self.heard(row, &it.symbol, Channel::L2Book, received_ns),
-            FeedEventKind::L2Snapshot(it) => {
+            FeedEventKind::Trade(it) => {
+                self.count(row, connection);
+                self.heard(row, &it.symbol, Channel::Trades, received_ns);
+            }
+            FeedEventKind::Ticker(it) => {
+                self.count(row, connection);
+                self.heard(row, &it.symbol, Channel::Ticker, received_ns);
+            }
+            FeedEventKind::L2Delta(it) => {
+                self.count(row, connection);
                 self.heard(row, &it.symbol, Channel::L2Book, received_ns);
-                self.turn(row, &it.symbol, BookStatus::Live);
+            }
+            FeedEventKind::L2Snapshot(it) => {
+                self.count(row, connection);
+                self.heard(row, &it.symbol, Channel::L2Book, received_ns);
+                self.turn(row, &it.symbol, BookStatus::Live, received_ns);
             }
             FeedEventKind::BookInvalid { symbol, reason } => {
-                self.turn(row, symbol, BookStatus::Invalid(reason.clone()));
+                self.turn(
+                    row,
+                    symbol,
+                    BookStatus::Invalid(reason.clone()),
+                    received_ns,
+                );
+                if *reason != InvalidReason::Unsubscribed {
+                    self.miss_some(row, symbol, Channel::L2Book);
+                }
+            }
+            FeedEventKind::TradeGap { symbol, .. } => {
+                self.miss_some(row, symbol, Channel::Trades);
+            }
+            FeedEventKind::Stale {
+                symbol,
+                channel,
+                since_ns,
+            } => {
+                if let Some(heard) = self.channel(row, symbol, *channel) {
+                    heard.stale_since_ns = Some(*since_ns);
+                }
+            }
+            FeedEventKind::Live { symbol, channel } => {
+                if let Some(heard) = self.channel(row, symbol, *channel) {
+                    heard.stale_since_ns = None;
+                }
             }
             FeedEventKind::Connected { proxies, .. } => {
+                self.outages.remove(&row);
                 if let (Some(row), Some(number)) = (row, connection) {
                     let open = Open::new(number, received_ns, proxies);
                     self.open.insert(row, open);
@@ -205,11 +301,9 @@ impl Board {
                     }
                 }
             }
-            FeedEventKind::Disconnected { .. } => {
-                if let Some(row) = row {
-                    self.close(row);
-                }
-            }
+            FeedEventKind::Disconnected {
+                reason, attempt, ..
+            } => self.fail(row, reason, *attempt, received_ns),
             _ => {}
         }
     }
@@ -218,22 +312,66 @@ impl Board {
     pub(super) fn close(&mut self, row: u64) {
         self.open.remove(&row);
         self.beside.remove(&row);
+        self.outages.remove(&Some(row));
+    }
+
+    /// The connection of `row` has ended, or could not be opened.
+    fn fail(&mut self, row: Option<u64>, reason: &str, attempt: u32, now_ns: i64) {
+        let mut last = None;
+        if let Some(row) = row {
+            self.beside.remove(&row);
+            last = self.open.remove(&row);
+        }
+        let outage = self.outages.entry(row).or_insert_with(|| Outage {
+            since_ns: now_ns,
+            attempt,
+            reason: String::new(),
+            proxies: last.map(|it| it.proxies).unwrap_or_default(),
+        });
+        outage.attempt = attempt;
+        reason.clone_into(&mut outage.reason);
+    }
+
+    /// `connection` has brought market data.
+    fn count(&mut self, row: Option<u64>, connection: Option<u64>) {
+        let Some(row) = row else { return };
+        let is_it = |open: &&mut Open| Some(open.number) == connection;
+        let first = self.open.get_mut(&row).filter(is_it);
+        if let Some(open) = first.or_else(|| self.beside.get_mut(&row).filter(is_it)) {
+            open.events += 1;
+        }
     }
 
     fn heard(&mut self, row: Option<u64>, symbol: &Symbol, channel: Channel, received_ns: i64) {
-        let entry = self.entry(row, symbol);
-        if let Some(last) = entry.and_then(|entry| entry.channels.get_mut(&channel)) {
-            *last = Some(received_ns);
+        if let Some(heard) = self.channel(row, symbol, channel) {
+            heard.last_event_ns = Some(received_ns);
         }
     }
 
-    fn turn(&mut self, row: Option<u64>, symbol: &Symbol, status: BookStatus) {
-        if let Some(book) = self
-            .entry(row, symbol)
-            .and_then(|entry| entry.book.as_mut())
-        {
-            *book = status;
+    fn miss_some(&mut self, row: Option<u64>, symbol: &Symbol, channel: Channel) {
+        if let Some(heard) = self.channel(row, symbol, channel) {
+            heard.gaps += 1;
         }
+    }
+
+    fn turn(&mut self, row: Option<u64>, symbol: &Symbol, status: BookStatus, now_ns: i64) {
+        let Some(entry) = self.entry(row, symbol) else {
+            return;
+        };
+        let Some(book) = &mut entry.book else { return };
+        if (*book == BookStatus::Live) != (status == BookStatus::Live) {
+            entry.book_since_ns = Some(now_ns);
+        }
+        *book = status;
+    }
+
+    fn channel(
+        &mut self,
+        row: Option<u64>,
+        symbol: &Symbol,
+        channel: Channel,
+    ) -> Option<&mut Heard> {
+        self.entry(row, symbol)?.channels.get_mut(&channel)
     }
 
     /// That of `symbol`, unless it has been moved away from `row`.
@@ -249,8 +387,10 @@ impl Board {
             is_trading: entry.row.is_some(),
             nearest: entry.nearest.clone(),
             connection: number(entry.row),
+            group: entry.row,
             channels: entry.channels.iter().map(channel).collect(),
             book: entry.book.clone(),
+            book_since_ns: entry.book.as_ref().and(entry.book_since_ns),
         };
         let mut symbols: Vec<_> = self.symbols.iter().map(symbol).collect();
         symbols.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
@@ -263,22 +403,42 @@ impl Board {
             opened_ns: open.opened_ns,
             proxies: open.proxies.clone(),
             symbols: counts.get(row).copied().unwrap_or_default(),
+            group: *row,
+            events: open.events,
         };
         let mut connections: Vec<_> = self.open.iter().chain(&self.beside).map(open).collect();
         connections.sort_unstable_by_key(|it| it.number);
+        let outage = |(row, outage): (&Option<u64>, &Outage)| OutageStatus {
+            group: *row,
+            symbols: row
+                .and_then(|row| counts.get(&row).copied())
+                .unwrap_or_default(),
+            since_ns: outage.since_ns,
+            attempt: outage.attempt,
+            reason: outage.reason.clone(),
+            proxies: outage.proxies.clone(),
+        };
         FeedStatus {
             exchange: exchange.into(),
             is_listed: self.is_listed,
             symbols,
             unmatched: self.unmatched.iter().cloned().collect(),
             connections,
+            outages: self
+                .outages
+                .iter()
+                .filter(|(row, _)| row.is_some() || !self.is_listed)
+                .map(outage)
+                .collect(),
         }
     }
 }
 
-fn channel((channel, last_event_ns): (&Channel, &Option<i64>)) -> ChannelStatus {
+fn channel((channel, heard): (&Channel, &Heard)) -> ChannelStatus {
     ChannelStatus {
         channel: *channel,
-        last_event_ns: *last_event_ns,
+        last_event_ns: heard.last_event_ns,
+        stale_since_ns: heard.stale_since_ns,
+        gaps: heard.gaps,
     }
 }

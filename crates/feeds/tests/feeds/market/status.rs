@@ -20,6 +20,8 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
     assert!(!market.handle.status().is_listed);
     seconds(5).await;
     let status = serde_json::to_value(market.handle.status()).unwrap();
+    let assigned_ns = status["symbols"][2]["book_since_ns"].clone();
+    assert!(assigned_ns.is_i64());
     let mut events = Vec::new();
     while events.len() < 5 {
         events.push(market.events.recv().await.unwrap());
@@ -36,30 +38,31 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
             "is_listed": true,
             "symbols": [
                 {
-                    "symbol": "A-B", "is_trading": true, "nearest": [], "connection": 1,
+                    "symbol": "A-B", "is_trading": true, "nearest": [], "connection": 1, "group": 1,
                     "channels": [
-                        {"channel": "trades", "last_event_ns": null},
-                        {"channel": "l2_book", "last_event_ns": at("l2_snapshot")},
+                        {"channel": "trades", "last_event_ns": null, "stale_since_ns": null, "gaps": 0},
+                        {"channel": "l2_book", "last_event_ns": at("l2_snapshot"), "stale_since_ns": null, "gaps": 0},
                     ],
-                    "book": "live",
+                    "book": "live", "book_since_ns": at("l2_snapshot"),
                 },
                 {
-                    "symbol": "A-C", "is_trading": false, "nearest": [], "connection": null,
-                    "channels": [], "book": null,
+                    "symbol": "A-C", "is_trading": false, "nearest": [], "connection": null, "group": null,
+                    "channels": [], "book": null, "book_since_ns": null,
                 },
                 {
-                    "symbol": "C-D", "is_trading": true, "nearest": [], "connection": 1,
+                    "symbol": "C-D", "is_trading": true, "nearest": [], "connection": 1, "group": 1,
                     "channels": [
-                        {"channel": "trades", "last_event_ns": at("trade")},
-                        {"channel": "l2_book", "last_event_ns": null},
+                        {"channel": "trades", "last_event_ns": at("trade"), "stale_since_ns": null, "gaps": 0},
+                        {"channel": "l2_book", "last_event_ns": null, "stale_since_ns": null, "gaps": 0},
                     ],
-                    "book": "joining",
+                    "book": "joining", "book_since_ns": assigned_ns,
                 },
             ],
             "unmatched": ["*-X"],
             "connections": [
-                {"number": 1, "opened_ns": at("connected"), "proxies": [], "symbols": 2},
+                {"number": 1, "opened_ns": at("connected"), "proxies": [], "symbols": 2, "group": 1, "events": 2},
             ],
+            "outages": [],
         })
     );
     market.told_within(20).await;
@@ -69,6 +72,10 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
         received: 7,
     };
     assert_eq!(*book, Some(BookStatus::Invalid(gap)));
+    let status = &market.handle.status().symbols[0];
+    assert!(status.book_since_ns > assigned_ns.as_i64());
+    let gaps: Vec<_> = status.channels.iter().map(|it| it.gaps).collect();
+    assert_eq!(gaps, [0, 1]);
 
     market.handle.unsubscribe(patterns("A-* *-X"));
     seconds(1).await;
@@ -79,13 +86,24 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_lost_is_in_no_status() {
+async fn a_connection_that_is_lost_is_an_outage_until_the_next_one_is_open() {
     let cut = super::Dial::Open(vec![super::Step::Wait(5), super::Step::Break]);
-    let market = Market::start(&["A-B"], vec![cut], &["A-B"], &[Channel::Trades]);
+    let again = super::Dial::Late(20, vec![]);
+    let market = Market::start(&["A-B"], vec![cut, again], &["A-B"], &[Channel::Trades]);
     seconds(1).await;
     assert_eq!(market.handle.status().connections.len(), 1);
     seconds(10).await;
     let status = market.handle.status();
     assert!(status.connections.is_empty());
     assert!(status.symbols[0].is_trading && status.symbols[0].connection.is_none());
+    let [outage] = &status.outages[..] else {
+        panic!("{:?}", status.outages);
+    };
+    assert_eq!(outage.group, status.symbols[0].group);
+    assert_eq!((outage.symbols, outage.attempt), (1, 1));
+    assert!(!outage.reason.is_empty());
+    seconds(20).await;
+    let status = market.handle.status();
+    assert!(status.outages.is_empty());
+    assert_eq!(status.connections[0].number, 2);
 }

@@ -1,0 +1,158 @@
+//! The answers to requests.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+
+use super::deadline::Deadline;
+use super::guard::{Access, Guard};
+use super::live::Live;
+use crate::board::Board;
+use crate::page::{self, View};
+
+/// How many pages may be kept live at a time.
+const LIVE: usize = 16;
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// With every answer: nothing is loaded from elsewhere, framed, guessed at or kept.
+const HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+];
+
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub(super) struct Answers {
+    board: Board,
+    guard: Guard,
+    live: Arc<Semaphore>,
+}
+
+impl Answers {
+    pub(super) fn new(board: Board, guard: Guard) -> Self {
+        Self {
+            board,
+            guard,
+            live: Arc::new(Semaphore::new(LIVE)),
+        }
+    }
+
+    /// Answers `request`, whose connection ends at `deadline`.
+    pub(super) fn to(&self, request: &Request<Incoming>, deadline: Deadline) -> Answer {
+        let access = match self.guard.admit(request.headers()) {
+            Ok(access) => access,
+            Err(refused) => return text(StatusCode::FORBIDDEN, refused.to_string()),
+        };
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
+            let headers = answer.headers_mut();
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return answer;
+        }
+        match (request.uri().path(), access) {
+            ("/live", _) => text(StatusCode::OK, "live"),
+            ("/ready", _) => self.ready(access),
+            (_, Access::Verdicts) => unauthorized(),
+            ("/", Access::Whole) => {
+                let view = View::parse(request.uri().query().unwrap_or_default());
+                let html = page::render(&self.board.status(), &view);
+                whole(StatusCode::OK, HTML, html)
+            }
+            ("/updates", Access::Whole) => self.updates(request.uri().query(), deadline),
+            ("/status.json", Access::Whole) => json(StatusCode::OK, &*self.board.status()),
+            (path, Access::Whole) => match page::asset(path) {
+                Some((kind, content)) => whole(StatusCode::OK, kind, content),
+                None => text(StatusCode::NOT_FOUND, "there is no such page"),
+            },
+        }
+    }
+
+    fn ready(&self, access: Access) -> Answer {
+        let status = self.board.status();
+        let code = match status.readiness.is_ready {
+            true => StatusCode::OK,
+            false => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        match access {
+            Access::Whole => json(code, &status.readiness),
+            Access::Verdicts => {
+                let verdict = serde_json::json!({"is_ready": status.readiness.is_ready});
+                json(code, &verdict)
+            }
+        }
+    }
+
+    fn updates(&self, query: Option<&str>, deadline: Deadline) -> Answer {
+        let Ok(permit) = Arc::clone(&self.live).try_acquire_owned() else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open");
+        };
+        let view = View::parse(query.unwrap_or_default());
+        let live = Live::new(self.board.clone(), view, deadline, permit);
+        answer(StatusCode::OK, "text/event-stream", live.boxed())
+    }
+}
+
+fn answer(code: StatusCode, kind: &'static str, body: BoxBody<Bytes, Infallible>) -> Answer {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = code;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for (name, value) in HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    answer
+}
+
+fn whole(code: StatusCode, kind: &'static str, content: impl Into<Bytes>) -> Answer {
+    answer(code, kind, Full::new(content.into()).boxed())
+}
+
+fn text(code: StatusCode, text: impl Into<String>) -> Answer {
+    whole(code, TEXT, text.into() + "\n")
+}
+
+fn json(code: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(mut json) => {
+            json.push(b'\n');
+            whole(code, JSON, json)
+        }
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+/// Has a browser ask for the token.
+fn unauthorized() -> Answer {
+    let mut answer = text(
+        StatusCode::UNAUTHORIZED,
+        "the token is missing or wrong; send it as a bearer, or as the password of any user",
+    );
+    let ask = HeaderValue::from_static("Basic realm=\"status\", charset=\"UTF-8\"");
+    answer.headers_mut().insert(WWW_AUTHENTICATE, ask);
+    answer
+}

@@ -1,0 +1,150 @@
+//! What is wrong, and what happened.
+
+use std::fmt::Write;
+
+use super::html::{Text, or_dash};
+use super::time::{age, clock, left};
+use crate::model::{Culprit, Gravity, NotableEvent, Status};
+
+/// The verdict, and what is to blame.
+pub(super) fn verdict(status: &Status) -> String {
+    let readiness = &status.readiness;
+    let now_ns = status.taken_ns;
+    let (class, words) = match (
+        readiness.is_ready,
+        readiness.culprits.len() + readiness.more,
+    ) {
+        (true, _) => ("good", "Ready".to_owned()),
+        (false, 1) => ("bad", "Not ready: 1 fault".to_owned()),
+        (false, count) => ("bad", format!("Not ready: {count} faults")),
+    };
+    let output = &status.output;
+    let frame = if readiness.is_ready {
+        "tile"
+    } else {
+        "tile is-bad"
+    };
+    let mut html = format!(
+        r#"<div class="{frame}"><div class="verdict"><strong class="{class}" role="status">{words}</strong><dl><div><dt>Up</dt><dd>{up}</dd></div><div><dt>Events out</dt><dd>{events}</dd></div><div><dt>Waiting</dt><dd>{waiting}</dd></div><div><dt>Dropped</dt><dd class="{dropped_class}">{dropped}</dd></div></dl></div>"#,
+        up = age(now_ns, status.started_ns),
+        events = thousands(output.events),
+        waiting = thousands(output.waiting),
+        dropped = thousands(output.dropped),
+        dropped_class = if output.dropped > 0 { "bad" } else { "" },
+    );
+    if !readiness.culprits.is_empty() {
+        html.push_str(r#"<ul class="faults" aria-label="Faults">"#);
+        for it in readiness.culprits.iter().take(10) {
+            culprit(&mut html, it, now_ns);
+        }
+        html.push_str("</ul>");
+        let more = (readiness.culprits.len() + readiness.more).saturating_sub(10);
+        if more > 0 {
+            let _ = write!(
+                html,
+                r#"<p class="quiet">and {more} more; the symbols below begin with the worst</p>"#
+            );
+        }
+    }
+    html.push_str("</div>");
+    html
+}
+
+fn culprit(html: &mut String, culprit: &Culprit, now_ns: i64) {
+    // Writing to a string cannot fail.
+    let _ = write!(
+        html,
+        r#"<li><span class="pill bad">{}</span> <strong>{}</strong>"#,
+        culprit.fault,
+        Text(&culprit.exchange)
+    );
+    if let Some(symbol) = &culprit.symbol {
+        let _ = write!(html, " {}", Text(symbol));
+    }
+    if let Some(channel) = &culprit.channel {
+        let _ = write!(html, " {}", Text(channel));
+    }
+    match culprit.since_ns {
+        Some(since_ns) => {
+            let _ = write!(html, " for {}", age(now_ns, since_ns));
+        }
+        None => html.push_str(" from the beginning"),
+    }
+    if let Some(proxy) = &culprit.proxy {
+        let _ = write!(html, " via <code>{}</code>", Text(proxy));
+    }
+    if let Some(cause) = &culprit.cause {
+        let _ = write!(html, r#"<span class="cause">{}</span>"#, Text(cause));
+    }
+    html.push_str("</li>");
+}
+
+/// The last notable events.
+pub(super) fn events(status: &Status) -> String {
+    if status.events.is_empty() {
+        return r#"<p class="quiet">Nothing has happened that is notable.</p>"#.to_owned();
+    }
+    let mut html = String::from(
+        r#"<ol class="events tall" tabindex="0" aria-label="Notable events, the newest first">"#,
+    );
+    for it in &status.events {
+        event(&mut html, it);
+    }
+    html.push_str("</ol>");
+    html
+}
+
+fn event(html: &mut String, event: &NotableEvent) {
+    let (class, words) = match event.gravity {
+        Gravity::Info => ("", "info"),
+        Gravity::Warning => ("busy", "warning"),
+        Gravity::Error => ("bad", "error"),
+    };
+    let mut place: Vec<String> = Vec::new();
+    place.extend(event.exchange.as_ref().map(|it| Text(it).to_string()));
+    place.extend(event.symbol.as_ref().map(|it| Text(it).to_string()));
+    place.extend(event.connection.map(|it| format!("#{it}")));
+    let times = match event.times {
+        1 => String::new(),
+        times => format!(r#" <span class="quiet">({times} times)</span>"#),
+    };
+    let _ = write!(
+        html,
+        r#"<li><span class="quiet">{}</span><span><span class="pill {class}">{words}</span></span><span class="where">{}</span><span class="text">{}{times}</span></li>"#,
+        clock(event.at_ns),
+        place.join(" "),
+        Text(&event.text)
+    );
+}
+
+/// A number with its digits in groups of three.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            grouped.push('\u{202f}');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// How long until `at_ns`, if that is to come.
+pub(super) fn until(now_ns: i64, at_ns: Option<i64>) -> String {
+    or_dash(at_ns.map(|at_ns| left(now_ns, at_ns)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_in_groups() {
+        let shown = [0, 999, 1000, 1_234_567].map(thousands);
+        assert_eq!(
+            shown,
+            ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
+    }
+}

@@ -17,6 +17,7 @@ use crate::mock::Mock;
 use crate::probe::Probe;
 use crate::run::Run;
 use crate::schema::Schema;
+use crate::status::Status;
 use crate::stderr;
 
 /// Market data of crypto exchanges, each connection through its configured proxy
@@ -59,6 +60,7 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(Demo),
     Run(Run),
+    Status(Status),
     Check(Check),
     Probe(Probe),
     Schema(Schema),
@@ -80,6 +82,8 @@ impl Cli {
             Command::Demo(_) => "warn,transport_tls=error",
             // Its table shows the connections.
             Command::Probe(_) => "warn,transport_tunnel=info",
+            // Probes ask it again and again.
+            Command::Status(_) => "warn",
             _ => logging::OURS,
         };
         stderr::write_above(&progress);
@@ -96,6 +100,7 @@ impl Cli {
                 runtime.shutdown_background();
                 outcome
             }
+            Command::Status(status) => runtime.block_on(status.execute()),
             Command::Probe(probe) => on_all_cores(probe.execute(&progress)),
             #[cfg(feature = "demo")]
             Command::Demo(demo) => on_all_cores(demo.execute(&progress)),

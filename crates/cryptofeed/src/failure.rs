@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Demo(Vec<String>),
     /// Some connections failed in a probe.
     Probe { failed: usize, of: usize },
+    /// What `status` asked is not ready, for these reasons.
+    NotReady(Vec<String>),
     /// Standard output was closed, as `head` does. This counts as success.
     Closed,
     /// `run` could not write all events.
@@ -85,6 +87,7 @@ impl fmt::Display for Failure {
             Self::Probe { failed, of } => {
                 write!(f, "connections that are not ok: {failed} of {of}")
             }
+            Self::NotReady(reasons) => lines(f, "not ready", reasons),
             Self::Unwritten { events, cause } => {
                 match cause {
                     None => f.write_str("standard output was not read in time")?,

@@ -24,6 +24,7 @@ mod run;
 mod schema;
 #[cfg(feature = "demo")]
 mod stage;
+mod status;
 mod stderr;
 mod stdout;
 mod streams;

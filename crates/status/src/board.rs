@@ -180,7 +180,9 @@ impl Shared {
                 connection.events_per_second = rates.of(&key);
             }
             let connections = exchange.connections.iter();
-            exchange.events_per_second = connections.map(|it| it.events_per_second).sum();
+            let rates = connections.map(|it| it.events_per_second);
+            // The sum of none is -0.0.
+            exchange.events_per_second = rates.fold(0.0, |sum, rate| sum + rate);
         }
     }
 }

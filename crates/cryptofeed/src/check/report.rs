@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use proxy_config::{ExchangeId, ProxySettings, Transport};
+use proxy_config::{ExchangeId, Transport};
 use serde::Serialize;
 
 use super::row::Row;
-use crate::configuration::{Configuration, RestLimit, ShownSinks};
+use crate::configuration::{Configuration, RestLimit, ShownSinks, any_other};
 use crate::table;
 
 /// The routes of every exchange that is configured in some way, and of all others; the limits of
@@ -95,14 +95,4 @@ fn known(configuration: &Configuration, exchange: &ExchangeId, transport: Transp
         true => row.without_feed(),
         false => row,
     }
-}
-
-/// The id of an exchange that has no rules.
-fn any_other(settings: &ProxySettings) -> ExchangeId {
-    let ids = (0_u64..).filter_map(|number| ExchangeId::new(&format!("other-{number}")).ok());
-    let mut free = ids.filter(|id| settings.exchange(id).is_none());
-    let Some(id) = free.next() else {
-        unreachable!("there are more numbers than exchanges");
-    };
-    id
 }

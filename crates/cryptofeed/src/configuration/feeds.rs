@@ -362,7 +362,11 @@ fn at_addresses(
 }
 
 /// The items of a list, or of text with commas, which suits variables. At least one.
-fn items<T>(node: &Node<'_>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn items<T>(
+    node: &Node<'_>,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
     let parse_at = |node: &Node<'_>, text: &str| {
         let item = parse(text.trim());
         if item.is_none() {

@@ -44,7 +44,7 @@ mod tests {
     use testkit::documented;
 
     use super::*;
-    use crate::configuration::{feeds, memory, rest, sinks, tls};
+    use crate::configuration::{feeds, memory, rest, sinks, status, tls};
 
     const PAGE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -78,6 +78,7 @@ mod tests {
             rows("memory.", &memory::KEYS),
             rows("sinks.", &sinks::KEYS),
             rows("sinks.files.", &sinks::files::KEYS),
+            rows("status.", &status::KEYS),
         ];
         let table = rows.concat().join("\n");
         assert_eq!(documented(PAGE, "keys of the command", &table), Ok(()));

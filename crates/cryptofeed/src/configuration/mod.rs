@@ -1,4 +1,5 @@
-//! The configuration: proxies, feeds, sinks, limits of answers and of memory, and certificate authorities.
+//! The configuration: proxies, feeds, sinks, limits of answers and of memory, certificate authorities, and the
+//! status.
 
 mod address;
 mod complete;
@@ -7,6 +8,7 @@ mod keys;
 mod memory;
 mod rest;
 mod sinks;
+mod status;
 mod tls;
 
 use std::fs;
@@ -32,6 +34,7 @@ pub(crate) use self::feeds::ConfiguredExchange;
 pub(crate) use self::feeds::ConfiguredFeed;
 pub(crate) use self::rest::{RestLimit, RestLimits};
 pub(crate) use self::sinks::{ConfiguredSinks, GivenSink, ShownSinks};
+pub(crate) use self::status::{StatusSettings, UNPROTECTED};
 use crate::failure::Failure;
 use crate::logging;
 use crate::usage::may_hold_login;
@@ -152,6 +155,7 @@ impl ConfigurationArgs {
             .with_section(tls::SECTION)
             .with_section(memory::SECTION)
             .with_section(sinks::SECTION)
+            .with_section(status::SECTION)
             // The command line reads these. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
             .with_variable(logging::VARIABLE)
@@ -223,7 +227,18 @@ pub(crate) fn schema() -> Value {
         (tls::SECTION, tls::schema()),
         (memory::SECTION, memory::schema()),
         (sinks::SECTION, sinks::schema()),
+        (status::SECTION, status::schema()),
     ])
+}
+
+/// The id of an exchange that has no rules.
+pub(crate) fn any_other(settings: &ProxySettings) -> ExchangeId {
+    let ids = (0_u64..).filter_map(|number| ExchangeId::new(&format!("other-{number}")).ok());
+    let mut free = ids.filter(|id| settings.exchange(id).is_none());
+    let Some(id) = free.next() else {
+        unreachable!("there are more numbers than exchanges");
+    };
+    id
 }
 
 /// A valid configuration.
@@ -235,6 +250,7 @@ pub(crate) struct Configuration {
     authorities: Option<Authorities>,
     memory: QueueLimits,
     sinks: ConfiguredSinks,
+    status: StatusSettings,
 }
 
 impl Configuration {
@@ -245,6 +261,7 @@ impl Configuration {
         let authorities = document.read(tls::SECTION, tls::read);
         let memory = document.read(memory::SECTION, memory::read);
         let sinks = document.read(sinks::SECTION, sinks::read);
+        let status = document.read(status::SECTION, status::read);
         let _ = document.read("proxy", feeds::check_rules);
         let _ = document.read("proxy", tls::check_proxies);
         Ok(Self {
@@ -254,6 +271,7 @@ impl Configuration {
             authorities: authorities.flatten(),
             memory: memory.flatten().unwrap_or_default(),
             sinks: sinks.flatten().unwrap_or_default(),
+            status: status.flatten().unwrap_or_default(),
         })
     }
 
@@ -275,6 +293,11 @@ impl Configuration {
     /// Where events go.
     pub(crate) fn sinks(&self) -> &ConfiguredSinks {
         &self.sinks
+    }
+
+    /// Where and to whom `run` tells what it is doing.
+    pub(crate) fn status(&self) -> &StatusSettings {
+        &self.status
     }
 
     /// The limits of answers to REST requests.
@@ -307,6 +330,7 @@ impl Configuration {
             (tls::SECTION, self.authorities != start.authorities),
             (memory::SECTION, self.memory != start.memory),
             (sinks::SECTION, self.sinks != start.sinks),
+            (status::SECTION, self.status != start.status),
         ]
         .into_iter()
         .filter_map(|(section, is_changed)| is_changed.then_some(section))

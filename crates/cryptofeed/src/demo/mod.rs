@@ -59,6 +59,7 @@ impl Demo {
             set.feeds()?,
             QueueLimits::default(),
             ResponseLimits::default(),
+            None,
         );
         let mut tallies = Tallies::new();
         let progress = Progress::new(bars, self.duration);

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod format;
+mod observed;
 mod reload;
 mod routes;
 mod service;
@@ -10,10 +11,12 @@ mod text;
 mod workers;
 
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::pin;
 use std::time::Duration;
 
+use ::status::Board;
 use clap::Args;
 use feeds::FeedEvent;
 use tokio::runtime::Handle;
@@ -21,6 +24,8 @@ use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
 use self::format::Format;
+use self::observed::Observed;
+use self::reload::Reloads;
 use self::routes::Routes;
 use self::service::Service;
 use self::stores::Stores;
@@ -81,6 +86,9 @@ pub(crate) struct Run {
     /// (as configured), files=FOLDER
     #[arg(long = "sink", value_parser = GivenSink::parse, value_name = "SINK")]
     sinks: Vec<GivenSink>,
+    /// Tell what the command is doing at this address, such as 127.0.0.1:9464 [default: status.listen]
+    #[arg(long, value_name = "ADDRESS")]
+    status: Option<SocketAddr>,
 }
 
 impl Run {
@@ -94,6 +102,8 @@ impl Run {
             start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
         };
+        let observed = Observed::start(&start, self.status).await?;
+        let board = observed.as_ref().map(|it| it.board().clone());
         let feeds = start.configuration.feeds();
         Routes::of(feeds).announce(&start.injector, &[]);
         // A time beyond the range of the clock never comes.
@@ -114,7 +124,12 @@ impl Run {
             (Stdout::nowhere(), Format::Jsonl)
         };
         let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
-        let reopen = stores.as_ref().map(Stores::reopener);
+        let reloads = Reloads {
+            start: &start,
+            service: &service,
+            observed: observed.as_ref(),
+            reopen: stores.as_ref().map(Stores::reopener),
+        };
         let mut writer = Writer {
             service: &service,
             tallies: tallies.collect(),
@@ -124,6 +139,7 @@ impl Run {
                     feeds.to_vec(),
                     start.configuration.memory(),
                     start.configuration.rest().limits(),
+                    board.clone(),
                 )
             }),
             stdout,
@@ -132,6 +148,7 @@ impl Run {
             left: self.count.map(NonZeroU64::get),
             notices: Notices::default(),
             backlog: Backlog::new(),
+            board,
         };
         let mut alive = pin!(service.stays_alive(workers.run(Handle::current)));
         service.is_ready("the feeds are started");
@@ -140,11 +157,7 @@ impl Run {
                 // In this order, nothing that the feeds do keeps a signal waiting.
                 biased;
                 () = interrupt.received() => break Ok(()),
-                feeds = reload::at_next(&mut hangup, &start, &service, || {
-                    if let Some(reopen) = &reopen {
-                        reopen();
-                    }
-                }) => feeds,
+                feeds = reloads.next(&mut hangup) => feeds,
                 () = at(end) => break Ok(()),
                 never = &mut alive => match never {},
                 outcome = writer.copy() => break outcome,
@@ -182,6 +195,7 @@ struct Writer<'a> {
     tallies: Tallies,
     notices: Notices,
     backlog: Backlog,
+    board: Option<Board>,
 }
 
 impl Writer<'_> {
@@ -192,6 +206,7 @@ impl Writer<'_> {
             tokio::select! {
                 arrived = self.streams.arrived() => {
                     arrived?;
+                    self.note_waiting();
                     while let Some(event) = self.streams.take() {
                         self.write(&event).await?;
                         if self.left == Some(0) {
@@ -238,6 +253,9 @@ impl Writer<'_> {
     }
 
     fn note(&mut self, event: &FeedEvent) {
+        if let Some(board) = &self.board {
+            board.note(event);
+        }
         self.notices.log(event);
         self.tallies
             .entry(event.exchange.clone())
@@ -268,6 +286,7 @@ impl Writer<'_> {
                 // A feed may be one that does not wait for the reader.
                 failure = self.streams.failed() => return Err(failure),
                 () = sleep_until(self.backlog.due()) => {
+                    self.note_waiting();
                     self.backlog.tell(began_at, self.waiting());
                 }
             }
@@ -317,6 +336,12 @@ impl Writer<'_> {
         let waiting = self.streams.waiting().min(left.unwrap_or(usize::MAX));
         let events = self.stdout.unwritten() + waiting;
         Failure::Unwritten { events, cause }
+    }
+
+    fn note_waiting(&self) {
+        if let Some(board) = &self.board {
+            board.set_waiting(self.waiting());
+        }
     }
 
     /// How many events have come and are not written.

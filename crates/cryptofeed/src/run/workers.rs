@@ -1,10 +1,10 @@
-//! Where feeds run.
+//! Where feeds run, and where their status is told.
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::failure::Failure;
 
-/// A runtime for the feeds alone.
+/// A runtime for the feeds alone, or for their status.
 ///
 /// A feed that is flooded keeps a thread busy for long, and with it whatever it should have polled:
 /// signals, timers and the reader of the output have the runtime of the command.
@@ -16,6 +16,22 @@ impl Workers {
         let runtime = Runtime::new();
         let runtime = runtime.map_err(|error| Failure::runtime("start the runtime", error))?;
         Ok(Self(Some(runtime)))
+    }
+
+    /// A runtime of one thread.
+    pub(super) fn start_one() -> Result<Self, Failure> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("status")
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|error| Failure::runtime("start the runtime", error))?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// The runtime, to spawn on.
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        self.0.as_ref().map(Runtime::handle)
     }
 
     /// Runs `start`, whose tasks run on this runtime.

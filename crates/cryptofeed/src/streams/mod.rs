@@ -5,6 +5,7 @@ mod running;
 use std::sync::Arc;
 use std::vec::IntoIter;
 
+use ::status::Board;
 use feeds::{Events, FeedEvent, FeedEventKind, QueueLimits, event_queue};
 use proxy_injector::ProxyInjector;
 use tokio::time::{Instant, timeout_at};
@@ -40,15 +41,16 @@ enum Outlook {
 
 impl Streams {
     /// Starts `feeds` over the transports of `injector`. What waits to be taken has the limits `memory`, and
-    /// answers to REST requests have the limits `answers`.
+    /// answers to REST requests have the limits `answers`. A `board` knows each of them.
     pub(crate) fn start(
         injector: &Arc<ProxyInjector>,
         feeds: Vec<ConfiguredFeed>,
         memory: QueueLimits,
         answers: ResponseLimits,
+        board: Option<Board>,
     ) -> Self {
         let (queue, events) = event_queue(memory);
-        let mut running = Running::new(Arc::clone(injector), answers, queue);
+        let mut running = Running::new(Arc::clone(injector), answers, queue, board);
         for feed in feeds {
             running.start(feed);
         }

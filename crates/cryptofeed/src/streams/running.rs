@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::sync::Arc;
 
+use ::status::Board;
 use feeds::{EventQueue, FeedHandle, Subscription, SymbolStatus, Unavailable};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
@@ -24,6 +25,7 @@ pub(super) struct Running {
     answers: ResponseLimits,
     queue: EventQueue,
     runtime: Handle,
+    board: Option<Board>,
     tasks: JoinSet<Result<(), Unavailable>>,
     feeds: BTreeMap<ExchangeId, RunningFeed>,
     /// Those that have been told to end.
@@ -45,12 +47,14 @@ impl Running {
         injector: Arc<ProxyInjector>,
         answers: ResponseLimits,
         queue: EventQueue,
+        board: Option<Board>,
     ) -> Self {
         Self {
             injector,
             answers,
             queue,
             runtime: Handle::current(),
+            board,
             tasks: JoinSet::new(),
             feeds: BTreeMap::new(),
             ending: HashMap::new(),
@@ -68,6 +72,9 @@ impl Running {
         let configured = feed.clone();
         let feed = feed.into_feed(&self.injector, self.answers);
         let handle = feed.handle();
+        if let Some(board) = &self.board {
+            board.watch(handle.clone());
+        }
         let running = feed.run(self.queue.clone());
         let task = self.tasks.spawn_on(running, &self.runtime).id();
         self.feeds.insert(
@@ -84,6 +91,9 @@ impl Running {
         self.waiting.remove(id);
         if let Some(feed) = self.feeds.remove(id) {
             feed.handle.shutdown();
+            if let Some(board) = &self.board {
+                board.forget(feed.configured.exchange.name());
+            }
             self.ending.insert(feed.task, id.clone());
         }
     }

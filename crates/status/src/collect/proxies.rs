@@ -25,7 +25,10 @@ fn route(route: &RouteSnapshot, snapshot: &Snapshot, origins: &Origins) -> Route
         _ => None,
     };
     let transport = route.transport.to_string();
-    let set_by = origins.get(&(exchange.clone(), transport.clone())).cloned();
+    // The other sources use no rule, although there may be one.
+    let has_rule = matches!(route.source.as_str(), "exchange" | "default");
+    let set_by = origins.get(&(exchange.clone(), transport.clone()));
+    let set_by = set_by.filter(|_| has_rule).cloned();
     let way = match route.way {
         Way::Direct { .. } => "direct".to_owned(),
         Way::Refused => "refused".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::HeaderValue;
 use subtle::ConstantTimeEq;
 
 /// How many characters a token has at least.
@@ -26,6 +27,14 @@ impl Token {
             true => Ok(Self(token.into())),
             false => Err(InvalidToken::Unsendable),
         }
+    }
+
+    /// The token as the value of `Authorization`, which is not printed either.
+    #[must_use]
+    pub fn bearer(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
     }
 
     /// Whether `given` is the token. How long this takes tells no more than its length.

@@ -8,9 +8,6 @@ use super::text;
 use crate::flood::{Flood, Flooded};
 use crate::workspace::Workspace;
 
-/// How soon it has ended after SIGTERM, as the guide says.
-const END: Duration = Duration::from_secs(2);
-
 /// The period that a file of `docs/deploy` gives it, before it is killed.
 fn period(name: &str, key: &str) -> Duration {
     let text = text(name);
@@ -21,13 +18,12 @@ fn period(name: &str, key: &str) -> Duration {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_and_read_slowly_a_run_ends_in_half_of_every_grace_period_with_whole_lines() {
-    for (name, key) in [
-        ("systemd/cryptofeed.service", "\nTimeoutStopSec="),
-        ("compose.yaml", " stop_grace_period: "),
-        ("kubernetes.yaml", " terminationGracePeriodSeconds: "),
-    ] {
-        assert!(period(name, key) >= END * 2, "{name}");
-    }
+    let periods = [
+        period("systemd/cryptofeed.service", "\nTimeoutStopSec="),
+        period("compose.yaml", " stop_grace_period: "),
+        period("kubernetes.yaml", " terminationGracePeriodSeconds: "),
+    ];
+    let most = periods.into_iter().min().unwrap() / 2;
     let workspace = Workspace::new();
     let exchange = Flooded::start(Flood::Changes).await;
     exchange.configure_with(&workspace, "slow");
@@ -58,7 +54,7 @@ async fn under_load_and_read_slowly_a_run_ends_in_half_of_every_grace_period_wit
     let took = signalled.unwrap().elapsed();
     // The reader may have had all of it in time.
     assert!(matches!(code, Some(0 | 3)), "{code:?}");
-    assert!(took < END, "{took:?}");
+    assert!(took < most, "{took:?}");
     let text = String::from_utf8(read).unwrap();
     assert!(text.ends_with("}\n"), "a torn line");
     for line in text.lines() {

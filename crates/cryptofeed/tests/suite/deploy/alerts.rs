@@ -63,13 +63,38 @@ fn each_alert_has_a_test_and_a_section_of_the_guide_and_names_what_to_do() {
     }
 }
 
+/// The labels of the metrics in a text, and those that every series gets from Prometheus.
+fn labels(text: &str) -> BTreeSet<&'static str> {
+    let names = metrics(text);
+    let all = proxy_injector::METRICS.iter().chain(feeds::METRICS);
+    let ours = all.filter(|metric| names.contains(metric.name));
+    let labels = ours.flat_map(|metric| metric.labels.iter().copied());
+    labels.chain(["instance", "job"]).collect()
+}
+
 #[test]
-fn the_rules_are_about_metrics_that_there_are() {
+fn the_rules_are_about_metrics_and_labels_that_there_are() {
     let known = proxy_injector::METRICS.iter().chain(feeds::METRICS);
     let known: BTreeSet<_> = known.map(|metric| metric.name).collect();
-    for name in [RULES, TESTS] {
-        let text = text(name);
-        let unknown: Vec<_> = metrics(&text).difference(&known).copied().collect();
-        assert_eq!(unknown, [""; 0], "{name}");
+    let (rules, tests) = (text(RULES), text(TESTS));
+    for text in [&rules, &tests] {
+        let unknown: Vec<_> = metrics(text).difference(&known).copied().collect();
+        assert_eq!(unknown, [""; 0]);
+    }
+    for alert in rules.split("- alert: ").skip(1) {
+        let known = labels(alert);
+        for shown in alert.split("$labels.").skip(1) {
+            let label = shown.split(' ').next().unwrap();
+            assert!(known.contains(label), "{label}: {alert}");
+        }
+    }
+    for series in values(&tests, "- {series: '") {
+        let (selector, _) = series.split_once('}').unwrap();
+        let known = labels(selector);
+        let (_, given) = selector.split_once('{').unwrap();
+        for label in given.split(", ") {
+            let (label, _) = label.split_once('=').unwrap();
+            assert!(known.contains(label), "{series}");
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The image.
 #![cfg(target_os = "linux")]
 
+use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use super::{REQUIREMENT, file, installed, succeeds};
-use crate::child::Running;
+use crate::child::{PATIENCE, Running};
 use crate::skip::skip;
 use crate::workspace::Workspace;
 use crate::world::World;
@@ -53,9 +55,15 @@ async fn the_image_is_the_program_alone_and_streams() {
     }
     let workspace = Workspace::new();
     let world = World::start(&workspace).await;
-    let settings = "tls: {ca_file: ca.pem}\n";
+    // A container of this kind has the network of the machine.
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let settings = format!("tls: {{ca_file: ca.pem}}\nstatus: {{listen: '127.0.0.1:{port}'}}\n");
     std::fs::create_dir(workspace.path("config")).unwrap();
-    workspace.file("config/cryptofeed.yaml", &(world.feeds() + settings));
+    workspace.file("config/cryptofeed.yaml", &(world.feeds() + &settings));
     workspace.file("config/ca.pem", &world.ca.pem());
     let engine = Engine(&workspace);
     let container = container(&engine);
@@ -68,11 +76,16 @@ async fn the_image_is_the_program_alone_and_streams() {
     };
     let program = "/usr/local/bin/cryptofeed";
     let arguments = ["--config", "/etc/cryptofeed/cryptofeed.yaml"];
-    let run = start(&[&[program, "run", "--count", "50"], &arguments[..]].concat());
-    let run = Running::start(run);
+    let run = Running::start(start(&[&[program, "run"], &arguments[..]].concat()));
     run.find(|line| line["type"] == "trade");
-    let (code, log) = run.finish();
-    assert_eq!(code, Some(0), "{log}");
+    // As the manifests probe it.
+    let mut probe = start(&[&[program, "status"], &arguments[..], &["--ready"]].concat());
+    let end = Instant::now() + PATIENCE;
+    while !probe.output().unwrap().status.success() {
+        assert!(Instant::now() < end, "it does not become ready");
+    }
+    // Its output is closed, so it ends.
+    drop(run);
     let mounted = succeeds(&mut engine.command(&["mount", &container]));
     let root = Path::new(mounted.trim());
     assert!(root.join("usr/local/bin/cryptofeed").is_file());

@@ -63,7 +63,8 @@ impl Session {
                     let lost = self
                         .backfill
                         .give_up(symbol, "it is not subscribed to any longer");
-                    self.tell_found(lost, self.events.now_ns()).await?;
+                    self.tell_found(lost, self.events.now_ns());
+                    self.events.hand_over_due().await?;
                     self.trades.forget(symbol);
                 }
                 Channel::Ticker => {}

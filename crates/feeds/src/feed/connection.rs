@@ -1,9 +1,10 @@
 //! One connection to an exchange.
 
 use std::collections::BTreeSet;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -215,6 +216,21 @@ impl Connection {
                 message = unsaid(&mut self.keep_alive) => self.queue.push_sign_of_life(message),
             }
         }
+    }
+
+    /// What has come and needs no wait, unless there is something to be sent, which is for a
+    /// [`step`](Self::step) to do.
+    pub(super) async fn more(&mut self) -> Option<Option<Result<Message, WsError>>> {
+        if !self.is_all_said() {
+            return None;
+        }
+        poll_fn(|cx| {
+            Poll::Ready(match self.socket.poll_next_unpin(cx) {
+                Poll::Ready(received) => Some(received),
+                Poll::Pending => None,
+            })
+        })
+        .await
     }
 
     /// The message that was received, or why the connection has ended.

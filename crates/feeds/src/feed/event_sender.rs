@@ -128,13 +128,8 @@ impl EventSender {
         kind: FeedEventKind,
         received_ns: i64,
     ) -> impl Future<Output = Result<(), Stopped>> + Send {
-        let is_due = self.gather(kind, received_ns);
-        async move {
-            match is_due {
-                true => self.hand_over().await,
-                false => Ok(()),
-            }
-        }
+        self.gather(kind, received_ns);
+        self.hand_over_due()
     }
 
     /// Tells that the exchange does not serve an address, if that is why something failed.
@@ -164,12 +159,8 @@ impl EventSender {
         self.send(kind, self.now_ns()).await
     }
 
-    /// Takes an event, and tells whether those that are gathered are due.
-    fn gather(&self, kind: FeedEventKind, received_ns: i64) -> bool {
-        let is_data = matches!(
-            kind,
-            FeedEventKind::Trade(_) | FeedEventKind::Ticker(_) | FeedEventKind::L2Delta(_)
-        );
+    /// Takes what happened at `received_ns`, to be sent with the next [`hand_over_due`](Self::hand_over_due).
+    pub(super) fn gather(&self, kind: FeedEventKind, received_ns: i64) {
         let connection = self.origin.lock().connection;
         let mut board = self.board.lock();
         board.note(self.row, connection, &kind, received_ns);
@@ -182,10 +173,21 @@ impl EventSender {
             received_ns,
             kind,
         };
-        let mut gathered = self.gathered.lock();
-        gathered.push(event);
+        self.gathered.lock().push(event);
+    }
+
+    /// Hands over what is gathered, if that is much, or something else than market data is among it.
+    pub(super) async fn hand_over_due(&self) -> Result<(), Stopped> {
+        match self.is_due() {
+            true => self.hand_over().await,
+            false => Ok(()),
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let gathered = self.gathered.lock();
         let QueueLimits { events, bytes, .. } = self.queue.limits();
-        !is_data || gathered.len() >= events / PART || gathered.bytes() >= bytes / PART
+        gathered.is_urgent() || gathered.len() >= events / PART || gathered.bytes() >= bytes / PART
     }
 
     /// Ends when something is gathered. To be polled when there is nothing else to be done, so that what is

@@ -1,5 +1,8 @@
 //! What arrives on a connection, and what becomes of it.
 
+use std::vec::Drain;
+
+use tokio::task::coop::consume_budget;
 use transport::{Message, Secrets, WsError};
 
 use super::changes::is_settled;
@@ -7,6 +10,7 @@ use super::connection::Connection;
 use super::convert::ticker_event;
 use super::event_sender::Stopped;
 use super::failure::Failure;
+use super::lines::Useless;
 use super::session::{Session, symbols};
 use super::words::words;
 use crate::channel::Channel;
@@ -15,9 +19,47 @@ use crate::exchange::{Decoder, ExchangeMessage, Frame, Malformed, Time};
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
+/// How many messages are taken in a row, at most.
+const ROW: usize = 32;
+
+/// What market data is interrupted by.
+enum Interruption {
+    /// The exchange says something else.
+    Word(ExchangeMessage),
+    /// What it has said shows that a line is of no use.
+    Useless(Useless),
+}
+
 impl Session {
+    /// Takes what the socket yields, and as much of what has come with it as is taken in a row. Tells why the
+    /// connection ended, if it did.
+    pub(super) async fn receive_many(
+        &mut self,
+        first: Option<Result<Message, WsError>>,
+        connection: &mut Connection,
+    ) -> Result<Option<Failure>, Stopped> {
+        let mut next = first;
+        let dues = self.books.dues.len();
+        for left in (0..ROW).rev() {
+            // One read may have brought hundreds: the others have their turns, too.
+            consume_budget().await;
+            let end = self.receive(next, connection).await?;
+            self.events.hand_over_due().await?;
+            // A book that has to be mended does not wait, and two lines take turns.
+            let is_interrupted = self.books.dues.len() != dues || self.second.is_open();
+            if end.is_some() || left == 0 || is_interrupted {
+                return Ok(end);
+            }
+            match connection.more().await {
+                Some(more) => next = more,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes what the socket yields. Tells why the connection ended, if it did.
-    pub(super) async fn receive(
+    async fn receive(
         &mut self,
         message: Option<Result<Message, WsError>>,
         connection: &mut Connection,
@@ -59,55 +101,69 @@ impl Session {
             self.books.note_loss(true, received_ns).await?;
             return Ok(None);
         }
-        for said in messages.drain(..) {
-            if self.is_left(&said) {
-                continue;
-            }
-            let end = match said.stream() {
-                Some(_) => {
-                    connection.has_data = true;
-                    self.deliver_first(said, received_ns).await?
+        let mut said = messages.drain(..);
+        while let Some(interruption) = self.take_all_data(&mut said, connection, received_ns) {
+            let end = match interruption {
+                Interruption::Word(word) => {
+                    self.take(word, message, connection, received_ns).await?
                 }
-                None => self.take(said, message, connection, received_ns).await?,
+                Interruption::Useless(useless) => self.leave_useless(useless).await?,
             };
             if end.is_some() {
                 return Ok(end);
             }
         }
+        drop(said);
         self.messages = messages;
         Ok(None)
     }
 
-    /// Takes market data that is news.
-    pub(super) async fn take_data(
+    /// Takes the market data of `messages`, until something interrupts it.
+    // Without a future, through which each of them would be moved again and again.
+    fn take_all_data(
         &mut self,
-        said: ExchangeMessage,
+        messages: &mut Drain<'_, ExchangeMessage>,
+        connection: &mut Connection,
         received_ns: i64,
-    ) -> Result<(), Stopped> {
-        self.note_word(&said, received_ns).await?;
+    ) -> Option<Interruption> {
+        for said in messages {
+            if self.is_left(&said) {
+                continue;
+            }
+            if said.stream().is_none() {
+                return Some(Interruption::Word(said));
+            }
+            connection.has_data = true;
+            if let Some(useless) = self.deliver_first(said, received_ns) {
+                return Some(Interruption::Useless(useless));
+            }
+        }
+        None
+    }
+
+    /// Takes market data that is news.
+    pub(super) fn take_data(&mut self, said: ExchangeMessage, received_ns: i64) {
+        self.note_word(&said, received_ns);
         match said {
             ExchangeMessage::Book(change) => {
-                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns)
-                    .await?;
+                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns);
                 // Emitted by the book, if it is true, and never past it.
-                self.take_change(change, received_ns).await
+                self.take_change(change, received_ns);
             }
             ExchangeMessage::Trade(trade) => {
-                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns)
-                    .await?;
-                self.take_trade(trade, received_ns).await
+                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns);
+                self.take_trade(trade, received_ns);
             }
             ExchangeMessage::Ticker(ticker) => {
-                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns)
-                    .await?;
+                self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns);
                 if self.successor.is_open() {
                     self.tickers.note(&ticker, received_ns);
                 } else if self.tickers.is_known(&ticker, received_ns) {
-                    return Ok(());
+                    return;
                 }
-                self.events.send(ticker_event(ticker), received_ns).await
+                self.events.gather(ticker_event(ticker), received_ns);
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
@@ -182,21 +238,15 @@ impl Session {
     }
 
     /// Tells of a time that cannot be, once for each stream.
-    async fn note_time(
-        &mut self,
-        symbol: &Symbol,
-        channel: Channel,
-        time: Time,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    fn note_time(&mut self, symbol: &Symbol, channel: Channel, time: Time, received_ns: i64) {
         if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
-            return Ok(());
+            return;
         }
         let event = FeedEventKind::ImpossibleTime {
             symbol: symbol.clone(),
             channel,
         };
-        self.events.send(event, received_ns).await
+        self.events.gather(event, received_ns);
     }
 }
 

@@ -136,7 +136,7 @@ impl Session {
                     if let Some(second) = self.second.get() {
                         second.connection.has_data = true;
                     }
-                    if let Some(useless) = self.deliver(line, said, received_ns).await? {
+                    if let Some(useless) = self.deliver(line, said, received_ns) {
                         if useless.line == line {
                             self.lose_second(useless.failure).await?;
                             break;
@@ -209,15 +209,15 @@ impl Session {
     }
 
     /// Takes the market data that `line` brings, as far as it is news. Tells if a line is of no use.
-    pub(super) async fn deliver(
+    pub(super) fn deliver(
         &mut self,
         line: Line,
         said: ExchangeMessage,
         received_ns: i64,
-    ) -> Result<Option<Useless>, Stopped> {
+    ) -> Option<Useless> {
         let Some(merge) = &mut self.merge else {
-            self.take_data(said, received_ns).await?;
-            return Ok(None);
+            self.take_data(said, received_ns);
+            return None;
         };
         let mute = merge.count(line, &said, received_ns);
         let mut useless = None;
@@ -232,9 +232,9 @@ impl Session {
             }
             said => {
                 if let Some(said) = merge.take(line, said, received_ns) {
-                    self.take_data(said, received_ns).await?;
+                    self.take_data(said, received_ns);
                 }
-                self.release(received_ns).await?;
+                self.release(received_ns);
                 useless = self.fault.take().map(|failure| Useless { line, failure });
             }
         }
@@ -249,51 +249,50 @@ impl Session {
             Some(merge) if it.line == merge.leading() => self.second.is_settled(),
             _ => true,
         };
-        Ok(useless.or(silent).filter(is_usable))
+        useless.or(silent).filter(is_usable)
     }
 
-    /// Takes the market data that the first connection brings. Tells if that is of no use.
-    pub(super) async fn deliver_first(
+    /// Takes the market data that the first connection brings. Tells if a line is of no use.
+    pub(super) fn deliver_first(
         &mut self,
         said: ExchangeMessage,
         received_ns: i64,
-    ) -> Result<Option<Failure>, Stopped> {
+    ) -> Option<Useless> {
         let line = self.merge.as_ref().map_or(Line::A, Merge::leading);
-        let Some(useless) = self.deliver(line, said, received_ns).await? else {
-            return Ok(None);
-        };
-        if useless.line == line {
-            return Ok(Some(useless.failure));
+        self.deliver(line, said, received_ns)
+    }
+
+    /// Leaves a line that is of no use. Tells why the first connection ends, if it is that.
+    pub(super) async fn leave_useless(
+        &mut self,
+        Useless { line, failure }: Useless,
+    ) -> Result<Option<Failure>, Stopped> {
+        if line == self.merge.as_ref().map_or(Line::A, Merge::leading) {
+            return Ok(Some(failure));
         }
-        self.lose_second(useless.failure).await?;
+        self.lose_second(failure).await?;
         Ok(None)
     }
 
     /// Takes a change of a book of the first connection. If the book is wrong then, and that of the second
     /// one is true, the first one shall be left for it.
-    pub(super) async fn take_change(
-        &mut self,
-        change: BookChange,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    pub(super) fn take_change(&mut self, change: BookChange, received_ns: i64) {
         if !self.second.is_settled() || !self.standby.is_true(&change.symbol) {
-            return self.books.update(change, received_ns).await;
+            return self.books.update(change, received_ns);
         }
         let symbol = change.symbol.clone();
         if self.books.check(change, received_ns) {
-            return self.books.act(&symbol).await;
+            return self.books.carry_out(&symbol);
         }
         let problem = format!("its book of {symbol} is not the exchange's any longer");
         self.fault = Some(Failure::new(problem));
-        Ok(())
     }
 
     /// Takes what is held and due.
-    pub(super) async fn release(&mut self, now_ns: i64) -> Result<(), Stopped> {
+    pub(super) fn release(&mut self, now_ns: i64) {
         while let Some(said) = self.merge.as_mut().and_then(|merge| merge.release(now_ns)) {
-            self.take_data(said, now_ns).await?;
+            self.take_data(said, now_ns);
         }
-        Ok(())
     }
 
     /// Has the second connection go on in place of `connection`, which has ended by `end`. Returns the failure
@@ -348,7 +347,7 @@ impl Session {
             merge.close(merge.leading());
         }
         let now_ns = self.events.now_ns();
-        self.release(now_ns).await?;
+        self.release(now_ns);
         self.pass_books(connection).await?;
         Ok(None)
     }
@@ -408,7 +407,8 @@ impl Session {
         self.events.send_now(event).await?;
         self.farewells.push(second.connection.leave().boxed());
         let now_ns = self.events.now_ns();
-        self.release(now_ns).await
+        self.release(now_ns);
+        self.events.hand_over_due().await
     }
 
     fn renew_standby(&mut self, symbol: &Symbol) {

@@ -249,7 +249,8 @@ impl Session {
                 }
                 found = self.backfill.next(), if self.backfill.is_open() => {
                     let began_at = Instant::now();
-                    self.tell_found(found, self.events.now_ns()).await?;
+                    self.tell_found(found, self.events.now_ns());
+                    self.events.hand_over_due().await?;
                     connection.note_unread(began_at);
                     None
                 }
@@ -265,9 +266,7 @@ impl Session {
                     Either::Left(Step::Received(message)) => {
                         is_second_next = true;
                         let began_at = self.second.is_open().then(Instant::now);
-                        // One read may have brought hundreds: the others have their turns, too.
-                        consume_budget().await;
-                        let end = self.receive(message, connection).await?;
+                        let end = self.receive_many(message, connection).await?;
                         connection.note_heard();
                         if let Some(began_at) = began_at {
                             self.second.note_unread(began_at);
@@ -296,7 +295,8 @@ impl Session {
                     None
                 }
                 () = held(self.merge.as_ref(), &self.events) => {
-                    self.release(self.events.now_ns()).await?;
+                    self.release(self.events.now_ns());
+                    self.events.hand_over_due().await?;
                     None
                 }
                 turn = self.successor.next(&self.events) => self.turn(turn, connection).await?,
@@ -423,6 +423,7 @@ impl Session {
             }
             let received_ns = received_ns.saturating_add(ahead_ns);
             end = self.take_message(&message, connection, received_ns).await?;
+            self.events.hand_over_due().await?;
             if end.is_some() {
                 break;
             }

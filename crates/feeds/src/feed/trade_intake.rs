@@ -15,106 +15,90 @@ use crate::symbol::Symbol;
 
 impl Session {
     /// Takes a trade of the stream.
-    pub(super) async fn take_trade(
-        &mut self,
-        trade: Trade,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    pub(super) fn take_trade(&mut self, trade: Trade, received_ns: i64) {
         match self.trades.note(&trade) {
-            Novelty::Known => return Ok(()),
+            Novelty::Known => return,
             Novelty::New => {}
             Novelty::AfterHole(hole) => {
-                self.open_gap(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns)
-                    .await?;
+                self.open_gap(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns);
             }
             Novelty::AfterCut(hole) => {
-                self.ask_for(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns)
-                    .await?;
+                self.ask_for(&trade.symbol, ids_in(&hole), hole.after_ns, received_ns);
             }
             Novelty::Restarted(hole) => {
                 let reason = "numbering has begun anew";
                 let lost = self.backfill.give_up(&trade.symbol, reason);
-                self.tell_found(lost, received_ns).await?;
+                self.tell_found(lost, received_ns);
                 let restarted = FeedEventKind::NumberingRestarted {
                     symbol: trade.symbol.clone(),
                 };
-                self.events.send(restarted, received_ns).await?;
+                self.events.gather(restarted, received_ns);
                 if let Some(hole) = hole {
-                    self.open_gap(&trade.symbol, ids_in(&hole), None, received_ns)
-                        .await?;
+                    self.open_gap(&trade.symbol, ids_in(&hole), None, received_ns);
                 }
             }
             Novelty::Partly(missing) => {
                 for ids in missing {
                     for ids in self.backfill.untold(&trade.symbol, &ids) {
-                        self.open_gap(&trade.symbol, ids, None, received_ns).await?;
+                        self.open_gap(&trade.symbol, ids, None, received_ns);
                     }
                 }
-                return Ok(());
+                return;
             }
         }
         let found = match self.backfill.is_open() {
             true => self.backfill.take(&trade),
             false => Vec::new(),
         };
-        self.events.send(trade_event(trade), received_ns).await?;
-        self.tell_found(found, received_ns).await
+        self.events.gather(trade_event(trade), received_ns);
+        self.tell_found(found, received_ns);
     }
 
     /// Takes what the exchange says of all symbols. Of one that has not been traded on this connection, it
     /// shows what was missed before.
-    pub(super) async fn note_last_trades(
-        &mut self,
-        told: &HashMap<Symbol, Activity>,
-    ) -> Result<(), Stopped> {
+    pub(super) fn note_last_trades(&mut self, told: &HashMap<Symbol, Activity>) {
         let now_ns = self.events.now_ns();
         for (symbol, activity) in told {
             let last = activity.trade_id;
             if let Some(hole) = last.and_then(|id| self.trades.note_last(symbol, id)) {
-                self.open_gap(symbol, ids_in(&hole), hole.after_ns, now_ns)
-                    .await?;
+                self.open_gap(symbol, ids_in(&hole), hole.after_ns, now_ns);
             }
         }
-        Ok(())
     }
 
     /// Tells that trades are missing, and asks for them.
-    async fn open_gap(
+    fn open_gap(
         &mut self,
         symbol: &Symbol,
         ids: RangeInclusive<u64>,
         after_ns: Option<i64>,
         received_ns: i64,
-    ) -> Result<(), Stopped> {
+    ) {
         let gap = FeedEventKind::TradeGap {
             symbol: symbol.clone(),
             from: *ids.start(),
             to: *ids.end(),
         };
-        self.events.send(gap, received_ns).await?;
-        self.ask_for(symbol, ids, after_ns, received_ns).await
+        self.events.gather(gap, received_ns);
+        self.ask_for(symbol, ids, after_ns, received_ns);
     }
 
-    async fn ask_for(
+    fn ask_for(
         &mut self,
         symbol: &Symbol,
         ids: RangeInclusive<u64>,
         after_ns: Option<i64>,
         received_ns: i64,
-    ) -> Result<(), Stopped> {
+    ) {
         let Some(instrument) = self.instruments.by_symbol(symbol) else {
-            return Ok(());
+            return;
         };
         let lost = self.backfill.open(instrument, ids, after_ns);
-        self.tell_found(lost, received_ns).await
+        self.tell_found(lost, received_ns);
     }
 
     /// Tells what has become of missing trades.
-    pub(super) async fn tell_found(
-        &mut self,
-        found: Vec<Found>,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    pub(super) fn tell_found(&mut self, found: Vec<Found>, received_ns: i64) {
         for found in found {
             let event = match found {
                 Found::Trade(trade) => {
@@ -139,9 +123,8 @@ impl Session {
                     reason,
                 },
             };
-            self.events.send(event, received_ns).await?;
+            self.events.gather(event, received_ns);
         }
-        Ok(())
     }
 
     /// Waits for `until`, takes orders, and goes on filling gaps.
@@ -157,7 +140,7 @@ impl Session {
                 Some(order) = self.orders.recv() => self.change(order, None).await?,
                 outcome = &mut until => return Ok(outcome),
                 found = self.backfill.next() => {
-                    self.tell_found(found, self.events.now_ns()).await?;
+                    self.tell_found(found, self.events.now_ns());
                     self.events.hand_over().await?;
                 }
             }

@@ -137,11 +137,7 @@ impl Watch {
 
 impl Session {
     /// Takes note that a stream speaks, and tells so if it was stale.
-    pub(super) async fn note_word(
-        &mut self,
-        said: &ExchangeMessage,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    pub(super) fn note_word(&mut self, said: &ExchangeMessage, received_ns: i64) {
         let (symbol, channel, said) = match said {
             ExchangeMessage::Trade(trade) => {
                 let said = Activity {
@@ -163,7 +159,7 @@ impl Session {
             }
             // What it says is in the book.
             ExchangeMessage::Book(change) => (&change.symbol, Channel::L2Book, Activity::default()),
-            _ => return Ok(()),
+            _ => return,
         };
         if self
             .watch
@@ -172,9 +168,8 @@ impl Session {
         {
             let symbol = symbol.clone();
             let live = FeedEventKind::Live { symbol, channel };
-            self.events.send(live, received_ns).await?;
+            self.events.gather(live, received_ns);
         }
-        Ok(())
     }
 
     /// Does what is due for streams that are silent.
@@ -198,10 +193,10 @@ impl Session {
                     if self.watch.liveness.compare(&told, said, now_ns) {
                         self.successor.hasten(connection.age());
                     }
-                    self.note_last_trades(&told).await?;
+                    self.note_last_trades(&told);
                 }
                 self.watch.ask();
-                Ok(())
+                self.events.hand_over_due().await
             }
         }
     }

@@ -3,19 +3,27 @@
 use std::collections::VecDeque;
 
 use super::size::bytes_of;
-use crate::event::FeedEvent;
+use crate::event::{FeedEvent, FeedEventKind};
 
 /// Events of one connection that are not in the queue yet.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
     events: VecDeque<FeedEvent>,
     bytes: usize,
+    /// How many of them are something else than market data.
+    urgent: usize,
 }
 
 impl Gathered {
     pub(crate) fn push(&mut self, event: FeedEvent) {
         self.bytes += bytes_of(&event.kind);
+        self.urgent += usize::from(is_urgent(&event.kind));
         self.events.push_back(event);
+    }
+
+    /// Whether something else than market data is among them.
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent > 0
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -35,7 +43,7 @@ impl Gathered {
     /// Moves all of them behind `events`.
     pub(super) fn move_to(&mut self, events: &mut VecDeque<FeedEvent>) {
         events.append(&mut self.events);
-        self.bytes = 0;
+        (self.bytes, self.urgent) = (0, 0);
     }
 
     /// Takes the first one, if `admits` its size in bytes.
@@ -43,11 +51,13 @@ impl Gathered {
         &mut self,
         admits: impl FnOnce(usize) -> bool,
     ) -> Option<(FeedEvent, usize)> {
-        let bytes = bytes_of(&self.events.front()?.kind);
+        let first = &self.events.front()?.kind;
+        let (bytes, is_urgent) = (bytes_of(first), is_urgent(first));
         if !admits(bytes) {
             return None;
         }
         self.bytes -= bytes;
+        self.urgent -= usize::from(is_urgent);
         Some((self.events.pop_front()?, bytes))
     }
 
@@ -55,5 +65,15 @@ impl Gathered {
     pub(super) fn forget(&mut self, mut is_void: impl FnMut(&FeedEvent) -> bool) {
         self.events.retain(|event| !is_void(event));
         self.bytes = self.events.iter().map(|it| bytes_of(&it.kind)).sum();
+        let is_urgent = |event: &&FeedEvent| is_urgent(&event.kind);
+        self.urgent = self.events.iter().filter(is_urgent).count();
     }
+}
+
+/// Whether it is to be told at once. Changes can wait for what was read together with them.
+fn is_urgent(kind: &FeedEventKind) -> bool {
+    !matches!(
+        kind,
+        FeedEventKind::Trade(_) | FeedEventKind::Ticker(_) | FeedEventKind::L2Delta(_)
+    )
 }

@@ -190,26 +190,26 @@ impl Books {
     }
 
     /// Takes what comes in the stream.
-    pub(super) async fn update(
-        &mut self,
-        change: BookChange,
-        received_ns: i64,
-    ) -> Result<(), Stopped> {
+    pub(super) fn update(&mut self, change: BookChange, received_ns: i64) {
         let symbol = change.symbol.clone();
+        let rules = &self.exchange.rules().books;
         if let Some(book) = self.books.get_mut(&symbol) {
-            book.heard_at = Instant::now();
+            // Nobody else wants to know, and looking at the clock takes as long as reading a number.
+            if rules.quiet.is_some() {
+                book.heard_at = Instant::now();
+            }
             book.is_silenced = false;
             book.is_brought |= change.content == BookContent::Snapshot;
             book.sync.update(change, received_ns);
             // A snapshot of the stream that is no news has all that is behind it put into it first.
-            if self.is_replay && self.exchange.rules().books.is_streamed() {
-                return Ok(());
+            if self.is_replay && rules.is_streamed() {
+                return;
             }
             if std::mem::replace(&mut book.is_deferred, false) {
                 self.renew(&symbol, Duration::ZERO, Duration::ZERO);
             }
         }
-        self.act(&symbol).await
+        self.carry_out(&symbol);
     }
 
     /// Takes what comes in the stream, and tells nothing. Returns whether a book that was true still is.
@@ -268,9 +268,9 @@ impl Books {
     }
 
     /// Forgets the older half of the changes of a book that wait for its snapshot.
-    async fn forget_waiting(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+    fn forget_waiting(&mut self, symbol: &Symbol) {
         let Some(book) = self.books.get_mut(symbol) else {
-            return Ok(());
+            return;
         };
         let count = book.sync.forget_waiting();
         book.joining.resize(book.sync.waiting_bytes());
@@ -282,7 +282,7 @@ impl Books {
             ),
             retry_in: Duration::ZERO,
         };
-        self.events.send_now(forgotten).await
+        self.events.gather(forgotten, self.events.now_ns());
     }
 
     /// The book of `symbol` has been asked for: a change or a snapshot should come. It has been subscribed
@@ -448,15 +448,21 @@ impl Books {
         self.act(symbol).await
     }
 
+    /// Does what the book of `symbol` wants done, and hands over what it tells.
+    async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
+        self.carry_out(symbol);
+        self.events.hand_over_due().await
+    }
+
     /// Does what the book of `symbol` wants done.
-    pub(super) async fn act(&mut self, symbol: &Symbol) -> Result<(), Stopped> {
-        // Looked up each time around: sending awaits, and fetching needs all of `self`.
+    pub(super) fn carry_out(&mut self, symbol: &Symbol) {
+        // Looked up each time around: fetching needs all of `self`.
         while let Some(book) = self.books.get_mut(symbol) {
             if book.sync.book().is_none() {
                 book.deadline.hasten();
             }
             match book.sync.next_action() {
-                Some(BookAction::Emit(event, at_ns)) => self.events.send(event, at_ns).await?,
+                Some(BookAction::Emit(event, at_ns)) => self.events.gather(event, at_ns),
                 Some(BookAction::NeedSnapshot { .. }) if book.is_declined => {}
                 Some(BookAction::NeedSnapshot { levels }) if book.is_silenced => {
                     (book.levels, book.is_deferred) = (levels, true);
@@ -466,11 +472,10 @@ impl Books {
                     self.renew(symbol, delay, Duration::ZERO);
                 }
                 None if book.joining.resize(book.sync.waiting_bytes()) => {
-                    return self.forget_waiting(symbol).await;
+                    return self.forget_waiting(symbol);
                 }
                 None => break,
             }
         }
-        Ok(())
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::symbol::Symbol;
+use foldhash::fast::RandomState;
+
+use crate::symbol::{Symbol, SymbolMap};
 
 /// How many names are told where one is not known.
 const NEAREST: usize = 3;
@@ -48,8 +50,8 @@ impl Instrument {
 /// Both names are unique: of two instruments that share one, the first counts.
 #[derive(Debug, Clone, Default)]
 pub struct Instruments {
-    by_symbol: HashMap<Symbol, Instrument>,
-    by_exchange_symbol: HashMap<Arc<str>, Symbol>,
+    by_symbol: SymbolMap<Instrument>,
+    by_exchange_symbol: HashMap<Arc<str>, Symbol, RandomState>,
 }
 
 impl Instruments {

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use rust_decimal::Decimal;
 
 use super::data::{L2Delta, Side, Ticker, Trade};
+use super::digits::Digits;
 use super::json::Version;
 use super::{FeedEvent, FeedEventKind};
 use crate::exchange::TradeId;
@@ -36,12 +37,12 @@ impl FeedEvent {
         fields: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut line = Line(text);
-        line.raw(r#"{"v":"#).number(Version::NUMBER);
-        line.raw(r#","sequence":"#).number(self.sequence);
+        const { assert!(Version::NUMBER == 1) };
+        line.raw(r#"{"v":1,"sequence":"#).number(self.sequence);
         line.raw(r#","exchange":"#).text(self.exchange.as_str())?;
         line.raw(r#","connection":"#);
         line.option(self.connection, Line::number);
-        line.raw(r#","received_ns":"#).number(self.received_ns);
+        line.raw(r#","received_ns":"#).signed(self.received_ns);
         line.raw(r#","type":""#).raw(name).raw("\"");
         fields(&mut line)?;
         line.raw("}");
@@ -57,7 +58,7 @@ fn trade(line: &mut Line<'_>, trade: &Trade) -> io::Result<()> {
         Some(TradeId::Text(id)) => line.text(id)?,
         None => line.null(),
     }
-    line.raw(r#","count":"#).number(trade.count);
+    line.raw(r#","count":"#).number(trade.count.into());
     line.raw(r#","side":"#).raw(match trade.side {
         Side::Buy => r#""buy""#,
         Side::Sell => r#""sell""#,
@@ -67,7 +68,7 @@ fn trade(line: &mut Line<'_>, trade: &Trade) -> io::Result<()> {
     line.raw(r#","backfilled":"#);
     line.raw(if trade.backfilled { "true" } else { "false" });
     line.raw(r#","timestamp_ns":"#);
-    line.option(trade.timestamp_ns, Line::number);
+    line.option(trade.timestamp_ns, Line::signed);
     Ok(())
 }
 
@@ -82,7 +83,7 @@ fn ticker(line: &mut Line<'_>, ticker: &Ticker) -> io::Result<()> {
     line.raw(r#","last_id":"#);
     line.option(ticker.last_id, Line::quoted_number);
     line.raw(r#","timestamp_ns":"#);
-    line.option(ticker.timestamp_ns, Line::number);
+    line.option(ticker.timestamp_ns, Line::signed);
     Ok(())
 }
 
@@ -96,7 +97,7 @@ fn delta(line: &mut Line<'_>, delta: &L2Delta) -> io::Result<()> {
     line.raw(r#","bids":"#).levels(&delta.bids);
     line.raw(r#","asks":"#).levels(&delta.asks);
     line.raw(r#","timestamp_ns":"#);
-    line.option(delta.timestamp_ns, Line::number);
+    line.option(delta.timestamp_ns, Line::signed);
     Ok(())
 }
 
@@ -104,6 +105,8 @@ fn delta(line: &mut Line<'_>, delta: &L2Delta) -> io::Result<()> {
 struct Line<'a>(&'a mut Vec<u8>);
 
 impl Line<'_> {
+    // Where the length of the text is known, no function is called for it then.
+    #[inline(always)]
     fn raw(&mut self, text: &str) -> &mut Self {
         self.0.extend_from_slice(text.as_bytes());
         self
@@ -113,6 +116,7 @@ impl Line<'_> {
         self.raw("null");
     }
 
+    #[inline(always)]
     fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         match value {
             Some(value) => write(self, value),
@@ -123,7 +127,8 @@ impl Line<'_> {
     /// As a JSON string.
     fn text(&mut self, text: &str) -> io::Result<()> {
         let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        if text.bytes().all(is_plain) {
+        // Without an end before the last byte, so that many are looked at at once.
+        if text.bytes().fold(true, |are, byte| are & is_plain(byte)) {
             self.raw("\"").raw(text).raw("\"");
             Ok(())
         } else {
@@ -131,8 +136,15 @@ impl Line<'_> {
         }
     }
 
-    fn number(&mut self, number: impl itoa::Integer) {
-        self.raw(itoa::Buffer::new().format(number));
+    fn number(&mut self, number: u64) {
+        Digits::of(number).write(self.0);
+    }
+
+    fn signed(&mut self, number: i64) {
+        if number < 0 {
+            self.raw("-");
+        }
+        self.number(number.unsigned_abs());
     }
 
     fn quoted_number(&mut self, number: u64) {
@@ -154,35 +166,24 @@ impl Line<'_> {
     /// A decimal as a string, with every digit that it has.
     fn decimal(&mut self, number: Decimal) {
         let (mantissa, scale) = (u64::try_from(number.mantissa()), number.scale() as usize);
+        let length = self.0.len();
+        self.raw("\"");
         match mantissa {
-            Ok(mantissa) if number.is_sign_positive() => self.pointed(mantissa, scale),
+            Ok(mantissa)
+                if number.is_sign_positive()
+                    && Digits::of(mantissa).write_pointed(scale, self.0).is_some() =>
+            {
+                self.raw("\"");
+            }
             // Too many digits; or a zero with a sign.
-            _ => self.display(number),
+            _ => {
+                self.0.truncate(length);
+                self.display(number);
+            }
         }
     }
 
-    /// `digits`, of which so many are behind the point, as a string.
-    fn pointed(&mut self, digits: u64, scale: usize) {
-        const ZEROS: &str = "0.0000000000000000000000000000";
-        let mut buffer = itoa::Buffer::new();
-        let digits = buffer.format(digits);
-        self.raw("\"");
-        match digits.len().checked_sub(scale) {
-            Some(0) | None => {
-                let zeros = ZEROS.get(..2 + scale - digits.len());
-                self.raw(zeros.unwrap_or(ZEROS)).raw(digits);
-            }
-            Some(point) => {
-                let (whole, fraction) = digits.split_at(point);
-                self.raw(whole);
-                if scale > 0 {
-                    self.raw(".").raw(fraction);
-                }
-            }
-        }
-        self.raw("\"");
-    }
-
+    #[cold]
     fn display(&mut self, value: impl Display) {
         // A list takes everything.
         let _ = write!(self.0, "\"{value}\"");

@@ -2,6 +2,7 @@
 
 mod about;
 mod data;
+mod digits;
 mod json;
 mod line;
 

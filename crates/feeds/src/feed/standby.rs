@@ -1,6 +1,5 @@
 //! The books of a second connection, where each connection begins with snapshots of its own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::event::{FeedEventKind, InvalidReason, L2Snapshot};
 use crate::exchange::{BookChange, Exchange};
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 use crate::sync::{BookAction, BookSync};
 
 /// How long after a book of the second connection was asked for again that may be repeated.
@@ -18,7 +17,7 @@ const RENEWAL: Duration = Duration::from_secs(10);
 pub(super) struct Standby {
     exchange: Arc<dyn Exchange>,
     depth: Option<usize>,
-    books: HashMap<Symbol, Ready>,
+    books: SymbolMap<Ready>,
 }
 
 /// A book, and what an event would say of it beside its levels.
@@ -36,7 +35,7 @@ impl Standby {
         Self {
             exchange,
             depth,
-            books: HashMap::new(),
+            books: SymbolMap::default(),
         }
     }
 

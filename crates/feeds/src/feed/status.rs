@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::channel::Channel;
 use crate::event::{ExchangeName, FeedEventKind, InvalidReason};
 use crate::pattern::SymbolPattern;
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 
 /// The state of a feed: what its events have told up to now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -111,7 +111,7 @@ pub struct OutageStatus {
 #[derive(Debug, Default)]
 pub(super) struct Board {
     pub(super) is_listed: bool,
-    symbols: HashMap<Symbol, Entry>,
+    symbols: SymbolMap<Entry>,
     unmatched: BTreeSet<SymbolPattern>,
     /// The open connections, by their row.
     open: BTreeMap<u64, Open>,

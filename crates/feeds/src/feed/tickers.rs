@@ -1,17 +1,15 @@
 //! Which tickers another connection has brought.
 
-use std::collections::HashMap;
-
 use crate::exchange::Ticker;
 use crate::mark::Mark;
-use crate::symbol::Symbol;
+use crate::symbol::SymbolMap;
 
 /// How long the second connection may be behind the first one after it has taken over.
 const BEHIND_NS: i64 = 10_000_000_000;
 
 /// The last ticker of each symbol that came while a second connection was open, until that is past it.
 #[derive(Debug, Default)]
-pub(super) struct Tickers(HashMap<Symbol, Last>);
+pub(super) struct Tickers(SymbolMap<Last>);
 
 #[derive(Debug, Clone, Copy)]
 struct Last {

@@ -5,7 +5,7 @@ mod line;
 mod newest;
 mod ordered;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use self::balance::Balance;
 pub(crate) use self::line::Line;
@@ -15,7 +15,7 @@ use self::ordered::{Ordered, Span, Taken};
 use crate::channel::Channel;
 use crate::exchange::{BookChange, ExchangeMessage, Rules, Trade, TradeId, TradeIds};
 use crate::ranges::ids_of;
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 
 //     channel    where the exchange has               what is passed
 //     trades     ids without a hole                   each once, in order
@@ -33,7 +33,7 @@ pub(crate) struct Merge {
     /// The line that is passed where nothing tells what is the same.
     leading: Line,
     open: Pair<bool>,
-    streams: HashMap<Symbol, Streams>,
+    streams: SymbolMap<Streams>,
     /// The symbols of which something is held.
     holding: HashSet<Symbol>,
 }
@@ -56,7 +56,7 @@ impl Merge {
             merges_books: !rules.books.is_streamed(),
             leading: Line::A,
             open: Pair::default(),
-            streams: HashMap::new(),
+            streams: SymbolMap::default(),
             holding: HashSet::new(),
         }
     }

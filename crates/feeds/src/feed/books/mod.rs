@@ -2,7 +2,6 @@
 
 mod due;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ use crate::exchange::{
 };
 use crate::instruments::Instrument;
 use crate::queue::JoiningShare;
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 use crate::sync::{BookAction, BookSync};
 
 /// How long an exchange that does not acknowledge a subscription is taken to need for it, unless a change
@@ -38,7 +37,7 @@ pub(super) struct Books {
     events: EventSender,
     /// How many levels of a side are told.
     depth: Option<usize>,
-    books: HashMap<Symbol, Book>,
+    books: SymbolMap<Book>,
     /// How many books there have been, each one that began with nothing.
     count: u64,
     is_replay: bool,
@@ -128,7 +127,7 @@ impl Books {
             rest,
             events,
             depth,
-            books: HashMap::new(),
+            books: SymbolMap::default(),
             count: 0,
             is_replay: false,
             dues: FuturesUnordered::new(),

@@ -8,7 +8,7 @@ use std::collections::{BinaryHeap, HashMap};
 
 use crate::channel::Channel;
 use crate::exchange::{Activity, Stream};
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 
 /// The shortest silence that is suspicious.
 const LEAST_SILENCE: i64 = 30 * SECOND;
@@ -56,7 +56,7 @@ const SECOND: i64 = 1_000_000_000;
 pub(super) struct Liveness {
     streams: Vec<Watched>,
     /// Where the streams of a symbol are.
-    places: HashMap<Symbol, [Option<usize>; Channel::ALL.len()]>,
+    places: SymbolMap<[Option<usize>; Channel::ALL.len()]>,
     /// When to look at which stream: at most one time for each, which may be too early.
     times: BinaryHeap<Reverse<(i64, usize)>>,
     /// Whether one may be suspected.
@@ -119,7 +119,7 @@ impl Liveness {
     pub(super) fn new(streams: impl IntoIterator<Item = Stream>) -> Self {
         let mut liveness = Self {
             streams: Vec::new(),
-            places: HashMap::new(),
+            places: SymbolMap::default(),
             times: BinaryHeap::new(),
             has_suspects: false,
         };

@@ -3,14 +3,12 @@
 mod numbering;
 mod recent;
 
-use std::collections::HashMap;
-
 pub(super) use self::numbering::Novelty;
 use self::numbering::{Contiguous, Growing, Place};
 use self::recent::Recent;
 use crate::exchange::{Trade, TradeHole, TradeId, TradeIds};
 use crate::ranges::ids_of;
-use crate::symbol::Symbol;
+use crate::symbol::{Symbol, SymbolMap};
 
 /// How many ids of a symbol are remembered where they have holes of their own: what a stream repeats is
 /// seconds old.
@@ -23,7 +21,7 @@ pub(super) struct Trades {
     rules: TradeIds,
     /// How many connections there have been.
     connections: u32,
-    seen: HashMap<Symbol, Seen>,
+    seen: SymbolMap<Seen>,
 }
 
 /// What is known of the trades of a symbol.
@@ -48,7 +46,7 @@ impl Trades {
         Self {
             rules,
             connections: 0,
-            seen: HashMap::new(),
+            seen: SymbolMap::default(),
         }
     }
 

@@ -20,6 +20,9 @@ use crate::level::Level;
 /// The fewest bytes of a level, with what separates it from the next: `["1","2"],`.
 const SHORTEST: usize = 10;
 
+/// A list of so many levels or fewer is short.
+const FEW: usize = 8;
+
 /// Reads a list of levels.
 ///
 /// # Errors
@@ -62,16 +65,47 @@ pub fn compact_levels<const MORE: usize>(json: &str) -> Option<Vec<Level>> {
         if !levels.is_empty() {
             rest = rest.strip_prefix(b",")?;
         }
-        // `["61737.63","0.5"]`: the price behind two characters, the size behind three more.
-        let (price, after) = plain_decimal(rest.strip_prefix(b"[\"")?)?;
-        let (size, mut after) = plain_decimal(after.strip_prefix(b"\",\"")?)?;
-        for _ in 0..MORE {
-            after = behind_digits(after.strip_prefix(b"\",\"")?)?;
-        }
-        rest = after.strip_prefix(b"\"]")?;
-        levels.push(Level { price, size });
+        let (level, after) = compact_level::<MORE>(rest)?;
+        levels.push(level);
+        rest = after;
     }
     Some(levels)
+}
+
+/// Reads the list without spaces and escapes that `json` begins with, and tells what follows it; `None` if it
+/// begins with something else.
+pub(crate) fn leading_levels<const MORE: usize>(json: &[u8]) -> Option<(Vec<Level>, &[u8])> {
+    // Most changes are of few levels. These need not be counted before there is memory for them.
+    let mut few = [Level {
+        price: Decimal::ZERO,
+        size: Decimal::ZERO,
+    }; FEW];
+    let mut rest = json.strip_prefix(b"[")?;
+    for (count, next) in few.iter_mut().enumerate() {
+        if let Some(after) = rest.strip_prefix(b"]") {
+            return Some((few.get(..count)?.to_vec(), after));
+        }
+        if count > 0 {
+            rest = rest.strip_prefix(b",")?;
+        }
+        (*next, rest) = compact_level::<MORE>(rest)?;
+    }
+    let length = json.windows(2).position(|pair| pair == b"]]")? + 2;
+    let (list, rest) = json.split_at_checked(length)?;
+    let list = std::str::from_utf8(list).ok()?;
+    Some((compact_levels::<MORE>(list)?, rest))
+}
+
+/// Reads the level that `json` begins with, and tells what follows it.
+#[inline(always)]
+fn compact_level<const MORE: usize>(json: &[u8]) -> Option<(Level, &[u8])> {
+    // `["61737.63","0.5"]`: the price behind two characters, the size behind three more.
+    let (price, after) = plain_decimal(json.strip_prefix(b"[\"")?)?;
+    let (size, mut after) = plain_decimal(after.strip_prefix(b"\",\"")?)?;
+    for _ in 0..MORE {
+        after = behind_digits(after.strip_prefix(b"\",\"")?)?;
+    }
+    Some((Level { price, size }, after.strip_prefix(b"\"]")?))
 }
 
 /// What follows the digits that `text` begins with.
@@ -241,9 +275,17 @@ mod tests {
     proptest! {
         #[test]
         fn both_readers_understand_the_same_lists(
-            pairs in proptest::collection::vec(("[0-9]{0,12}[.]?[0-9]{0,20}", "[0-9.]{1,30}"), 0..5)
+            pairs in proptest::collection::vec(("[0-9]{0,12}[.]?[0-9]{0,20}", "[0-9.]{1,30}"), 0..12)
         ) {
             let json = serde_json::to_string(&pairs).unwrap();
+            let followed = format!("{json},\"a\":[[]]");
+            let leading = leading_levels::<0>(followed.as_bytes());
+            let leading = leading.map(|(levels, rest)| {
+                assert_eq!(rest, b",\"a\":[[]]");
+                levels
+            });
+            prop_assert_eq!(&leading, &compact_levels::<0>(&json));
+            prop_assert!(leading.is_none_or(|levels| levels.len() == levels.capacity()));
             if let Some(levels) = compact_levels::<0>(&json) {
                 prop_assert_eq!(any_levels::<0>(&json).unwrap(), levels.clone());
                 for (level, (price, size)) in levels.iter().zip(pairs) {

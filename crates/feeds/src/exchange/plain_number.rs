@@ -53,17 +53,32 @@ pub(super) fn leading_integer(text: &str) -> Option<(u64, &str)> {
 
 /// Appends the digits that `text` begins with to those of `value`, and tells how many they are. Of
 /// too many, `value` makes no sense any longer.
+#[inline]
 fn digits(mut value: u64, text: &[u8]) -> (u64, usize) {
+    const POWERS: [u64; 9] = [
+        1,
+        10,
+        100,
+        1_000,
+        10_000,
+        100_000,
+        1_000_000,
+        10_000_000,
+        100_000_000,
+    ];
     let mut count = 0;
     let mut rest = text;
-    // Binance writes eight decimals.
-    while let Some((eight, after)) = rest.split_first_chunk()
-        && let Some(number) = eight_digits(*eight)
-    {
-        value = value.wrapping_mul(100_000_000).wrapping_add(number);
-        count += 8;
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        let (number, length) = leading_digits(*eight);
+        let power = POWERS.get(length).copied().unwrap_or_default();
+        value = value.wrapping_mul(power).wrapping_add(number);
+        count += length;
+        if length < 8 {
+            return (value, count);
+        }
         rest = after;
     }
+    // Fewer than eight bytes before the end of the message.
     for byte in rest {
         if !byte.is_ascii_digit() {
             break;
@@ -74,8 +89,10 @@ fn digits(mut value: u64, text: &[u8]) -> (u64, usize) {
     (value, count)
 }
 
-/// The number that eight digits are; all of them are read at once, as the bytes of a `u64`.
-fn eight_digits(text: [u8; 8]) -> Option<u64> {
+/// The number that up to eight digits are, and how many they are; all of them are read at once, as the bytes of
+/// a `u64`.
+#[inline]
+fn leading_digits(text: [u8; 8]) -> (u64, usize) {
     const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
     const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
     const SIXES: u64 = u64::from_le_bytes([6; 8]);
@@ -83,9 +100,13 @@ fn eight_digits(text: [u8; 8]) -> Option<u64> {
     // `0` to `9` are 0x30 to 0x39. With 6 they are 0x36 to 0x3f, but `:`, which is 0x3a, becomes
     // 0x40. A byte that carries into the next when 6 is added has failed the first test.
     // A digit has a high half of 3, and still has it when 6 is added.
-    if bytes & HIGH != ZEROS || (bytes.wrapping_add(SIXES)) & HIGH != ZEROS {
-        return None;
-    }
+    let others = (bytes & HIGH ^ ZEROS) | (bytes.wrapping_add(SIXES) & HIGH ^ ZEROS);
+    // The first byte is the lowest.
+    let length = others.trailing_zeros() / 8;
+    // What follows the digits goes, and zeros come in front of them.
+    let Some(digits) = bytes.wrapping_sub(ZEROS).checked_shl(64 - 8 * length) else {
+        return (0, 0);
+    };
     // Neighbours are joined: eight digits, four pairs, two fours, one number.
     // For "61837630", by lanes of 8, 16 and 32 bits, the first digit in the lowest:
     //
@@ -93,10 +114,10 @@ fn eight_digits(text: [u8; 8]) -> Option<u64> {
     //     pairs     61    83    76    30       10 * a digit and the next one
     //     fours     6183        7630           100 * a pair and the next one
     //     number    61837630
-    let digits = bytes - ZEROS;
     let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff)
+    let number = (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff;
+    (number, length as usize)
 }
 
 #[cfg(test)]
@@ -178,15 +199,15 @@ mod tests {
         }
 
         #[test]
-        fn eight_digits_are_all_or_nothing(text in any::<[u8; 8]>()) {
-            let expected = std::str::from_utf8(&text).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-            prop_assert_eq!(eight_digits(text), expected.map(|text| text.parse().unwrap()));
-        }
-
-        #[test]
-        fn eight_digits_are_their_number(number in 0_u64..100_000_000) {
-            let text = format!("{number:08}");
-            prop_assert_eq!(eight_digits(text.as_bytes().try_into().unwrap()), Some(number));
+        fn the_digits_in_front_are_their_number_whatever_follows(
+            digits in "[0-9]{0,8}",
+            others in any::<[u8; 8]>(),
+        ) {
+            let text: Vec<_> = digits.bytes().chain(others).take(8).collect();
+            let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let number = std::str::from_utf8(&text[..length]).unwrap();
+            let number = number.parse().unwrap_or_default();
+            prop_assert_eq!(leading_digits(text.try_into().unwrap()), (number, length));
         }
     }
 }

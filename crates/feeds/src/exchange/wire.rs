@@ -65,6 +65,24 @@ pub fn each<'a, T: Deserialize<'a>>(
     read.map_err(|error| Malformed::new(error.to_string()))
 }
 
+/// The text that ends at the first quotation mark, and what follows that. `None` if it is another text than its
+/// letters say.
+#[inline]
+pub(crate) fn verbatim(json: &str) -> Option<(&str, &str)> {
+    let is_special = |byte| matches!(byte, 0..0x20 | b'"' | b'\\');
+    let end = json.bytes().position(is_special)?;
+    let (text, rest) = json.split_at_checked(end)?;
+    Some((text, rest.strip_prefix('"')?))
+}
+
+/// The parts of `text` before and behind the first `separator`, which is ASCII.
+// `split_once` is made for long texts.
+#[inline]
+pub(crate) fn split_at_first(text: &str, separator: u8) -> Option<(&str, &str)> {
+    let end = text.bytes().position(|byte| byte == separator)?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
+}
+
 // serde does not borrow a `Cow` inside an `Option`; hence a type, of which it does.
 /// Text, borrowed unless it holds an escape.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]

@@ -19,7 +19,7 @@ use crate::exchange::dialect::{self, DialectDecoder};
 use crate::exchange::limits::Limits;
 use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
-use crate::exchange::wire::{Text, parse_body};
+use crate::exchange::wire::{Text, parse_body, split_at_first};
 use crate::exchange::{
     AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest, TradeHole, TradePage,
 };
@@ -228,7 +228,7 @@ fn name(stream: &Stream) -> String {
 /// `depth.200ms.AAPL.US_USDC_PERP` tells its kind before the first dot.
 fn kind_of(stream: &str) -> &str {
     // Never from the end: a symbol may hold dots itself.
-    stream.split_once('.').map_or(stream, |(kind, _)| kind)
+    split_at_first(stream, b'.').map_or(stream, |(kind, _)| kind)
 }
 
 //     [{"baseSymbol":"SOL","createdAt":"2025-01-21T06:34:54.691858","filters":{...},

@@ -22,7 +22,7 @@ use crate::exchange::dialect::{self, DialectDecoder};
 use crate::exchange::limits::Limits;
 use crate::exchange::message::{BookChange, Stream};
 use crate::exchange::rules::{Acknowledgement, BookRules, Renewal, Rules, TradeIds, by_ranges};
-use crate::exchange::wire::{Text, parse_body};
+use crate::exchange::wire::{Text, parse_body, split_at_first};
 use crate::exchange::{
     AnswerError, ConnectionPlan, Decoder, Exchange, RequestIds, StreamRequest, TradeHole, TradePage,
 };
@@ -273,9 +273,9 @@ fn parts(stream: &Stream) -> (String, &'static str) {
 fn kind_of(stream: &str) -> &str {
     let kind = match stream.strip_prefix('!') {
         Some(of_all_symbols) => of_all_symbols,
-        None => stream.split_once('@').map_or(stream, |(_, kind)| kind),
+        None => split_at_first(stream, b'@').map_or(stream, |(_, kind)| kind),
     };
-    kind.split('@').next().unwrap_or(kind)
+    split_at_first(kind, b'@').map_or(kind, |(kind, _)| kind)
 }
 
 //     {"timezone":"UTC","serverTime":1633998511098,"rateLimits":[...],"exchangeFilters":[],

@@ -4,9 +4,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::exchange::clock::Clock;
-use crate::exchange::levels::{compact_levels, levels};
+use crate::exchange::levels::{leading_levels, levels};
 use crate::exchange::plain_number::{leading_integer, plain_decimal};
-use crate::exchange::wire::{Exact, Id, Text};
+use crate::exchange::wire::{Exact, Id, Text, verbatim};
 use crate::level::Level;
 
 /// The type of an event, if anybody wants to know it.
@@ -89,7 +89,7 @@ impl<'a, const UNIT: i64> TickerEvent<'a, UNIT> {
     /// Reads a quote by the letter, as [`DepthEvent::as_binance_writes`] reads a change.
     pub(super) fn as_binance_writes(json: &'a str) -> Option<Self> {
         let (last_id, rest) = leading_integer(json.strip_prefix(r#"{"u":"#)?)?;
-        let (symbol, rest) = verbatim(rest.strip_prefix(r#","s":""#)?)?;
+        let (symbol, rest) = verbatim_text(rest.strip_prefix(r#","s":""#)?)?;
         let (bid, rest) = quoted(rest.as_bytes(), br#","b":""#)?;
         let (bid_size, rest) = quoted(rest, br#","B":""#)?;
         let (ask, rest) = quoted(rest, br#","a":""#)?;
@@ -146,30 +146,29 @@ impl<'a, const UNIT: i64> DepthEvent<'a, UNIT> {
         // space or another key in between ends here.
         let rest = json.strip_prefix(r#"{"e":"depthUpdate","E":"#)?;
         let (sent, rest) = leading_integer(rest)?;
-        let (symbol, rest) = verbatim(rest.strip_prefix(r#","s":""#)?)?;
+        let (symbol, rest) = verbatim_text(rest.strip_prefix(r#","s":""#)?)?;
         let (first_id, rest) = leading_integer(rest.strip_prefix(r#","U":"#)?)?;
         let (last_id, rest) = leading_integer(rest.strip_prefix(r#","u":"#)?)?;
-        let rest = rest.strip_prefix(r#","b":"#)?;
-        // No list that is understood holds a letter.
-        let (bids, asks) = rest.split_at_checked(rest.find('a')?)?;
-        Some(Self {
+        let rest = rest.as_bytes().strip_prefix(br#","b":"#)?;
+        let (bids, rest) = leading_levels::<0>(rest)?;
+        let (asks, rest) = leading_levels::<0>(rest.strip_prefix(br#","a":"#)?)?;
+        (rest == b"}").then_some(Self {
             kind: None,
             symbol,
             first_id: Id(first_id),
             last_id: Id(last_id),
-            bids: compact_levels::<0>(bids.strip_suffix(",\"")?)?,
-            asks: compact_levels::<0>(asks.strip_prefix("a\":")?.strip_suffix('}')?)?,
+            bids,
+            asks,
             sent: Clock::of_units(sent),
             matched: None,
         })
     }
 }
 
-/// The text that ends at the first quotation mark, and what follows that. `None` if it is another text
-/// than its letters say.
-fn verbatim(json: &str) -> Option<(Text<'_>, &str)> {
-    let (text, rest) = json.split_once('"')?;
-    super::is_verbatim(text).then_some((Text(text.into()), rest))
+/// The text that ends at the first quotation mark, and what follows that, as [`verbatim`] reads it.
+fn verbatim_text(json: &str) -> Option<(Text<'_>, &str)> {
+    let (text, rest) = verbatim(json)?;
+    Some((Text(text.into()), rest))
 }
 
 //     {"lastUpdateId":50093239218,"bids":[["61837.63000000","3.78826000"],...],"asks":[...]}

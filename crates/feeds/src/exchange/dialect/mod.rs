@@ -26,7 +26,7 @@ use crate::exchange::message::{
     BookChange, BookContent, ExchangeMessage, Ids, Refusal, Reply, Stream, Ticker, Time, Trade,
     TradeId,
 };
-use crate::exchange::wire::{Exact, Id, Text, integer, parse, parse_body};
+use crate::exchange::wire::{Exact, Id, Text, integer, parse, parse_body, verbatim};
 use crate::exchange::{AnswerError, Decoder, Frame, Malformed, StreamRequest};
 use crate::instruments::Instruments;
 use crate::level::Level;
@@ -158,12 +158,8 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
         //
         // What is cut off here need not be looked at twice: serde would go over `data` once to find
         // its end, and once to read it.
-        let (stream, data) = text.strip_prefix(r#"{"stream":""#)?.split_once('"')?;
+        let (stream, data) = verbatim(text.strip_prefix(r#"{"stream":""#)?)?;
         let data = data.strip_prefix(r#","data":{"#)?;
-        // With an escape in it, the name would be another than its letters say.
-        if !is_verbatim(stream) {
-            return None;
-        }
         let start = text.len() - data.len() - 1;
         let json = text.get(start..)?.strip_suffix('}')?;
         // A trade's type comes first as a rule, and then need not be read again.
@@ -365,13 +361,6 @@ pub(super) fn parse_refusal(body: &[u8], too_many: &str) -> Option<AnswerError> 
 /// Serde takes an array for a struct, too; no exchange does.
 fn is_object(json: &str) -> bool {
     json.trim_start().starts_with('{')
-}
-
-/// Whether `text` is what it stands for, if it is what lies between two quotation marks.
-fn is_verbatim(text: &str) -> bool {
-    !text
-        .bytes()
-        .any(|byte| matches!(byte, 0..0x20 | b'"' | b'\\'))
 }
 
 fn is_known(event_type: &str) -> bool {

@@ -1,5 +1,7 @@
 //! One price of an order book.
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
 
 /// A price and the size that is offered there. In JSON: `["61837.63", "0.02"]`.
@@ -9,4 +11,36 @@ pub struct Level {
     pub price: Decimal,
     /// The size in the base asset. In a change of a book it is the new size; zero removes the price.
     pub size: Decimal,
+}
+
+/// How one number stands to another: as [`Ord`] has it, and in a fraction of the time where both have as many
+/// digits behind the point, as the prices of a market do.
+pub(crate) fn compare(one: Decimal, other: Decimal) -> Ordering {
+    match one.scale() == other.scale() {
+        true => one.mantissa().cmp(&other.mantissa()),
+        false => one.cmp(&other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number() -> impl Strategy<Value = Decimal> {
+        let mantissa = prop_oneof![-3..3_i128, -(1_i128 << 96) + 1..1 << 96];
+        (mantissa, 0..3_u32, any::<bool>()).prop_map(|(mantissa, scale, is_negative)| {
+            let mut number = Decimal::from_i128_with_scale(mantissa, scale);
+            number.set_sign_negative(is_negative);
+            number
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_stand_to_each_other_as_their_order_has_it(one in number(), other in number()) {
+            prop_assert_eq!(compare(one, other), one.cmp(&other));
+        }
+    }
 }

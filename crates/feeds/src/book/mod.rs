@@ -5,7 +5,7 @@ mod side;
 use self::side::Side;
 use crate::event::{Covers, FeedEventKind, L2Delta, L2Snapshot};
 use crate::exchange::{BookChange, BookContent};
-use crate::level::Level;
+use crate::level::{Level, compare};
 
 /// Bids and asks by price. Prices are numbers: `100.7` and `100.70` are the same level.
 ///
@@ -171,7 +171,7 @@ impl OrderBook {
     #[must_use]
     pub fn crossed(&self) -> Option<(Level, Level)> {
         let (bid, ask) = (self.best_bid()?, self.best_ask()?);
-        (bid.price >= ask.price).then_some((bid, ask))
+        compare(bid.price, ask.price).is_ge().then_some((bid, ask))
     }
 }
 

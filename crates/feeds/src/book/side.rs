@@ -6,7 +6,7 @@ use std::slice;
 
 use rust_decimal::Decimal;
 
-use crate::level::Level;
+use crate::level::{Level, compare};
 
 /// Up to so many changes are made one by one.
 // Each moves what is better, which is little near the best price. More of them, in an order that is as bad
@@ -133,8 +133,8 @@ impl<const BIDS: bool> Side<BIDS> {
 /// How a price stands to another: the better one is greater.
 fn rank<const BIDS: bool>(price: Decimal, other: Decimal) -> Ordering {
     match BIDS {
-        true => price.cmp(&other),
-        false => other.cmp(&price),
+        true => compare(price, other),
+        false => compare(other, price),
     }
 }
 

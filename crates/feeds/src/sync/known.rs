@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use crate::book::OrderBook;
 use crate::event::{Covers, InvalidReason};
 use crate::exchange::{BookChange, BookRules};
-use crate::level::Level;
+use crate::level::{Level, compare};
 
 /// The most prices of a side.
 const MOST_LEVELS: usize = 100_000;
@@ -92,10 +92,14 @@ impl KnownBook {
     /// Takes a change, and leaves in it what is told of it.
     pub(super) fn apply(&mut self, change: &mut BookChange) {
         if let Some(lowest) = self.lowest_bid {
-            change.bids.retain(|level| level.price >= lowest);
+            change
+                .bids
+                .retain(|level| compare(level.price, lowest).is_ge());
         }
         if let Some(highest) = self.highest_ask {
-            change.asks.retain(|level| level.price <= highest);
+            change
+                .asks
+                .retain(|level| compare(level.price, highest).is_le());
         }
         match self.told {
             Some(most) => self.book.apply_to_best(change, most),

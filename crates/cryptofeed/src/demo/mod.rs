@@ -95,8 +95,8 @@ async fn watch(
             arrived = streams.arrived() => {
                 arrived?;
                 while let Some(event) = streams.take() {
-                    notices.log(&event);
-                    tallies.entry(event.exchange.clone()).or_default().add(&event);
+                    notices.log(event);
+                    tallies.entry(event.exchange.clone()).or_default().add(event);
                 }
             }
             _ = refresh.tick() => {

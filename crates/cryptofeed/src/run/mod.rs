@@ -3,6 +3,7 @@
 mod backlog;
 mod format;
 mod observed;
+mod output;
 mod reload;
 mod routes;
 mod service;
@@ -16,15 +17,14 @@ use std::num::NonZeroU64;
 use std::pin::pin;
 use std::time::Duration;
 
-use ::status::Board;
 use clap::Args;
-use feeds::FeedEvent;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
 use self::format::Format;
 use self::observed::Observed;
+use self::output::Output;
 use self::reload::Reloads;
 use self::routes::Routes;
 use self::service::Service;
@@ -132,7 +132,6 @@ impl Run {
         };
         let mut writer = Writer {
             service: &service,
-            tallies: tallies.collect(),
             streams: workers.run(|| {
                 Streams::start(
                     &start.injector,
@@ -142,13 +141,16 @@ impl Run {
                     board.clone(),
                 )
             }),
-            stdout,
-            format,
-            stores,
-            left: self.count.map(NonZeroU64::get),
-            notices: Notices::default(),
+            output: Output {
+                stdout,
+                format,
+                stores,
+                board,
+                left: self.count.map(NonZeroU64::get),
+                tallies: tallies.collect(),
+                notices: Notices::default(),
+            },
             backlog: Backlog::new(),
-            board,
         };
         let mut alive = pin!(service.stays_alive(workers.run(Handle::current)));
         service.is_ready("the feeds are started");
@@ -167,12 +169,12 @@ impl Run {
         };
         service.is_stopping();
         let finished = writer.finish().await;
-        let stored = match writer.stores.take() {
+        let stored = match writer.output.stores.take() {
             Some(stores) => stores.close().await,
             None => Ok(()),
         };
-        writer.notices.sum_up_all();
-        summarise(&writer.tallies);
+        writer.output.notices.sum_up_all();
+        summarise(&writer.output.tallies);
         match (outcome, finished) {
             (Err(Failure::Behind { exchange, .. }), Err(Failure::Unwritten { events, .. })) => {
                 Err(Failure::Behind { exchange, events })
@@ -186,16 +188,8 @@ impl Run {
 struct Writer<'a> {
     streams: Streams,
     service: &'a Service,
-    stdout: Stdout,
-    format: Format,
-    /// The other sinks, if there are any.
-    stores: Option<Stores>,
-    /// How many events remain to be written, if that is limited.
-    left: Option<u64>,
-    tallies: Tallies,
-    notices: Notices,
+    output: Output,
     backlog: Backlog,
-    board: Option<Board>,
 }
 
 impl Writer<'_> {
@@ -208,15 +202,21 @@ impl Writer<'_> {
                     arrived?;
                     self.note_waiting();
                     while let Some(event) = self.streams.take() {
-                        self.write(&event).await?;
-                        if self.left == Some(0) {
+                        self.output.write(event)?;
+                        // An event may be a line of megabytes, and hundreds may have come at once.
+                        if self.output.stdout.is_full() {
+                            self.flush().await?;
+                        }
+                        if self.output.is_complete() {
                             return Ok(());
                         }
                     }
                 }
-                _ = sums.tick() => self.notices.sum_up(),
-                _ = status.tick() => self.service.has_status(&service::summary(&self.tallies)),
-                () = self.stdout.closed() => {
+                _ = sums.tick() => self.output.notices.sum_up(),
+                _ = status.tick() => {
+                    self.service.has_status(&service::summary(&self.output.tallies));
+                }
+                () = self.output.stdout.closed() => {
                     return Err(self.unwritten(Some(io::ErrorKind::BrokenPipe.into())));
                 }
             }
@@ -228,43 +228,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Writes `event`, and outputs the lines as soon as they are a large piece: an event may be a line of
-    /// megabytes, and hundreds may have come at once.
-    async fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
-        self.note(event);
-        let lines = self.stdout.line();
-        let start = lines.len();
-        let is_written = self.format.write(event, lines).map_err(Failure::output)?;
-        if let Some(stores) = &mut self.stores {
-            match self.format {
-                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default()),
-                Format::Text => stores.push_event(event),
-            }
-        }
-        if let Some(left) = &mut self.left
-            && is_written
-        {
-            *left -= 1;
-        }
-        if self.stdout.is_full() {
-            self.flush().await?;
-        }
-        Ok(())
-    }
-
-    fn note(&mut self, event: &FeedEvent) {
-        if let Some(board) = &self.board {
-            board.note(event);
-        }
-        self.notices.log(event);
-        self.tallies
-            .entry(event.exchange.clone())
-            .or_default()
-            .add(event);
-    }
-
     async fn flush(&mut self) -> Result<(), Failure> {
-        if let Some(stores) = &mut self.stores {
+        if let Some(stores) = &mut self.output.stores {
             tokio::select! {
                 biased;
                 sent = stores.send() => sent?,
@@ -279,7 +244,7 @@ impl Writer<'_> {
         loop {
             tokio::select! {
                 biased;
-                flushed = self.stdout.flush() => match flushed {
+                flushed = self.output.stdout.flush() => match flushed {
                     Ok(()) => break,
                     Err(error) => return Err(self.unwritten(Some(error))),
                 },
@@ -304,49 +269,49 @@ impl Writer<'_> {
     async fn finish(&mut self) -> Result<(), Failure> {
         let end = Instant::now() + FAREWELL;
         self.streams.close();
-        if let Some(stores) = &mut self.stores {
+        if let Some(stores) = &mut self.output.stores {
             stores.end();
         }
         let written = timeout_at(end, self.write_rest()).await;
         let written = written.unwrap_or_else(|_| Err(self.unwritten(None)));
-        while self.left != Some(0)
+        while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            self.note(&event);
-            if let Some(stores) = &mut self.stores {
-                stores.push_event(&event);
-            }
+            self.output.leave_unwritten(event);
         }
         self.streams.leave(end).await;
         written
     }
 
     async fn write_rest(&mut self) -> Result<(), Failure> {
-        while self.left != Some(0)
+        while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            self.write(&event).await?;
+            self.output.write(event)?;
+            if self.output.stdout.is_full() {
+                self.flush().await?;
+            }
         }
         self.flush().await
     }
 
     fn unwritten(&self, cause: Option<io::Error>) -> Failure {
         // Of those that wait, as many as were asked for.
-        let left = self.left.and_then(|left| usize::try_from(left).ok());
+        let left = self.output.left.and_then(|left| usize::try_from(left).ok());
         let waiting = self.streams.waiting().min(left.unwrap_or(usize::MAX));
-        let events = self.stdout.unwritten() + waiting;
+        let events = self.output.stdout.unwritten() + waiting;
         Failure::Unwritten { events, cause }
     }
 
     fn note_waiting(&self) {
-        if let Some(board) = &self.board {
+        if let Some(board) = &self.output.board {
             board.set_waiting(self.waiting());
         }
     }
 
     /// How many events have come and are not written.
     fn waiting(&self) -> usize {
-        self.stdout.unwritten() + self.streams.waiting()
+        self.output.stdout.unwritten() + self.streams.waiting()
     }
 }
 

@@ -3,7 +3,6 @@
 mod running;
 
 use std::sync::Arc;
-use std::vec::IntoIter;
 
 use ::status::Board;
 use feeds::{Events, FeedEvent, FeedEventKind, QueueLimits, event_queue};
@@ -22,8 +21,10 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Streams {
     events: Events,
-    /// Events that have come out of it, for [`take`](Self::take).
-    batch: IntoIter<FeedEvent>,
+    /// Events that have come out of it. Their memory is used again.
+    batch: Vec<FeedEvent>,
+    /// How many of these have been [taken](Self::take).
+    taken: usize,
     is_closed: bool,
     feeds: Running,
     outlook: Outlook,
@@ -56,7 +57,8 @@ impl Streams {
         }
         Self {
             events,
-            batch: IntoIter::default(),
+            batch: Vec::with_capacity(BATCH),
+            taken: 0,
             is_closed: false,
             feeds: running,
             outlook: Outlook::Unknown,
@@ -74,17 +76,16 @@ impl Streams {
     /// [`Failure::Configuration`] if the lists of all exchanges have come, and none of the symbols is
     /// trading.
     pub(crate) async fn arrived(&mut self) -> Result<(), Failure> {
-        while self.batch.len() == 0 {
+        while self.untaken() == 0 {
             if self.outlook == Outlook::Doubtful {
                 self.outlook = Outlook::Unknown;
                 self.feeds.check_symbols()?;
             }
-            let mut batch = Vec::new();
+            self.forget_taken();
             tokio::select! {
-                _ = self.events.recv_many(&mut batch, BATCH) => {}
+                _ = self.events.recv_many(&mut self.batch, BATCH) => {}
                 ended = self.feeds.ended() => ended?,
             }
-            self.batch = batch.into_iter();
         }
         Ok(())
     }
@@ -103,8 +104,12 @@ impl Streams {
     }
 
     /// The next of the events that have arrived.
-    pub(crate) fn take(&mut self) -> Option<FeedEvent> {
-        let event = self.batch.next()?;
+    pub(crate) fn take(&mut self) -> Option<&FeedEvent> {
+        if self.untaken() == 0 {
+            self.forget_taken();
+        }
+        let event = self.batch.get(self.taken)?;
+        self.taken += 1;
         match event.kind {
             FeedEventKind::Connected { .. } => self.outlook = Outlook::Good,
             FeedEventKind::NotTrading { .. } if self.outlook == Outlook::Unknown => {
@@ -115,9 +120,18 @@ impl Streams {
         Some(event)
     }
 
+    fn forget_taken(&mut self) {
+        self.batch.clear();
+        self.taken = 0;
+    }
+
+    fn untaken(&self) -> usize {
+        self.batch.len() - self.taken
+    }
+
     /// How many events wait to be taken.
     pub(crate) fn waiting(&self) -> usize {
-        self.batch.len() + self.events.len()
+        self.untaken() + self.events.len()
     }
 
     /// Tells the feeds to end.
@@ -127,11 +141,10 @@ impl Streams {
     }
 
     /// The next of the events that waited when the feeds were told to end.
-    pub(crate) async fn take_rest(&mut self) -> Option<FeedEvent> {
-        if self.batch.len() == 0 && !self.events.is_empty() {
-            let mut batch = Vec::new();
-            self.events.recv_many(&mut batch, BATCH).await;
-            self.batch = batch.into_iter();
+    pub(crate) async fn take_rest(&mut self) -> Option<&FeedEvent> {
+        if self.untaken() == 0 && !self.events.is_empty() {
+            self.forget_taken();
+            self.events.recv_many(&mut self.batch, BATCH).await;
         }
         self.take()
     }

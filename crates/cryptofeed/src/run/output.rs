@@ -1,0 +1,73 @@
+//! Events on their way to standard output and the other sinks.
+
+use ::status::Board;
+use feeds::FeedEvent;
+
+use super::format::Format;
+use super::stores::Stores;
+use crate::failure::Failure;
+use crate::notice::Notices;
+use crate::stdout::Stdout;
+use crate::tally::Tallies;
+
+/// Counts events, logs them and makes lines of them.
+pub(super) struct Output {
+    pub(super) stdout: Stdout,
+    pub(super) format: Format,
+    /// The other sinks, if there are any.
+    pub(super) stores: Option<Stores>,
+    pub(super) board: Option<Board>,
+    /// How many events remain to be written, if that is limited.
+    pub(super) left: Option<u64>,
+    pub(super) tallies: Tallies,
+    pub(super) notices: Notices,
+}
+
+impl Output {
+    /// Whether as many events as were asked for have been written.
+    pub(super) fn is_complete(&self) -> bool {
+        self.left == Some(0)
+    }
+
+    /// Takes note of `event`, and gathers its line.
+    pub(super) fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
+        self.note(event);
+        let lines = self.stdout.line();
+        let start = lines.len();
+        let is_written = self.format.write(event, lines).map_err(Failure::output)?;
+        if let Some(stores) = &mut self.stores {
+            match self.format {
+                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default()),
+                Format::Text => stores.push_event(event),
+            }
+        }
+        if let Some(left) = &mut self.left
+            && is_written
+        {
+            *left -= 1;
+        }
+        Ok(())
+    }
+
+    /// Takes note of `event`, which standard output does not get any longer.
+    pub(super) fn leave_unwritten(&mut self, event: &FeedEvent) {
+        self.note(event);
+        if let Some(stores) = &mut self.stores {
+            stores.push_event(event);
+        }
+    }
+
+    fn note(&mut self, event: &FeedEvent) {
+        if let Some(board) = &self.board {
+            board.note(event);
+        }
+        self.notices.log(event);
+        match self.tallies.get_mut(event.exchange.as_str()) {
+            Some(tally) => tally.add(event),
+            None => {
+                let tally = self.tallies.entry(event.exchange.clone());
+                tally.or_default().add(event);
+            }
+        }
+    }
+}

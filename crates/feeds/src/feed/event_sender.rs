@@ -165,15 +165,14 @@ impl EventSender {
         let mut board = self.board.lock();
         board.note(self.row, connection, &kind, received_ns);
         drop(board);
-        let event = FeedEvent {
+        self.gathered.lock().push(FeedEvent {
             // Numbered when it is taken.
             sequence: 0,
             exchange: self.exchange.into(),
             connection,
             received_ns,
             kind,
-        };
-        self.gathered.lock().push(event);
+        });
     }
 
     /// Hands over what is gathered, if that is much, or something else than market data is among it.

@@ -15,6 +15,8 @@ pub(crate) struct Gathered {
 }
 
 impl Gathered {
+    // Inlined, so that the event is made where it stays.
+    #[inline(always)]
     pub(crate) fn push(&mut self, event: FeedEvent) {
         self.bytes += bytes_of(&event.kind);
         self.urgent += usize::from(is_urgent(&event.kind));
@@ -42,7 +44,10 @@ impl Gathered {
 
     /// Moves all of them behind `events`.
     pub(super) fn move_to(&mut self, events: &mut VecDeque<FeedEvent>) {
-        events.append(&mut self.events);
+        match events.is_empty() {
+            true => std::mem::swap(events, &mut self.events),
+            false => events.append(&mut self.events),
+        }
         (self.bytes, self.urgent) = (0, 0);
     }
 

@@ -1,5 +1,6 @@
 //! What waits in the queue.
 
+use std::collections::vec_deque::Drain;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
@@ -124,23 +125,25 @@ impl Waiting {
     }
 
     /// Takes as many as `most` events, and numbers them.
-    pub(super) fn take(&mut self, most: usize, mut each: impl FnMut(FeedEvent)) {
-        let mut left = most;
+    pub(super) fn take(&mut self, most: usize) -> Drain<'_, FeedEvent> {
+        let count = most.min(self.events.len());
+        let mut events = self.events.range_mut(..count);
+        let mut left = count;
         while left > 0
             && let Some(run) = self.runs.front_mut()
         {
-            let count = run.count.min(left);
-            for mut event in self.events.drain(..count) {
+            let of_run = run.count.min(left);
+            for event in events.by_ref().take(of_run) {
                 self.bytes -= bytes_of(&event.kind);
                 event.sequence = run.lane.next_number();
-                each(event);
             }
-            left -= count;
-            run.count -= count;
+            left -= of_run;
+            run.count -= of_run;
             if run.count == 0 {
                 self.runs.pop_front();
             }
         }
+        self.events.drain(..count)
     }
 
     /// Drops changes until a quarter is free. Returns whether there were any to drop.

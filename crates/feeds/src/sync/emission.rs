@@ -23,6 +23,8 @@ impl BookSync {
         self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
     }
 
+    // Inlined, as `emit` is: it is moved through memory each time.
+    #[inline(always)]
     pub(super) fn emit_delta(&mut self, Received { change, at_ns }: Received) {
         let delta = L2Delta {
             symbol: change.symbol,
@@ -41,6 +43,7 @@ impl BookSync {
         self.emit(FeedEventKind::BookInvalid { symbol, reason }, at_ns);
     }
 
+    #[inline(always)]
     pub(super) fn emit(&mut self, kind: FeedEventKind, at_ns: i64) {
         self.actions.push_back(BookAction::Emit(kind, at_ns));
     }

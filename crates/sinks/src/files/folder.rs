@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
-use feeds::{Channel, ExchangeName};
+use feeds::ExchangeName;
 
 use super::FileSettings;
 use super::name;
@@ -14,6 +14,9 @@ use crate::sink::Records;
 
 /// What belongs to no channel, or to all.
 const NO_CHANNEL: &str = "feed";
+
+/// Where channels are not told apart.
+const ALL_CHANNELS: &str = "";
 
 type Partition = (ExchangeName, &'static str);
 
@@ -53,9 +56,13 @@ impl Folder {
 
     /// The file that `record` belongs to.
     fn file_of(&mut self, record: &Record, now_ns: i64) -> io::Result<&mut OpenFile> {
-        let channel = record.channel.map_or(NO_CHANNEL, Channel::as_str);
-        let partition = (record.exchange.clone(), channel);
         let pattern = &self.settings.pattern;
+        let channel = match record.channel {
+            _ if !pattern.is_by_channel() => ALL_CHANNELS,
+            Some(channel) => channel.as_str(),
+            None => NO_CHANNEL,
+        };
+        let partition = (record.exchange.clone(), channel);
         let period = pattern.period(record.received_ns);
         if let Some(file) = self.open.get_mut(&partition) {
             // What comes late stays with what came before: its order is that of the sequence.

@@ -108,6 +108,11 @@ impl FilePattern {
         path.into()
     }
 
+    /// Whether channels have files of their own. Exchanges always have: a file has the events of one run.
+    pub(super) fn is_by_channel(&self) -> bool {
+        self.parts.contains(&Part::Channel)
+    }
+
     /// The number of the period that a time is in.
     pub(super) fn period(&self, time_ns: i64) -> i64 {
         self.period_ns

@@ -115,6 +115,26 @@ fn a_file_is_for_an_exchange_a_channel_and_an_hour() {
 }
 
 #[test]
+fn channels_share_a_file_where_the_pattern_has_none() {
+    let scratch = Scratch::new();
+    let pattern = FilePattern::parse("{date}").unwrap();
+    let mut folder = Folder::new(FileSettings {
+        pattern,
+        ..scratch.settings()
+    });
+    let run = RunId::named("r");
+    let channels = [None, Some(Channel::Trades), Some(Channel::L2Book)];
+    let records = (1..).zip(channels);
+    let mut records: Records = records
+        .map(|(sequence, channel)| record(&run, sequence, channel, 0))
+        .collect();
+    folder.write(&mut records, 0).unwrap();
+    folder.complete().unwrap();
+    let expected = ("1970-01-01.r-1.jsonl".to_owned(), text(1..=3));
+    assert_eq!(scratch.files(), [expected]);
+}
+
+#[test]
 fn lines_are_written_within_a_second_and_a_file_has_its_name_when_it_is_complete() {
     let scratch = Scratch::new();
     let mut folder = Folder::new(scratch.settings());

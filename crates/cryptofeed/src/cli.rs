@@ -19,6 +19,7 @@ use crate::run::Run;
 use crate::schema::Schema;
 use crate::status::Status;
 use crate::stderr;
+use crate::tail::Tail;
 
 /// Market data of crypto exchanges, each connection through its configured proxy
 #[derive(Debug, Parser)]
@@ -64,6 +65,7 @@ enum Command {
     Check(Check),
     Probe(Probe),
     Schema(Schema),
+    Tail(Tail),
     #[cfg(feature = "demo")]
     Mock(Mock),
     Completions(Completions),
@@ -94,6 +96,7 @@ impl Cli {
             Command::Schema(schema) => schema.execute(),
             Command::Completions(completions) => completions.execute(),
             Command::Man(man) => man.execute(),
+            Command::Tail(tail) => on_all_cores(tail.execute()),
             Command::Run(run) => {
                 let outcome = runtime.block_on(run.execute(signals));
                 // Dropping the runtime would wait for a write to a pipe that is not read.

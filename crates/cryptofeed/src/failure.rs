@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Probe { failed: usize, of: usize },
     /// What `status` asked is not ready, for these reasons.
     NotReady(Vec<String>),
+    /// What was stored is not whole.
+    Tail { wrong: u64 },
     /// Standard output was closed, as `head` does. This counts as success.
     Closed,
     /// `run` could not write all events.
@@ -88,6 +90,7 @@ impl fmt::Display for Failure {
                 write!(f, "connections that are not ok: {failed} of {of}")
             }
             Self::NotReady(reasons) => lines(f, "not ready", reasons),
+            Self::Tail { wrong } => write!(f, "what was stored is not whole; findings: {wrong}"),
             Self::Unwritten { events, cause } => {
                 match cause {
                     None => f.write_str("standard output was not read in time")?,

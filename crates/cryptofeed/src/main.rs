@@ -29,6 +29,7 @@ mod stderr;
 mod stdout;
 mod streams;
 mod table;
+mod tail;
 mod tally;
 mod usage;
 

@@ -78,6 +78,7 @@ mod tests {
             rows("memory.", &memory::KEYS),
             rows("sinks.", &sinks::KEYS),
             rows("sinks.files.", &sinks::files::KEYS),
+            rows("sinks.nats.", &sinks::nats::KEYS),
             rows("status.", &status::KEYS),
         ];
         let table = rows.concat().join("\n");

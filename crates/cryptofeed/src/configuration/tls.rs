@@ -64,7 +64,8 @@ pub(super) fn check_proxies(node: &Node<'_>) {
     }
 }
 
-fn authorities(ca_file: &Node<'_>) -> Option<Authorities> {
+/// The authorities in the file at `ca_file`, if they can be used.
+pub(super) fn authorities(ca_file: &Node<'_>) -> Option<Authorities> {
     let pem = ca_file.read_file()?;
     match TlsTrust::none().with_ca_pem(&pem) {
         Ok(_) => Some(Authorities(pem)),

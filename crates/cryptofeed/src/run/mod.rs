@@ -50,7 +50,7 @@ const EXAMPLES: &str = "\
 Examples:
   cryptofeed run --config cryptofeed.yaml
   cryptofeed run --duration 1m --format jsonl | gzip > events.jsonl.gz
-  cryptofeed run --sink files=/var/lib/cryptofeed
+  cryptofeed run --sink files=/var/lib/cryptofeed --sink nats://127.0.0.1:4222
   CRYPTOFEED_FEEDS_BINANCE__SYMBOLS=BTC-USDT,ETH-USDT \\
     CRYPTOFEED_PROXY=socks5h://proxy.example:1080 cryptofeed run --count 100";
 
@@ -83,7 +83,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "N")]
     count: Option<NonZeroU64>,
     /// Where events go, instead of what `sinks` in the configuration says; may be repeated: stdout, files
-    /// (as configured), files=FOLDER
+    /// or nats (as configured), files=FOLDER, nats://HOST:PORT
     #[arg(long = "sink", value_parser = GivenSink::parse, value_name = "SINK")]
     sinks: Vec<GivenSink>,
     /// Tell what the command is doing at this address, such as 127.0.0.1:9464 [default: status.listen]

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use feeds::{FeedEvent, QueueLimits};
-use sinks::{Fanout, FileSink, OutletLimits, OutletSettings, Unstored};
+use sinks::{Fanout, FileSettings, FileSink, NatsSink, OutletLimits, OutletSettings, Unstored};
 use tokio::task::spawn_blocking;
 
 use super::workers::Workers;
@@ -29,25 +29,24 @@ impl Stores {
         sinks: &ConfiguredSinks,
         memory: QueueLimits,
     ) -> Result<Option<Self>, Failure> {
-        let Some(files) = sinks.files.clone() else {
-            return Ok(None);
+        let settings = |backpressure| OutletSettings {
+            backpressure,
+            limits: OutletLimits {
+                bytes: memory.bytes,
+                ..OutletLimits::default()
+            },
         };
-        let limits = OutletLimits {
-            bytes: memory.bytes,
-            ..OutletLimits::default()
-        };
-        let folder = files.settings.folder.display().to_string();
-        let failed = |cause| Failure::runtime(format!("write files in {folder}"), cause);
-        let opened = spawn_blocking(|| FileSink::open(files.settings)).await;
-        let sink = opened.map_err(io::Error::other).and_then(|opened| opened);
-        let sink = sink.map_err(failed)?;
         let mut fanout = Fanout::default();
-        let settings = OutletSettings {
-            backpressure: files.backpressure,
-            limits,
-        };
-        workers.run(|| fanout.add("files", sink, settings));
-        Ok(Some(Self {
+        if let Some(files) = &sinks.files {
+            let sink = open_files(files.settings.clone()).await?;
+            workers.run(|| fanout.add("files", sink, settings(files.backpressure)));
+        }
+        if let Some(nats) = &sinks.nats {
+            let sink = NatsSink::new(nats.settings.clone());
+            workers.run(|| fanout.add("nats", sink, settings(nats.backpressure)));
+        }
+        let is_none = sinks.files.is_none() && sinks.nats.is_none();
+        Ok((!is_none).then_some(Self {
             fanout,
             is_ending: false,
         }))
@@ -93,4 +92,12 @@ impl Stores {
             false => Err(Failure::Unstored(unstored)),
         }
     }
+}
+
+/// On a thread that may wait for the disk.
+async fn open_files(settings: FileSettings) -> Result<FileSink, Failure> {
+    let folder = settings.folder.display().to_string();
+    let opened = spawn_blocking(|| FileSink::open(settings)).await;
+    let sink = opened.map_err(io::Error::other).and_then(|opened| opened);
+    sink.map_err(|cause| Failure::runtime(format!("write files in {folder}"), cause))
 }

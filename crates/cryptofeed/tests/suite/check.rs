@@ -316,7 +316,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             },
             default(Value::Null, Value::Null),
             without_proxy(Value::Null, "websocket", "refused", "none", Value::Null, Value::Null),
-        ], "sinks": {"stdout": true, "files": null}, "rest": {
+        ], "sinks": {"stdout": true, "files": null, "nats": null}, "rest": {
             "head_timeout_seconds": {"value": 30, "set_by": null},
             "silence_timeout_seconds": {"value": 30, "set_by": null},
             "total_timeout_seconds": {"value": null, "set_by": null},

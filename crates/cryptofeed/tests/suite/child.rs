@@ -96,6 +96,16 @@ impl Running {
         self.lines.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Disconnected)
     }
 
+    /// Every line that nobody has taken, until standard output ends.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        self.lines.iter().collect()
+    }
+
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Reads JSON Lines up to the first that `is_wanted`, and returns that one.
     pub(crate) fn find(&self, mut is_wanted: impl FnMut(&Value) -> bool) -> Value {
         let end = Instant::now() + PATIENCE;

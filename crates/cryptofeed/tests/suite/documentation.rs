@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::workspace::Workspace;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "CONTRIBUTING.md",
     "crates/cryptofeed/README.md",
     "docs/README.md",
     "docs/user-guide.md",
+    "docs/sinks.md",
     "docs/technical-specification.md",
     "docs/migrating-from-python.md",
     "docs/testing.md",

@@ -15,6 +15,8 @@ mod generated;
 mod log_fields;
 mod metrics;
 mod mock;
+mod nats;
+mod nats_server;
 mod output;
 #[path = "../../../../tests/parting.rs"]
 mod parting;
@@ -27,6 +29,7 @@ mod schema;
 mod secrets;
 mod service_manager;
 mod sinks;
+mod sinks_full;
 #[path = "../../../../tests/skip.rs"]
 mod skip;
 mod usage;

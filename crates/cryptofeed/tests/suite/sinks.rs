@@ -203,7 +203,7 @@ fn what_is_wrong_with_sinks_is_told_at_once() {
     assert_eq!(run.code, Some(2));
     assert!(
         run.stderr
-            .contains("expected stdout, files or files=FOLDER"),
+            .contains("expected stdout, files, files=FOLDER, nats or"),
         "{}",
         run.stderr
     );

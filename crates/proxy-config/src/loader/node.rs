@@ -17,6 +17,7 @@ use crate::loader::Budget;
 use crate::loader::blank::Blanks;
 use crate::loader::file_name::FileName;
 use crate::loader::references::References;
+use crate::loader::secret_file::read_secret;
 use crate::loader::suggestion::{unknown_key, unknown_word};
 use crate::origin::Origin;
 use crate::proxy_url::ProxyUrl;
@@ -342,6 +343,13 @@ impl<'a> Node<'a> {
             self.report(format_args!("{name} {unread}"));
         })
         .ok()
+    }
+
+    /// The secret in the file at [`file_path`](Self::file_path), such as a password: at most 64 KiB, without
+    /// a byte order mark before it and newlines behind it. An empty one is an error.
+    #[must_use]
+    pub fn read_secret(&self) -> Option<Vec<u8>> {
+        read_secret(self)
     }
 
     /// Whether an error is reported for the value, or for the value of its `key`.

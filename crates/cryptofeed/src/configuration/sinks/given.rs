@@ -1,8 +1,9 @@
 //! Sinks on the command line.
 
-use sinks::FileSettings;
+use feeds::Backpressure;
+use sinks::{FileSettings, NatsSettings, NatsUrl};
 
-use super::{ConfiguredFiles, ConfiguredSinks};
+use super::{ConfiguredFiles, ConfiguredNats, ConfiguredSinks};
 
 /// A sink that the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,20 +11,28 @@ pub(crate) enum GivenSink {
     Stdout,
     /// In this folder, or where the configuration says.
     Files(Option<String>),
+    /// At this server, or where the configuration says.
+    Nats(Option<NatsUrl>),
 }
 
-const EXPECTED: &str = "expected stdout, files or files=FOLDER";
+const EXPECTED: &str =
+    "expected stdout, files, files=FOLDER, nats or an address like nats://broker.example:4222";
 
 impl GivenSink {
     /// Parses a value of `--sink`. The error does not show it.
-    pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with("nats://") || text.starts_with("tls://") {
+            let url = NatsUrl::parse(text).map_err(|error| error.to_string())?;
+            return Ok(Self::Nats(Some(url)));
+        }
         match text.split_once('=') {
             Some(("files", folder)) if !folder.is_empty() => {
                 Ok(Self::Files(Some(folder.to_owned())))
             }
             None if text == "stdout" => Ok(Self::Stdout),
             None if text == "files" => Ok(Self::Files(None)),
-            _ => Err(EXPECTED),
+            None if text == "nats" => Ok(Self::Nats(None)),
+            _ => Err(EXPECTED.to_owned()),
         }
     }
 }
@@ -37,12 +46,16 @@ impl ConfiguredSinks {
         let mut sinks = Self {
             stdout: false,
             files: None,
+            nats: None,
         };
         for sink in given {
             match sink {
                 GivenSink::Stdout => sinks.stdout = true,
                 GivenSink::Files(folder) => {
                     sinks.files = Some(files(self.files.as_ref(), folder.as_deref())?);
+                }
+                GivenSink::Nats(url) => {
+                    sinks.nats = Some(nats(self.nats.as_ref(), url.as_ref())?);
                 }
             }
         }
@@ -63,10 +76,32 @@ fn files(
         }
         (None, Some(folder)) => Ok(ConfiguredFiles {
             settings: FileSettings::new(folder),
-            backpressure: feeds::Backpressure::default(),
+            backpressure: Backpressure::default(),
         }),
         (None, None) => Err(
             "--sink files: sinks.files is not configured; name a folder with --sink files=FOLDER"
+                .to_owned(),
+        ),
+    }
+}
+
+fn nats(
+    configured: Option<&ConfiguredNats>,
+    url: Option<&NatsUrl>,
+) -> Result<ConfiguredNats, String> {
+    match (configured.cloned(), url) {
+        (Some(mut nats), url) => {
+            if let Some(url) = url {
+                nats.settings.server.url = url.clone();
+            }
+            Ok(nats)
+        }
+        (None, Some(url)) => Ok(ConfiguredNats {
+            settings: NatsSettings::new(url.clone()),
+            backpressure: Backpressure::default(),
+        }),
+        (None, None) => Err(
+            "--sink nats: sinks.nats is not configured; name a server, such as --sink nats://127.0.0.1:4222"
                 .to_owned(),
         ),
     }
@@ -94,8 +129,16 @@ mod tests {
         assert!(!moved.stdout);
         assert_eq!(moved.files.unwrap().settings.folder.to_str(), Some("b"));
         assert!(given(&["files"]).unwrap_err().contains("files=FOLDER"));
-        for text in ["", "file", "files=", "stdout=1"] {
-            assert_eq!(GivenSink::parse(text), Err(EXPECTED), "{text}");
+        let nats = given(&["nats://h"]).unwrap().nats.unwrap();
+        assert_eq!(nats.settings.server.url.to_string(), "nats://h:4222");
+        assert!(given(&["nats"]).unwrap_err().contains("nats://"));
+        for text in ["", "file", "files=", "stdout=1", "nats=x"] {
+            assert_eq!(GivenSink::parse(text), Err(EXPECTED.to_owned()), "{text}");
         }
+        let login = GivenSink::parse("nats://alice:s3cret@h").unwrap_err();
+        assert!(
+            login.contains("password_file") && !login.contains("s3cret"),
+            "{login}"
+        );
     }
 }

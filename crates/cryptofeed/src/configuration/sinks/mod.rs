@@ -2,6 +2,7 @@
 
 pub(super) mod files;
 mod given;
+pub(super) mod nats;
 mod shown;
 
 use std::borrow::Cow;
@@ -16,15 +17,17 @@ use super::keys::{Key, names, table};
 
 pub(crate) use self::files::ConfiguredFiles;
 pub(crate) use self::given::GivenSink;
+pub(crate) use self::nats::ConfiguredNats;
 pub(crate) use self::shown::ShownSinks;
 
 pub(super) const SECTION: &str = "sinks";
 
 const STDOUT: &str = "stdout";
 const FILES_KEY: &str = "files";
+const NATS: &str = "nats";
 const BACKPRESSURE: &str = "backpressure";
 
-pub(super) static KEYS: [Key; 2] = [
+pub(super) static KEYS: [Key; 3] = [
     Key {
         name: STDOUT,
         about: Cow::Borrowed(
@@ -38,6 +41,14 @@ pub(super) static KEYS: [Key; 2] = [
         about: Cow::Borrowed("Files by exchange, channel and hour."),
         schema: files::schema,
         cells: ["table of the keys of files", "not written", ""],
+    },
+    Key {
+        name: NATS,
+        about: Cow::Borrowed(
+            "A stream of a NATS JetStream, to which the command connects directly.",
+        ),
+        schema: nats::schema,
+        cells: ["table of the keys of NATS", "not published", ""],
     },
 ];
 
@@ -80,6 +91,7 @@ fn whole_number(range: &RangeInclusive<u64>) -> Value {
 pub(crate) struct ConfiguredSinks {
     pub(crate) stdout: bool,
     pub(crate) files: Option<ConfiguredFiles>,
+    pub(crate) nats: Option<ConfiguredNats>,
 }
 
 impl Default for ConfiguredSinks {
@@ -87,6 +99,7 @@ impl Default for ConfiguredSinks {
         Self {
             stdout: true,
             files: None,
+            nats: None,
         }
     }
 }
@@ -106,9 +119,14 @@ pub(super) fn read(section: &Node<'_>) -> Option<ConfiguredSinks> {
         Some(node) => files::read(&node).map(Some),
         None => Some(None),
     };
+    let nats = match fields.field(NATS) {
+        Some(node) => nats::read(&node).map(Some),
+        None => Some(None),
+    };
     let sinks = ConfiguredSinks {
         stdout: stdout?,
         files: files?,
+        nats: nats?,
     };
     if sinks.is_none() {
         // Without the key, another one is reported already.
@@ -121,6 +139,6 @@ pub(super) fn read(section: &Node<'_>) -> Option<ConfiguredSinks> {
 
 impl ConfiguredSinks {
     fn is_none(&self) -> bool {
-        !self.stdout && self.files.is_none()
+        !self.stdout && self.files.is_none() && self.nats.is_none()
     }
 }

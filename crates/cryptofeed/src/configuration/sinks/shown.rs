@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use feeds::Backpressure;
 use serde::Serialize;
-use sinks::FileSettings;
+use sinks::{FileSettings, NatsLogin, NatsSettings};
 
-use super::{BACKPRESSURES, ConfiguredFiles, ConfiguredSinks};
+use super::{BACKPRESSURES, ConfiguredFiles, ConfiguredNats, ConfiguredSinks};
 
 /// The sinks as they can be shown.
 #[derive(Debug, Serialize)]
 pub(crate) struct ShownSinks {
     stdout: bool,
     files: Option<ShownFiles>,
+    nats: Option<ShownNats>,
 }
 
 #[derive(Debug, Serialize)]
@@ -25,12 +26,21 @@ struct ShownFiles {
     backpressure: &'static str,
 }
 
+#[derive(Debug, Serialize)]
+struct ShownNats {
+    url: String,
+    stream: String,
+    login: &'static str,
+    backpressure: &'static str,
+}
+
 impl ConfiguredSinks {
     /// The sinks as they can be shown.
     pub(crate) fn shown(&self) -> ShownSinks {
         ShownSinks {
             stdout: self.stdout,
             files: self.files.as_ref().map(ShownFiles::of),
+            nats: self.nats.as_ref().map(ShownNats::of),
         }
     }
 }
@@ -55,6 +65,22 @@ impl ShownFiles {
     }
 }
 
+impl ShownNats {
+    fn of(nats: &ConfiguredNats) -> Self {
+        let NatsSettings { server, stream, .. } = &nats.settings;
+        Self {
+            url: server.url.to_string(),
+            stream: stream.name.clone(),
+            login: match server.login {
+                NatsLogin::None => "none",
+                NatsLogin::Password { .. } => "password",
+                NatsLogin::Token(_) => "token",
+            },
+            backpressure: name(nats.backpressure),
+        }
+    }
+}
+
 impl ShownSinks {
     /// A line for each.
     pub(crate) fn text(&self) -> String {
@@ -72,6 +98,18 @@ impl ShownSinks {
             let _ = writeln!(
                 text,
                 "sinks.files: {folder}/{pattern}.RUN{extension}, backpressure: {backpressure}"
+            );
+        }
+        if let Some(nats) = &self.nats {
+            let ShownNats {
+                url,
+                stream,
+                login,
+                backpressure,
+            } = nats;
+            let _ = writeln!(
+                text,
+                "sinks.nats: {url}, stream: {stream}, login: {login}, backpressure: {backpressure}"
             );
         }
         text

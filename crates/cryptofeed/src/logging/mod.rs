@@ -6,7 +6,7 @@ mod filter;
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -50,6 +50,8 @@ pub(crate) fn init(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let filter = parse(filter).map_err(|error| {
         Failure::Configuration(vec![format!("the log filter is not understood: {error}")])
     })?;
+    // What that has to say, `sinks` says, with fields that are documented.
+    let filter = filter.with_target("async_nats", LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer().with_writer(LogLines);
     let lines = match format {
         LogFormat::Text => lines

@@ -87,22 +87,20 @@ impl NatsStream {
         }
     }
 
-    /// Has both streams there. A limit of the first that is another than what is set is told.
+    /// Has both streams there. A limit that is set and is another one there is told.
     pub(super) async fn ensure(&self, context: &Context) -> Result<(), SinkError> {
         let failed = |name: &str| {
             let doing = format!("have the stream {name}");
             move |error| SinkError::new(doing, error)
         };
         let wanted = self.events();
-        let mut stream = context
+        let stream = context
             .get_or_create_stream(wanted.clone())
             .await
             .map_err(failed(&self.name))?;
         let found = &stream.cached_info().config;
-        let differs = found.max_age != wanted.max_age
-            || found.max_bytes.max(-1) != wanted.max_bytes
-            || found.duplicate_window != wanted.duplicate_window
-            || found.num_replicas != wanted.num_replicas;
+        let differs = self.max_age.is_some() && found.max_age != wanted.max_age
+            || self.max_bytes.is_some() && found.max_bytes != wanted.max_bytes;
         if differs {
             let stream = &self.name;
             tracing::warn!(
@@ -110,8 +108,6 @@ impl NatsStream {
                 "the stream is there already with other limits, which are left as they are"
             );
         }
-        // What was created is asked for anew, so that an error is not taken for a stream.
-        let _ = stream.info().await;
         context
             .get_or_create_stream(self.last_snapshots())
             .await

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use feeds::ExchangeName;
 
@@ -34,6 +35,8 @@ pub fn read_files(path: &Path) -> io::Result<Summary> {
     }
     sorted.sort();
     let mut tail = Tail::new(Source::Files);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    tail.began_s = since.map_or(0, |it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
     for (run, _, path) in sorted {
         tail.read_file(run, &path)?;
     }
@@ -88,7 +91,13 @@ impl Tail {
         let is_growing = name::is_part(path).is_some();
         let place = path.display().to_string();
         match run {
-            Some(run) => self.read_lines(&place, is_growing, reader, |_| run.clone()),
+            Some(run) => {
+                self.read_lines(&place, is_growing, reader, |_| run.clone());
+                if is_growing {
+                    let runs = self.runs.iter_mut().filter(|((id, _), _)| *id == run);
+                    runs.for_each(|(_, told)| told.is_growing = true);
+                }
+            }
             None => {
                 let mut runs = Unnamed::of(path);
                 self.read_lines(&place, is_growing, reader, |line| runs.run_of(line));

@@ -25,6 +25,9 @@ pub use self::files::read_files;
 pub use self::stream::read_stream;
 pub use self::summary::{RunSummary, Summary};
 
+/// How long before reading began an event may have been received that is not written yet, in seconds.
+const UNSETTLED_S: i64 = 5;
+
 /// Where events are from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
@@ -47,11 +50,18 @@ pub struct Tail {
     books: HashMap<(RunId, ExchangeName, Symbol), Book>,
     trades: HashMap<(Option<RunId>, ExchangeName, Symbol), Trades>,
     summary: Summary,
+    /// When reading began: seconds since 1970. What was received about then may not be written yet, where
+    /// files are still being written.
+    began_s: i64,
 }
 
 #[derive(Debug, Default)]
 struct Run {
     sequences: Ids,
+    /// The lowest sequence that was received in each second.
+    seconds: BTreeMap<i64, u64>,
+    /// A file of it is still being written.
+    is_growing: bool,
     /// Changes that were told to be dropped.
     dropped: u64,
     unanchored: u64,
@@ -74,6 +84,7 @@ impl Tail {
             books: HashMap::new(),
             trades: HashMap::new(),
             summary: Summary::default(),
+            began_s: i64::MAX,
         }
     }
 
@@ -93,7 +104,7 @@ impl Tail {
                 match head {
                     Ok(head) if text.starts_with("unknown variant") => {
                         self.summary.unknown += 1;
-                        self.count(run, &head.exchange, head.sequence);
+                        self.count(run, &head);
                         Ok(())
                     }
                     _ => Err(NoEvent(text.chars().take(200).collect())),
@@ -104,7 +115,12 @@ impl Tail {
 
     /// Takes the next event of `run`.
     pub fn take(&mut self, run: &RunId, event: &FeedEvent) {
-        self.count(run, &event.exchange, event.sequence);
+        let head = Head {
+            sequence: event.sequence,
+            exchange: event.exchange.clone(),
+            received_ns: event.received_ns,
+        };
+        self.count(run, &head);
         match &event.kind {
             FeedEventKind::Trade(trade) => {
                 let count = trade.count;
@@ -171,7 +187,15 @@ impl Tail {
         let is_true = |book: &&Book| book.book.covers().is_some();
         self.summary.books = self.books.values().filter(is_true).count() as u64;
         for ((run, exchange), told) in &self.runs {
-            let missing = told.sequences.holes();
+            let mut missing = told.sequences.holes();
+            if told.is_growing {
+                let unsettled = told
+                    .seconds
+                    .range(self.began_s.saturating_sub(UNSETTLED_S)..);
+                if let Some(first) = unsettled.map(|(_, first)| *first).min() {
+                    missing.remove(first..=u64::MAX);
+                }
+            }
             let count = missing.count();
             // Some of the numbers of what was dropped are those of the events that tell it.
             if count > told.dropped && !told.is_shared {
@@ -201,12 +225,20 @@ impl Tail {
         self.summary
     }
 
-    fn count(&mut self, run: &RunId, exchange: &ExchangeName, sequence: u64) {
+    fn count(&mut self, run: &RunId, head: &Head) {
+        let Head {
+            sequence,
+            exchange,
+            received_ns,
+        } = head;
         self.summary.events += 1;
         let key = (run.clone(), exchange.clone());
         let is_known = self.runs.contains_key(&key);
         let told = self.runs.entry(key).or_default();
-        if told.sequences.insert(sequence..=sequence) {
+        let second = received_ns.div_euclid(1_000_000_000);
+        let first = told.seconds.entry(second).or_insert(*sequence);
+        *first = (*first).min(*sequence);
+        if told.sequences.insert(*sequence..=*sequence) {
             let run = run.as_str().escape_debug();
             let problem = format!("{exchange}, run {run}: sequence {sequence} is there again");
             self.summary.find(problem);
@@ -265,6 +297,7 @@ impl Tail {
 struct Head {
     sequence: u64,
     exchange: ExchangeName,
+    received_ns: i64,
 }
 
 /// Finds the trades that are missing, where ids have no holes.

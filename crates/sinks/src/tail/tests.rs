@@ -215,6 +215,28 @@ fn a_line_of_a_type_that_is_not_known_is_counted_and_what_is_no_event_is_refused
 }
 
 #[test]
+fn what_may_not_be_written_yet_is_not_missing() {
+    let read = |is_growing, began_s| {
+        let mut tail = Tail::new(Source::Files);
+        tail.began_s = began_s;
+        for (sequence, second) in [(1, 100), (2, 101), (4, 106), (6, 109)] {
+            let mut event = trade(sequence, sequence);
+            event.received_ns = second * 1_000_000_000;
+            event.exchange = "new".into();
+            tail.take(&RunId::named("r"), &event);
+        }
+        tail.runs
+            .values_mut()
+            .for_each(|told| told.is_growing = is_growing);
+        tail.finish().runs[0].missing
+    };
+    assert_eq!(read(false, 110), 2);
+    assert_eq!(read(true, 110), 1);
+    assert_eq!(read(true, 106), 0);
+    assert_eq!(read(true, 1000), 2);
+}
+
+#[test]
 fn lines_may_be_torn_only_as_long_as_they_are_written() {
     let whole = serde_json::to_string(&trade(1, 7)).unwrap();
     let text = format!("{whole}\n{{\"v\":");

@@ -10,6 +10,8 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use futures_util::StreamExt;
 use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
+use sinks::RunId;
+use sinks::tail::{Source, Tail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use transport::{
@@ -434,5 +436,24 @@ impl Dialer for Exchanging {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         tokio::spawn(self.clone().talk(theirs));
         Ok(Connection::new(ours))
+    }
+}
+
+/// Any bytes as stored lines: whatever they are, reading back ends, counts each event, and says nothing that
+/// could forge a line.
+pub fn stored_lines(data: &[u8]) {
+    for source in [Source::Files, Source::Stream] {
+        let mut tail = Tail::new(source);
+        let mut lines = 0;
+        tail.read_lines("stored.jsonl", false, data, |_| {
+            lines += 1;
+            RunId::named(if lines % 3 == 0 { "one" } else { "two" })
+        });
+        let summary = tail.finish();
+        assert!(summary.events <= lines);
+        assert_eq!(summary.is_good(), summary.findings.is_empty());
+        for finding in &summary.findings {
+            assert!(!finding.contains(char::is_control), "{finding:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use proxy_config::{Document, Node, Sources, Transport};
 
-const SECTIONS: [&str; 5] = ["proxy", "feeds", "rest", "status", "tls"];
+const SECTIONS: [&str; 6] = ["proxy", "feeds", "rest", "sinks", "status", "tls"];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

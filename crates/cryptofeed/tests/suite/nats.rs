@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use feeds::Binance;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::Value;
 use testkit::{MockExchange, TestCa};
 
@@ -211,6 +212,43 @@ async fn a_login_opens_the_server_and_is_shown_nowhere() {
         assert_eq!(output.code, Some(2), "{}", output.stderr);
         assert!(!output.stderr.contains("s3cret-word"), "{}", output.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_only_the_authority_that_is_named_is_believed() {
+    let workspace = Workspace::new();
+    let certificate = |name: &str| {
+        let key = KeyPair::generate().unwrap();
+        let names = vec!["127.0.0.1".to_owned()];
+        let certificate = CertificateParams::new(names).unwrap();
+        let certificate = certificate.self_signed(&key).unwrap();
+        workspace.file(&format!("{name}.pem"), &certificate.pem());
+        workspace.file(&format!("{name}-key.pem"), &key.serialize_pem());
+    };
+    certificate("broker");
+    certificate("other");
+    let path = |name: &str| workspace.path(name).display().to_string();
+    let (pem, key) = (path("broker.pem"), path("broker-key.pem"));
+    let tls = format!("tls: {{cert_file: \"{pem}\", key_file: \"{key}\"}}");
+    let Some(server) = NatsServer::start(&workspace, &tls) else {
+        return;
+    };
+    let url = server.url().replace("nats://", "tls://");
+    for (ca_file, code) in [("broker.pem", 0), ("other.pem", 3)] {
+        let sinks = format!("sinks: {{nats: {{url: '{url}', ca_file: {ca_file}}}}}\n");
+        let _binance = market(&workspace, 1, 100.0, &sinks).await;
+        let run = workspace.output(&["run", "--count", "50"], &[]);
+        assert_eq!(run.code, Some(code), "{ca_file}: {}", run.stderr);
+        let is_told = run.stderr.contains("failed to connect to tls://");
+        assert_eq!(is_told, code == 3, "{ca_file}: {}", run.stderr);
+    }
+    let plain = format!(
+        "sinks: {{nats: {{url: '{}', ca_file: other.pem}}}}\n",
+        server.url()
+    );
+    let _binance = market(&workspace, 1, 100.0, &plain).await;
+    let run = workspace.output(&["run", "--count", "50"], &[]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

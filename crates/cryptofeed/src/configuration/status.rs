@@ -32,7 +32,7 @@ pub(super) static KEYS: [Key; 5] = [
         about: Cow::Borrowed(
             "Where `run` tells what it is doing: an address of this machine and a port. `--status` takes precedence.",
         ),
-        schema: || json!({"type": "string", "pattern": ":[0-9]+$"}),
+        schema: || json!({"type": "string", "pattern": "^([0-9.]+|\\[[0-9A-Fa-f:.]+\\]):[0-9]+$"}),
         cells: [
             "address and port, such as `127.0.0.1:9464`",
             "nowhere",
@@ -58,11 +58,7 @@ pub(super) static KEYS: [Key; 5] = [
         ),
         schema: || {
             json!({
-                "anyOf": [
-                    {"type": "boolean"},
-                    {"type": "string", "pattern": "^(?i:true|1|yes|on|false|0|no|off)$"},
-                    {"type": "integer", "minimum": 0, "maximum": 1},
-                ],
+                "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
                 "default": false,
             })
         },

@@ -102,7 +102,7 @@ impl Run {
             start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
         };
-        let observed = Observed::start(&start, self.status).await?;
+        let mut observed = Observed::start(&start, self.status).await?;
         let board = observed.as_ref().map(|it| it.board().clone());
         let feeds = start.configuration.feeds();
         Routes::of(feeds).announce(&start.injector, &[]);
@@ -124,12 +124,7 @@ impl Run {
             (Stdout::nowhere(), Format::Jsonl)
         };
         let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
-        let reloads = Reloads {
-            start: &start,
-            service: &service,
-            observed: observed.as_ref(),
-            reopen: stores.as_ref().map(Stores::reopener),
-        };
+        let reopen = stores.as_ref().map(Stores::reopener);
         let mut writer = Writer {
             service: &service,
             streams: workers.run(|| {
@@ -151,6 +146,15 @@ impl Run {
                 notices: Notices::default(),
             },
             backlog: Backlog::new(),
+        };
+        if let Some(observed) = &mut observed {
+            observed.serve();
+        }
+        let reloads = Reloads {
+            start: &start,
+            service: &service,
+            observed: observed.as_ref(),
+            reopen,
         };
         let mut alive = pin!(service.stays_alive(workers.run(Handle::current)));
         service.is_ready("the feeds are started");

@@ -14,12 +14,13 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(super) struct Observed {
     board: Board,
+    listener: Option<Listener>,
     /// A runtime of its own: neither can a flood keep those waiting who ask about it, nor can they slow it down.
-    _workers: Workers,
+    workers: Workers,
 }
 
 impl Observed {
-    /// Listens where `given` or the configuration says; `None` if neither does.
+    /// Takes the address that `given` or the configuration says; `None` if neither does.
     pub(super) async fn start(
         start: &Start,
         given: Option<SocketAddr>,
@@ -47,13 +48,20 @@ impl Observed {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "status is told");
         }
-        runtime.spawn(listener.serve(board.clone()));
         let observed = Self {
             board,
-            _workers: workers,
+            listener: Some(listener),
+            workers,
         };
         observed.note_origins(&start.configuration);
         Ok(Some(observed))
+    }
+
+    /// Answers from now on. Before the board knows the feeds, it would tell of none.
+    pub(super) fn serve(&mut self) {
+        if let (Some(listener), Some(runtime)) = (self.listener.take(), self.workers.handle()) {
+            runtime.spawn(listener.serve(self.board.clone()));
+        }
     }
 
     pub(super) fn board(&self) -> &Board {

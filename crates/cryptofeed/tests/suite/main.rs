@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod backpressure;
+mod browser;
 mod check;
 mod check_routes;
 mod child;
@@ -18,6 +19,7 @@ mod mock;
 mod nats;
 mod nats_server;
 mod output;
+mod page;
 #[path = "../../../../tests/parting.rs"]
 mod parting;
 mod probe;
@@ -32,6 +34,7 @@ mod sinks;
 mod sinks_full;
 #[path = "../../../../tests/skip.rs"]
 mod skip;
+mod status;
 mod usage;
 mod workspace;
 mod world;

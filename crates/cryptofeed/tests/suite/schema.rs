@@ -59,6 +59,8 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         symbols(json!("BTC-USDT,ETH-USDT")),
         feed(json!({"channels": ["trades", "ticker", "l2_book"]})),
         json!({"memory": {"events_mib": 1, "books_mib": 4095}}),
+        json!({"status": {"listen": "127.0.0.1:9464", "hosts": "a,b", "ready_after_seconds": 5}}),
+        json!({"status": {"listen": "[::]:9464", "insecure": true, "hosts": ["a.example"]}}),
         feed(json!({"depth": 5})),
         feed(json!({"redundancy": 2})),
         urls("http://localhost:1", "ws://localhost:2"),
@@ -95,6 +97,13 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
         json!({"memory": {}}),
         json!({"memory": {"events_mib": 0}}),
         json!({"memory": {"books_mib": 4096}}),
+        json!({"status": {}}),
+        json!({"status": {"listen": 9464}}),
+        json!({"status": {"listen": "localhost:9464"}}),
+        json!({"status": {"listen": "127.0.0.1"}}),
+        json!({"status": {"insecure": "perhaps"}}),
+        json!({"status": {"hosts": ["a:1"]}}),
+        json!({"status": {"ready_after_seconds": 3601}}),
     ];
     let workspace = Workspace::new();
     for (document, is_accepted) in documents.iter().zip(accepted(&documents)) {
@@ -107,5 +116,5 @@ fn the_schema_and_check_accept_and_refuse_the_same() {
             check.stderr
         );
     }
-    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 8);
+    assert_eq!(accepted(&documents).iter().filter(|it| **it).count(), 10);
 }

@@ -34,3 +34,22 @@ impl Deadline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_for_thirty_seconds_is_cut_off() {
+        let deadline = Deadline::new();
+        for _ in 0..10 {
+            advance(Duration::from_secs(29)).await;
+            deadline.extend();
+        }
+        let start = Instant::now();
+        timeout(TIME * 2, deadline.passed()).await.unwrap();
+        assert_eq!(start.elapsed(), TIME);
+    }
+}

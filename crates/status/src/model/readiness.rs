@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Whether data flows for every exchange, and every book is true.
+///
+/// Those who do not know the token learn no more than the verdict.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Readiness {
     /// Whether that is so.
     pub is_ready: bool,

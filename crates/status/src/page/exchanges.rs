@@ -25,8 +25,8 @@ fn tile(html: &mut String, exchange: &ExchangeView, status: &Status) {
     let is_to_blame = culprits.any(|it| it.exchange == exchange.exchange);
     let is_wrong = exchange.symbols.iter().any(|it| it.state.is_wrong());
     let (class, words) = match (is_to_blame, exchange.last_event_ns, is_wrong) {
-        (_, None, _) => ("busy", "no data yet"),
-        (true, ..) => ("bad", "faulty"),
+        (_, None, _) if exchange.outages.is_empty() => ("busy", "no data yet"),
+        (_, None, _) | (true, ..) => ("bad", "faulty"),
         (false, _, true) => ("busy", "impaired"),
         (false, ..) => ("good", "flowing"),
     };
@@ -39,7 +39,7 @@ fn tile(html: &mut String, exchange: &ExchangeView, status: &Status) {
     // Writing to a string cannot fail.
     let _ = write!(
         html,
-        r#"<li class="tile"><h3><span>{name}</span><span class="pill {class}">{words}</span></h3><div><span class="rate">{rate}</span> <span class="quiet">events/s</span></div><dl><dt>Symbols live</dt><dd>{live} of {all}</dd><dt>Connections</dt><dd>{connections}{outages}</dd><dt>Last data</dt><dd>{last}</dd></dl></li>"#,
+        r#"<li class="tile"><h2><span>{name}</span><span class="pill {class}">{words}</span></h2><div><span class="rate">{rate}</span> <span class="quiet">events/s</span></div><dl><dt>Symbols live</dt><dd>{live} of {all}</dd><dt>Connections</dt><dd>{connections}{outages}</dd><dt>Last data</dt><dd>{last}</dd></dl></li>"#,
         name = Text(&exchange.exchange),
         rate = rate(exchange.events_per_second),
         live = live.count(),
@@ -57,22 +57,26 @@ const SHOWN: usize = 100;
 /// A row for each connection, and before them for what has none.
 pub(super) fn connections(status: &Status) -> String {
     let mut html = String::from(
-        r#"<div class="scroll tall" tabindex="0" role="region" aria-labelledby="connections-title"><table><thead><tr><th scope="col">Connection</th><th scope="col">State</th><th scope="col" class="number">Age</th><th scope="col" class="number">Events/s</th><th scope="col" class="number least">Events</th><th scope="col" class="number">Symbols</th><th scope="col">Via</th></tr></thead><tbody>"#,
+        r#"<div class="scroll tall" tabindex="0" role="region" aria-labelledby="connections-title"><table><thead><tr><th scope="col">Connection</th><th scope="col">State</th><th scope="col" class="number">Age</th><th scope="col" class="number">Events/s</th><th scope="col" class="number least">Events</th><th scope="col" class="number least">Symbols</th><th scope="col">Via</th></tr></thead><tbody>"#,
     );
     let now_ns = status.taken_ns;
     for exchange in &status.exchanges {
-        for outage in &exchange.outages {
+        for outage in exchange.outages.iter().take(SHOWN) {
             let what = match outage.group {
                 Some(_) => "",
                 None => " list",
             };
             let _ = write!(
                 html,
-                r#"<tr><th scope="row">{}{what}</th><td><span class="pill bad">lost</span></td><td class="number">{}</td><td class="number" colspan="2">attempt {}</td><td class="number">{}</td><td class="words">{}</td></tr>"#,
+                r#"<tr><th scope="row">{}{what}</th><td><span class="pill bad">lost</span></td><td class="number">{}</td><td class="number">attempt {}</td><td class="least"></td><td class="number least">{}</td><td><code>{}</code></td></tr><tr class="detail"><td colspan="7">{}</td></tr>"#,
                 Text(&exchange.exchange),
                 age(now_ns, outage.since_ns),
                 outage.attempt,
                 outage.symbols,
+                match outage.proxies.is_empty() {
+                    true => "–".to_owned(),
+                    false => via(&outage.proxies),
+                },
                 Text(&outage.reason)
             );
         }
@@ -88,7 +92,7 @@ pub(super) fn connections(status: &Status) -> String {
     for (exchange, connection) in all.iter().take(SHOWN) {
         let _ = write!(
             html,
-            r#"<tr><th scope="row">{} #{}</th><td><span class="pill good">open</span></td><td class="number">{}</td><td class="number">{}</td><td class="number least">{}</td><td class="number">{}</td><td><code>{}</code></td></tr>"#,
+            r#"<tr><th scope="row">{} #{}</th><td><span class="pill good">open</span></td><td class="number">{}</td><td class="number">{}</td><td class="number least">{}</td><td class="number least">{}</td><td><code>{}</code></td></tr>"#,
             Text(exchange),
             connection.number,
             age(now_ns, connection.opened_ns),

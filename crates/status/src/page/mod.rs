@@ -80,12 +80,12 @@ pub fn render(status: &Status, view: &View) -> String {
 <main id="main" tabindex="-1">
 <section class="plain" aria-label="Verdict" id="verdict">{verdict}</section>
 <section class="plain" aria-label="Exchanges" id="exchanges">{exchanges}</section>
-<section aria-labelledby="proxies-title"><h2 id="proxies-title">Proxies</h2><div id="proxies">{proxies}</div></section>
-<section class="wide" aria-labelledby="connections-title"><h2 id="connections-title">Connections</h2><div id="connections">{connections}</div></section>
-<section class="narrow" aria-labelledby="budgets-title"><h2 id="budgets-title">Budgets of the exchanges</h2><div id="budgets">{budgets}</div></section>
-<section aria-labelledby="symbols-title"><h2 id="symbols-title">Symbols</h2>{filter}<div id="symbols">{symbols}</div></section>
-<section class="half" aria-labelledby="routes-title"><h2 id="routes-title">Routes</h2><div id="routes">{routes}</div></section>
-<section class="half" aria-labelledby="events-title"><h2 id="events-title">Notable events</h2><div id="events">{events}</div></section>
+<section><h2 id="proxies-title">Proxies</h2><div id="proxies">{proxies}</div></section>
+<section class="wide"><h2 id="connections-title">Connections</h2><div id="connections">{connections}</div></section>
+<section class="narrow"><h2 id="budgets-title">Budgets of the exchanges</h2><div id="budgets">{budgets}</div></section>
+<section><h2 id="symbols-title">Symbols</h2>{filter}<div id="symbols">{symbols}</div></section>
+<section class="half"><h2 id="routes-title">Routes</h2><div id="routes">{routes}</div></section>
+<section class="half"><h2 id="events-title">Notable events</h2><div id="events">{events}</div></section>
 <footer>Times are UTC. The same as JSON: <a href="/status.json">/status.json</a>, and for probes: <a href="/ready">/ready</a></footer>
 </main>
 </body>

@@ -13,7 +13,7 @@ const SHOWN: usize = 100;
 /// A row for each proxy.
 pub(super) fn proxies(status: &Status) -> String {
     let mut html = String::from(
-        r#"<div class="scroll" tabindex="0" role="region" aria-labelledby="proxies-title"><table><thead><tr><th scope="col">Proxy</th><th scope="col">Breaker</th><th scope="col" class="number">Open</th><th scope="col" class="number least">Leases</th><th scope="col" class="number">Dials</th><th scope="col" class="number">Failed</th><th scope="col" class="number least">p50 / p90 / p99 ms</th><th scope="col" class="least">Egress</th><th scope="col">Last failure</th></tr></thead><tbody>"#,
+        r#"<div class="scroll" tabindex="0" role="region" aria-labelledby="proxies-title"><table><thead><tr><th scope="col">Proxy</th><th scope="col">Breaker</th><th scope="col" class="number">Open</th><th scope="col" class="number least">Leases</th><th scope="col" class="number least">Dials</th><th scope="col" class="number">Failed</th><th scope="col" class="number least">p50 / p90 / p99 ms</th><th scope="col" class="least">Egress</th></tr></thead><tbody>"#,
     );
     let mut proxies: Vec<_> = status.proxies.iter().collect();
     proxies.sort_by_key(|it| !is_wrong(it, status.taken_ns));
@@ -85,7 +85,7 @@ fn proxy(html: &mut String, proxy: &ProxyView, now_ns: i64) {
     };
     let _ = write!(
         html,
-        r#"<tr><th scope="row"><code>{name}</code>{pool}</th><td class="nowrap">{breaker}{marks}</td><td class="number">{connections}</td><td class="number least">{leases}</td><td class="number">{succeeded}</td><td class="{failed}">{failures}</td><td class="number least">{latency}</td><td class="least">{egress}</td><td class="words">{last}</td></tr>"#,
+        r#"<tr><th scope="row"><code>{name}</code>{pool}</th><td class="nowrap">{breaker}{marks}</td><td class="number">{connections}</td><td class="number least">{leases}</td><td class="number least">{succeeded}</td><td class="{failed}">{failures}</td><td class="number least">{latency}</td><td class="least">{egress}</td></tr>{last}"#,
         name = Text(&proxy.name),
         marks = marks.collect::<String>(),
         connections = proxy.connections,
@@ -98,13 +98,14 @@ fn proxy(html: &mut String, proxy: &ProxyView, now_ns: i64) {
     );
 }
 
+/// The last failure, on a row of its own.
 fn last_failure(proxy: &ProxyView, now_ns: i64) -> String {
     let Some(failure) = &proxy.last_failure else {
-        return "–".to_owned();
+        return String::new();
     };
     let exchange = failure.exchange.as_deref().unwrap_or("no exchange");
     format!(
-        r#"<span class="quiet">{} ago, {} {}, {}:</span> {}"#,
+        r#"<tr class="detail"><td colspan="8"><span class="quiet">{} ago, {} {}, {}:</span> {}</td></tr>"#,
         age(now_ns, failure.at_ns),
         Text(exchange),
         Text(&failure.transport),

@@ -44,7 +44,7 @@ pub(super) fn symbols(status: &Status, view: &View) -> String {
         let _ = write!(html, r#"<th scope="col" class="number">{title}</th>"#);
     }
     html.push_str(
-        r#"<th scope="col" class="number">Gaps</th><th scope="col" class="least">Connection</th><th scope="col">Via</th></tr></thead><tbody>"#,
+        r#"<th scope="col" class="number">Gaps</th><th scope="col" class="least">Connection</th><th scope="col" class="least">Via</th></tr></thead><tbody>"#,
     );
     for (exchange, symbol) in rows {
         row(&mut html, exchange, symbol, status.taken_ns);
@@ -72,7 +72,7 @@ fn row(html: &mut String, exchange: &ExchangeView, symbol: &SymbolView, now_ns: 
     }
     let _ = write!(
         html,
-        r#"<td class="number">{}</td><td class="least">{}</td><td><code>{}</code></td></tr>"#,
+        r#"<td class="number">{}</td><td class="least">{}</td><td class="least"><code>{}</code></td></tr>"#,
         thousands(gaps),
         or_dash(connection.map(|it| format!("#{it}"))),
         open.map_or_else(|| "–".to_owned(), |it| via(&it.proxies))
@@ -92,7 +92,11 @@ fn state(symbol: &SymbolView, now_ns: i64) -> String {
     }
     let mut channels = symbol.channels.iter();
     if let Some(worst) = channels.find(|it| it.state == symbol.state) {
-        let _ = write!(html, r#" <span class="quiet">{}"#, Text(&worst.channel));
+        html.push_str(r#" <span class="quiet">"#);
+        // What has no connection has none for all channels.
+        if symbol.state != State::Unconnected {
+            let _ = write!(html, "{}", Text(&worst.channel));
+        }
         if let Some(since_ns) = worst.since_ns {
             let _ = write!(html, " for {}", age(now_ns, since_ns));
         }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::html::{Text, or_dash};
 use super::time::{age, clock, left};
-use crate::model::{Culprit, Gravity, NotableEvent, Status};
+use crate::model::{Culprit, Gravity, NotableEvent, Readiness, Status};
 
 /// The verdict, and what is to blame.
 pub(super) fn verdict(status: &Status) -> String {
@@ -15,14 +15,18 @@ pub(super) fn verdict(status: &Status) -> String {
         readiness.culprits.len() + readiness.more,
     ) {
         (true, _) => ("good", "Ready".to_owned()),
+        (false, 0) => ("bad", "Not ready: no feed is watched".to_owned()),
         (false, 1) => ("bad", "Not ready: 1 fault".to_owned()),
-        (false, count) => ("bad", format!("Not ready: {count} faults")),
+        (false, count) => {
+            let count = thousands(u64::try_from(count).unwrap_or(u64::MAX));
+            ("bad", format!("Not ready: {count} faults"))
+        }
     };
     let output = &status.output;
     let frame = if readiness.is_ready {
-        "tile"
+        "card"
     } else {
-        "tile is-bad"
+        "card is-bad"
     };
     let mut html = format!(
         r#"<div class="{frame}"><div class="verdict"><strong class="{class}" role="status">{words}</strong><dl><div><dt>Up</dt><dd>{up}</dd></div><div><dt>Events out</dt><dd>{events}</dd></div><div><dt>Waiting</dt><dd>{waiting}</dd></div><div><dt>Dropped</dt><dd class="{dropped_class}">{dropped}</dd></div></dl></div>"#,
@@ -32,25 +36,46 @@ pub(super) fn verdict(status: &Status) -> String {
         dropped = thousands(output.dropped),
         dropped_class = if output.dropped > 0 { "bad" } else { "" },
     );
-    if !readiness.culprits.is_empty() {
+    let groups = grouped(readiness);
+    if !groups.is_empty() {
         html.push_str(r#"<ul class="faults" aria-label="Faults">"#);
-        for it in readiness.culprits.iter().take(10) {
-            culprit(&mut html, it, now_ns);
+        for (first, others) in groups.iter().take(FAULTS) {
+            culprit(&mut html, first, *others, now_ns);
         }
         html.push_str("</ul>");
-        let more = (readiness.culprits.len() + readiness.more).saturating_sub(10);
-        if more > 0 {
-            let _ = write!(
-                html,
-                r#"<p class="quiet">and {more} more; the symbols below begin with the worst</p>"#
-            );
-        }
+    }
+    if groups.len() > FAULTS || readiness.more > 0 {
+        html.push_str(r#"<p class="quiet">and more: the symbols below begin with the worst</p>"#);
     }
     html.push_str("</div>");
     html
 }
 
-fn culprit(html: &mut String, culprit: &Culprit, now_ns: i64) {
+/// How many kinds of faults are shown.
+const FAULTS: usize = 10;
+
+/// The culprits that differ in their symbols only, as the first and how many others.
+fn grouped(readiness: &Readiness) -> Vec<(&Culprit, usize)> {
+    let mut groups: Vec<(&Culprit, usize)> = Vec::new();
+    for culprit in &readiness.culprits {
+        let is_alike = |(first, _): &&mut (&Culprit, usize)| {
+            (first.fault, &first.exchange, &first.channel, &first.proxy)
+                == (
+                    culprit.fault,
+                    &culprit.exchange,
+                    &culprit.channel,
+                    &culprit.proxy,
+                )
+        };
+        match groups.iter_mut().find(is_alike) {
+            Some((_, others)) => *others += 1,
+            None => groups.push((culprit, 0)),
+        }
+    }
+    groups
+}
+
+fn culprit(html: &mut String, culprit: &Culprit, others: usize, now_ns: i64) {
     // Writing to a string cannot fail.
     let _ = write!(
         html,
@@ -61,17 +86,20 @@ fn culprit(html: &mut String, culprit: &Culprit, now_ns: i64) {
     if let Some(symbol) = &culprit.symbol {
         let _ = write!(html, " {}", Text(symbol));
     }
+    if others > 0 {
+        let _ = write!(html, " and {others} others");
+    }
     if let Some(channel) = &culprit.channel {
-        let _ = write!(html, " {}", Text(channel));
+        let _ = write!(html, ", {}", Text(channel));
     }
     match culprit.since_ns {
         Some(since_ns) => {
-            let _ = write!(html, " for {}", age(now_ns, since_ns));
+            let _ = write!(html, ", for {}", age(now_ns, since_ns));
         }
-        None => html.push_str(" from the beginning"),
+        None => html.push_str(", from the beginning"),
     }
     if let Some(proxy) = &culprit.proxy {
-        let _ = write!(html, " via <code>{}</code>", Text(proxy));
+        let _ = write!(html, ", via <code>{}</code>", Text(proxy));
     }
     if let Some(cause) = &culprit.cause {
         let _ = write!(html, r#"<span class="cause">{}</span>"#, Text(cause));

@@ -14,7 +14,8 @@ const NAMED: usize = 100;
 /// Whether data flows in `status` for every exchange, where nothing has been wrong for longer than `patience`.
 //
 //     what is wrong                                          it counts
-//     no data of the exchange has come yet                   at once
+//     no exchange is known yet                               at once
+//     no data of an exchange has come yet                    at once
 //     none has come, symbols have no connection,
 //     a book is not true, a stream is stale                  after `patience`
 //     a symbol is not trading                                never: it is the exchange's to say
@@ -28,7 +29,7 @@ pub(crate) fn judge(status: &Status, patience: Duration) -> Readiness {
         .collect();
     let more = culprits.len().saturating_sub(NAMED);
     Readiness {
-        is_ready: culprits.is_empty(),
+        is_ready: culprits.is_empty() && !status.exchanges.is_empty(),
         more,
         culprits: culprits.into_iter().take(NAMED).collect(),
     }

@@ -16,6 +16,9 @@ fn a_program_is_ready_when_data_flows_and_not_before() {
     let mut status = status(&["A-B"]);
     assert_eq!(judged(&status).culprits, []);
     assert!(judged(&status).is_ready);
+    let mut empty = status.clone();
+    empty.exchanges.clear();
+    assert!(!judged(&empty).is_ready);
     status.exchanges[0].last_event_ns = None;
     let readiness = judged(&status);
     assert!(!readiness.is_ready);

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::clock::now_ns;
 use crate::collect::{self, Origins};
+use crate::metrics::{Metrics, record_output_latency};
 use crate::model::{ExchangeView, Gravity, NotableEvent, Output, Readiness, Status};
 use crate::notable::{Notable, notable};
 use crate::rates::Rates;
@@ -110,6 +111,17 @@ impl Board {
             text: text.into(),
             times: 1,
         });
+    }
+
+    /// An event that was received at `received_ns` has been written.
+    pub fn note_written(&self, received_ns: i64) {
+        record_output_latency(now_ns().saturating_sub(received_ns));
+    }
+
+    /// All metrics, as of now.
+    pub(crate) fn render(&self, metrics: &Metrics) -> String {
+        self.0.injector.record_metrics();
+        metrics.render(&self.status())
     }
 
     /// Tells how many events wait for their reader.

@@ -23,6 +23,7 @@ mod board;
 mod clock;
 mod collect;
 mod listener;
+mod metrics;
 pub mod model;
 mod notable;
 pub mod page;
@@ -33,6 +34,7 @@ mod sample;
 
 pub use board::{Board, PATIENCE};
 pub use listener::{Access, Guard, InvalidToken, ListenError, Listener, Refused, Token};
+pub use metrics::{METRICS, Metrics, MetricsError};
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

@@ -141,6 +141,7 @@ impl Run {
                 format,
                 stores,
                 board,
+                received_ns: None,
                 left: self.count.map(NonZeroU64::get),
                 tallies: tallies.collect(),
                 notices: Notices::default(),
@@ -260,6 +261,7 @@ impl Writer<'_> {
                 }
             }
         }
+        self.output.note_written();
         if self.streams.waiting() == 0 {
             self.backlog.end();
         } else {

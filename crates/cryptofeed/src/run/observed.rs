@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use ::status::model::Gravity;
-use ::status::{Board, Listener};
+use ::status::{Board, Listener, Metrics};
 use proxy_config::Transport;
 
 use super::workers::Workers;
@@ -45,12 +45,14 @@ impl Observed {
         let listener = bound
             .map_err(|error| Failure::runtime("listen", error))?
             .map_err(|error| Failure::runtime("tell the status", error))?;
+        let metrics = Metrics::install();
+        let metrics = metrics.map_err(|error| Failure::runtime("record metrics", error))?;
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "status is told");
         }
         let observed = Self {
             board,
-            listener: Some(listener),
+            listener: Some(listener.with_metrics(metrics)),
             workers,
         };
         observed.note_origins(&start.configuration);

@@ -17,6 +17,8 @@ pub(super) struct Output {
     /// The other sinks, if there are any.
     pub(super) stores: Option<Stores>,
     pub(super) board: Option<Board>,
+    /// When the last event was received that is not written.
+    pub(super) received_ns: Option<i64>,
     /// How many events remain to be written, if that is limited.
     pub(super) left: Option<u64>,
     pub(super) tallies: Tallies,
@@ -57,7 +59,15 @@ impl Output {
         }
     }
 
+    /// All lines are written.
+    pub(super) fn note_written(&mut self) {
+        if let (Some(board), Some(received_ns)) = (&self.board, self.received_ns.take()) {
+            board.note_written(received_ns);
+        }
+    }
+
     fn note(&mut self, event: &FeedEvent) {
+        self.received_ns = Some(event.received_ns);
         if let Some(board) = &self.board {
             board.note(event);
         }

@@ -13,6 +13,7 @@ mod failures;
 mod farewell;
 mod flood;
 mod generated;
+mod live_metrics;
 mod log_fields;
 mod metrics;
 mod mock;

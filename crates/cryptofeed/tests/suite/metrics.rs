@@ -11,7 +11,8 @@ const PAGE: &str = concat!(
 );
 
 fn all() -> impl Iterator<Item = &'static Metric> {
-    proxy_injector::METRICS.iter().chain(feeds::METRICS)
+    let metrics = [proxy_injector::METRICS, feeds::METRICS, status::METRICS];
+    metrics.into_iter().flatten()
 }
 
 #[test]
@@ -37,6 +38,7 @@ fn names_follow_the_conventions_and_no_label_has_unbounded_values() {
         "exchange",
         "outcome",
         "phase",
+        "program",
         "proxy",
         "reason",
         "state",

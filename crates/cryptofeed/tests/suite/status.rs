@@ -1,5 +1,6 @@
 //! `cryptofeed status`, and the listener that it asks.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -101,6 +102,13 @@ async fn ready_names_the_symbol_whose_book_stays_invalid() {
     workspace.file("cryptofeed.yaml", &yaml);
     let run = workspace.start(&["run", "--format", "jsonl"], &[]);
     let address = address_of(&run);
+    let mut joined = BTreeSet::new();
+    run.find(|line| {
+        if line["type"] == "l2_snapshot" && line["exchange"] == "binance" {
+            joined.insert(line["symbol"].to_string());
+        }
+        joined.len() == 2
+    });
     until(&workspace, address, 0);
     // The book has a hole, and no snapshot closes it.
     world.binance.inject(Fault::RestStatus {

@@ -16,6 +16,7 @@ use super::deadline::Deadline;
 use super::guard::{Access, Guard};
 use super::live::Live;
 use crate::board::Board;
+use crate::metrics::Metrics;
 use crate::page::{self, View};
 
 /// How many pages may be kept live at a time.
@@ -23,6 +24,7 @@ const LIVE: usize = 16;
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// With every answer: nothing is loaded from elsewhere, framed, guessed at or kept.
@@ -46,14 +48,16 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 pub(super) struct Answers {
     board: Board,
     guard: Guard,
+    metrics: Option<Metrics>,
     live: Arc<Semaphore>,
 }
 
 impl Answers {
-    pub(super) fn new(board: Board, guard: Guard) -> Self {
+    pub(super) fn new(board: Board, guard: Guard, metrics: Option<Metrics>) -> Self {
         Self {
             board,
             guard,
+            metrics,
             live: Arc::new(Semaphore::new(LIVE)),
         }
     }
@@ -81,6 +85,10 @@ impl Answers {
             }
             ("/updates", Access::Whole) => self.updates(request.uri().query(), deadline),
             ("/status.json", Access::Whole) => json(StatusCode::OK, &*self.board.status()),
+            ("/metrics", Access::Whole) => match &self.metrics {
+                Some(metrics) => whole(StatusCode::OK, METRICS, self.board.render(metrics)),
+                None => text(StatusCode::NOT_FOUND, "no metrics are recorded"),
+            },
             (path, Access::Whole) => match page::asset(path) {
                 Some((kind, content)) => whole(StatusCode::OK, kind, content),
                 None => text(StatusCode::NOT_FOUND, "there is no such page"),

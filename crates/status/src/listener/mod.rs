@@ -18,13 +18,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{interval, sleep};
 
 use self::answer::Answers;
 use self::deadline::Deadline;
 pub use self::guard::{Access, Guard, Refused};
 pub use self::token::{InvalidToken, Token};
 use crate::board::Board;
+use crate::metrics::Metrics;
 
 /// How many connections are served at a time. More wait to be accepted.
 const CONNECTIONS: usize = 64;
@@ -38,6 +39,9 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// How long to wait when no connection can be accepted, as when there are too many files open.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How often what has been measured is put into its buckets.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// Serves what a [`Board`] knows over HTTP, and never connects to anything.
 ///
 /// | path | answer |
@@ -46,10 +50,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// | `/status.json` | the [`Status`](crate::model::Status) |
 /// | `/ready` | 200 if data flows, else 503, with the [`Readiness`](crate::model::Readiness) |
 /// | `/live` | 200 |
+/// | `/metrics` | [`Metrics`] in the text format of Prometheus, if there are any |
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     guard: Guard,
+    metrics: Option<Metrics>,
 }
 
 /// Why there is no listener.
@@ -91,7 +97,20 @@ impl Listener {
     pub async fn bind_insecure(address: SocketAddr, guard: Guard) -> Result<Self, ListenError> {
         let socket = TcpListener::bind(address).await;
         let socket = socket.map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self { socket, guard })
+        Ok(Self {
+            socket,
+            guard,
+            metrics: None,
+        })
+    }
+
+    /// Tells these metrics, too.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -104,7 +123,15 @@ impl Listener {
 
     /// Answers from `board`, until the future is dropped.
     pub async fn serve(self, board: Board) {
-        let answers = Arc::new(Answers::new(board, self.guard));
+        let metrics = self.metrics.clone();
+        tokio::select! {
+            () = self.accept(board) => {}
+            () = settle(metrics) => {}
+        }
+    }
+
+    async fn accept(self, board: Board) {
+        let answers = Arc::new(Answers::new(board, self.guard, self.metrics));
         let room = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
@@ -123,6 +150,18 @@ impl Listener {
                 }
             }
         }
+    }
+}
+
+/// Keeps what has been measured small, while nobody asks for it.
+async fn settle(metrics: Option<Metrics>) {
+    let Some(metrics) = metrics else {
+        return std::future::pending().await;
+    };
+    let mut ticks = interval(SETTLING);
+    loop {
+        ticks.tick().await;
+        metrics.settle();
     }
 }
 

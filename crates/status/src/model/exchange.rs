@@ -97,7 +97,7 @@ pub struct ChannelView {
 }
 
 /// The state of a symbol or a channel. The worse one is the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// It is streamed, and what is known of it is true.
@@ -135,6 +135,19 @@ impl State {
             Self::Invalid => "invalid",
             Self::Stale => "stale",
             Self::Unconnected => "not connected",
+        }
+    }
+
+    /// The state in one word, as in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Joining => "joining",
+            Self::NotTrading => "not_trading",
+            Self::Invalid => "invalid",
+            Self::Stale => "stale",
+            Self::Unconnected => "unconnected",
         }
     }
 

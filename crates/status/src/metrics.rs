@@ -1,0 +1,185 @@
+//! Metrics, in the text format of Prometheus.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use metrics::{Unit, counter, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use transport::{Metric, MetricKind};
+
+use crate::model::{State, Status};
+
+/// What is told beside the metrics of [`proxy_injector`] and [`feeds`]. No series has a symbol.
+pub const METRICS: &[Metric] = &[
+    BUILD,
+    START,
+    READY,
+    FAULTS,
+    SYMBOLS,
+    OUTPUT_EVENTS,
+    OUTPUT_WAITING,
+    OUTPUT_LATENCY,
+];
+
+const BUILD: Metric = Metric::gauge(
+    "cryptofeed_build_info",
+    &["program"],
+    "1, with the name and the version of the program.",
+);
+
+const START: Metric = Metric::gauge(
+    "cryptofeed_start_time_seconds",
+    &[],
+    "When the program began, in seconds since 1970, UTC.",
+);
+
+const READY: Metric = Metric::gauge(
+    "cryptofeed_ready",
+    &[],
+    "1 if `/ready` answers 200, else 0.",
+);
+
+const FAULTS: Metric = Metric::gauge(
+    "cryptofeed_faults",
+    &[],
+    "How many culprits `/ready` names, with those beyond the first hundred.",
+);
+
+const SYMBOLS: Metric = Metric::gauge(
+    "cryptofeed_symbols",
+    &["exchange", "state"],
+    "Symbols by their state: `live`, `joining`, `not_trading`, `invalid`, `stale` or `unconnected`.",
+);
+
+const OUTPUT_EVENTS: Metric = Metric::counter(
+    "cryptofeed_output_events_total",
+    &[],
+    "Events that their reader has taken.",
+);
+
+const OUTPUT_WAITING: Metric = Metric::gauge(
+    "cryptofeed_output_waiting_events",
+    &[],
+    "Events that have come and are not written.",
+);
+
+const OUTPUT_LATENCY: Metric = Metric::histogram(
+    "cryptofeed_output_latency_seconds",
+    &[],
+    "From the receipt of a message until its event is written; of what is written together, the last one counts.",
+);
+
+/// The upper ends of the ranges that times are counted in, in seconds: from what a loop on one machine takes to
+/// a dial through a slow proxy.
+const BUCKETS: [f64; 15] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// Records the metrics of this process.
+#[derive(Clone)]
+pub struct Metrics(PrometheusHandle);
+
+/// Why metrics are not recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetricsError {
+    /// Another recorder has the metrics of this process.
+    #[error("another recorder has the metrics of this process")]
+    Taken,
+    /// The exporter does not take what it is told.
+    #[error("the exporter does not take its settings")]
+    Settings,
+}
+
+impl Metrics {
+    /// Records from now on what this process does. What was counted before is not in it, so this is to be done
+    /// before there is an injector.
+    ///
+    /// # Errors
+    /// [`MetricsError::Taken`] if it is done for the second time, or by a recorder of the program's own.
+    pub fn install() -> Result<Self, MetricsError> {
+        let times = Matcher::Suffix("_seconds".to_owned());
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(times, &BUCKETS)
+            .map_err(|_| MetricsError::Settings)?;
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Taken)?;
+        proxy_injector::describe_metrics();
+        feeds::describe_metrics();
+        describe();
+        Ok(Self(handle))
+    }
+
+    /// All metrics, with those of `status`, in the text format of Prometheus.
+    #[must_use]
+    pub fn render(&self, status: &Status) -> String {
+        set(status);
+        self.0.render()
+    }
+
+    /// Puts into its buckets what has been measured since the last time. To be called now and then, since
+    /// every value is kept until it is.
+    pub fn settle(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// An event has been written so long after its message was received, in nanoseconds.
+pub(crate) fn record_output_latency(nanos: i64) {
+    histogram!(OUTPUT_LATENCY.name).record(seconds(nanos.max(0)));
+}
+
+fn describe() {
+    for metric in METRICS {
+        let unit = match metric.unit() {
+            Some("seconds") => Unit::Seconds,
+            _ => Unit::Count,
+        };
+        match metric.kind {
+            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
+            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
+            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+        }
+    }
+}
+
+fn set(status: &Status) {
+    gauge!(BUILD.name, "program" => status.program.clone()).set(1.0);
+    gauge!(START.name).set(seconds(status.started_ns));
+    let readiness = &status.readiness;
+    gauge!(READY.name).set(f64::from(u8::from(readiness.is_ready)));
+    gauge!(FAULTS.name).set(number(readiness.culprits.len() + readiness.more));
+    for exchange in &status.exchanges {
+        let mut counts: HashMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
+        for symbol in &exchange.symbols {
+            *counts.entry(symbol.state).or_default() += 1;
+        }
+        for (state, count) in counts {
+            let labels = [
+                ("exchange", exchange.exchange.clone()),
+                ("state", state.word().to_owned()),
+            ];
+            gauge!(SYMBOLS.name, &labels).set(number(count));
+        }
+    }
+    counter!(OUTPUT_EVENTS.name).absolute(status.output.events);
+    let waiting = usize::try_from(status.output.waiting).unwrap_or(usize::MAX);
+    gauge!(OUTPUT_WAITING.name).set(number(waiting));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e9
+}

@@ -1,6 +1,7 @@
 //! What each fuzz target does with its input. The integration suite does the same with the seeds.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,9 +10,15 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use futures_util::StreamExt;
+use http::header::{AUTHORIZATION, HOST};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
 use sinks::RunId;
 use sinks::tail::{Source, Tail};
+use status::model::{Output, Readiness, Status};
+use status::page::{View, render};
+use status::{Access, Guard, Token};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use transport::{
@@ -49,6 +56,62 @@ pub fn proxy_url(data: &[u8]) {
                 assert!(!error.to_string().contains(userinfo));
             }
         }
+    }
+}
+
+/// Any bytes as a request to the listener of the status: a line with the query, and lines with headers. Who
+/// is admitted has called this machine by a name that is expected, who reads everything knows the token, and
+/// the query adds no element to the page.
+pub fn status_request(data: &[u8]) {
+    const TOKEN: &str = "0123456789abcdef";
+    let mut lines = data.split(|byte| *byte == b'\n');
+    let query = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let view = View::parse(&query);
+    assert_eq!(View::parse(&view.to_string()), view);
+    let status = Status {
+        v: Status::VERSION,
+        program: "fuzz".to_owned(),
+        taken_ns: 0,
+        started_ns: 0,
+        readiness: Readiness::default(),
+        output: Output::default(),
+        exchanges: Vec::new(),
+        routes: Vec::new(),
+        proxies: Vec::new(),
+        budgets: Vec::new(),
+        lists: Vec::new(),
+        events: Vec::new(),
+    };
+    let elements = |view: &View| render(&status, view).matches('<').count();
+    assert_eq!(elements(&view), elements(&View::default()));
+
+    let headers = lines.filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = line.split_at(colon);
+        let value = HeaderValue::from_bytes(value[1..].trim_ascii()).ok()?;
+        Some((HeaderName::from_bytes(name).ok()?, value))
+    });
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(name, value);
+    }
+    let Ok(token) = Token::parse(TOKEN) else {
+        unreachable!("it is long enough");
+    };
+    let Ok(access) = Guard::open().with_token(token).admit(&map) else {
+        return;
+    };
+    let host = map[HOST].to_str().map(str::parse::<Authority>);
+    let Ok(Ok(host)) = host else {
+        unreachable!("it has been understood");
+    };
+    let name = host.host().trim_matches(['[', ']']);
+    assert!(name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost"));
+    if access == Access::Whole {
+        let given = map[AUTHORIZATION].to_str().unwrap_or_default();
+        let (_, given) = given.split_once(' ').unwrap_or_default();
+        let login = BASE64_STANDARD.decode(given.trim()).unwrap_or_default();
+        assert!(given.trim() == TOKEN || login.ends_with(TOKEN.as_bytes()));
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use proxy_config::{Document, Node, Sources, Transport};
 
-const SECTIONS: [&str; 6] = ["proxy", "feeds", "rest", "sinks", "status", "tls"];
+const SECTIONS: [&str; 7] = ["proxy", "feeds", "rest", "tls", "memory", "sinks", "status"];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

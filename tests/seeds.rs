@@ -40,6 +40,7 @@ seeds_of![
     response_head,
     socks4_reply,
     socks5_reply,
+    status_request,
     stored_lines,
     websocket_answer,
     websocket_frames,

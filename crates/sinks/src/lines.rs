@@ -10,7 +10,7 @@ use crate::sink::{Records, Sink, SinkError};
 /// The size in bytes from which on the lines are written, even if more follow.
 const FULL: usize = 64 * 1024;
 
-/// Writes lines to anything that can be written to, such as [`tokio::io::stdout`].
+/// Writes lines to anything that can be written to, such as tokio's standard output.
 #[derive(Debug)]
 pub struct Lines<W> {
     writer: W,

@@ -9,7 +9,8 @@ use crate::error::{Result, chain};
 use crate::report::{Measurement, Report, Style};
 use crate::settings::Settings;
 use crate::{
-    build, decode, dial, flood, market, page, pipeline, plot, receive, resolve, rest, scale, soak,
+    build, decode, dial, flood, market, page, pipeline, plot, receive, resolve, rest, scale, sinks,
+    soak,
 };
 
 /// Benchmarks, side by side with what a user would pick instead.
@@ -64,6 +65,8 @@ enum Command {
     Market(market::Options),
     /// A whole market that breaks all the time: fails if anything is lost or wrong.
     Soak(soak::Options),
+    /// Each sink beside a plain pipe. Its figures are printed only.
+    Sinks(sinks::Options),
     /// Draws the figures and writes the tables, for `performance.md` and its folder.
     Publish {
         /// The folder that has `performance.md`. Drawings and tables go to `performance` in it.
@@ -132,6 +135,7 @@ impl Cli {
             Command::Flood => options.run(&[("flood", flood::run)]),
             Command::Market(options) => market::run(&options),
             Command::Soak(options) => soak::run(&options),
+            Command::Sinks(options) => sinks::run(&options),
             Command::Publish { docs } => {
                 let report = Report::load(&options.output)?;
                 plot::draw(&report, &docs.join("performance"))?;

@@ -26,6 +26,7 @@ mod resolve;
 mod rest;
 mod scale;
 mod settings;
+mod sinks;
 mod soak;
 mod wire;
 

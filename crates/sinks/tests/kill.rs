@@ -2,10 +2,11 @@
 #![cfg(test)]
 #![cfg(all(unix, feature = "zstd"))]
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,9 @@ use sinks::{Compression, Fanout, FileSettings, FileSink, OutletSettings};
 const FOLDER: &str = "SINKS_TEST_FOLDER";
 const COMPRESSED: &str = "SINKS_TEST_COMPRESSED";
 const PATTERN: &str = "SINKS_TEST_PATTERN";
+
+/// How many events it stores at most, before it waits to be killed: all of them are read back.
+const EVENTS: u64 = 12_000;
 
 /// How often it is killed, with each pattern.
 const TIMES: u32 = 50;
@@ -86,33 +90,50 @@ async fn writer() {
     let mut fanout = Fanout::default();
     let sink = FileSink::open(settings).unwrap();
     fanout.add("files", sink, OutletSettings::default());
-    for sequence in 1.. {
+    for sequence in 1..=EVENTS {
         fanout.push_event(&event(sequence));
         if sequence.is_multiple_of(100) {
             fanout.send().await.unwrap();
             tokio::task::yield_now().await;
         }
     }
+    std::future::pending::<()>().await;
 }
 
-/// How many bytes there are below a folder.
-fn bytes(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let sizes = entries.map(|entry| match entry.metadata() {
-        Ok(it) if it.is_dir() => bytes(&entry.path()),
-        Ok(it) => it.len(),
-        Err(_) => 0,
-    });
-    sizes.sum()
+/// A writer that is killed when this is dropped.
+struct Writer(Child);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The files below a folder that are not empty, by the names that they have when they are complete.
+fn files(folder: &Path) -> BTreeSet<String> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path().display().to_string();
+        match entry.metadata() {
+            Ok(it) if it.is_dir() => files.extend(self::files(&entry.path())),
+            Ok(it) if it.len() > 0 => {
+                let path = path.trim_end_matches(".copy").trim_end_matches(".part");
+                files.insert(path.to_owned());
+            }
+            _ => {}
+        }
+    }
+    files
 }
 
 /// What is left of writers whose files are where `pattern` says.
 fn killed_again_and_again(pattern: &str) -> Summary {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed");
-    let _ = fs::remove_dir_all(&folder);
+    let name = format!("killed-{}", std::process::id());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let mut random = fastrand::Rng::with_seed(7);
     for time in 0..TIMES {
-        let before = bytes(&folder);
+        let before = files(&folder);
         let mut command = Command::new(env::current_exe().unwrap());
         command
             .args(["writer", "--exact", "--ignored", "--nocapture"])
@@ -120,18 +141,18 @@ fn killed_again_and_again(pattern: &str) -> Summary {
             .env(PATTERN, pattern)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        if time % 2 == 1 {
+        // These take a second each: so little is not written before.
+        if time % 5 == 4 {
             command.env(COMPRESSED, "1");
         }
-        let mut writer = command.spawn().unwrap();
+        let writer = Writer(command.spawn().unwrap());
         let end = Instant::now() + Duration::from_secs(30);
-        while bytes(&folder) <= before {
+        while files(&folder).is_subset(&before) {
             assert!(Instant::now() < end, "nothing is written");
-            sleep(Duration::from_millis(1));
+            sleep(Duration::from_millis(5));
         }
         sleep(Duration::from_millis(random.u64(..60)));
-        writer.kill().unwrap();
-        writer.wait().unwrap();
+        drop(writer);
     }
     let summary = read_files(&folder).unwrap();
     // What the last one has left may end within a line; all others are complete.

@@ -2,9 +2,14 @@
 
 pub use {
     async_trait, bytes, feeds, futures_util, http, proxy_config, proxy_injector, proxy_resolve,
-    rust_decimal, status, tokio, transport, transport_http, transport_tls, transport_tunnel,
+    rust_decimal, tokio, transport, transport_http, transport_tls, transport_tunnel,
     transport_ws,
 };
+
+#[cfg(feature = "sinks")]
+pub use sinks;
+#[cfg(feature = "status")]
+pub use status;
 
 pub use feeds::{
     Backpack, Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, FeedHandle,

@@ -13,10 +13,11 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// The crates that log in this program. A filter for any other would match nothing.
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 8] = [
     "cryptofeed",
     "proxy_injector",
     "sinks",
+    "status",
     "testkit",
     "transport_http",
     "transport_tls",

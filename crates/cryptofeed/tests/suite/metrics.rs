@@ -35,6 +35,7 @@ fn names_follow_the_conventions_and_no_label_has_unbounded_values() {
     let bounded = [
         "budget",
         "channel",
+        "egress",
         "exchange",
         "outcome",
         "phase",

@@ -53,18 +53,18 @@ function show(name, words) {
   }
 }
 
-function open() {
-  close();
+function start() {
+  stop();
   source = new EventSource("/updates" + location.search);
   source.onmessage = (message) => take(JSON.parse(message.data));
   source.onerror = () => {
     show("lost", "not live, trying again");
     // After an answer that is none, as when too many pages are open, a browser does not try again.
-    if (source.readyState === EventSource.CLOSED) setTimeout(open, 5000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => document.hidden || start(), 5000);
   };
 }
 
-function close() {
+function stop() {
   if (source) source.close();
   source = null;
 }
@@ -78,7 +78,7 @@ function filter() {
     for (const [name, value] of [...query]) if (!value) query.delete(name);
     const search = query.toString();
     history.replaceState(null, "", search ? "?" + search : location.pathname);
-    open();
+    start();
   }, 150);
 }
 form.addEventListener("input", filter);
@@ -88,7 +88,7 @@ form.addEventListener("submit", (event) => {
 });
 
 // A page that nobody sees asks for nothing.
-document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
-window.addEventListener("pagehide", close);
+document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+window.addEventListener("pagehide", stop);
 
-open();
+start();

@@ -123,3 +123,6 @@ pub fn asset(path: &str) -> Option<(&'static str, &'static str)> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests;

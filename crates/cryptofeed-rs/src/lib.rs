@@ -2,8 +2,7 @@
 
 pub use {
     async_trait, bytes, feeds, futures_util, http, proxy_config, proxy_injector, proxy_resolve,
-    rust_decimal, tokio, transport, transport_http, transport_tls, transport_tunnel,
-    transport_ws,
+    rust_decimal, tokio, transport, transport_http, transport_tls, transport_tunnel, transport_ws,
 };
 
 #[cfg(feature = "sinks")]

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use metrics::{Unit, counter, gauge, histogram};
+use metrics::{counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use transport::{Metric, MetricKind};
+use transport::Metric;
 
 use crate::model::{State, Status};
 
@@ -107,7 +107,7 @@ impl Metrics {
         metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Taken)?;
         proxy_injector::describe_metrics();
         feeds::describe_metrics();
-        describe();
+        METRICS.iter().copied().for_each(Metric::describe);
         Ok(Self(handle))
     }
 
@@ -134,20 +134,6 @@ impl fmt::Debug for Metrics {
 /// An event has been written so long after its message was received, in nanoseconds.
 pub(crate) fn record_output_latency(nanos: i64) {
     histogram!(OUTPUT_LATENCY.name).record(seconds(nanos.max(0)));
-}
-
-fn describe() {
-    for metric in METRICS {
-        let unit = match metric.unit() {
-            Some("seconds") => Unit::Seconds,
-            _ => Unit::Count,
-        };
-        match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
-        }
-    }
 }
 
 fn set(status: &Status) {

@@ -1,5 +1,8 @@
 //! What is measured while a program runs.
 
+#[cfg(feature = "metrics")]
+use metrics::Unit;
+
 /// A metric, as it is told to those who collect it. Its name and unit follow the conventions of
 /// Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +58,21 @@ impl Metric {
         help: &'static str,
     ) -> Self {
         Self::new(name, MetricKind::Histogram, labels, help)
+    }
+
+    /// Tells the recorder of the program its kind, unit and meaning.
+    #[cfg(feature = "metrics")]
+    pub fn describe(self) {
+        let unit = match self.unit() {
+            Some("seconds") => Unit::Seconds,
+            Some("bytes") => Unit::Bytes,
+            _ => Unit::Count,
+        };
+        match self.kind {
+            MetricKind::Counter => metrics::describe_counter!(self.name, unit, self.help),
+            MetricKind::Gauge => metrics::describe_gauge!(self.name, unit, self.help),
+            MetricKind::Histogram => metrics::describe_histogram!(self.name, unit, self.help),
+        }
     }
 
     const fn new(

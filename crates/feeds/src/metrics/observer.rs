@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use metrics::{Counter, Gauge, Histogram, Unit};
-use transport::MetricKind;
+use metrics::{Counter, Gauge, Histogram};
 
 use super::{
     BOOKS_INVALID, CHANGES_DROPPED, EVENTS, LATENCY, LINES_LOST, METRICS, NOTICES, QUEUE,
@@ -16,15 +15,7 @@ use crate::event::{ExchangeName, FeedEvent, FeedEventKind, InvalidReason};
 /// be called once, when there is one.
 pub fn describe_metrics() {
     for metric in METRICS {
-        let unit = match metric.unit() {
-            Some("seconds") => Unit::Seconds,
-            _ => Unit::Count,
-        };
-        match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
-        }
+        metric.describe();
     }
 }
 

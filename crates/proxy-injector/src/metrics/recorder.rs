@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use metrics::{Counter, Label, Unit};
+use metrics::{Counter, Label};
 use proxy_config::{ExchangeId, Exit, Transport};
-use transport::{ConnectionInfo, DialError, Message, MetricKind};
+use transport::{ConnectionInfo, DialError, Message};
 use transport_ws::{FrameObserver, Hooks};
 
 use super::{DIAL_DURATION, DIALS, METRICS, RECEIVED_BYTES, RECEIVED_MESSAGES, RELOADS};
@@ -16,16 +16,7 @@ use crate::dials::word;
 /// be called once, when there is one.
 pub fn describe_metrics() {
     for metric in METRICS {
-        let unit = match metric.unit() {
-            Some("seconds") => Unit::Seconds,
-            Some("bytes") => Unit::Bytes,
-            _ => Unit::Count,
-        };
-        match metric.kind {
-            MetricKind::Counter => metrics::describe_counter!(metric.name, unit, metric.help),
-            MetricKind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            MetricKind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
-        }
+        metric.describe();
     }
 }
 

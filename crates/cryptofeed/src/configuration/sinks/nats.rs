@@ -131,13 +131,7 @@ pub(in crate::configuration) static KEYS: [Key; 12] = [
             "How long a stream that is created knows what it has already. It must be longer than any outage after \
              which nothing shall be stored twice.",
         ),
-        schema: || {
-            let mut schema = whole_number(&WINDOWS);
-            if let Some(schema) = schema.as_object_mut() {
-                schema.insert("default".to_owned(), 120.into());
-            }
-            schema
-        },
+        schema: || whole_number_or(&WINDOWS, 120),
         cells: [
             "whole number, 1 to 86400",
             "120",
@@ -149,13 +143,7 @@ pub(in crate::configuration) static KEYS: [Key; 12] = [
         about: Cow::Borrowed(
             "On how many servers of a cluster a stream that is created stores events.",
         ),
-        schema: || {
-            let mut schema = whole_number(&COPIES);
-            if let Some(schema) = schema.as_object_mut() {
-                schema.insert("default".to_owned(), 1.into());
-            }
-            schema
-        },
+        schema: || whole_number_or(&COPIES, 1),
         cells: [
             "whole number, 1 to 5",
             "1",
@@ -165,13 +153,7 @@ pub(in crate::configuration) static KEYS: [Key; 12] = [
     Key {
         name: WINDOW,
         about: Cow::Borrowed("How many events may be sent and not acknowledged."),
-        schema: || {
-            let mut schema = whole_number(&MESSAGES);
-            if let Some(schema) = schema.as_object_mut() {
-                schema.insert("default".to_owned(), 1024.into());
-            }
-            schema
-        },
+        schema: || whole_number_or(&MESSAGES, 1024),
         cells: [
             "whole number, 1 to 65536",
             "1024",
@@ -285,4 +267,12 @@ fn secret(node: &Node<'_>) -> Option<String> {
         node.report("is not UTF-8, which a NATS server takes");
     }
     secret.ok()
+}
+/// The schema of a whole number in `range`, `default` without it.
+fn whole_number_or(range: &RangeInclusive<u64>, default: u64) -> Value {
+    let mut schema = whole_number(range);
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("default".to_owned(), default.into());
+    }
+    schema
 }

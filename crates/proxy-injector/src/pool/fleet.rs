@@ -1,6 +1,7 @@
 //! All exits that pools use, and all pools.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proxy_config::{BreakerConfig, ExchangeId, Exit, PoolConfig, PoolStrategy};
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 use transport::Endpoint;
 
 use super::breaker::{Standing, Trial};
+use super::rankings::Rankings;
 use super::record::{Ban, Course, Out, Record, View};
 use super::rendezvous::{identity, score};
 use super::turns::Turns;
@@ -48,6 +50,7 @@ struct Pool {
     breaker: BreakerConfig,
     members: Vec<Member>,
     turns: Turns,
+    rankings: Rankings,
 }
 
 #[derive(Debug)]
@@ -102,6 +105,7 @@ impl Fleet {
             breaker: *config.breaker(),
             members,
             turns,
+            rankings: Rankings::default(),
         };
         self.pools.insert(pool, made);
         for id in ids {
@@ -192,7 +196,8 @@ impl Fleet {
         now: Instant,
     ) -> Option<Selected> {
         self.wake(pool, now);
-        let place = self.next_place(pool, course, tried, has_room, now)?;
+        let wanted = self.pools.get_mut(&pool)?.wanted(course);
+        let place = self.next_place(pool, course, &wanted, tried, has_room, now)?;
         self.take(pool, place, now)
     }
 
@@ -201,6 +206,7 @@ impl Fleet {
         &self,
         pool: PoolId,
         course: &Course<'_>,
+        wanted: &[usize],
         tried: &HashSet<usize>,
         has_room: impl Fn(&Exit) -> bool,
         now: Instant,
@@ -212,7 +218,7 @@ impl Fleet {
                 let out = exit.and_then(|exit| exit.record.out(course, now));
                 !tried.contains(&place) && out.is_none_or(is_tolerated)
             };
-            state.choose(course, is_free, &has_room)
+            state.choose(course, wanted, is_free, &has_room)
         };
         // What an exchange declines through all of them, it declines through none: the load stays shared.
         among(|_| false).or_else(|| among(|out| out.ban == Ban::Declined))
@@ -446,23 +452,35 @@ impl Fleet {
 }
 
 impl Pool {
+    /// The places of the members that `course` wants most, with [`Sticky`](PoolStrategy::Sticky).
+    fn wanted(&mut self, course: &Course<'_>) -> Arc<[usize]> {
+        if self.strategy != PoolStrategy::Sticky {
+            return Arc::default();
+        }
+        let members = self.members.iter();
+        let members = members.map(|member| (member.identity, member.weight));
+        self.rankings.of(course.key(), members)
+    }
+
     /// The place of the member that the strategy selects for `course`, of those that may be used and are free.
     fn choose(
         &self,
         course: &Course<'_>,
+        wanted: &[usize],
         is_free: impl Fn(usize, &Member) -> bool,
         has_room: impl Fn(&Exit) -> bool,
     ) -> Option<usize> {
-        let ready = self.turns.ready();
-        let ready = ready.filter_map(|place| Some((place, self.members.get(place)?)));
         let is_apart = |member: &Member| !course.apart_from.contains(&egress(&member.exit));
         // Another exit would be wrong, so a full one is waited for.
         if self.strategy == PoolStrategy::Sticky {
             let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
-            return best(ready.clone(), course, apart).or_else(|| best(ready, course, is_free));
+            let best = self.best(course, wanted, apart);
+            return best.or_else(|| self.best(course, wanted, is_free));
         }
         let mut full = None;
-        let mut free = ready.filter(|(place, member)| is_free(*place, member));
+        let mut free = self
+            .ready()
+            .filter(|(place, member)| is_free(*place, member));
         let with_room = free.find(|(place, member)| {
             let is_full = !is_apart(member) || !has_room(&member.exit);
             if is_full {
@@ -472,24 +490,39 @@ impl Pool {
         });
         with_room.map(|(place, _)| place).or(full)
     }
-}
 
-/// The place of the member with the highest score for `course` of those that are free.
-fn best<'a>(
-    members: impl Iterator<Item = (usize, &'a Member)>,
-    course: &Course<'_>,
-    is_free: impl Fn(usize, &Member) -> bool,
-) -> Option<usize> {
-    let key = identity(&(course.exchange, course.affinity));
-    let mut best = None;
-    for (place, member) in members {
-        let score = score(key, member.identity, member.weight);
-        let is_better = best.is_none_or(|(highest, _)| score > highest);
-        if is_better && is_free(place, member) {
-            best = Some((score, place));
-        }
+    /// The members that may be used, the next one first.
+    fn ready(&self) -> impl Iterator<Item = (usize, &Member)> {
+        let ready = self.turns.ready();
+        ready.filter_map(|place| Some((place, self.members.get(place)?)))
     }
-    best.map(|(_, place)| place)
+
+    /// The place of the member with the highest score for `course` of those that may be used and are free. The
+    /// highest of all are at the places that are `wanted`, in this order.
+    fn best(
+        &self,
+        course: &Course<'_>,
+        wanted: &[usize],
+        is_free: impl Fn(usize, &Member) -> bool,
+    ) -> Option<usize> {
+        let may_be_used = |place: usize| {
+            let member = self.members.get(place);
+            self.turns.is_ready(place) && member.is_some_and(|member| is_free(place, member))
+        };
+        if let Some(place) = wanted.iter().copied().find(|place| may_be_used(*place)) {
+            return Some(place);
+        }
+        let key = course.key();
+        let mut best = None;
+        for (place, member) in self.ready() {
+            let score = score(key, member.identity, member.weight);
+            let is_better = best.is_none_or(|(highest, _)| score > highest);
+            if is_better && is_free(place, member) {
+                best = Some((score, place));
+            }
+        }
+        best.map(|(_, place)| place)
+    }
 }
 
 #[cfg(test)]

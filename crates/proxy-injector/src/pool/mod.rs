@@ -8,6 +8,7 @@ mod attempts;
 mod breaker;
 mod fleet;
 mod lease;
+mod rankings;
 mod record;
 mod rendezvous;
 #[cfg(test)]

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use transport::{Egress, Endpoint};
 
 use super::breaker::{Breaker, Standing};
+use super::rendezvous::identity;
 
 /// How many exchanges and targets are remembered before those whose time is over are forgotten.
 const MOST_PLACES: usize = 64;
@@ -72,6 +73,13 @@ pub(crate) struct Course<'a> {
     pub(crate) affinity: Option<&'a str>,
     /// Which exits it takes only if there are no others.
     pub(crate) apart_from: &'a [Egress],
+}
+
+impl Course<'_> {
+    /// What sticky selection takes the same member for.
+    pub(crate) fn key(&self) -> u64 {
+        identity(&(self.exchange, self.affinity))
+    }
 }
 
 /// One exit.

@@ -154,6 +154,12 @@ impl Turns {
         self.ready.iter().map(|(_, _, place)| *place)
     }
 
+    /// Whether the member at `place` may be used.
+    pub(crate) fn is_ready(&self, place: usize) -> bool {
+        let seat = self.seats.get(place);
+        seat.is_some_and(|seat| matches!(seat.entry, Entry::Ready(..)))
+    }
+
     /// The member at `place` has had its turn. [`refresh`](Self::refresh) must follow.
     pub(crate) fn pass(&mut self, place: usize) {
         let Some(weight) = self.seats.get(place).map(|seat| seat.weight) else {

@@ -17,7 +17,7 @@ use crate::metrics::{Metrics, record_output_latency};
 use crate::model::{ExchangeView, Gravity, NotableEvent, Output, Readiness, Status};
 use crate::notable::{Notable, notable};
 use crate::rates::Rates;
-use crate::readiness::judge;
+use crate::readiness::{Lasting, judge};
 
 /// How old a status may be that is told. Several readers then cost as much as one.
 const FRESH: Duration = Duration::from_millis(250);
@@ -41,6 +41,7 @@ struct Shared {
     origins: Mutex<Origins>,
     notable: Mutex<Notable>,
     rates: Mutex<Rates>,
+    lasting: Mutex<Lasting>,
     events: AtomicU64,
     waiting: AtomicU64,
     dropped: AtomicU64,
@@ -61,6 +62,7 @@ impl Board {
             origins: Mutex::default(),
             notable: Mutex::default(),
             rates: Mutex::default(),
+            lasting: Mutex::new(Lasting::new(Instant::now())),
             events: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -172,7 +174,7 @@ impl Shared {
             lists: collect::lists(&snapshot),
             events: self.notable.lock().all(),
         };
-        status.readiness = judge(&status, self.patience);
+        status.readiness = judge(&status, &mut self.lasting.lock(), now, self.patience);
         status
     }
 

@@ -39,7 +39,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// How long to wait when no connection can be accepted, as when there are too many files open.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How often what has been measured is put into its buckets.
+/// How often the state is looked at while nobody asks, and what has been measured is put into its buckets.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// Serves what a [`Board`] knows over HTTP, and never connects to anything.
@@ -125,8 +125,8 @@ impl Listener {
     pub async fn serve(self, board: Board) {
         let metrics = self.metrics.clone();
         tokio::select! {
-            () = self.accept(board) => {}
-            () = settle(metrics) => {}
+            () = self.accept(board.clone()) => {}
+            () = settle(board, metrics) => {}
         }
     }
 
@@ -153,15 +153,16 @@ impl Listener {
     }
 }
 
-/// Keeps what has been measured small, while nobody asks for it.
-async fn settle(metrics: Option<Metrics>) {
-    let Some(metrics) = metrics else {
-        return std::future::pending().await;
-    };
+/// Keeps what has been measured small, and has the board know for how long something has been wrong, while nobody
+/// asks.
+async fn settle(board: Board, metrics: Option<Metrics>) {
     let mut ticks = interval(SETTLING);
     loop {
         ticks.tick().await;
-        metrics.settle();
+        let _ = board.status();
+        if let Some(metrics) = &metrics {
+            metrics.settle();
+        }
     }
 }
 

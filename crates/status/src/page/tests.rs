@@ -40,7 +40,7 @@ fn full() -> Status {
     status.budgets = serde_json::from_value(json["budgets"].clone()).unwrap();
     status.lists = serde_json::from_value(json["lists"].clone()).unwrap();
     status.events = serde_json::from_value(json["events"].clone()).unwrap();
-    status.readiness = crate::readiness::judge(&status, crate::PATIENCE);
+    status.readiness = crate::readiness::judged(&status);
     status
 }
 

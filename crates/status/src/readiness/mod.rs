@@ -1,8 +1,14 @@
 //! The judgement whether data flows.
 
+mod lasting;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+pub(crate) use self::lasting::Lasting;
+use self::lasting::{Episode, Look};
 use crate::model::{
     ConnectionView, Culprit, ExchangeView, Fault, OutageView, ProxyView, Readiness, RouteView,
     State, Status, SymbolView,
@@ -11,27 +17,35 @@ use crate::model::{
 /// How many culprits are named.
 const NAMED: usize = 100;
 
-/// Whether data flows in `status` for every exchange, where nothing has been wrong for longer than `patience`.
+/// Whether data flows in `status`, which was taken at `now`, for every exchange, where nothing has been wrong for
+/// longer than `patience`, as far as `lasting` knows.
 //
 //     what is wrong                                          it counts
 //     no exchange is known yet                               at once
-//     no data of an exchange has come yet                    at once
+//     no data of an exchange has come yet                    at once, until all is in order for the first time;
+//                                                            of one that is new by a reload, after `patience`
 //     none has come, symbols have no connection,
 //     a book is not true, a stream is stale                  after `patience`
 //     a symbol is not trading                                never: it is the exchange's to say
-pub(crate) fn judge(status: &Status, patience: Duration) -> Readiness {
-    let patience = i64::try_from(patience.as_nanos()).unwrap_or(i64::MAX);
-    let before_ns = status.taken_ns.saturating_sub(patience);
-    let culprits: Vec<_> = status
-        .exchanges
-        .iter()
-        .flat_map(|exchange| Judge::of(exchange, status, before_ns).culprits())
-        .collect();
+pub(crate) fn judge(
+    status: &Status,
+    lasting: &mut Lasting,
+    now: Instant,
+    patience: Duration,
+) -> Readiness {
+    let mut look = lasting.look(now, status.taken_ns);
+    let mut culprits = Vec::new();
+    for exchange in &status.exchanges {
+        culprits.extend(Judge::of(exchange, status, patience).culprits(&mut look));
+    }
+    let is_ready = culprits.is_empty() && !status.exchanges.is_empty();
+    look.end(is_ready);
     let more = culprits.len().saturating_sub(NAMED);
+    culprits.truncate(NAMED);
     Readiness {
-        is_ready: culprits.is_empty() && !status.exchanges.is_empty(),
+        is_ready,
         more,
-        culprits: culprits.into_iter().take(NAMED).collect(),
+        culprits,
     }
 }
 
@@ -41,12 +55,12 @@ struct Judge<'a> {
     proxies: &'a [ProxyView],
     connections: HashMap<u64, &'a ConnectionView>,
     outages: HashMap<Option<u64>, &'a OutageView>,
-    /// What has been wrong since before this is a fault.
-    before_ns: i64,
+    /// What has been wrong for longer than this is a fault.
+    patience: Duration,
 }
 
 impl<'a> Judge<'a> {
-    fn of(exchange: &'a ExchangeView, status: &'a Status, before_ns: i64) -> Self {
+    fn of(exchange: &'a ExchangeView, status: &'a Status, patience: Duration) -> Self {
         let connections = exchange.connections.iter();
         let outages = exchange.outages.iter();
         Self {
@@ -55,29 +69,41 @@ impl<'a> Judge<'a> {
             proxies: &status.proxies,
             connections: connections.map(|it| (it.number, it)).collect(),
             outages: outages.map(|it| (it.group, it)).collect(),
-            before_ns,
+            patience,
         }
     }
 
-    fn culprits(&self) -> Vec<Culprit> {
-        let mut culprits: Vec<_> = self.silence().into_iter().collect();
+    fn culprits(&self, look: &mut Look<'_>) -> Vec<Culprit> {
+        let mut culprits: Vec<_> = self.silence(look).into_iter().collect();
         let outages = self.exchange.outages.iter();
-        let lasting = outages.filter(|it| it.since_ns < self.before_ns);
-        culprits.extend(lasting.map(|outage| Culprit {
-            proxy: self.behind(Some(outage)),
-            since_ns: Some(outage.since_ns),
-            cause: Some(outage.reason.clone()),
-            ..self.culprit(Fault::NoConnection)
-        }));
-        let symbols = self.exchange.symbols.iter();
-        culprits.extend(symbols.flat_map(|symbol| self.of_symbol(symbol)));
+        let lasting = outages.filter_map(|outage| {
+            let culprit = Culprit {
+                since_ns: Some(outage.since_ns),
+                cause: Some(outage.reason.clone()),
+                ..self.culprit(Fault::NoConnection)
+            };
+            self.lasts(&culprit, look).then(|| Culprit {
+                proxy: self.behind(Some(outage)),
+                ..culprit
+            })
+        });
+        culprits.extend(lasting);
+        for symbol in &self.exchange.symbols {
+            culprits.extend(self.of_symbol(symbol, look));
+        }
         culprits
     }
 
     /// That nothing comes from the exchange.
-    fn silence(&self) -> Option<Culprit> {
+    fn silence(&self, look: &mut Look<'_>) -> Option<Culprit> {
         let last_ns = self.exchange.last_event_ns;
-        if last_ns.is_some_and(|last_ns| last_ns >= self.before_ns) {
+        let culprit = Culprit {
+            since_ns: last_ns,
+            ..self.culprit(Fault::NoData)
+        };
+        let lasts = self.lasts(&culprit, look);
+        let is_starting = last_ns.is_none() && !look.was_ready();
+        if !lasts && !is_starting {
             return None;
         }
         let outage = self.exchange.outages.first();
@@ -87,13 +113,12 @@ impl<'a> Judge<'a> {
                 .map(way)
                 .filter(|_| outage.is_none())
                 .or_else(|| self.behind(outage)),
-            since_ns: last_ns,
             cause: outage.map(|it| it.reason.clone()),
-            ..self.culprit(Fault::NoData)
+            ..culprit
         })
     }
 
-    fn of_symbol(&self, symbol: &SymbolView) -> Vec<Culprit> {
+    fn of_symbol(&self, symbol: &SymbolView, look: &mut Look<'_>) -> Vec<Culprit> {
         let outage = self.outages.get(&symbol.group).copied();
         let connection = symbol
             .connection
@@ -106,19 +131,36 @@ impl<'a> Judge<'a> {
                 }
                 _ => return None,
             };
-            channel.since_ns.filter(|it| *it < self.before_ns)?;
-            Some(Culprit {
+            let since_ns = channel.since_ns?;
+            let culprit = Culprit {
                 symbol: Some(symbol.symbol.clone()),
                 channel: Some(channel.channel.clone()),
+                since_ns: Some(since_ns),
+                ..self.culprit(fault)
+            };
+            // A stream is told to be stale only when it has been silent for long.
+            let was_silent = fault == Fault::StaleStream && look.wall_age(since_ns) > self.patience;
+            (self.lasts(&culprit, look) || was_silent).then(|| Culprit {
                 proxy: connection.map(way).or_else(|| self.behind(outage)),
-                since_ns: channel.since_ns,
                 cause: outage
                     .map(|it| it.reason.clone())
                     .or_else(|| channel.reason.clone()),
-                ..self.culprit(fault)
+                ..culprit
             })
         });
         channels.collect()
+    }
+
+    /// Whether it is a fault by now.
+    fn lasts(&self, culprit: &Culprit, look: &mut Look<'_>) -> bool {
+        let age = look.age(Episode {
+            exchange: culprit.exchange.clone(),
+            fault: culprit.fault,
+            symbol: culprit.symbol.clone(),
+            channel: culprit.channel.clone(),
+            since_ns: culprit.since_ns,
+        });
+        age > self.patience
     }
 
     fn culprit(&self, fault: Fault) -> Culprit {
@@ -162,6 +204,15 @@ impl<'a> Judge<'a> {
 fn way(connection: &ConnectionView) -> String {
     let last = connection.proxies.last().cloned();
     last.unwrap_or_else(|| "direct".to_owned())
+}
+
+/// The judgement of a program of the sample that nobody has asked since it began.
+#[cfg(test)]
+pub(crate) fn judged(status: &Status) -> Readiness {
+    let start = Instant::now();
+    let age = u64::try_from(status.taken_ns - status.started_ns).unwrap_or_default();
+    let now = start + Duration::from_nanos(age);
+    judge(status, &mut Lasting::new(start), now, crate::PATIENCE)
 }
 
 #[cfg(test)]

@@ -7,8 +7,23 @@ use crate::sample::{NOW_S, cut, failed, ns, status, turn};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn judged(status: &Status) -> Readiness {
-    judge(status, PATIENCE)
+/// A program that is asked every five seconds.
+struct Asked {
+    lasting: Lasting,
+    now: Instant,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let now = Instant::now();
+        let lasting = Lasting::new(now);
+        Self { lasting, now }
+    }
+
+    fn next(&mut self, status: &Status) -> bool {
+        self.now += Duration::from_secs(5);
+        judge(status, &mut self.lasting, self.now, PATIENCE).is_ready
+    }
 }
 
 #[test]
@@ -54,6 +69,14 @@ fn a_stream_that_is_stale_counts_and_a_quiet_one_does_not() {
 }
 
 #[test]
+fn a_stream_counts_as_soon_as_it_is_told_to_have_been_stale_for_long() {
+    let (mut asked, mut status) = (Asked::new(), status(&["A-B"]));
+    assert!(asked.next(&status));
+    turn(&mut status, 0, 0, State::Stale, NOW_S - 40);
+    assert!(!asked.next(&status));
+}
+
+#[test]
 fn a_symbol_that_is_not_trading_is_no_fault() {
     let mut status = status(&["A-B"]);
     let symbol = &mut status.exchanges[0].symbols[0];
@@ -92,4 +115,73 @@ fn a_hundred_culprits_are_named_and_the_others_counted() {
     let readiness = judged(&status);
     assert_eq!((readiness.culprits.len(), readiness.more), (100, 150));
     assert_eq!(readiness.culprits[0].since_ns, Some(ns(1)));
+}
+
+#[test]
+fn a_clock_that_is_set_neither_makes_data_old_nor_hides_that_none_comes() {
+    for set_s in [3600, -3600] {
+        let (mut asked, mut status) = (Asked::new(), status(&["A-B"]));
+        assert!(asked.next(&status));
+        // The events of a connection go on with the time that it began by.
+        for step in 1..20 {
+            status.taken_ns = ns(NOW_S + set_s + 5 * step);
+            status.exchanges[0].last_event_ns = Some(ns(NOW_S + 5 * step));
+            assert!(asked.next(&status), "{set_s} {step}");
+        }
+        let silent: Vec<_> = (20..30)
+            .map(|step| {
+                status.taken_ns = ns(NOW_S + set_s + 5 * step);
+                asked.next(&status)
+            })
+            .collect();
+        assert_eq!(silent.iter().filter(|is_ready| **is_ready).count(), 6);
+        assert!(!silent[9], "{silent:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_does_not_hide_a_book_that_is_invalid() {
+    let (mut asked, mut status) = (Asked::new(), status(&["A-B"]));
+    turn(&mut status, 0, 2, State::Invalid, NOW_S);
+    let verdicts: Vec<_> = (0..8)
+        .map(|step| {
+            status.taken_ns = ns(NOW_S - 3600 + 5 * step);
+            status.exchanges[0].last_event_ns = Some(status.taken_ns);
+            asked.next(&status)
+        })
+        .collect();
+    assert_eq!(verdicts, [true, true, true, true, true, true, true, false]);
+}
+
+#[test]
+fn what_is_wrong_again_is_not_what_was_wrong_before() {
+    let (mut asked, mut status) = (Asked::new(), status(&["A-B"]));
+    for step in 0..20 {
+        status.taken_ns = ns(NOW_S + 5 * step);
+        status.exchanges[0].last_event_ns = Some(status.taken_ns);
+        // It has been true in between.
+        turn(&mut status, 0, 2, State::Invalid, NOW_S + 5 * step - 1);
+        assert!(asked.next(&status), "{step}");
+    }
+}
+
+#[test]
+fn an_exchange_that_a_reload_adds_has_as_long_as_anything_else() {
+    let (mut asked, mut status) = (Asked::new(), status(&["A-B"]));
+    let mut added = status.exchanges[0].clone();
+    added.exchange = "okx".to_owned();
+    added.last_event_ns = None;
+    let step = |asked: &mut Asked, status: &mut Status| {
+        status.taken_ns += ns(5);
+        status.exchanges[0].last_event_ns = Some(status.taken_ns);
+        asked.next(status)
+    };
+    // At the start, there is no data before it is there.
+    status.exchanges.push(added.clone());
+    assert!(!step(&mut asked, &mut status));
+    status.exchanges.pop();
+    assert!(step(&mut asked, &mut status));
+    status.exchanges.push(added);
+    let verdicts: Vec<_> = (0..8).map(|_| step(&mut asked, &mut status)).collect();
+    assert_eq!(verdicts, [true, true, true, true, true, true, true, false]);
 }

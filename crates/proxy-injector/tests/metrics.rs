@@ -250,3 +250,24 @@ async fn gauges_tell_what_is_and_what_is_over() {
         assert_eq!(after.get(series), Some(&value), "{series}: {after:#?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_brings_other_proxies_all_the_time_brings_no_series_without_end() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let (injector, _scope) = binance(&[3]);
+    for round in 0..40_u16 {
+        let ports: Vec<_> = (0..100).map(|number| 1000 + 100 * round + number).collect();
+        injector.reload(settings(&ports)).unwrap();
+        injector.record_metrics();
+    }
+    let recorded = recorded(&snapshotter);
+    let of_proxies = recorded
+        .keys()
+        .filter(|key| key.starts_with("cryptofeed_proxy_leases"));
+    assert_eq!(of_proxies.count(), 1024 + 1);
+    // Those of now are counted, although they have no name.
+    let closed = "cryptofeed_pool_members{proxy=other,state=closed}";
+    assert_eq!(recorded[closed], 100.0);
+}

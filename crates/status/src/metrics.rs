@@ -1,10 +1,14 @@
 //! Metrics, in the text format of Prometheus.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 use metrics::{counter, gauge, histogram};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use parking_lot::Mutex;
 use transport::Metric;
 
 use crate::model::{State, Status};
@@ -77,7 +81,11 @@ const BUCKETS: [f64; 15] = [
 
 /// Records the metrics of this process.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    handle: PrometheusHandle,
+    /// The exchanges that have been told of.
+    exchanges: Arc<Mutex<BTreeSet<String>>>,
+}
 
 /// Why metrics are not recorded.
 #[derive(Debug, thiserror::Error)]
@@ -98,30 +106,55 @@ impl Metrics {
     /// # Errors
     /// [`MetricsError::Taken`] if it is done for the second time, or by a recorder of the program's own.
     pub fn install() -> Result<Self, MetricsError> {
-        let times = Matcher::Suffix("_seconds".to_owned());
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(times, &BUCKETS)
-            .map_err(|_| MetricsError::Settings)?;
-        let recorder = builder.build_recorder();
-        let handle = recorder.handle();
+        let recorder = recorder()?;
+        let told = Self::of(&recorder);
         metrics::set_global_recorder(recorder).map_err(|_| MetricsError::Taken)?;
         proxy_injector::describe_metrics();
         feeds::describe_metrics();
         METRICS.iter().copied().for_each(Metric::describe);
-        Ok(Self(handle))
+        Ok(told)
+    }
+
+    fn of(recorder: &PrometheusRecorder) -> Self {
+        Self {
+            handle: recorder.handle(),
+            exchanges: Arc::default(),
+        }
     }
 
     /// All metrics, with those of `status`, in the text format of Prometheus.
     #[must_use]
     pub fn render(&self, status: &Status) -> String {
         set(status);
-        self.0.render()
+        self.count_symbols(status);
+        self.handle.render()
+    }
+
+    /// Counts the symbols of each exchange. One that is gone has none: whoever collects its series would take
+    /// the last counts for those of now.
+    fn count_symbols(&self, status: &Status) {
+        let mut exchanges = self.exchanges.lock();
+        exchanges.extend(status.exchanges.iter().map(|it| it.exchange.clone()));
+        for name in &*exchanges {
+            let known = status.exchanges.iter().filter(|it| it.exchange == *name);
+            let mut counts: HashMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
+            for symbol in known.flat_map(|it| &it.symbols) {
+                *counts.entry(symbol.state).or_default() += 1;
+            }
+            for (state, count) in counts {
+                let labels = [
+                    ("exchange", name.clone()),
+                    ("state", state.word().to_owned()),
+                ];
+                gauge!(SYMBOLS.name, &labels).set(number(count));
+            }
+        }
     }
 
     /// Puts into its buckets what has been measured since the last time. To be called now and then, since
     /// every value is kept until it is.
     pub fn settle(&self) {
-        self.0.run_upkeep();
+        self.handle.run_upkeep();
     }
 }
 
@@ -129,6 +162,14 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
     }
+}
+
+fn recorder() -> Result<PrometheusRecorder, MetricsError> {
+    let times = Matcher::Suffix("_seconds".to_owned());
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(times, &BUCKETS)
+        .map_err(|_| MetricsError::Settings)?;
+    Ok(builder.build_recorder())
 }
 
 /// An event has been written so long after its message was received, in nanoseconds.
@@ -142,19 +183,6 @@ fn set(status: &Status) {
     let readiness = &status.readiness;
     gauge!(READY.name).set(f64::from(u8::from(readiness.is_ready)));
     gauge!(FAULTS.name).set(number(readiness.culprits.len() + readiness.more));
-    for exchange in &status.exchanges {
-        let mut counts: HashMap<State, usize> = State::ALL.map(|state| (state, 0)).into();
-        for symbol in &exchange.symbols {
-            *counts.entry(symbol.state).or_default() += 1;
-        }
-        for (state, count) in counts {
-            let labels = [
-                ("exchange", exchange.exchange.clone()),
-                ("state", state.word().to_owned()),
-            ];
-            gauge!(SYMBOLS.name, &labels).set(number(count));
-        }
-    }
     counter!(OUTPUT_EVENTS.name).absolute(status.output.events);
     let waiting = usize::try_from(status.output.waiting).unwrap_or(usize::MAX);
     gauge!(OUTPUT_WAITING.name).set(number(waiting));
@@ -168,4 +196,23 @@ fn number(count: usize) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "a metric is a float")]
 fn seconds(nanos: i64) -> f64 {
     nanos as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::status;
+
+    #[test]
+    fn an_exchange_that_a_reload_removes_has_no_symbols_any_longer() {
+        let recorder = recorder().unwrap();
+        let told = Metrics::of(&recorder);
+        let _recorder = metrics::set_default_local_recorder(&recorder);
+        let mut status = status(&["A-B"]);
+        let live = "cryptofeed_symbols{exchange=\"binance\",state=\"live\"}";
+        assert!(told.render(&status).contains(&format!("{live} 1\n")));
+        status.exchanges.clear();
+        let metrics = told.render(&status);
+        assert!(metrics.contains(&format!("{live} 0\n")), "{metrics}");
+    }
 }

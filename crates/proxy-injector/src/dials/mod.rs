@@ -15,7 +15,7 @@ use transport::{Connection, DialError, Dialer, Target};
 
 pub(crate) use self::failure::{Failure, word};
 pub(crate) use self::history::History;
-use crate::metrics::DialMeter;
+use crate::metrics::{DialMeter, Names};
 use crate::route_key::RouteKey;
 
 /// How many exits are remembered before those are forgotten that were not dialed for an hour.
@@ -27,7 +27,10 @@ const OLD: Duration = Duration::from_secs(3600);
 
 /// The histories of all exits, by what makes one another one.
 #[derive(Debug, Default)]
-pub(crate) struct Dials(Mutex<Histories>);
+pub(crate) struct Dials {
+    histories: Mutex<Histories>,
+    names: Names,
+}
 
 #[derive(Debug, Default)]
 struct Histories {
@@ -39,7 +42,7 @@ impl Dials {
     /// The history of dials by `exit`.
     fn of(&self, exit: &Exit) -> Arc<Mutex<History>> {
         let key = RouteKey::of(exit);
-        let mut histories = self.0.lock();
+        let mut histories = self.histories.lock();
         if let Some(known) = histories.by_exit.get(&key) {
             return Arc::clone(known);
         }
@@ -57,9 +60,15 @@ impl Dials {
 
     /// The histories of `exits`, as far as there are any.
     pub(crate) fn histories(&self, exits: &[RouteKey]) -> Vec<Option<Arc<Mutex<History>>>> {
-        let histories = self.0.lock();
+        let histories = self.histories.lock();
         let known = exits.iter().map(|key| histories.by_exit.get(key));
         known.map(Option::<&_>::cloned).collect()
+    }
+
+    /// The names that proxies have in metrics.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     /// A dial that is about to begin.
@@ -73,7 +82,7 @@ impl Dials {
             history: self.of(exit),
             exchange: exchange.cloned(),
             transport,
-            meter: DialMeter::new(exchange, transport, exit),
+            meter: DialMeter::new(exchange, transport, exit, &self.names),
         }
     }
 }
@@ -197,10 +206,10 @@ mod tests {
             let dialing = dials.dialing(None, Transport::Http, &proxy(number));
             dialing.watch(async { Ok(()) }).await.unwrap();
         }
-        assert_eq!(dials.0.lock().by_exit.len(), MOST_EXITS);
+        assert_eq!(dials.histories.lock().by_exit.len(), MOST_EXITS);
         tokio::time::advance(OLD).await;
         let _new = dials.dialing(None, Transport::Http, &proxy(MOST_EXITS));
-        assert_eq!(dials.0.lock().by_exit.len(), 2);
+        assert_eq!(dials.histories.lock().by_exit.len(), 2);
         used.watch(async { Ok(()) }).await.unwrap();
         let of_used = dials.histories(&[RouteKey::of(&proxy(0))]);
         let [Some(history)] = &of_used[..] else {

@@ -7,13 +7,16 @@ use parking_lot::Mutex;
 use transport::Metric;
 
 use super::recorder::name_of;
-use super::{BANS, BUDGET, BUDGET_LEFT, CONNECTIONS, LEASES, POOL_MEMBERS};
+use super::{BANS, BUDGET, BUDGET_LEFT, CONNECTIONS, LEASES, Names, POOL_MEMBERS};
 use crate::injector::ProxyInjector;
 use crate::snapshot::{BreakerState, BudgetSnapshot, Gathered, Mark};
 
 /// What gauges were set the last time.
 #[derive(Debug, Default)]
-pub(crate) struct Gauges(Mutex<HashMap<Series, f64>>);
+pub(crate) struct Gauges {
+    last: Mutex<HashMap<Series, f64>>,
+    egresses: Names,
+}
 
 /// One gauge.
 type Series = (&'static str, Vec<Label>);
@@ -23,7 +26,7 @@ impl ProxyInjector {
     /// time that they are read.
     pub fn record_metrics(&self) {
         let now = Values::of(self);
-        let mut last = self.gauges().0.lock();
+        let mut last = self.gauges().last.lock();
         // What is gone is not forgotten by whoever collects it.
         for (series, idle) in last.drain() {
             if !now.0.contains_key(&series) {
@@ -80,16 +83,20 @@ impl Values {
             }
         }
         for budget in budgets {
-            values.take(&budget);
+            let egress = injector
+                .gauges()
+                .egresses
+                .bounded(budget.egress.to_string());
+            values.take(&budget, &egress);
         }
         values
     }
 
-    fn take(&mut self, budget: &BudgetSnapshot) {
+    fn take(&mut self, budget: &BudgetSnapshot, egress: &str) {
         let labels = || {
             [
                 name_of(budget.exchange.as_ref()),
-                budget.egress.to_string(),
+                egress.to_owned(),
                 budget.budget.to_owned(),
             ]
         };
@@ -98,10 +105,13 @@ impl Values {
             now: all,
             idle: all,
         };
-        *self.series(BUDGET_LEFT, labels()) = Value {
-            now: number(budget.left),
-            idle: all,
+        let left = self.series(BUDGET_LEFT, labels());
+        // Of several egresses with one name, the one that has least.
+        left.now = match left.idle > 0.0 {
+            true => left.now.min(number(budget.left)),
+            false => number(budget.left),
         };
+        left.idle = all;
     }
 
     fn add<const N: usize>(&mut self, metric: Metric, values: [String; N], more: u64) {

@@ -5,6 +5,8 @@
 
 #[cfg(feature = "metrics")]
 mod gauges;
+#[cfg(feature = "metrics")]
+mod names;
 #[cfg(not(feature = "metrics"))]
 mod no_recorder;
 #[cfg(feature = "metrics")]
@@ -14,8 +16,10 @@ use transport::Metric;
 
 #[cfg(feature = "metrics")]
 pub(crate) use self::gauges::Gauges;
+#[cfg(feature = "metrics")]
+pub(crate) use self::names::Names;
 #[cfg(not(feature = "metrics"))]
-pub(crate) use self::no_recorder::{DialMeter, count_frames, count_reload};
+pub(crate) use self::no_recorder::{DialMeter, Names, count_frames, count_reload};
 #[cfg(feature = "metrics")]
 pub use self::recorder::describe_metrics;
 #[cfg(feature = "metrics")]
@@ -25,7 +29,8 @@ pub(crate) use self::recorder::{DialMeter, count_frames, count_reload, name_of_e
 ///
 /// `proxy` is the exit without its login: `host:port` of the last proxy, `direct`, or `direct from` a local
 /// address. `egress` is what budgets are counted by: the address of the exit, if that is known. `exchange` is `-`
-/// for connections without one.
+/// for connections without one. The first 1,024 proxies and egresses have series of their own; all others are `other`,
+/// since lists may bring new ones without end.
 pub const METRICS: &[Metric] = &[
     DIALS,
     DIAL_DURATION,

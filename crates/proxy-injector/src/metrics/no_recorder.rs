@@ -6,11 +6,14 @@ use proxy_config::{ExchangeId, Exit, Transport};
 use transport::DialError;
 use transport_ws::Hooks;
 
+#[derive(Debug, Default)]
+pub(crate) struct Names;
+
 #[derive(Debug, Clone)]
 pub(crate) struct DialMeter;
 
 impl DialMeter {
-    pub(crate) fn new(_: Option<&ExchangeId>, _: Transport, _: &Exit) -> Self {
+    pub(crate) fn new(_: Option<&ExchangeId>, _: Transport, _: &Exit, _: &Names) -> Self {
         Self
     }
 

@@ -8,7 +8,7 @@ use proxy_config::{ExchangeId, Exit, Transport};
 use transport::{ConnectionInfo, DialError, Message};
 use transport_ws::{FrameObserver, Hooks};
 
-use super::{DIAL_DURATION, DIALS, METRICS, RECEIVED_BYTES, RECEIVED_MESSAGES, RELOADS};
+use super::{DIAL_DURATION, DIALS, METRICS, Names, RECEIVED_BYTES, RECEIVED_MESSAGES, RELOADS};
 use crate::dialer_factory::endpoint;
 use crate::dials::word;
 
@@ -38,11 +38,16 @@ pub(crate) fn name_of_exit(exit: &Exit) -> String {
 pub(crate) struct DialMeter([Label; 3]);
 
 impl DialMeter {
-    pub(crate) fn new(exchange: Option<&ExchangeId>, transport: Transport, exit: &Exit) -> Self {
+    pub(crate) fn new(
+        exchange: Option<&ExchangeId>,
+        transport: Transport,
+        exit: &Exit,
+        names: &Names,
+    ) -> Self {
         Self([
             Label::new("exchange", name_of(exchange)),
             Label::new("transport", transport.to_string()),
-            Label::new("proxy", name_of_exit(exit)),
+            Label::new("proxy", names.bounded(name_of_exit(exit))),
         ])
     }
 

@@ -53,13 +53,14 @@ impl ProxyInjector {
         let moment = Moment::now();
         let look = self.look(&moment);
         let pools = look.pools(&moment);
+        let name_of = |exit: &Exit| self.dials().names().bounded(name_of_exit(exit));
         let mut seen = HashSet::new();
         let mut exits = Vec::new();
         let shown = pools.iter().flat_map(|pool| &pool.members);
         for (member, shown) in look.members.iter().flatten().zip(shown) {
             if seen.insert(RouteKey::of(&member.exit)) {
                 exits.push((
-                    name_of_exit(&member.exit),
+                    name_of(&member.exit),
                     shown.exit.clone(),
                     Some(shown.clone()),
                 ));
@@ -67,7 +68,7 @@ impl ProxyInjector {
         }
         for exit in &look.places.exits {
             if seen.insert(RouteKey::of(exit)) {
-                exits.push((name_of_exit(exit), look.known.exit(exit, &moment), None));
+                exits.push((name_of(exit), look.known.exit(exit, &moment), None));
             }
         }
         Gathered {

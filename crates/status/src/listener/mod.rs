@@ -4,6 +4,7 @@ mod answer;
 mod deadline;
 mod guard;
 mod live;
+mod silent;
 mod token;
 
 use std::convert::Infallible;
@@ -23,11 +24,14 @@ use tokio::time::{interval, sleep};
 use self::answer::Answers;
 use self::deadline::Deadline;
 pub use self::guard::{Access, Guard, Refused};
+use self::silent::{Mute, Silent};
 pub use self::token::{InvalidToken, Token};
 use crate::board::Board;
 use crate::metrics::Metrics;
 
-/// How many connections are served at a time. More wait to be accepted.
+/// How many connections are served at a time. One more takes the room of the oldest that has not asked yet, else
+/// it waits.
+// A probe has a second. Those who hold connections open, and know no token, must not make it wait.
 const CONNECTIONS: usize = 64;
 
 /// How long the head of a request may take.
@@ -133,16 +137,21 @@ impl Listener {
     async fn accept(self, board: Board) {
         let answers = Arc::new(Answers::new(board, self.guard, self.metrics));
         let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let silent = Silent::default();
         let mut connections = JoinSet::new();
         loop {
             while connections.try_join_next().is_some() {}
-            // Nothing closes it.
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-                return;
-            };
             match self.socket.accept().await {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&answers), permit));
+                    if room.available_permits() == 0 {
+                        silent.end_oldest();
+                    }
+                    // Nothing closes it.
+                    let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+                        return;
+                    };
+                    let mute = silent.enter();
+                    connections.spawn(connection(stream, Arc::clone(&answers), mute, permit));
                 }
                 Err(error) => {
                     tracing::debug!(%error, "no connection to the status accepted");
@@ -167,9 +176,15 @@ async fn settle(board: Board, metrics: Option<Metrics>) {
 }
 
 /// Serves one request: connections that are kept open would take the room of others.
-async fn connection(stream: TcpStream, answers: Arc<Answers>, _permit: OwnedSemaphorePermit) {
+async fn connection(
+    stream: TcpStream,
+    answers: Arc<Answers>,
+    mute: Mute,
+    _permit: OwnedSemaphorePermit,
+) {
     let deadline = Deadline::new();
     let service = service_fn(|request| {
+        mute.speaks();
         let answer = answers.to(&request, deadline.clone());
         async { Ok::<_, Infallible>(answer) }
     });
@@ -186,5 +201,6 @@ async fn connection(stream: TcpStream, answers: Arc<Answers>, _permit: OwnedSema
             }
         }
         () = deadline.passed() => {}
+        () = mute.over() => {}
     }
 }

@@ -38,6 +38,7 @@ pub(crate) fn judge(
     for exchange in &status.exchanges {
         culprits.extend(Judge::of(exchange, status, patience).culprits(&mut look));
     }
+    blame_reader(status, &mut culprits);
     let is_ready = culprits.is_empty() && !status.exchanges.is_empty();
     look.end(is_ready);
     let more = culprits.len().saturating_sub(NAMED);
@@ -46,6 +47,21 @@ pub(crate) fn judge(
         is_ready,
         more,
         culprits,
+    }
+}
+
+/// Where nothing comes from any exchange while events wait to be read, it is not the way that the data takes.
+fn blame_reader(status: &Status, culprits: &mut [Culprit]) {
+    let waiting = status.output.waiting;
+    let silent = || culprits.iter().filter(|it| it.fault == Fault::NoData);
+    if waiting == 0 || silent().count() < status.exchanges.len() {
+        return;
+    }
+    for culprit in culprits {
+        if culprit.fault == Fault::NoData {
+            culprit.proxy = None;
+            culprit.cause = Some(format!("the output is not read: {waiting} events wait"));
+        }
     }
 }
 

@@ -105,6 +105,24 @@ fn behind_an_outage_is_the_proxy_that_failed_last_for_the_exchange() {
 }
 
 #[test]
+fn behind_silence_is_the_reader_when_events_wait_and_no_exchange_brings_more() {
+    let mut status = status(&["A-B"]);
+    let mut other = status.exchanges[0].clone();
+    other.exchange = "okx".to_owned();
+    status.exchanges.push(other);
+    status.output.waiting = 4103;
+    status.exchanges[0].last_event_ns = Some(ns(NOW_S - 31));
+    let way = Some("proxy.example:1080");
+    assert_eq!(judged(&status).culprits[0].proxy.as_deref(), way);
+    status.exchanges[1].last_event_ns = Some(ns(NOW_S - 32));
+    for culprit in judged(&status).culprits {
+        let cause = "the output is not read: 4103 events wait";
+        assert_eq!(culprit.cause.as_deref(), Some(cause));
+        assert_eq!(culprit.proxy, None);
+    }
+}
+
+#[test]
 fn a_hundred_culprits_are_named_and_the_others_counted() {
     let names: Vec<_> = (0..250).map(|number| format!("A{number}-B")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();

@@ -29,8 +29,8 @@ pub use self::token::{InvalidToken, Token};
 use crate::board::Board;
 use crate::metrics::Metrics;
 
-/// How many connections are served at a time. One more takes the room of the oldest that has not asked yet, else
-/// it waits.
+/// How many connections are served at a time. One more takes the room of one that has not asked yet, else it
+/// waits.
 // A probe has a second. Those who hold connections open, and know no token, must not make it wait.
 const CONNECTIONS: usize = 64;
 
@@ -142,15 +142,15 @@ impl Listener {
         loop {
             while connections.try_join_next().is_some() {}
             match self.socket.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if room.available_permits() == 0 {
-                        silent.end_oldest();
+                        silent.end_one();
                     }
                     // Nothing closes it.
                     let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
                         return;
                     };
-                    let mute = silent.enter();
+                    let mute = silent.enter(peer.ip());
                     connections.spawn(connection(stream, Arc::clone(&answers), mute, permit));
                 }
                 Err(error) => {

@@ -122,6 +122,10 @@ impl<'a> Judge<'a> {
         if !lasts && !is_starting {
             return None;
         }
+        if self.has_nothing_to_stream() {
+            let cause = Some("nothing of what is wanted is trading".to_owned());
+            return Some(Culprit { cause, ..culprit });
+        }
         let outage = self.exchange.outages.first();
         let connection = self.exchange.connections.first();
         Some(Culprit {
@@ -132,6 +136,12 @@ impl<'a> Judge<'a> {
             cause: outage.map(|it| it.reason.clone()),
             ..culprit
         })
+    }
+
+    /// Whether the exchange lists nothing that is wanted as trading: no way of data is to blame.
+    fn has_nothing_to_stream(&self) -> bool {
+        let mut symbols = self.exchange.symbols.iter();
+        self.exchange.is_listed && symbols.all(|it| it.state == State::NotTrading)
     }
 
     fn of_symbol(&self, symbol: &SymbolView, look: &mut Look<'_>) -> Vec<Culprit> {

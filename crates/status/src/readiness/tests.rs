@@ -86,6 +86,24 @@ fn a_symbol_that_is_not_trading_is_no_fault() {
 }
 
 #[test]
+fn behind_silence_is_no_proxy_when_nothing_that_is_wanted_is_trading() {
+    let mut status = status(&["A-B"]);
+    status.exchanges[0].last_event_ns = None;
+    let behind = |status: &Status| {
+        let culprit = judged(status).culprits.remove(0);
+        (culprit.fault, culprit.proxy, culprit.cause)
+    };
+    let way = Some("proxy.example:1080".to_owned());
+    assert_eq!(behind(&status), (Fault::NoData, way, None));
+    let cause = Some("nothing of what is wanted is trading".to_owned());
+    status.exchanges[0].symbols[0].state = State::NotTrading;
+    assert_eq!(behind(&status), (Fault::NoData, None, cause.clone()));
+    // Patterns that nothing has.
+    status.exchanges[0].symbols.clear();
+    assert_eq!(behind(&status), (Fault::NoData, None, cause));
+}
+
+#[test]
 fn behind_an_outage_is_the_proxy_that_failed_last_for_the_exchange() {
     let mut status = status(&["A-B"]);
     cut(&mut status, NOW_S - 31);

@@ -8,6 +8,9 @@ use crate::run::RunId;
 /// The end of a file's name as long as it is not complete.
 const PART: &str = ".part";
 
+/// The end of a copy's name as long as it is being made.
+pub(super) const COPY: &str = ".copy";
+
 /// How a file is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Compression {

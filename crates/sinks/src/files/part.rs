@@ -1,7 +1,7 @@
 //! A file that is being written.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::name;
@@ -23,11 +23,11 @@ impl PartFile {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let part = name::part(&path);
         let file = OpenOptions::new()
+            .read(true)
             .append(true)
             .create_new(true)
-            .open(&part)?;
+            .open(name::part(&path))?;
         if lock(&file) == Lock::Taken {
             // Somebody who looks for files that were left was faster.
             return Err(io::ErrorKind::WouldBlock.into());
@@ -46,6 +46,7 @@ impl PartFile {
 
     /// Appends all of `bytes`, or nothing.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.have_name()?;
         if self.is_torn {
             self.file.set_len(self.good)?;
         }
@@ -57,6 +58,33 @@ impl PartFile {
         }
         self.is_torn = false;
         self.good += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Has the file there under its name. Whoever has removed it, or its folder, may not know that it is being
+    /// written; until it is closed, the system still has what was in it.
+    fn have_name(&mut self) -> io::Result<()> {
+        let part = name::part(&self.path);
+        if is_still_there(&self.file, &part) {
+            return Ok(());
+        }
+        if let Some(folder) = part.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let copy = name::with_suffix(&part, name::COPY);
+        let _ = fs::remove_file(&copy);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .open(&copy)?;
+        lock(&file);
+        self.file.seek(SeekFrom::Start(0))?;
+        io::copy(&mut (&self.file).take(self.good), &mut file)?;
+        fs::rename(&copy, &part)?;
+        (self.file, self.is_torn) = (file, false);
+        let (file, bytes) = (part.display(), self.good);
+        tracing::warn!(%file, bytes, "a file was removed while it was being written; it is there again");
         Ok(())
     }
 
@@ -78,6 +106,23 @@ pub(super) fn finish(file: &File, part: &Path, path: &Path) -> io::Result<()> {
             .or(Ok(())),
         None => Ok(()),
     }
+}
+
+/// Whether `part` is the file that was opened: somebody may have completed, removed or replaced it.
+#[cfg(unix)]
+pub(super) fn is_still_there(file: &File, part: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match (file.metadata(), fs::metadata(part)) {
+        (Ok(opened), Ok(there)) => inode(opened) == inode(there),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_still_there(_: &File, part: &Path) -> bool {
+    part.exists()
 }
 
 /// What came of locking a file.

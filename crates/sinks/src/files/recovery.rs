@@ -6,13 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::encoder::Encoder;
 use super::name::{self, Compression};
-use super::part::{Lock, finish, lock};
+use super::part::{Lock, finish, is_still_there, lock};
 
 /// How deep below the folder files are looked for.
 const DEPTH: usize = 16;
-
-/// A copy that was not made to its end.
-const COPY: &str = ".copy";
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -84,30 +81,13 @@ fn recover_file(part: &Path, path: &Path) -> io::Result<Recovered> {
     }
     match Compression::of(part) {
         Some(Compression::Zstd) => {
-            let copy = name::with_suffix(part, COPY);
+            let copy = name::with_suffix(part, name::COPY);
             finish(&File::open(&copy)?, &copy, path)?;
             fs::remove_file(part)?;
         }
         _ => finish(&file, part, path)?,
     }
     Ok(Recovered::Complete { cut })
-}
-
-/// Whether `part` is the file that was opened: whoever wrote it may just have completed it.
-#[cfg(unix)]
-fn is_still_there(file: &File, part: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-
-    let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), fs::metadata(part)) {
-        (Ok(opened), Ok(there)) => inode(opened) == inode(there),
-        _ => false,
-    }
-}
-
-#[cfg(not(unix))]
-fn is_still_there(_: &File, part: &Path) -> bool {
-    part.exists()
 }
 
 /// Cuts what follows the last newline. Returns how many bytes are left, and how many were cut.
@@ -135,7 +115,7 @@ fn cut_plain(file: &mut File) -> io::Result<(u64, u64)> {
 /// Copies the whole lines of a compressed file, which has no end, to one that has. Returns how many bytes of
 /// lines there are, and how many were cut.
 fn copy(file: &File, part: &Path) -> io::Result<(u64, u64)> {
-    let mut copy = File::create(name::with_suffix(part, COPY))?;
+    let mut copy = File::create(name::with_suffix(part, name::COPY))?;
     let mut lines = BufReader::new(decoder(file)?);
     let mut encoder = Encoder::new(Compression::Zstd)?;
     let (mut whole, mut cut) = (0, 0);
@@ -163,7 +143,7 @@ fn copy(file: &File, part: &Path) -> io::Result<(u64, u64)> {
     write(&mut copy, &mut encoder)?;
     copy.sync_all()?;
     if whole == 0 {
-        fs::remove_file(name::with_suffix(part, COPY))?;
+        fs::remove_file(name::with_suffix(part, name::COPY))?;
     }
     Ok((whole, cut))
 }

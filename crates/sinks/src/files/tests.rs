@@ -225,6 +225,28 @@ fn a_file_that_is_being_written_is_left_alone() {
 }
 
 #[test]
+fn a_file_that_is_removed_or_replaced_while_it_is_written_is_there_again_with_all_of_it() {
+    let scratch = Scratch::new();
+    let mut folder = Folder::new(scratch.settings());
+    let run = RunId::named("r");
+    folder.write(&mut trades(&run, 1..=1, 0), 0).unwrap();
+    folder.flush(1_000_000_000).unwrap();
+    fs::remove_dir_all(scratch.0.join("binance")).unwrap();
+    folder
+        .write(&mut trades(&run, 2..=2, 0), 1_000_000_000)
+        .unwrap();
+    folder.flush(2_000_000_000).unwrap();
+    let part = "binance/trades/1970-01-01T00.r-1.jsonl.part".to_owned();
+    assert_eq!(scratch.files(), [(part.clone(), text(1..=2))]);
+    // As a tool that moves logs away does, and puts an empty one in their place.
+    fs::remove_file(scratch.0.join(&part)).unwrap();
+    scratch.append(&part, b"");
+    folder.complete().unwrap();
+    let complete = "binance/trades/1970-01-01T00.r-1.jsonl".to_owned();
+    assert_eq!(scratch.files(), [(complete, text(1..=2))]);
+}
+
+#[test]
 fn a_folder_that_cannot_be_is_an_error_at_the_start() {
     let scratch = Scratch::new();
     scratch.append("file", b"");

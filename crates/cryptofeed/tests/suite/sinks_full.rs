@@ -1,4 +1,4 @@
-//! Files on a disk that is full.
+//! Files on a disk that takes none.
 
 use std::fs;
 use std::path::PathBuf;
@@ -84,4 +84,33 @@ async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
         );
     }
     assert!(log.contains("No space left on device"), "{log}");
+}
+
+/// A disk that may only be read.
+const READ_ONLY: &str = "\
+mount -t tmpfs -o ro none data || exit 9
+exec \"$0\" run --sink files=data";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_may_only_be_read_is_told_at_once() {
+    if !can_mount() {
+        return;
+    }
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let feeds = world.feeds();
+    workspace.file(
+        "cryptofeed.yaml",
+        &format!("tls: {{ca_file: ca.pem}}\n{feeds}"),
+    );
+    fs::create_dir(workspace.path("data")).unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", READ_ONLY])
+        .arg(env!("CARGO_BIN_EXE_cryptofeed"))
+        .current_dir(workspace.path("."))
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(log.contains("Read-only file system"), "{log}");
 }

@@ -7,6 +7,7 @@ mod open_file;
 mod part;
 mod pattern;
 mod recovery;
+pub(crate) mod walk;
 
 use std::fs;
 use std::io;
@@ -67,11 +68,12 @@ impl FileSink {
     /// blocks.
     ///
     /// # Errors
-    /// If the folder is not there and cannot be created, or cannot be read, or the program is built without
+    /// If the folder is not there and cannot be created, or cannot be read or written, or the program is built without
     /// the compression.
     pub fn open(settings: FileSettings) -> io::Result<Self> {
         encoder::Encoder::new(settings.compression)?;
         fs::create_dir_all(&settings.folder)?;
+        part::may_write(&settings.folder)?;
         recovery::recover(&settings.folder)?;
         Ok(Self {
             folder: Arc::new(Mutex::new(Folder::new(settings))),

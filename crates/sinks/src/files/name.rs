@@ -63,7 +63,8 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// The final name of a file that may not be complete; `None` if it is.
 pub(crate) fn is_part(path: &Path) -> Option<PathBuf> {
-    path.to_str()?.strip_suffix(PART).map(PathBuf::from)
+    let name = path.file_name()?.to_str()?.strip_suffix(PART)?;
+    Some(path.with_file_name(name))
 }
 
 /// The run of a file, by its name.

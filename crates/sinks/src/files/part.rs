@@ -108,6 +108,19 @@ pub(super) fn finish(file: &File, part: &Path, path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether files can be created in `folder`.
+#[cfg(unix)]
+pub(super) fn may_write(folder: &Path) -> io::Result<()> {
+    use rustix::fs::{Access, access};
+
+    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+#[cfg(not(unix))]
+pub(super) fn may_write(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Whether `part` is the file that was opened: somebody may have completed, removed or replaced it.
 #[cfg(unix)]
 pub(super) fn is_still_there(file: &File, part: &Path) -> bool {

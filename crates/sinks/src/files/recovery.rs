@@ -2,14 +2,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::encoder::Encoder;
 use super::name::{self, Compression};
 use super::part::{Lock, finish, is_still_there, lock};
-
-/// How deep below the folder files are looked for.
-const DEPTH: usize = 16;
+use super::walk::walk;
 
 /// What became of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,9 +22,13 @@ pub(super) enum Recovered {
 
 /// Completes what was left below `folder`, and tells it.
 pub(super) fn recover(folder: &Path) -> io::Result<()> {
-    let mut parts = Vec::new();
-    find(folder, DEPTH, &mut parts)?;
-    for part in parts {
+    let walk = walk(folder)?;
+    for (path, error) in walk.unread {
+        let (path, problem) = (path.display(), error.to_string());
+        tracing::warn!(%path, problem, "files of earlier runs that may be there are left as they are");
+    }
+    let parts = walk.files.into_iter();
+    for part in parts.filter(|it| name::run(it).is_some()) {
         let Some(path) = name::is_part(&part) else {
             continue;
         };
@@ -48,19 +50,6 @@ pub(super) fn recover(folder: &Path) -> io::Result<()> {
                 let problem = error.to_string();
                 tracing::error!(%file, problem, "a file of an earlier run could not be completed");
             }
-        }
-    }
-    Ok(())
-}
-
-fn find(folder: &Path, depth: usize, parts: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && depth > 0 {
-            find(&path, depth - 1, parts)?;
-        } else if kind.is_file() && name::is_part(&path).is_some() && name::run(&path).is_some() {
-            parts.push(path);
         }
     }
     Ok(())

@@ -212,6 +212,22 @@ fn what_a_process_has_left_is_cut_after_the_last_whole_line() {
 
 #[cfg(unix)]
 #[test]
+fn what_is_left_behind_a_link_is_completed_once_and_the_systems_own_folder_is_left_alone() {
+    let scratch = Scratch::new();
+    scratch.append("real/binance/x.r-1.jsonl.part", b"{\"sequence\":1}\n{");
+    scratch.append("data/lost+found/x.r-2.jsonl.part", b"torn");
+    let data = scratch.0.join("data");
+    std::os::unix::fs::symlink("../real/binance", data.join("binance")).unwrap();
+    std::os::unix::fs::symlink("..", data.join("circle")).unwrap();
+    std::os::unix::fs::symlink("nowhere", data.join("broken")).unwrap();
+    FileSink::open(FileSettings::new(&data)).unwrap();
+    let complete = scratch.0.join("real/binance/x.r-1.jsonl");
+    assert_eq!(fs::read(complete).unwrap(), text(1..=1));
+    assert!(data.join("lost+found/x.r-2.jsonl.part").exists());
+}
+
+#[cfg(unix)]
+#[test]
 fn a_file_that_is_being_written_is_left_alone() {
     let scratch = Scratch::new();
     let mut folder = Folder::new(scratch.settings());

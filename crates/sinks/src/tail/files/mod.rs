@@ -1,6 +1,6 @@
 //! Files, read back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,57 +8,48 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use feeds::ExchangeName;
 
-use super::lines::{Line, Lines};
-use super::{Head, Source, Summary, Tail};
+use crate::files::walk::walk;
 use crate::files::{Compression, name};
 use crate::run::RunId;
-
-/// How deep below a folder files are looked for.
-const DEPTH: usize = 16;
+use crate::tail::lines::{Line, Lines};
+use crate::tail::{Head, Source, Summary, Tail};
 
 /// Reads the files below a folder, or one file, and checks them. It blocks.
 ///
-/// A file that is still being written may end within a line. Any other that does is a finding.
+/// A file that is still being written may end within a line. Any other that does is a finding, and so is
+/// what cannot be read below a folder.
 ///
 /// # Errors
-/// If a folder or a file cannot be read.
+/// If the folder or the file cannot be read.
 pub fn read_files(path: &Path) -> io::Result<Summary> {
-    let mut files = Vec::new();
-    if fs::metadata(path)?.is_dir() {
-        find(path, DEPTH, &mut files)?;
-    } else {
-        files.push(path.to_owned());
-    }
-    let mut sorted = Vec::new();
-    for path in files {
-        sorted.push((name::run(&path), first_sequence(&path), path));
-    }
-    sorted.sort();
     let mut tail = Tail::new(Source::Files);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     tail.began_s = since.map_or(0, |it| i64::try_from(it.as_secs()).unwrap_or(i64::MAX));
-    for (run, _, path) in sorted {
-        tail.read_file(run, &path)?;
+    if fs::metadata(path)?.is_dir() {
+        tail.read_folder(path)?;
+    } else {
+        // Only once: it may be a pipe.
+        tail.read_file(name::run(path), path)?;
     }
     Ok(tail.finish())
 }
 
-fn find(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let (path, kind) = (entry.path(), entry.file_type()?);
-        if kind.is_dir() && depth > 0 {
-            find(&path, depth - 1, files)?;
-        } else if kind.is_file() && Compression::of(&path).is_some() {
-            files.push(path);
+/// Opens a file to read its lines. Returns whether it is still being written.
+fn open(path: &Path) -> io::Result<(Box<dyn BufRead>, bool)> {
+    let complete = name::is_part(path);
+    let (file, is_growing) = match (File::open(path), &complete) {
+        // It has its final name now.
+        (Err(error), Some(path)) if error.kind() == io::ErrorKind::NotFound => {
+            (File::open(path)?, false)
         }
-    }
-    Ok(())
+        (file, _) => (file?, complete.is_some()),
+    };
+    let reader = decoded(file, Compression::of(path))?;
+    Ok((reader, is_growing))
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let file = File::open(path)?;
-    match Compression::of(path) {
+fn decoded(file: File, compression: Option<Compression>) -> io::Result<Box<dyn BufRead>> {
+    match compression {
         #[cfg(feature = "zstd")]
         Some(Compression::Zstd) => {
             let decoder = zstd::stream::read::Decoder::new(file)?;
@@ -73,9 +64,31 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     }
 }
 
-/// The sequence of the first event: files of a run and a partition are in its order.
+/// Those of `files` that have lines, in the order in which they are read: by runs, and of a run and a partition
+/// in the order of their first event.
+fn in_order(files: Vec<PathBuf>) -> Vec<(Option<RunId>, PathBuf)> {
+    let files: BTreeSet<_> = files.into_iter().collect();
+    // One that was completed meanwhile may be there under both names.
+    let is_twice =
+        |path: &Path| name::is_part(path).is_some_and(|complete| files.contains(&complete));
+    let has_lines = |path: &&PathBuf| Compression::of(path).is_some() && !is_twice(path);
+    let mut sorted: Vec<_> = files
+        .iter()
+        .filter(has_lines)
+        .map(|path| {
+            // One without an event is the newest, and may have some when it is read.
+            let first = first_sequence(path).unwrap_or(u64::MAX);
+            (name::run(path), first, path.clone())
+        })
+        .collect();
+    sorted.sort();
+    let sorted = sorted.into_iter();
+    sorted.map(|(run, _, path)| (run, path)).collect()
+}
+
+/// The sequence of the first event.
 fn first_sequence(path: &Path) -> Option<u64> {
-    let mut lines = Lines::new(open(path).ok()?);
+    let mut lines = Lines::new(open(path).ok()?.0);
     match lines.next().ok()? {
         Line::Whole(line) => {
             let head: Head = serde_json::from_slice(line).ok()?;
@@ -86,14 +99,33 @@ fn first_sequence(path: &Path) -> Option<u64> {
 }
 
 impl Tail {
+    fn read_folder(&mut self, folder: &Path) -> io::Result<()> {
+        let walk = walk(folder)?;
+        for (path, error) in walk.unread {
+            self.find_unread(&path, &error);
+        }
+        for (run, path) in in_order(walk.files) {
+            if let Err(error) = self.read_file(run, &path) {
+                self.find_unread(&path, &error);
+            }
+        }
+        Ok(())
+    }
+
+    fn find_unread(&mut self, path: &Path, error: &io::Error) {
+        let place = path.display().to_string();
+        let place = place.escape_debug();
+        self.summary
+            .find(format!("{place}: cannot be read: {error}"));
+    }
+
     fn read_file(&mut self, run: Option<RunId>, path: &Path) -> io::Result<()> {
-        let reader = open(path)?;
-        let is_growing = name::is_part(path).is_some();
+        let (reader, is_growing) = open(path)?;
         let place = path.display().to_string();
         match run {
             Some(run) => {
                 self.read_lines(&place, is_growing, reader, |_| run.clone());
-                if is_growing {
+                if name::is_part(path).is_some() {
                     let runs = self.runs.iter_mut().filter(|((id, _), _)| *id == run);
                     runs.for_each(|(_, told)| told.is_growing = true);
                 }
@@ -178,3 +210,6 @@ impl Unnamed {
         RunId::named(&format!("{}#{number}", self.name))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,18 @@ fn can_mount() -> bool {
     can
 }
 
+/// A script whose first argument is the program, and that may mount disks.
+fn with_disks(workspace: &Workspace, script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "sh", "-c", script])
+        .arg(env!("CARGO_BIN_EXE_cryptofeed"))
+        .env_clear()
+        .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+        .current_dir(workspace.path("."));
+    command
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
     if !can_mount() {
@@ -48,17 +60,7 @@ async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
     );
     let data = workspace.path("data");
     fs::create_dir(&data).unwrap();
-    let mut command = Command::new("unshare");
-    command
-        .args([
-            "--mount",
-            "sh",
-            "-c",
-            SCRIPT,
-            env!("CARGO_BIN_EXE_cryptofeed"),
-        ])
-        .current_dir(workspace.path("."));
-    let run = Running::start(command);
+    let run = Running::start(with_disks(&workspace, SCRIPT));
 
     run.logged("the sink cannot store", 1);
     let seen = PathBuf::from(format!("/proc/{}/root", run.pid()));
@@ -104,12 +106,7 @@ async fn a_disk_that_may_only_be_read_is_told_at_once() {
         &format!("tls: {{ca_file: ca.pem}}\n{feeds}"),
     );
     fs::create_dir(workspace.path("data")).unwrap();
-    let output = Command::new("unshare")
-        .args(["--mount", "sh", "-c", READ_ONLY])
-        .arg(env!("CARGO_BIN_EXE_cryptofeed"))
-        .current_dir(workspace.path("."))
-        .output()
-        .unwrap();
+    let output = with_disks(&workspace, READ_ONLY).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(log.contains("Read-only file system"), "{log}");

@@ -69,6 +69,13 @@ impl SinkError {
             cause: cause.into(),
         }
     }
+
+    /// The same with a cause of the cause.
+    #[cfg(feature = "nats")]
+    pub(crate) fn because(self, reason: &str) -> Self {
+        let cause = format!("{}: {reason}", self.cause);
+        Self::new(self.doing, cause)
+    }
 }
 
 impl fmt::Display for SinkError {

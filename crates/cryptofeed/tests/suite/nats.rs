@@ -269,3 +269,21 @@ async fn without_the_server_the_others_go_on_and_what_is_not_stored_is_counted()
         "{log}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_login_may_not_do_is_told_as_the_server_says_it() {
+    let workspace = Workspace::new();
+    let users = r#"authorization: {users: [{user: alice, password: s3cret-word, permissions: {
+        publish: ["$JS.API.>", "md.v1.*.trade.>"], subscribe: "_INBOX.>"}}]}"#;
+    let Some(server) = NatsServer::start(&workspace, users) else {
+        return;
+    };
+    let url = server.url();
+    let nats = format!("{{url: '{url}', username: alice, password_file: password}}");
+    let _binance = market(&workspace, 1, 100.0, &format!("sinks: {{nats: {nats}}}\n")).await;
+    workspace.file("password", "s3cret-word\n");
+    let run = workspace.output(&["run", "--duration", "6s"], &[]);
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+    let said = "the server said: nats: Permissions Violation for Publish to";
+    assert!(run.stderr.contains(said), "{}", run.stderr);
+}

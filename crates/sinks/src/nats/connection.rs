@@ -1,5 +1,6 @@
 //! One connection to a NATS server.
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 use tokio::time::timeout;
 
+use super::said::{Said, printable};
 use super::server::NatsServer;
 use super::subject::{message_id, subject};
 use crate::record::Record;
@@ -37,6 +39,7 @@ pub(super) struct Connection {
     answers: Subscriber,
     /// What the subjects for answers begin with.
     inbox: String,
+    pub(super) said: Said,
 }
 
 /// What the server says of a message.
@@ -51,7 +54,7 @@ pub(super) enum Answer {
 
 impl Connection {
     pub(super) async fn open(server: &NatsServer) -> Result<Self, SinkError> {
-        let client = connect(server, Life::One).await?;
+        let (client, said) = connect(server, Life::One).await?;
         let failed = |error| SinkError::new("subscribe to acknowledgements", error);
         let inbox = client.new_inbox();
         let answers = client.subscribe(format!("{inbox}.*")).await;
@@ -59,6 +62,7 @@ impl Connection {
             answers: answers.map_err(failed)?,
             client,
             inbox,
+            said,
         })
     }
 
@@ -115,7 +119,7 @@ pub(crate) enum Life {
 }
 
 /// Connects to the user's own server.
-pub(crate) async fn connect(server: &NatsServer, life: Life) -> Result<Client, SinkError> {
+pub(crate) async fn connect(server: &NatsServer, life: Life) -> Result<(Client, Said), SinkError> {
     let auth = server.login.auth();
     let is_used = Arc::new(AtomicBool::new(false));
     let mut options = ConnectOptions::with_auth_callback(move |_| {
@@ -128,8 +132,14 @@ pub(crate) async fn connect(server: &NatsServer, life: Life) -> Result<Client, S
             }
         }
     });
+    let said = Said::default();
+    let noting = said.clone();
     options = options
         .name("cryptofeed")
+        .event_callback(move |event| {
+            noting.take_note(&event);
+            ready(())
+        })
         .connection_timeout(PATIENCE)
         .ping_interval(PATIENCE)
         .ignore_discovered_servers();
@@ -145,9 +155,10 @@ pub(crate) async fn connect(server: &NatsServer, life: Life) -> Result<Client, S
         reason = "the one exception: the user's own message broker, never an exchange"
     )]
     let connecting = options.connect(server.url.addresses());
-    connecting
+    let client = connecting
         .await
-        .map_err(|error| SinkError::new(format!("connect to {}", server.url), error))
+        .map_err(|error| SinkError::new(format!("connect to {}", server.url), error))?;
+    Ok((client, said))
 }
 
 //     <inbox>.17   {"stream":"MD","seq":4711}
@@ -171,9 +182,8 @@ fn read(message: Option<Message>) -> Result<Answer, SinkError> {
         return Ok(Answer::Stored(number));
     }
     let text = error.and_then(|it| it.get("description")?.as_str());
-    // It is the server's, and may be anything.
     let text = text.unwrap_or("an answer cannot be understood");
-    let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    let text = printable(text);
     let code = error.and_then(|it| it.get("err_code")?.as_u64());
     match code {
         Some(TOO_LARGE) => Ok(Answer::Refused(number, text)),

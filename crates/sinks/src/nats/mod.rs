@@ -1,6 +1,7 @@
 //! Events in a NATS JetStream.
 
 pub(crate) mod connection;
+mod said;
 mod server;
 mod stream;
 mod subject;
@@ -74,7 +75,8 @@ impl NatsSink {
     /// Connects, has the streams there, and sends again what is not acknowledged.
     async fn connect(&mut self) -> Result<Connection, SinkError> {
         let connection = Connection::open(&self.settings.server).await?;
-        self.settings.stream.ensure(&connection.context()).await?;
+        let ensured = self.settings.stream.ensure(&connection.context()).await;
+        ensured.map_err(|error| connection.said.explain(error))?;
         let open = self.window.unacknowledged();
         if !open.is_empty() {
             let events = open.len();
@@ -148,9 +150,13 @@ impl NatsSink {
         let worked = self.exchange(&mut connection, records).await;
         match worked {
             Ok(()) => self.connection = Some(connection),
-            Err(_) => connection.end().await,
+            Err(error) => {
+                let error = connection.said.explain(error);
+                connection.end().await;
+                return Err(error);
+            }
         }
-        worked
+        Ok(())
     }
 
     /// Sends `records` until they fit into the window, or waits until everything is acknowledged.

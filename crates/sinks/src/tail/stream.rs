@@ -22,10 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// # Errors
 /// [`SinkError`] if the server or the stream is not there, or the server stops answering.
 pub async fn read_stream(server: &NatsServer, stream: &str) -> Result<Summary, SinkError> {
-    let client = connect(server, Life::Many).await?;
+    let (client, said) = connect(server, Life::Many).await?;
     let context = jetstream::new(client);
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        SinkError::new(format!("read the stream {stream}"), error)
+        said.explain(SinkError::new(format!("read the stream {stream}"), error))
     };
     let found = context.get_stream(stream).await;
     let mut found = found.map_err(|error| failed(error.into()))?;

@@ -48,6 +48,8 @@ pub(super) enum Answer {
     Stored(u64),
     /// It never will be.
     Refused(u64, String),
+    /// No stream has its subject.
+    NoStream(u64),
     /// It cannot be now.
     Failed(String),
 }
@@ -168,14 +170,14 @@ pub(crate) async fn connect(server: &NatsServer, life: Life) -> Result<(Client, 
 fn read(message: Option<Message>) -> Result<Answer, SinkError> {
     let lost = || SinkError::new("have events acknowledged", "the connection is lost");
     let message = message.ok_or_else(lost)?;
-    if message.status == Some(StatusCode::NO_RESPONDERS) {
-        return Ok(Answer::Failed("no stream takes the subject".to_owned()));
-    }
     let number = message.subject.rsplit('.').next();
     let number = number.and_then(|number| number.parse().ok());
     let Some(number) = number else {
         return Ok(Answer::Failed("an answer has no number".to_owned()));
     };
+    if message.status == Some(StatusCode::NO_RESPONDERS) {
+        return Ok(Answer::NoStream(number));
+    }
     let answer: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
     let error = answer.get("error");
     if error.is_none() && answer.get("seq").is_some() {

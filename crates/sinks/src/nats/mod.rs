@@ -123,6 +123,12 @@ impl NatsSink {
                 }
                 Ok(())
             }
+            Answer::NoStream(number) => {
+                let subject = self.window.get(number).map(subject::subject);
+                let subject = subject.unwrap_or_default();
+                let reason = format!("no stream takes the subject {subject}");
+                Err(SinkError::new("have events acknowledged", reason))
+            }
             // What follows it would be stored before it.
             Answer::Failed(reason) => Err(SinkError::new("have events acknowledged", reason)),
         }
@@ -207,5 +213,39 @@ impl fmt::Debug for NatsSink {
             .field("settings", &self.settings)
             .field("window", &self.window.open())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::record::{Identity, Record};
+    use crate::run::RunId;
+
+    #[test]
+    fn a_subject_that_no_stream_takes_is_named() {
+        let url = NatsUrl::parse("nats://127.0.0.1").unwrap();
+        let mut sink = NatsSink::new(NatsSettings::new(url));
+        let number = sink.window.push(Arc::new(Record {
+            run: RunId::named("r"),
+            sequence: 1,
+            exchange: "binance".into(),
+            connection: None,
+            name: "ticker",
+            channel: None,
+            symbol: Some(feeds::Symbol::parse("BTC-USDT").unwrap()),
+            received_ns: 0,
+            identity: Identity::Sequence,
+            line: bytes::Bytes::new(),
+        }));
+        let error = sink.take(Answer::NoStream(number)).unwrap_err();
+        assert_eq!(
+            error.source().unwrap().to_string(),
+            "no stream takes the subject md.v1.binance.ticker.BTC-USDT"
+        );
+        assert_eq!(sink.unstored(), 1);
     }
 }

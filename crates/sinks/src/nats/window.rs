@@ -55,6 +55,12 @@ impl Window {
         number
     }
 
+    /// The message of that number, if it is not forgotten.
+    pub(super) fn get(&self, number: u64) -> Option<&Record> {
+        let place = usize::try_from(number.checked_sub(self.first)?).ok()?;
+        Some(&self.messages.get(place)?.record)
+    }
+
     /// The message is stored, or never will be. Returns whether that is new.
     pub(super) fn close(&mut self, number: u64) -> bool {
         let place = number.checked_sub(self.first);

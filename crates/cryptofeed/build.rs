@@ -1,4 +1,4 @@
-//! Sets `CRYPTOFEED_VERSION`: the version, and the commit that was built where it is known.
+//! Sets `VERSION_AND_COMMIT`: the version, and the commit that was built where it is known.
 
 use std::env;
 use std::fs;
@@ -21,7 +21,7 @@ fn main() {
         Some(commit) => format!("{version} ({})", &commit[..SHOWN]),
         None => version,
     };
-    println!("cargo:rustc-env=CRYPTOFEED_VERSION={version}");
+    println!("cargo:rustc-env=VERSION_AND_COMMIT={version}");
 }
 
 fn commit() -> Option<String> {

@@ -24,7 +24,7 @@ use crate::tail::Tail;
 /// Market data of crypto exchanges, each connection through its configured proxy
 #[derive(Debug, Parser)]
 #[command(
-    version = env!("CRYPTOFEED_VERSION"),
+    version = env!("VERSION_AND_COMMIT"),
     after_help = "Exit codes: 0 success, 1 failure at run time, 2 invalid configuration or usage, \
                   3 events were not written."
 )]

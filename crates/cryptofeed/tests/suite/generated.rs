@@ -37,6 +37,17 @@ fn the_version_has_the_commit_that_is_checked_out() {
     assert_eq!(said, format!("{version} ({})\n", head.trim()));
 }
 
+/// What a build script sets is in the environment of `cargo run` and `cargo test`, and a variable of the command
+/// that it does not know is an error.
+#[test]
+fn the_build_leaves_no_variable_of_the_command_behind() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let own: Vec<_> = names
+        .filter(|name| name.starts_with("CRYPTOFEED_") && name != "CRYPTOFEED_COMMIT")
+        .collect();
+    assert_eq!(own, [""; 0]);
+}
+
 #[test]
 fn every_shell_gets_completions_of_every_command() {
     let workspace = Workspace::new();

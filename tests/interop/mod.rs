@@ -7,6 +7,7 @@
 //! Targets are `localhost`, which a server that resolves names finds in the hosts file, perhaps
 //! with an IPv6 address beside the one where the exchanges listen.
 
+mod arrivals;
 mod certificate;
 mod dante;
 mod door;

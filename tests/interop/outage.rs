@@ -1,6 +1,6 @@
 //! Three servers in one pool, of which the one that carries the stream is killed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,13 +17,18 @@ use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, TestCa};
 use tokio::task::{JoinSet, spawn_blocking};
 use transport_tls::TlsTrust;
+use transport_ws::Hooks;
 
+use super::arrivals::{Arrivals, worst};
 use super::server::{Server, installed};
 use super::{dante, microsocks, squid};
 use crate::world::soon;
 
-/// How many symbols are traded.
+/// How many symbols are traded: enough for one connection.
 const SYMBOLS: usize = 100;
+
+/// As many as a large exchange has. They take several connections.
+const WHOLE_MARKET: usize = 1500;
 
 /// How many messages come in a second, of all symbols together.
 const RATE: f64 = 1000.0;
@@ -42,6 +47,7 @@ struct Stage {
     exchange_symbol: String,
     events: Events,
     audit: Audit,
+    arrivals: Arrivals,
     looked_at: Instant,
     _task: JoinSet<()>,
 }
@@ -70,11 +76,11 @@ async fn pool(numbers: [u8; 3]) -> Option<(Servers, PoolConfig)> {
 }
 
 impl Stage {
-    async fn start(numbers: [u8; 3], redundancy: Redundancy) -> Option<Self> {
+    async fn start(numbers: [u8; 3], redundancy: Redundancy, symbols: usize) -> Option<Self> {
         let (servers, pool) = pool(numbers).await?;
         let ca = TestCa::new().unwrap();
         let exchange = Binance::mock()
-            .symbols(SYMBOLS)
+            .symbols(symbols)
             .rate(RATE)
             .tls(ca.server_config(&["localhost"]).unwrap());
         let exchange = exchange.start().await.unwrap();
@@ -91,13 +97,15 @@ impl Stage {
         );
         let codec = Arc::new(codec.unwrap());
         let audit = Audit::new(codec.rules().trades);
+        let arrivals = Arrivals::default();
+        let hooks = Hooks::default().with_observer(Arc::new(arrivals.clone()));
         let everything = SymbolPattern::parse("*").unwrap();
         let channels = [Channel::Trades, Channel::Ticker, Channel::L2Book];
         let feed = Feed::new(
             codec,
             Subscription::new([everything], channels).unwrap(),
             Arc::new(scope.http()),
-            Arc::new(scope.websocket()),
+            Arc::new(scope.websocket().with_hooks(hooks)),
         );
         let feed = feed.with_redundancy(redundancy);
         let (queue, events) = event_queue(QueueLimits::default());
@@ -112,6 +120,7 @@ impl Stage {
             exchange,
             events,
             audit,
+            arrivals,
             looked_at: Instant::now(),
             _task: task,
         })
@@ -149,6 +158,47 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Goes on until every book has come, over as many lines as there are.
+    async fn until_live(&mut self, redundancy: Redundancy) -> HashMap<SocketAddr, usize> {
+        let mut carriers: HashMap<SocketAddr, usize> = HashMap::new();
+        let (mut books, mut connections, mut lines) = (HashSet::new(), 0, 0);
+        let lines_for_each = usize::from(redundancy == Redundancy::TwoLines);
+        while books.len() < WHOLE_MARKET || lines < connections * lines_for_each {
+            let event = self.next().await;
+            if let Some(proxy) = proxy_of(&event) {
+                connections += 1;
+                *carriers.entry(proxy).or_default() += 1;
+            }
+            match event.kind {
+                FeedEventKind::L2Snapshot(snapshot) => _ = books.insert(snapshot.symbol),
+                FeedEventKind::LineUp { .. } => lines += 1,
+                _ => {}
+            }
+        }
+        carriers
+    }
+
+    /// Goes on for a while. Returns what came, and how long after it had come first each trade was told.
+    async fn watch(&mut self, time: Duration) -> (Vec<FeedEventKind>, Vec<Duration>) {
+        let (mut others, mut ages) = (Vec::new(), Vec::new());
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            match self.next().await.kind {
+                FeedEventKind::Trade(trade) if !trade.backfilled => {
+                    ages.extend(self.arrivals.age(&trade));
+                }
+                FeedEventKind::Trade(_)
+                | FeedEventKind::Ticker(_)
+                | FeedEventKind::L2Delta(_)
+                | FeedEventKind::L2Snapshot(_) => {}
+                other => others.push(other),
+            }
+        }
+        (others, ages)
+    }
+}
+
 fn proxy_of(event: &FeedEvent) -> Option<SocketAddr> {
     match &event.kind {
         FeedEventKind::Connected { proxies, .. } => proxies.first()?.parse().ok(),
@@ -158,7 +208,7 @@ fn proxy_of(event: &FeedEvent) -> Option<SocketAddr> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_stream_goes_on_through_another_member_after_one_dial() {
-    let Some(mut stage) = Stage::start([9, 10, 11], Redundancy::None).await else {
+    let Some(mut stage) = Stage::start([9, 10, 11], Redundancy::None, SYMBOLS).await else {
         return;
     };
     let carrier = stage.carrier().await;
@@ -190,7 +240,7 @@ async fn the_stream_goes_on_through_another_member_after_one_dial() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
-    let Some(mut stage) = Stage::start([12, 13, 14], Redundancy::TwoLines).await else {
+    let Some(mut stage) = Stage::start([12, 13, 14], Redundancy::TwoLines, SYMBOLS).await else {
         return;
     };
     let carrier = stage.carrier().await;
@@ -224,6 +274,76 @@ async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
     let after = stage.audit.counts();
     assert_eq!(after.invalid_books, before.invalid_books);
     assert_eq!(after.missing, before.missing);
+    assert_eq!(stage.audit.findings(), [""; 0]);
+    assert!(stage.audit.untold(&stage.symbol).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_market_over_two_lines_loses_a_server_and_nothing_else() {
+    let redundancy = Redundancy::TwoLines;
+    let Some(mut stage) = Stage::start([15, 16, 17], redundancy, WHOLE_MARKET).await else {
+        return;
+    };
+    let carriers = stage.until_live(redundancy).await;
+    stage.until_right(5).await;
+    stage.arrivals.take_apart();
+    let (_, usual) = stage.watch(Duration::from_secs(3)).await;
+    let apart = stage.arrivals.take_apart();
+    let before = stage.audit.counts();
+    let most = carriers.iter().max_by_key(|(_, connections)| **connections);
+    let killed = stage.servers.remove(most.unwrap().0).unwrap();
+    let killing = spawn_blocking(move || drop(killed));
+    let (told, ages) = stage.watch(Duration::from_secs(5)).await;
+    killing.await.unwrap();
+    println!(
+        "trades were told after (99th percentile and longest) {:?} before and {:?} since; the lines were {:?} apart",
+        worst(usual),
+        worst(ages),
+        worst(apart),
+    );
+    let is_down = |event: &FeedEventKind| matches!(event, FeedEventKind::LineDown { .. });
+    assert!(told.iter().any(is_down), "no line has ended");
+    let is_end = |event: &FeedEventKind| matches!(event, FeedEventKind::Disconnected { .. });
+    assert!(!told.iter().any(is_end), "{told:?}");
+    stage.until_right(5).await;
+    let after = stage.audit.counts();
+    assert_eq!(after.invalid_books, before.invalid_books);
+    assert_eq!(after.missing, before.missing);
+    assert_eq!(stage.audit.findings(), [""; 0]);
+    assert!(stage.audit.untold(&stage.symbol).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_market_over_one_line_goes_on_through_other_members_after_one_dial_each() {
+    let redundancy = Redundancy::None;
+    let Some(mut stage) = Stage::start([18, 19, 20], redundancy, WHOLE_MARKET).await else {
+        return;
+    };
+    let carriers = stage.until_live(redundancy).await;
+    stage.until_right(5).await;
+    let most = carriers.iter().max_by_key(|(_, connections)| **connections);
+    let (carrier, connections) = most.unwrap();
+    let killed = stage.servers.remove(carrier).unwrap();
+    let killing = spawn_blocking(move || drop(killed));
+    let (mut ends, mut back, mut began_at) = (0, 0, None);
+    while ends == 0 || back < ends {
+        let event = stage.next().await;
+        if let FeedEventKind::Disconnected { .. } = event.kind {
+            ends += 1;
+            began_at.get_or_insert_with(Instant::now);
+        }
+        if let Some(proxy) = proxy_of(&event) {
+            back += 1;
+            assert_ne!(proxy, *carrier);
+        }
+    }
+    println!(
+        "{ends} connections through other members {:?} after the first end",
+        began_at.unwrap().elapsed()
+    );
+    assert_eq!(ends, *connections, "a dial has failed");
+    stage.until_right(5).await;
+    killing.await.unwrap();
     assert_eq!(stage.audit.findings(), [""; 0]);
     assert!(stage.audit.untold(&stage.symbol).is_empty());
 }

@@ -2,7 +2,7 @@
 
 use testkit::ProxyKind;
 
-use super::network::{EXCHANGE, PROXY};
+use super::network::{EXCHANGE, NOBODY, PROXY, SECOND};
 use super::role::{NAME, PASSWORD, USER, port};
 use super::stage::{Report, Stage};
 use crate::skip::skip;
@@ -45,6 +45,24 @@ fn through_a_proxy_that_fails_every_packet_goes_to_it() {
             assert_only_to_proxy(&lost, kind);
         }
     }
+}
+
+#[test]
+fn from_a_local_address_every_packet_has_it() {
+    let Some(stage) = stage() else {
+        return;
+    };
+    let report = stage.connect_from(SECOND, &EXCHANGE.to_string());
+    assert_eq!(outcomes(&report), ["Connected"; 2]);
+    let sent = &report.sent;
+    assert!(sent.from_address > 0, "{report:?}");
+    assert_eq!((sent.to_name_server, sent.elsewhere), (0, 0), "{report:?}");
+
+    let gone = stage.connect_from(NOBODY, &EXCHANGE.to_string());
+    assert_eq!(outcomes(&gone), ["Unreachable"; 2]);
+    let sent = &gone.sent;
+    let all = (sent.from_address, sent.to_name_server, sent.elsewhere);
+    assert_eq!(all, (0, 0, 0), "{gone:?}");
 }
 
 #[test]

@@ -18,6 +18,12 @@ pub(super) const EXCHANGE: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
+/// Another address of the client.
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 3);
+
+/// An address that no host has.
+pub(super) const NOBODY: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 4);
+
 /// The far side of the proxies' host.
 const EGRESS: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 
@@ -29,11 +35,21 @@ pub(super) enum Host {
     Exchange,
 }
 
+/// The way that the client is told to take.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Way {
+    Any,
+    Through(SocketAddrV4),
+    From(Ipv4Addr),
+}
+
 /// How many packets the client has sent to others than itself.
 #[derive(Debug)]
 pub(super) struct Sent {
     /// By TCP, to the one proxy it shall use.
     pub(super) to_proxy: u64,
+    /// By TCP to the exchange, from the one address that they shall have.
+    pub(super) from_address: u64,
     /// To any name server.
     pub(super) to_name_server: u64,
     /// All others.
@@ -65,7 +81,7 @@ impl Network {
             .map_err(|error| format!("/etc/netns: {error}"))?;
         let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
         run(network.command(Host::Proxy).args(["sh", "-c", forward]), "")?;
-        network.count(None)?;
+        network.count(Way::Any)?;
         Ok(network)
     }
 
@@ -79,6 +95,7 @@ impl Network {
              -n {client} link add out type veth peer name near netns {proxy}\n\
              -n {exchange} link add out type veth peer name far netns {proxy}\n\
              -n {client} address add {CLIENT}/24 dev out\n\
+             -n {client} address add {SECOND}/24 dev out\n\
              -n {proxy} address add {PROXY}/24 dev near\n\
              -n {proxy} address add {EGRESS}/24 dev far\n\
              -n {exchange} address add {EXCHANGE}/24 dev out\n\
@@ -128,24 +145,31 @@ impl Network {
     ///
     /// # Errors
     /// What the packet filter says.
-    pub(super) fn count(&self, proxy: Option<SocketAddrV4>) -> Result<(), String> {
-        let to_proxy = proxy.map_or_else(String::new, |proxy| {
-            let (ip, port) = (proxy.ip(), proxy.port());
-            format!("ip daddr {ip} tcp dport {port} counter name to_proxy accept")
-        });
+    pub(super) fn count(&self, way: Way) -> Result<(), String> {
+        let as_set = match way {
+            Way::Any => String::new(),
+            Way::Through(proxy) => {
+                let (ip, port) = (proxy.ip(), proxy.port());
+                format!("ip daddr {ip} tcp dport {port} counter name to_proxy accept")
+            }
+            Way::From(ip) => format!(
+                "ip saddr {ip} ip daddr {EXCHANGE} meta l4proto tcp counter name from_address accept"
+            ),
+        };
         // ICMPv6 is the kernel's own, about its addresses.
         let rules = format!(
             "add table inet leak\n\
              delete table inet leak\n\
              table inet leak {{\n\
                counter to_proxy {{}}\n\
+               counter from_address {{}}\n\
                counter to_name_server {{}}\n\
                counter elsewhere {{}}\n\
                chain output {{\n\
                  type filter hook output priority 0\n\
                  oif lo accept\n\
                  meta l4proto ipv6-icmp accept\n\
-                 {to_proxy}\n\
+                 {as_set}\n\
                  meta l4proto {{ tcp, udp }} th dport 53 counter name to_name_server accept\n\
                  counter name elsewhere\n\
                }}\n\
@@ -168,6 +192,7 @@ impl Network {
         };
         Sent {
             to_proxy: packets("to_proxy"),
+            from_address: packets("from_address"),
             to_name_server: packets("to_name_server"),
             elsewhere: packets("elsewhere"),
         }

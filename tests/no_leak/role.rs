@@ -8,7 +8,7 @@ use std::sync::Arc;
 use feeds::Binance;
 use futures_util::StreamExt;
 use http::Method;
-use proxy_config::{ConnectionProxies, ExchangeId, ProxyConfig, ProxySettings};
+use proxy_config::{Bind, ConnectionProxies, DirectExit, ExchangeId, ProxyConfig, ProxySettings};
 use proxy_injector::{ProxyInjector, Scope};
 use testkit::{MockProxy, ProxyKind, TestCa};
 use tokio::io::{copy, sink, stdin};
@@ -25,6 +25,7 @@ pub(super) const TEST: &str = "no_leak::role::plays";
 pub(super) const ROLE: &str = "NO_LEAK_ROLE";
 pub(super) const FILES: &str = "NO_LEAK_FILES";
 pub(super) const PROXY_URL: &str = "NO_LEAK_PROXY_URL";
+pub(super) const BIND: &str = "NO_LEAK_BIND";
 pub(super) const TARGET: &str = "NO_LEAK_TARGET";
 
 /// What a server says when it listens.
@@ -114,6 +115,10 @@ async fn client(files: &Path) {
     if let Ok(url) = env::var(PROXY_URL) {
         let proxy = ProxyConfig::new(url.parse().unwrap());
         settings = ProxySettings::enabled().with_default(ConnectionProxies::both(proxy));
+    }
+    if let Ok(bind) = env::var(BIND) {
+        let exit = DirectExit::new(Bind::Address(bind.parse().unwrap()));
+        settings = ProxySettings::enabled().with_default(ConnectionProxies::both(exit));
     }
     let trust = ["exchange.pem", "proxies.pem"]
         .iter()

@@ -3,15 +3,15 @@
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use proxy_config::ProxyUrl;
 use transport::Host as Address;
 
-use super::network::{Host, Network, Sent};
-use super::role::{FILES, OUTCOME, PROXY_URL, READY, ROLE, TARGET, TEST};
+use super::network::{Host, Network, Sent, Way};
+use super::role::{BIND, FILES, OUTCOME, PROXY_URL, READY, ROLE, TARGET, TEST};
 
 /// A network whose proxies and whose exchange listen. Dropping it ends all of it.
 #[derive(Debug)]
@@ -54,11 +54,23 @@ impl Stage {
     /// there is one.
     pub(super) fn connect(&self, proxy: Option<&str>, target: &str) -> Report {
         let mut client = self.player(Host::Client, "client");
-        client.env(TARGET, target);
         if let Some(url) = proxy {
             client.env(PROXY_URL, url);
         }
-        self.network.count(proxy.map(address)).unwrap();
+        let way = proxy.map_or(Way::Any, |url| Way::Through(address(url)));
+        self.report(client, way, target)
+    }
+
+    /// The same, directly and from the local address `bind`.
+    pub(super) fn connect_from(&self, bind: Ipv4Addr, target: &str) -> Report {
+        let mut client = self.player(Host::Client, "client");
+        client.env(BIND, bind.to_string());
+        self.report(client, Way::From(bind), target)
+    }
+
+    fn report(&self, mut client: Command, way: Way, target: &str) -> Report {
+        client.env(TARGET, target);
+        self.network.count(way).unwrap();
         let output = client.output().unwrap();
         let sent = self.network.sent();
         let printed = String::from_utf8(output.stdout).unwrap();

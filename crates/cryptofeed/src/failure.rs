@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     NotReady(Vec<String>),
     /// What was stored is not whole.
     Tail { wrong: u64 },
+    /// `tail` has found no event there.
+    NothingStored { source: String },
     /// Standard output was closed, as `head` does. This counts as success.
     Closed,
     /// `run` could not write all events.
@@ -90,6 +92,7 @@ impl fmt::Display for Failure {
                 write!(f, "connections that are not ok: {failed} of {of}")
             }
             Self::NotReady(reasons) => lines(f, "not ready", reasons),
+            Self::NothingStored { source } => write!(f, "nothing is stored in {source}"),
             Self::Tail { wrong } => write!(f, "what was stored is not whole; findings: {wrong}"),
             Self::Unwritten { events, cause } => {
                 match cause {

@@ -27,7 +27,7 @@ Examples:
 ///
 /// Of a folder, all files are read, also those that are still being written: only these may end within a
 /// line. A stream is read from its first event to the one that is the last at the start. The exit code is 1
-/// if there are findings.
+/// if there are findings, and if nothing is stored there.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub(crate) struct Tail {
@@ -54,9 +54,13 @@ impl Tail {
         } else {
             stdout::print(&report::text(&summary))?;
         }
-        match summary.wrong {
-            0 => Ok(()),
-            wrong => Err(Failure::Tail { wrong }),
+        match (summary.wrong, summary.events) {
+            // A wrong path looks like this, and must not pass for data that are whole.
+            (0, 0) => Err(Failure::NothingStored {
+                source: self.source,
+            }),
+            (0, _) => Ok(()),
+            (wrong, _) => Err(Failure::Tail { wrong }),
         }
     }
 

@@ -157,6 +157,19 @@ async fn what_a_run_that_was_killed_has_left_is_completed_by_the_next_and_told()
 }
 
 #[test]
+fn a_folder_without_an_event_does_not_pass_for_one_that_is_whole() {
+    let workspace = Workspace::new();
+    fs::create_dir(workspace.path("empty")).unwrap();
+    let tail = workspace.output(&["tail", "empty"], &[]);
+    assert_eq!(tail.code, Some(1), "{}", tail.stdout);
+    assert!(
+        tail.stderr.contains("nothing is stored in empty"),
+        "{}",
+        tail.stderr
+    );
+}
+
+#[test]
 fn what_is_wrong_with_sinks_is_told_at_once() {
     let workspace = Workspace::new();
     let feeds = "feeds: {binance: {symbols: [BTC-USDT]}}\n";

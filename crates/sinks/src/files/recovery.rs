@@ -24,8 +24,8 @@ pub(super) enum Recovered {
 pub(super) fn recover(folder: &Path) -> io::Result<()> {
     let walk = walk(folder)?;
     for (path, error) in walk.unread {
-        let (path, problem) = (path.display(), error.to_string());
-        tracing::warn!(%path, problem, "files of earlier runs that may be there are left as they are");
+        let (file, problem) = (path.display(), error.to_string());
+        tracing::warn!(%file, problem, "files of earlier runs that may be there are left as they are");
     }
     let parts = walk.files.into_iter();
     for part in parts.filter(|it| name::run(it).is_some()) {

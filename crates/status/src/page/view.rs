@@ -34,7 +34,10 @@ impl View {
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             let value = value.replace('+', " ");
             let value = percent_decode_str(&value).decode_utf8_lossy();
-            let text = || value.trim().chars().take(LONGEST).collect();
+            let text = || {
+                let start: String = value.trim().chars().take(LONGEST).collect();
+                start.trim_end().to_owned()
+            };
             match name {
                 "q" => view.search = text(),
                 "exchange" => view.exchange = text(),
@@ -114,6 +117,10 @@ mod tests {
             page: 2,
         };
         assert_eq!(view, expected);
+        assert_eq!(View::parse(&view.to_string()), view);
+
+        let cut_at_a_space = format!("q={}+b", "a".repeat(LONGEST - 1));
+        let view = View::parse(&cut_at_a_space);
         assert_eq!(View::parse(&view.to_string()), view);
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use feeds::audit::Audit;
+use feeds::audit::{Audit, Counts};
 use feeds::{
     Binance, Channel, Events, Exchange, Feed, FeedEvent, FeedEventKind, QueueLimits, Redundancy,
     Subscription, Symbol, SymbolPattern, event_queue,
@@ -15,7 +15,7 @@ use proxy_config::{
 };
 use proxy_injector::ProxyInjector;
 use testkit::{MockExchange, TestCa};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use transport_tls::TlsTrust;
 use transport_ws::Hooks;
 
@@ -199,6 +199,33 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Kills a server, which takes a moment.
+    fn kill(&mut self, server: SocketAddr) -> JoinHandle<()> {
+        let killed = self.servers.remove(&server).unwrap();
+        spawn_blocking(move || drop(killed))
+    }
+
+    fn assert_nothing_is_lost_since(&self, before: Counts) {
+        let after = self.audit.counts();
+        assert_eq!(after.invalid_books, before.invalid_books);
+        assert_eq!(after.missing, before.missing);
+        self.assert_all_is_told();
+    }
+
+    fn assert_all_is_told(&self) {
+        assert_eq!(self.audit.findings(), [""; 0]);
+        assert!(self.audit.untold(&self.symbol).is_empty());
+    }
+}
+
+/// The server with the most connections, and how many these are.
+fn busiest(carriers: &HashMap<SocketAddr, usize>) -> (SocketAddr, usize) {
+    let most = carriers.iter().max_by_key(|(_, connections)| **connections);
+    most.map(|(server, connections)| (*server, *connections))
+        .unwrap()
+}
+
 fn proxy_of(event: &FeedEvent) -> Option<SocketAddr> {
     match &event.kind {
         FeedEventKind::Connected { proxies, .. } => proxies.first()?.parse().ok(),
@@ -213,8 +240,7 @@ async fn the_stream_goes_on_through_another_member_after_one_dial() {
     };
     let carrier = stage.carrier().await;
     stage.until_right(10).await;
-    let killed = stage.servers.remove(&carrier).unwrap();
-    let killing = spawn_blocking(move || drop(killed));
+    let killing = stage.kill(carrier);
     let (mut ends, mut ended_at) = (0, Instant::now());
     let other = loop {
         let event = stage.next().await;
@@ -234,8 +260,7 @@ async fn the_stream_goes_on_through_another_member_after_one_dial() {
     assert_eq!(ends, 1, "a dial has failed");
     stage.until_right(10).await;
     killing.await.unwrap();
-    assert_eq!(stage.audit.findings(), [""; 0]);
-    assert!(stage.audit.untold(&stage.symbol).is_empty());
+    stage.assert_all_is_told();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -253,8 +278,7 @@ async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
     .await;
     stage.until_right(10).await;
     let before = stage.audit.counts();
-    let killed = stage.servers.remove(&carrier).unwrap();
-    let killing = spawn_blocking(move || drop(killed));
+    let killing = stage.kill(carrier);
     let (mut last, mut longest, mut is_down) = (Instant::now(), Duration::ZERO, false);
     let end = Instant::now() + Duration::from_secs(4);
     while Instant::now() < end {
@@ -271,11 +295,7 @@ async fn over_two_lines_nothing_is_missing_and_no_book_is_invalid() {
     println!("the longest pause between two events: {longest:?}");
     assert!(is_down, "no line has ended");
     stage.until_right(10).await;
-    let after = stage.audit.counts();
-    assert_eq!(after.invalid_books, before.invalid_books);
-    assert_eq!(after.missing, before.missing);
-    assert_eq!(stage.audit.findings(), [""; 0]);
-    assert!(stage.audit.untold(&stage.symbol).is_empty());
+    stage.assert_nothing_is_lost_since(before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -290,9 +310,8 @@ async fn a_whole_market_over_two_lines_loses_a_server_and_nothing_else() {
     let (_, usual) = stage.watch(Duration::from_secs(3)).await;
     let apart = stage.arrivals.take_apart();
     let before = stage.audit.counts();
-    let most = carriers.iter().max_by_key(|(_, connections)| **connections);
-    let killed = stage.servers.remove(most.unwrap().0).unwrap();
-    let killing = spawn_blocking(move || drop(killed));
+    let (carrier, _) = busiest(&carriers);
+    let killing = stage.kill(carrier);
     let (told, ages) = stage.watch(Duration::from_secs(5)).await;
     killing.await.unwrap();
     println!(
@@ -306,11 +325,7 @@ async fn a_whole_market_over_two_lines_loses_a_server_and_nothing_else() {
     let is_end = |event: &FeedEventKind| matches!(event, FeedEventKind::Disconnected { .. });
     assert!(!told.iter().any(is_end), "{told:?}");
     stage.until_right(5).await;
-    let after = stage.audit.counts();
-    assert_eq!(after.invalid_books, before.invalid_books);
-    assert_eq!(after.missing, before.missing);
-    assert_eq!(stage.audit.findings(), [""; 0]);
-    assert!(stage.audit.untold(&stage.symbol).is_empty());
+    stage.assert_nothing_is_lost_since(before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -321,10 +336,8 @@ async fn a_whole_market_over_one_line_goes_on_through_other_members_after_one_di
     };
     let carriers = stage.until_live(redundancy).await;
     stage.until_right(5).await;
-    let most = carriers.iter().max_by_key(|(_, connections)| **connections);
-    let (carrier, connections) = most.unwrap();
-    let killed = stage.servers.remove(carrier).unwrap();
-    let killing = spawn_blocking(move || drop(killed));
+    let (carrier, connections) = busiest(&carriers);
+    let killing = stage.kill(carrier);
     let (mut ends, mut back, mut began_at) = (0, 0, None);
     while ends == 0 || back < ends {
         let event = stage.next().await;
@@ -334,16 +347,15 @@ async fn a_whole_market_over_one_line_goes_on_through_other_members_after_one_di
         }
         if let Some(proxy) = proxy_of(&event) {
             back += 1;
-            assert_ne!(proxy, *carrier);
+            assert_ne!(proxy, carrier);
         }
     }
     println!(
         "{ends} connections through other members {:?} after the first end",
         began_at.unwrap().elapsed()
     );
-    assert_eq!(ends, *connections, "a dial has failed");
+    assert_eq!(ends, connections, "a dial has failed");
     stage.until_right(5).await;
     killing.await.unwrap();
-    assert_eq!(stage.audit.findings(), [""; 0]);
-    assert!(stage.audit.untold(&stage.symbol).is_empty());
+    stage.assert_all_is_told();
 }

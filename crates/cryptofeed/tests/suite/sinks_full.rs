@@ -34,6 +34,18 @@ fn can_mount() -> bool {
     can
 }
 
+/// What there is to stream, and a folder for it.
+async fn world(workspace: &Workspace) -> World {
+    let world = World::start(workspace).await;
+    let feeds = world.feeds();
+    workspace.file(
+        "cryptofeed.yaml",
+        &format!("tls: {{ca_file: ca.pem}}\n{feeds}"),
+    );
+    fs::create_dir(workspace.path("data")).unwrap();
+    world
+}
+
 /// A script whose first argument is the program, and that may mount disks.
 fn with_disks(workspace: &Workspace, script: &str) -> Command {
     let mut command = Command::new("unshare");
@@ -52,14 +64,8 @@ async fn a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again() {
         return;
     }
     let workspace = Workspace::new();
-    let world = World::start(&workspace).await;
-    let feeds = world.feeds();
-    workspace.file(
-        "cryptofeed.yaml",
-        &format!("tls: {{ca_file: ca.pem}}\n{feeds}"),
-    );
+    let _world = world(&workspace).await;
     let data = workspace.path("data");
-    fs::create_dir(&data).unwrap();
     let run = Running::start(with_disks(&workspace, SCRIPT));
 
     run.logged("the sink cannot store", 1);
@@ -99,13 +105,7 @@ async fn a_disk_that_may_only_be_read_is_told_at_once() {
         return;
     }
     let workspace = Workspace::new();
-    let world = World::start(&workspace).await;
-    let feeds = world.feeds();
-    workspace.file(
-        "cryptofeed.yaml",
-        &format!("tls: {{ca_file: ca.pem}}\n{feeds}"),
-    );
-    fs::create_dir(workspace.path("data")).unwrap();
+    let _world = world(&workspace).await;
     let output = with_disks(&workspace, READ_ONLY).output().unwrap();
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{log}");

@@ -1,5 +1,6 @@
 //! Who sees which headers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Request};
 use proxy_config::{ProxyConfig, ProxyServer};
 use testkit::{MockProxy, ProxyKind, TestCa};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use transport::{Dialer, HttpTransport, WsDialer, WsRequest, chain};
 use transport_http::HttpClient;
 use transport_ws::WsClient;
@@ -16,6 +17,18 @@ use transport_ws::WsClient;
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver};
 
 use crate::common::{Client, Ending, LONG, Route, Scripted, answer, failure, listen, tcp, trust};
+
+/// Where an exchange listens, and the head of each request that it gets.
+async fn exchange() -> (SocketAddr, UnboundedReceiver<String>) {
+    let (sender, heads) = unbounded_channel();
+    let address = listen(move |stream: TcpStream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(answer(stream).await).unwrap();
+        }
+    });
+    (address.await, heads)
+}
 
 /// Sends a request with a login of its own to `authority`.
 async fn log_in(client: Client, dialer: Arc<dyn Dialer>, authority: &str, ca: &TestCa) {
@@ -51,14 +64,7 @@ async fn log_in(client: Client, dialer: Arc<dyn Dialer>, authority: &str, ca: &T
 #[tokio::test]
 async fn a_proxy_sees_no_header_for_the_exchange_and_the_exchange_none_for_a_proxy() {
     let ca = TestCa::new().unwrap();
-    let (sender, mut heads) = unbounded_channel();
-    let exchange = listen(move |stream: TcpStream| {
-        let sender = sender.clone();
-        async move {
-            sender.send(answer(stream).await).unwrap();
-        }
-    })
-    .await;
+    let (exchange, mut heads) = exchange().await;
     for kind in [ProxyKind::Http, ProxyKind::Https] {
         for client in Client::ALL {
             let proxy = MockProxy::builder(kind)
@@ -99,14 +105,7 @@ fn through(proxy: &ProxyConfig, tcp: impl Dialer + 'static, ca: &TestCa) -> Arc<
 #[tokio::test]
 async fn each_proxy_of_a_chain_gets_its_own_headers_and_the_exchange_none() {
     let ca = TestCa::new().unwrap();
-    let (sender, mut heads) = unbounded_channel();
-    let exchange = listen(move |stream: TcpStream| {
-        let sender = sender.clone();
-        async move {
-            sender.send(answer(stream).await).unwrap();
-        }
-    })
-    .await;
+    let (exchange, mut heads) = exchange().await;
     let start = async |kind| {
         let tls = ca.server_config(&[]).unwrap();
         MockProxy::builder(kind).tls(tls).start().await.unwrap()

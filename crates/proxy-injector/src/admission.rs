@@ -13,7 +13,9 @@ use proxy_config::{Bind, ExchangeId, Exit};
 use proxy_resolve::Route;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase, Window};
+use transport::{
+    Account, BudgetShares, DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase, Window,
+};
 
 use crate::dialer_factory::endpoint;
 use crate::egress_budgets::{EgressBudgets, Ticket, Turn};
@@ -25,24 +27,33 @@ use crate::revocable::route_changed;
 /// A wait of this length is worth a line in the log.
 const LONG: Duration = Duration::from_secs(1);
 
+/// For how long an exchange bans an egress that does not say it.
+const BAN: Duration = Duration::from_secs(600);
+
 /// The budgets of all exchanges at all egresses. A reload does not touch them: what was sent was sent.
 #[derive(Debug, Default)]
-pub(crate) struct Admission(Mutex<HashMap<Account, Arc<Shared>>>);
+pub(crate) struct Admission {
+    accounts: Mutex<HashMap<Owner, Arc<Shared>>>,
+    /// Who else uses them.
+    pub(crate) shares: Option<Arc<dyn BudgetShares>>,
+}
 
 /// Whose budgets they are, and where.
-type Account = (Option<ExchangeId>, Egress);
+type Owner = (Option<ExchangeId>, Egress);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     budgets: Mutex<EgressBudgets>,
     /// Something may have changed for those that wait.
     changed: Notify,
+    /// Others use them, too.
+    shares: Option<(Account, Arc<dyn BudgetShares>)>,
 }
 
 impl Admission {
-    fn of(&self, account: Account) -> Arc<Shared> {
-        let mut accounts = self.0.lock();
-        if let Some(shared) = accounts.get(&account) {
+    fn of(&self, owner: Owner) -> Arc<Shared> {
+        let mut accounts = self.accounts.lock();
+        if let Some(shared) = accounts.get(&owner) {
             return Arc::clone(shared);
         }
         // Proxies come and go. Those that nothing is known of any longer are not kept.
@@ -50,18 +61,24 @@ impl Admission {
         accounts.retain(|_, shared| {
             Arc::strong_count(shared) > 1 || !shared.budgets.lock().is_unused(now)
         });
-        Arc::clone(accounts.entry(account).or_default())
+        let shared = Arc::new(Shared {
+            budgets: Mutex::default(),
+            changed: Notify::new(),
+            shares: self.shares_of(&owner),
+        });
+        accounts.insert(owner, Arc::clone(&shared));
+        shared
     }
 
     /// What is used of all budgets.
     pub(crate) fn used(&self, now: Instant) -> Vec<Used> {
         let all: Vec<_> = {
-            let accounts = self.0.lock();
+            let accounts = self.accounts.lock();
             let all = accounts.iter();
-            all.map(|(account, shared)| (account.clone(), Arc::clone(shared)))
+            all.map(|(owner, shared)| (owner.clone(), Arc::clone(shared)))
                 .collect()
         };
-        let of_account = |((exchange, egress), shared): (Account, Arc<Shared>)| {
+        let of_account = |((exchange, egress), shared): (Owner, Arc<Shared>)| {
             let mut budgets = shared.budgets.lock();
             let (used, waiting) = (budgets.used(now), budgets.waiting());
             drop(budgets);
@@ -74,6 +91,36 @@ impl Admission {
             })
         };
         all.into_iter().flat_map(of_account).collect()
+    }
+
+    /// Others that use the same. What is of no exchange has no budget that is anybody's.
+    fn shares_of(&self, (exchange, egress): &Owner) -> Option<(Account, Arc<dyn BudgetShares>)> {
+        let account = Account {
+            exchange: exchange.as_ref()?.as_str().to_owned(),
+            egress: egress.clone(),
+        };
+        Some((account, Arc::clone(self.shares.as_ref()?)))
+    }
+}
+
+impl Shared {
+    /// Tells what is used, and takes what may be.
+    fn take_share(&self, budgets: &mut EgressBudgets, draws: &Draws, now: Instant) {
+        let Some((account, shares)) = &self.shares else {
+            return;
+        };
+        for draw in draws.iter() {
+            let usage = budgets.usage(draw.window, now);
+            budgets.limit(draw.window, shares.share(account, draw.window, usage));
+        }
+    }
+
+    /// Ends when another share may be taken.
+    async fn other_share(&self) {
+        match &self.shares {
+            Some((_, shares)) => shares.changed().await,
+            None => pending().await,
+        }
     }
 }
 
@@ -121,8 +168,9 @@ impl<'a> Applicant<'a> {
             return true;
         }
         let shared = self.shared(egress(exit));
-        let mut budgets = shared.budgets.lock();
-        budgets.has_room(self.draws, Instant::now())
+        let (mut budgets, now) = (shared.budgets.lock(), Instant::now());
+        shared.take_share(&mut budgets, self.draws, now);
+        budgets.has_room(self.draws, now)
     }
 
     /// Waits for what it uses at `exit`, one of those of `route`. There is no permit for what uses nothing.
@@ -170,8 +218,18 @@ impl<'a> Applicant<'a> {
             // From before the look on, so that no change is missed.
             let shared = Arc::clone(&permit.shared);
             let changed = shared.changed.notified();
+            let mut other_share = pin!(shared.other_share());
             let now = Instant::now();
-            let turn = shared.budgets.lock().poll(ticket, now);
+            let turn = {
+                let mut budgets = shared.budgets.lock();
+                shared.take_share(&mut budgets, self.draws, now);
+                let turn = budgets.poll(ticket, now);
+                // It is in use now, which nobody else must be given.
+                if turn == Turn::Now {
+                    shared.take_share(&mut budgets, self.draws, now);
+                }
+                turn
+            };
             let at = match turn {
                 Turn::Now => {
                     permit.place = Place::Admitted;
@@ -186,6 +244,7 @@ impl<'a> Applicant<'a> {
             }
             tokio::select! {
                 () = changed => {}
+                () = &mut other_share => {}
                 () = sleep_to(at.into_iter().chain(tell_at).min()) => {}
                 () = &mut rerouted => return Err(route_changed(target, Phase::Route)),
             }
@@ -205,6 +264,13 @@ impl<'a> Applicant<'a> {
         }
     }
 
+    /// The exchange has answered 418 at `exit`: until the ban is over, nobody asks who shares the budgets.
+    pub(crate) fn banned(&self, exit: &Exit, wait: Option<Duration>) {
+        if let Some((account, shares)) = &self.shared(egress(exit)).shares {
+            shares.ban(account, wait.unwrap_or(BAN));
+        }
+    }
+
     /// Ends when other exits apply than those of `route`.
     async fn rerouted(&self, route: &Route) {
         let before = Exits::of(route);
@@ -216,8 +282,8 @@ impl<'a> Applicant<'a> {
     }
 
     fn shared(&self, egress: Egress) -> Arc<Shared> {
-        let account = (self.query.exchange.clone(), egress);
-        self.injector.admission().of(account)
+        let owner = (self.query.exchange.clone(), egress);
+        self.injector.admission().of(owner)
     }
 
     fn tell_of_wait(&self, egress: &Egress) {
@@ -280,6 +346,8 @@ impl Drop for Permit<'_> {
             Place::Admitted => budgets.finish(self.draws, Instant::now()),
             Place::GivenBack => {}
         }
+        self.shared
+            .take_share(&mut budgets, self.draws, Instant::now());
         drop(budgets);
         self.shared.changed.notify_waiters();
     }

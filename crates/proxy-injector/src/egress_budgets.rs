@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
-use transport::{Draw, Draws, Window};
+use transport::{Draw, Draws, Usage, Window};
 
 /// The budgets of one exchange at one egress. It looks at no clock and waits for nothing.
 //
@@ -104,6 +104,27 @@ impl EgressBudgets {
         self.turn(self.waiting.len(), draws, now) == Turn::Now
     }
 
+    /// What is used of the budget of `window`, and what waits for it.
+    pub(crate) fn usage(&mut self, window: Window, now: Instant) -> Usage {
+        let same = |draw: &&Draw| draw.window.name == window.name;
+        let waiting = self.waiting.iter().flat_map(|it| &*it.draws).filter(same);
+        let waiting: Vec<_> = waiting.map(|draw| draw.units).collect();
+        let budget = self.budgets.entry(window.name).or_default();
+        budget.forget_old(now);
+        Usage {
+            under_way: budget.under_way,
+            recent: budget.recent(),
+            free_at: budget.finished.back().map_or(now, |(until, _)| *until),
+            waiting: waiting.iter().map(|units| u64::from(*units)).sum(),
+            largest: waiting.iter().copied().max().unwrap_or_default(),
+        }
+    }
+
+    /// From now on, no more than `share` units of the budget of `window` are used by this process.
+    pub(crate) fn limit(&mut self, window: Window, share: u64) {
+        self.budgets.entry(window.name).or_default().share = Some(share);
+    }
+
     /// Whether nothing is used and nobody waits.
     pub(crate) fn is_unused(&mut self, now: Instant) -> bool {
         let mut budgets = self.budgets.values_mut();
@@ -165,6 +186,8 @@ struct Budget {
     finished: VecDeque<(Instant, u64)>,
     /// The units of others by the latest answer, and until when they count.
     of_others: Option<(Instant, u64)>,
+    /// How much of it is for this process, if others have the rest.
+    share: Option<u64>,
 }
 
 impl Budget {
@@ -192,17 +215,19 @@ impl Budget {
     /// When `needed` units of the window of `draw` are free.
     fn room_for(&mut self, needed: u64, draw: &Draw, now: Instant) -> Turn {
         let units = u64::from(draw.window.units);
-        let mut excess = (self.used(now) + needed).saturating_sub(units);
-        let mut turn = Turn::Now;
-        let mut next = self.counted();
-        while excess > 0 {
-            let Some((until, freed)) = next.next() else {
-                return Turn::Later;
-            };
-            excess = excess.saturating_sub(freed);
-            turn = Turn::At(until);
-        }
-        turn
+        let excess = (self.used(now) + needed).saturating_sub(units);
+        let turn = when_free(excess, self.counted());
+        let Some(share) = self.share else {
+            return turn;
+        };
+        // What others have in use is not of this share, but what counts here is of both.
+        let excess = (self.under_way + self.recent() + needed).saturating_sub(share);
+        turn.and(when_free(excess, self.finished.iter().copied()))
+    }
+
+    /// The units of requests that are finished and count.
+    fn recent(&self) -> u64 {
+        self.finished.iter().map(|(_, units)| units).sum()
     }
 
     /// What counts until some time, in the order of these times.
@@ -235,10 +260,23 @@ impl Budget {
     fn correct(&mut self, draw: &Draw, used: u32, now: Instant) {
         self.forget_old(now);
         // Of what else is under way nobody knows whether it is counted already.
-        let finished: u64 = self.finished.iter().map(|(_, units)| units).sum();
+        let finished = self.recent();
         let of_others = u64::from(used).saturating_sub(finished + u64::from(draw.units));
         self.of_others = (of_others > 0).then(|| (now + draw.window.per, of_others));
     }
+}
+
+/// When `excess` units are free of those that count until some times.
+fn when_free(mut excess: u64, mut counted: impl Iterator<Item = (Instant, u64)>) -> Turn {
+    let mut turn = Turn::Now;
+    while excess > 0 {
+        let Some((until, freed)) = counted.next() else {
+            return Turn::Later;
+        };
+        excess = excess.saturating_sub(freed);
+        turn = Turn::At(until);
+    }
+    turn
 }
 
 #[cfg(test)]
@@ -380,6 +418,31 @@ mod tests {
         assert!(rig.budgets.has_room(&[weight(5)], rig.at(100)));
         assert!(!rig.budgets.has_room(&[weight(6)], rig.at(149)));
         assert!(rig.budgets.has_room(&[weight(10)], rig.at(150)));
+    }
+
+    #[test]
+    fn a_share_is_for_what_is_used_here_and_the_whole_for_all() {
+        let mut rig = Rig::new();
+        let window = weight(1).window;
+        rig.budgets.limit(window, 4);
+        rig.send(3, 0, 10);
+        assert!(rig.budgets.has_room(&[weight(1)], rig.at(10)));
+        assert!(!rig.budgets.has_room(&[weight(2)], rig.at(10)));
+        let wide = rig.enter(&[weight(2)]);
+        assert_eq!(rig.poll(wide, 10), Turn::At(rig.at(110)));
+        let usage = rig.budgets.usage(window, rig.at(10));
+        assert_eq!((usage.recent, usage.waiting, usage.largest), (3, 2, 2));
+        assert_eq!(usage.free_at, rig.at(110));
+        // It grows, and others have used the rest of the whole.
+        rig.budgets.limit(window, 8);
+        assert_eq!(rig.poll(wide, 20), Turn::Now);
+        rig.budgets.correct(&weight(2), 10, rig.at(30));
+        rig.budgets.finish(&[weight(2)], rig.at(30));
+        assert!(!rig.budgets.has_room(&[weight(1)], rig.at(30)));
+        // With nothing at all, nobody knows when.
+        rig.budgets.limit(window, 0);
+        let late = rig.enter(&[weight(1)]);
+        assert_eq!(rig.poll(late, 1_000), Turn::Later);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use proxy_config::{ExchangeId, Exit, ProxySettings};
 use rustls::ClientConfig;
 use tokio::sync::watch;
-use transport::{BoxError, Connection, Dialer, Endpoint};
+use transport::{BoxError, BudgetShares, Connection, Dialer, Endpoint};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
@@ -118,6 +118,13 @@ impl ProxyInjector {
     pub fn with_source(mut self, name: &str, source: impl ProxySource + 'static) -> Self {
         let sources = &mut self.factory.sources.programs;
         sources.insert(name.into(), Arc::new(source));
+        self
+    }
+
+    /// Shares the budgets of exchanges with other processes: no more is used of them than `shares` says.
+    #[must_use]
+    pub fn with_budget_shares(mut self, shares: Arc<dyn BudgetShares>) -> Self {
+        self.admission.shares = Some(shares);
         self
     }
 

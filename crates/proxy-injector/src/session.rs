@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::uri::Scheme;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use parking_lot::Mutex;
 use proxy_config::{Exit, ProxySettings, Transport};
 use proxy_resolve::{Route, RouteSource};
 use transport::{
     Affinity, DialError, DialErrorKind, Dialer, Draws, HttpError, HttpTransport, Phase, Reloads,
-    ResponseLimits, Target, WebSocket, WsDialer, WsRequest, retry_after,
+    Reply, ResponseLimits, Target, WebSocket, WsDialer, WsRequest, retry_after,
 };
 use transport_http::{DialerConnector, HttpClient};
 use transport_tls::TlsDialer;
@@ -149,6 +149,10 @@ impl HttpSession {
                     let left = left.unwrap_or(Duration::MAX);
                     let response = client.send_within(request, left).await?;
                     applicant.correct(&exit, response.headers());
+                    if response.status() == StatusCode::IM_A_TEAPOT {
+                        let wait = retry_after(response.headers());
+                        applicant.banned(&exit, wait);
+                    }
                     Ok::<_, HttpError>(response)
                 }
             },
@@ -197,6 +201,12 @@ impl HttpTransport for HttpSession {
     fn reloads(&self) -> Reloads {
         self.scope.reloads(Transport::Http)
     }
+}
+
+/// Whether the exchange has refused the upgrade by 418: it has banned the egress.
+fn is_ban(error: &DialError) -> bool {
+    let status = error.reply().and_then(Reply::status);
+    !error.hop().is_proxy() && status == Some(StatusCode::IM_A_TEAPOT.as_u16())
 }
 
 /// No clients yet, which a reload will forget.
@@ -275,6 +285,7 @@ impl WsSession {
                 let stack = self.scope.stack(Transport::WebSocket, &exit, source);
                 let dialing = self.scope.dialing(Transport::WebSocket, &exit);
                 let span = self.scope.span(Transport::WebSocket, &exit, source);
+                let left_by = exit.clone();
                 let dialer = self
                     .scope
                     .routed(&query, exit, stack.dialer, Revocation::Close);
@@ -291,8 +302,13 @@ impl WsSession {
                     let target = request.target().endpoint().clone();
                     let dial = client.dial(request);
                     let dial = span.around(&target, WebSocket::info, dial);
-                    let socket = dialing.watch(dial).await?;
-                    Ok::<_, DialError>((socket, dialer))
+                    let dialed = dialing.watch(dial).await;
+                    if let Err(error) = &dialed
+                        && is_ban(error)
+                    {
+                        applicant.banned(&left_by, error.retry_after());
+                    }
+                    Ok::<_, DialError>((dialed?, dialer))
                 }
             },
         )

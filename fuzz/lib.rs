@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
+use fleet::{CollectorId, Ledger, Presence, ShardCount};
 use futures_util::StreamExt;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
@@ -56,6 +57,20 @@ pub fn proxy_url(data: &[u8]) {
                 assert!(!error.to_string().contains(userinfo));
             }
         }
+    }
+}
+
+/// Any bytes as the entries of a fleet: what is read is written as it was read.
+pub fn fleet_entry(data: &[u8]) {
+    let shards = ShardCount::default();
+    let presence = Presence::parse(data, shards);
+    let written = presence.to_string();
+    assert_eq!(Presence::parse(written.as_bytes(), shards), presence);
+    if let Ok(ledger) = Ledger::parse(data) {
+        assert_eq!(Ledger::parse(ledger.to_json().as_bytes()), Ok(ledger));
+    }
+    if let Ok(id) = CollectorId::parse(str::from_utf8(data).unwrap_or_default()) {
+        assert!(id.as_str().len() <= CollectorId::MAX_LENGTH);
     }
 }
 

@@ -22,6 +22,7 @@ mod every_scheme;
 mod exhaustion;
 mod farewells;
 mod firehose;
+mod fleet_budgets;
 mod interop;
 mod local_addresses;
 mod log_lines;

@@ -1,0 +1,246 @@
+//! Two collectors and a server, step by step.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::bucket::Bucket;
+
+/// A few collectors at one bucket, without a network between them.
+struct Rig {
+    now: Instant,
+    bucket: Bucket,
+    collectors: Vec<Assignment>,
+    roles: Vec<Vec<Role>>,
+    /// Which of them are cut off from the server.
+    cut_off: Vec<bool>,
+    is_streaming: bool,
+}
+
+const SHARDS: u16 = 8;
+
+impl Rig {
+    fn new() -> Self {
+        Self {
+            now: Instant::now(),
+            bucket: Bucket::new(Some(Terms::default().lease())),
+            collectors: Vec::new(),
+            roles: Vec::new(),
+            cut_off: Vec::new(),
+            is_streaming: true,
+        }
+    }
+
+    fn join(&mut self) -> usize {
+        let number = self.collectors.len();
+        let id = CollectorId::parse(&format!("c{number}")).unwrap();
+        let shards = ShardCount::new(SHARDS).unwrap();
+        let mut collector = Assignment::new(id, shards, Terms::default());
+        for other in &self.collectors {
+            collector.hear(&other.own, other.said.clone(), self.now);
+        }
+        self.collectors.push(collector);
+        self.roles.push(vec![Role::Off; usize::from(SHARDS)]);
+        self.cut_off.push(false);
+        number
+    }
+
+    /// Lets time pass, in small steps.
+    fn pass(&mut self, seconds: f64) {
+        let end = self.now + Duration::from_secs_f64(seconds);
+        while self.now < end {
+            self.now += Duration::from_millis(100);
+            for number in 0..self.collectors.len() {
+                self.step(number);
+            }
+            self.check();
+        }
+    }
+
+    fn step(&mut self, number: usize) {
+        // Everything that follows at once.
+        for _ in 0..20 {
+            let actions = self.collectors[number].poll(self.now);
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                self.act(number, action);
+            }
+        }
+        panic!("it asks without end");
+    }
+
+    fn act(&mut self, number: usize, action: Action) {
+        let now = self.now;
+        match action {
+            Action::Present(_) if self.cut_off[number] => {}
+            Action::Present(presence) => {
+                let id = self.collectors[number].own.clone();
+                for (other, collector) in self.collectors.iter_mut().enumerate() {
+                    if !self.cut_off[other] {
+                        collector.hear(&id, Some(presence.clone()), now);
+                    }
+                }
+            }
+            Action::Ask { shard, ask, owner } => {
+                let answer = match self.cut_off[number] {
+                    true => Answer::Unreachable,
+                    false => self.bucket.ask(shard, ask, &owner, now),
+                };
+                self.collectors[number].answer(shard, answer, now);
+            }
+            Action::Play { shard, role } => {
+                self.roles[number][shard.index()] = role;
+                if role == Role::Warm && self.is_streaming {
+                    self.collectors[number].ready(shard);
+                }
+            }
+        }
+    }
+
+    fn check(&self) {
+        let mut seen = BTreeSet::new();
+        for collector in &self.collectors {
+            for shard in collector.confirmed(self.now) {
+                assert!(seen.insert(shard), "two have {shard}");
+            }
+        }
+    }
+
+    /// How many shards each of them publishes as the owner.
+    fn owned(&self) -> Vec<usize> {
+        let owned = self.collectors.iter();
+        owned.map(|it| it.owned().count()).collect()
+    }
+
+    fn count(&self, number: usize, is: impl Fn(&Role) -> bool) -> usize {
+        self.roles[number].iter().filter(|role| is(role)).count()
+    }
+}
+
+const LEASE: f64 = 10.0;
+
+#[test]
+fn one_has_everything_and_hands_over_to_a_second_one_that_streams_already() {
+    let mut rig = Rig::new();
+    let first = rig.join();
+    rig.pass(1.0);
+    assert_eq!(rig.owned(), [8]);
+    rig.is_streaming = false;
+    let second = rig.join();
+    rig.pass(1.0);
+    let moving = rig.count(second, |role| *role == Role::Warm);
+    assert!((1..8).contains(&moving), "{moving}");
+    rig.pass(LEASE);
+    assert_eq!(rig.owned(), [8, 0]);
+    for shard in ShardCount::new(SHARDS).unwrap().iter() {
+        rig.collectors[second].ready(shard);
+    }
+    rig.pass(1.0);
+    assert_eq!(rig.owned(), [8 - moving, moving]);
+    // The old one goes on beside it for a while.
+    assert_eq!(
+        rig.count(first, |role| matches!(role, Role::Linger(_))),
+        moving
+    );
+    for (old, new) in rig.roles[first].iter().zip(&rig.roles[second]) {
+        if let (Role::Linger(old), Role::Own(new)) = (old, new) {
+            assert!(old < new);
+        }
+    }
+    rig.pass(LEASE);
+    assert_eq!(rig.count(first, |role| *role == Role::Off), moving);
+}
+
+#[test]
+fn who_never_streams_gets_its_shards_in_the_end() {
+    let mut rig = Rig::new();
+    rig.join();
+    rig.pass(1.0);
+    rig.is_streaming = false;
+    rig.join();
+    rig.pass(4.0 * LEASE);
+    let owned = rig.owned();
+    assert!(owned[1] > 0, "{owned:?}");
+}
+
+#[test]
+fn what_dies_loses_its_shards_within_the_lease() {
+    let mut rig = Rig::new();
+    rig.join();
+    let second = rig.join();
+    rig.pass(LEASE);
+    let lost = rig.owned()[second];
+    assert!(lost > 0);
+    rig.collectors.pop();
+    rig.pass(LEASE + 1.0);
+    assert_eq!(rig.owned(), [8]);
+}
+
+#[test]
+fn what_is_cut_off_goes_on_and_comes_back_fenced() {
+    let mut rig = Rig::new();
+    let first = rig.join();
+    let second = rig.join();
+    rig.pass(LEASE);
+    let before = rig.owned();
+    rig.cut_off[second] = true;
+    rig.pass(2.0 * LEASE);
+    assert_eq!(rig.owned(), [8, before[second]], "both publish");
+    assert_eq!(rig.collectors[second].confirmed(rig.now).count(), 0);
+    let fences = |rig: &Rig, number: usize| -> Vec<_> {
+        let owned = rig.collectors[number].owned();
+        owned.collect()
+    };
+    for (shard, fence) in fences(&rig, second) {
+        let successor = fences(&rig, first);
+        let successor = successor.iter().find(|(it, _)| *it == shard).unwrap();
+        assert!(fence < successor.1);
+    }
+    rig.cut_off[second] = false;
+    rig.pass(1.0);
+    assert_eq!(rig.count(second, |role| matches!(role, Role::Own(_))), 0);
+    rig.pass(2.0 * LEASE);
+    assert_eq!(rig.owned(), before);
+}
+
+#[test]
+fn without_the_server_all_go_on_and_nothing_moves_when_it_is_back() {
+    let mut rig = Rig::new();
+    rig.join();
+    rig.join();
+    rig.pass(LEASE);
+    let before = rig.owned();
+    rig.cut_off = vec![true; 2];
+    rig.pass(6.0 * LEASE);
+    assert_eq!(rig.owned(), before);
+    rig.cut_off = vec![false; 2];
+    rig.pass(0.6);
+    assert_eq!(rig.owned(), before);
+    let confirmed = rig
+        .collectors
+        .iter()
+        .map(|it| it.confirmed(rig.now).count());
+    assert_eq!(confirmed.collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn who_leaves_hands_over_first_and_removes_its_leases_at_last() {
+    let mut rig = Rig::new();
+    let first = rig.join();
+    let second = rig.join();
+    rig.pass(LEASE);
+    let now = rig.now;
+    rig.collectors[second].leave(now);
+    rig.pass(2.0);
+    assert_eq!(rig.owned(), [8, 0]);
+    rig.pass(LEASE);
+    assert!(rig.collectors[second].has_left());
+    let now = rig.now;
+    rig.collectors[first].leave(now);
+    rig.pass(2.0 * LEASE);
+    assert_eq!(rig.owned(), [8, 0], "nobody else is there");
+    rig.pass(2.0 * LEASE);
+    assert!(rig.collectors[first].has_left());
+    assert_eq!(rig.bucket.keys(rig.now), Vec::<String>::new());
+}

@@ -1,0 +1,107 @@
+//! Taking part in a fleet.
+
+mod answers;
+mod budgets;
+mod keys;
+mod purse;
+mod task;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+pub use self::budgets::FleetBudgets;
+
+use self::task::Task;
+use crate::assignment::Role;
+use crate::collector::CollectorId;
+use crate::shard::{Shard, ShardCount};
+use crate::store::Stores;
+use crate::terms::Terms;
+
+/// One collector's part in a fleet. When it is dropped, what it has ends with its leases; whoever wants to
+/// hand it over first [leaves](Self::leave).
+#[derive(Debug)]
+pub struct Fleet {
+    roles: mpsc::UnboundedReceiver<(Shard, Role)>,
+    words: mpsc::UnboundedSender<Word>,
+    standing: watch::Receiver<Standing>,
+    budgets: FleetBudgets,
+    task: AbortHandle,
+}
+
+/// What a program tells its collector.
+#[derive(Debug)]
+enum Word {
+    Ready(Shard),
+    Leave,
+}
+
+/// How a collector stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the server answers.
+    pub is_connected: bool,
+    /// How many collectors are there, as far as this one knows.
+    pub collectors: usize,
+    /// How many shards it publishes as their owner.
+    pub owned: usize,
+    /// How many of them no other can have now. Without the server, none in the end.
+    pub confirmed: usize,
+}
+
+impl Fleet {
+    /// Takes part, as `own`, in the fleet of `stores`. Runs on the current runtime of Tokio.
+    #[must_use]
+    pub fn join(stores: Stores, own: CollectorId, shards: ShardCount, terms: Terms) -> Self {
+        let budgets = FleetBudgets::default();
+        let (played, roles) = mpsc::unbounded_channel();
+        let (words, heard) = mpsc::unbounded_channel();
+        let (told, standing) = watch::channel(Standing::default());
+        let shared = budgets.clone();
+        let task = Task::new(own, shards, terms, stores, shared, played, told);
+        let task = tokio::spawn(task.run(heard)).abort_handle();
+        Self {
+            roles,
+            words,
+            standing,
+            budgets,
+            task,
+        }
+    }
+
+    /// The next shard with which another thing is to be done. `None` when it has left.
+    ///
+    /// # Cancellation
+    /// Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Option<(Shard, Role)> {
+        self.roles.recv().await
+    }
+
+    /// The symbols of `shard` are streaming.
+    pub fn ready(&self, shard: Shard) {
+        let _ = self.words.send(Word::Ready(shard));
+    }
+
+    /// Hands everything over to others. [`next`](Self::next) goes on to tell what to do until then.
+    pub fn leave(&self) {
+        let _ = self.words.send(Word::Leave);
+    }
+
+    /// The budgets that it shares with others, for who admits requests.
+    #[must_use]
+    pub fn budgets(&self) -> FleetBudgets {
+        self.budgets.clone()
+    }
+
+    /// How it stands, and its changes.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,167 @@
+//! What a collector has borrowed of all budgets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::answers::{Answered, Answering};
+use super::budgets::{FleetBudgets, Key};
+use super::keys::ledger_key;
+use crate::assignment::Assignment;
+use crate::budget::{Demand, Ledger, LedgerAnswer, LedgerAsk, Slice};
+use crate::collector::CollectorId;
+use crate::store::{Change, Store, StoreError};
+
+/// The longest ban that is believed: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+
+/// What a collector has borrowed of all budgets.
+pub(super) struct Purse {
+    own: CollectorId,
+    budgets: FleetBudgets,
+    store: Arc<dyn Store>,
+    patience: Duration,
+    slices: HashMap<Key, Slice>,
+}
+
+impl Purse {
+    pub(super) fn new(
+        own: CollectorId,
+        budgets: FleetBudgets,
+        store: Arc<dyn Store>,
+        patience: Duration,
+    ) -> Self {
+        Self {
+            own,
+            budgets,
+            store,
+            patience,
+            slices: HashMap::new(),
+        }
+    }
+
+    /// Ends when somebody uses or wants other than before.
+    pub(super) async fn used(&self) {
+        self.budgets.used().await;
+    }
+
+    /// When to poll again, unless something changes before.
+    pub(super) fn due(&self) -> Option<std::time::Instant> {
+        let bans = self
+            .budgets
+            .with(|state| state.bans.values().copied().min());
+        let slices = self.slices.values().filter_map(Slice::due);
+        slices.chain(bans.map(Instant::into_std)).min()
+    }
+
+    /// What to ask now.
+    pub(super) fn poll(&mut self, company: &Assignment) -> Vec<Answering> {
+        let now = Instant::now();
+        let mut asked = Vec::new();
+        let (slices, own) = (&mut self.slices, &self.own);
+        let (mut has_grown, untold) = self.budgets.with(|state| {
+            let bans = state.bans.len();
+            state.bans.retain(|_, until| now < *until);
+            let mut has_grown = state.bans.len() < bans;
+            for (key, cell) in &mut state.cells {
+                let (total, per) = (cell.window.units, cell.window.per);
+                let new = || Slice::new(own.clone(), total, per, now.into_std());
+                let slice = slices.entry(key.clone()).or_insert_with(new);
+                let recent = match now < cell.usage.free_at {
+                    true => cell.usage.recent,
+                    false => 0,
+                };
+                let demand = Demand {
+                    in_use: cell.usage.under_way + recent,
+                    waiting: cell.usage.waiting,
+                    largest: cell.usage.largest,
+                };
+                if let Some(ask) = slice.poll(demand, company, now.into_std()) {
+                    asked.push((key.clone(), ask));
+                }
+                has_grown |= slice.usable() > cell.usable;
+                cell.usable = slice.usable();
+            }
+            (has_grown, std::mem::take(&mut state.untold))
+        });
+        if std::mem::take(&mut has_grown) {
+            self.budgets.tell_grown();
+        }
+        let ledgers = asked.into_iter().map(|(key, ask)| self.ask(key, ask));
+        let bans = untold.into_iter().map(|(key, wait)| self.tell(key, wait));
+        ledgers.chain(bans).collect()
+    }
+
+    pub(super) fn answer(&mut self, key: &Key, answer: LedgerAnswer) {
+        if let Some(slice) = self.slices.get_mut(key) {
+            slice.answer(answer, Instant::now().into_std());
+        }
+    }
+
+    /// Another collector tells of a ban. One that is over is removed by who has told it.
+    pub(super) fn hear(&self, change: &Change) {
+        let Some(text) = &change.value else {
+            return;
+        };
+        let millis = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        if let Some(millis) = millis {
+            let wait = Duration::from_millis(millis).min(LONGEST);
+            self.budgets.learn_ban(change.key.clone(), wait);
+        }
+    }
+
+    fn ask(&self, key: Key, ask: LedgerAsk) -> Answering {
+        let (store, patience) = (Arc::clone(&self.store), self.patience);
+        Box::pin(async move {
+            let (account, window) = &key;
+            let name = ledger_key(account, window);
+            let answer = timeout(patience, answer(&*store, &name, ask)).await;
+            let answer = match answer {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(StoreError::Conflict)) => LedgerAnswer::Conflict,
+                Ok(Err(StoreError::Unreachable(_))) | Err(_) => LedgerAnswer::Unreachable,
+            };
+            Answered::Ledger(key, answer)
+        })
+    }
+
+    /// Tells the others of a ban, and removes the entry when it is over.
+    fn tell(&self, key: String, wait: Duration) -> Answering {
+        let (store, patience) = (Arc::clone(&self.store), self.patience);
+        let until = Instant::now() + wait;
+        Box::pin(async move {
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                let value = left.as_millis().to_string();
+                match timeout(patience, store.put(&key, value.into())).await {
+                    Ok(Ok(revision)) => {
+                        tokio::time::sleep_until(until).await;
+                        let _ = timeout(patience, store.remove(&key, revision)).await;
+                        return Answered::Nothing;
+                    }
+                    _ if left.is_zero() => return Answered::Nothing,
+                    _ => tokio::time::sleep(patience).await,
+                }
+            }
+        })
+    }
+}
+
+async fn answer(store: &dyn Store, key: &str, ask: LedgerAsk) -> Result<LedgerAnswer, StoreError> {
+    match ask {
+        LedgerAsk::Look => match store.entry(key).await? {
+            None => Ok(LedgerAnswer::Found(Ledger::default(), 0)),
+            Some(entry) => match Ledger::parse(&entry.value) {
+                Ok(ledger) => Ok(LedgerAnswer::Found(ledger, entry.revision)),
+                // Nobody knows how much there is to borrow.
+                Err(invalid) => Err(StoreError::Unreachable(invalid.into())),
+            },
+        },
+        LedgerAsk::Write { ledger, expected } => {
+            let revision = store.update(key, ledger.to_json().into(), expected).await?;
+            Ok(LedgerAnswer::Done(revision))
+        }
+    }
+}

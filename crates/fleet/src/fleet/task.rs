@@ -1,0 +1,214 @@
+//! The state machine of a collector, and what drives it.
+
+use std::future::{pending, ready};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, FuturesUnordered, once};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::answers::{Answered, Answering, ask, present};
+use super::keys::{BANS, MEMBERS, member_key, member_of};
+use super::purse::Purse;
+use super::{FleetBudgets, Standing, Stores, Word};
+use crate::assignment::{Action, Assignment, Role};
+use crate::collector::CollectorId;
+use crate::presence::Presence;
+use crate::shard::{Shard, ShardCount};
+use crate::store::{Change, Store};
+use crate::terms::Terms;
+
+/// Drives an [`Assignment`].
+pub(super) struct Task {
+    assignment: Assignment,
+    own: CollectorId,
+    shards: ShardCount,
+    terms: Terms,
+    store: Arc<dyn Store>,
+    played: mpsc::UnboundedSender<(Shard, Role)>,
+    told: watch::Sender<Standing>,
+    answers: FuturesUnordered<Answering>,
+    is_connected: bool,
+    /// What it has borrowed, if budgets are shared.
+    purse: Purse,
+    /// Where budgets are.
+    ledgers: Arc<dyn Store>,
+}
+
+impl Task {
+    pub(super) fn new(
+        own: CollectorId,
+        shards: ShardCount,
+        terms: Terms,
+        stores: Stores,
+        budgets: FleetBudgets,
+        played: mpsc::UnboundedSender<(Shard, Role)>,
+        told: watch::Sender<Standing>,
+    ) -> Self {
+        Self {
+            assignment: Assignment::new(own.clone(), shards, terms),
+            shards,
+            terms,
+            purse: Purse::new(
+                own.clone(),
+                budgets,
+                Arc::clone(&stores.budgets),
+                terms.retry(),
+            ),
+            own,
+            ledgers: stores.budgets,
+            store: stores.leases,
+            played,
+            told,
+            answers: FuturesUnordered::new(),
+            is_connected: false,
+        }
+    }
+
+    /// Goes on until it has left, or nobody takes what it says.
+    pub(super) async fn run(mut self, mut words: mpsc::UnboundedReceiver<Word>) {
+        let mut changes = watch(&*self.store, MEMBERS, self.terms).await;
+        let mut bans = watch(&*self.ledgers, BANS, self.terms).await;
+        loop {
+            if !self.act() {
+                break;
+            }
+            let due = [self.assignment.due(), self.purse.due()];
+            let due = due.into_iter().flatten().min();
+            tokio::select! {
+                change = changes.next() => match change {
+                    Some(change) => self.hear(change),
+                    None => changes = watch(&*self.store, MEMBERS, self.terms).await,
+                },
+                change = bans.next() => match change {
+                    Some(change) => self.purse.hear(&change),
+                    None => bans = watch(&*self.ledgers, BANS, self.terms).await,
+                },
+                () = self.purse.used() => {}
+                Some(answered) = self.answers.next() => self.take(answered),
+                word = words.recv() => match word {
+                    Some(Word::Ready(shard)) => self.assignment.ready(shard),
+                    Some(Word::Leave) => self.assignment.leave(now()),
+                    None => break,
+                },
+                () = until(due) => {}
+            }
+        }
+        self.say_farewell().await;
+    }
+
+    /// Does what is to be done. Returns whether it goes on.
+    fn act(&mut self) -> bool {
+        let patience = self.terms.retry();
+        for action in self.assignment.poll(now()) {
+            let store = Arc::clone(&self.store);
+            match action {
+                Action::Present(presence) => {
+                    let answer = present(store, &self.own, &presence, patience);
+                    self.answers.push(answer);
+                }
+                Action::Ask {
+                    shard,
+                    ask: question,
+                    owner,
+                } => {
+                    let answer = ask(store, shard, question, &owner, patience);
+                    self.answers.push(answer);
+                }
+                Action::Play { shard, role } => {
+                    if self.played.send((shard, role)).is_err() {
+                        return false;
+                    }
+                }
+            }
+        }
+        self.answers.extend(self.purse.poll(&self.assignment));
+        self.tell();
+        !self.assignment.has_left()
+    }
+
+    fn take(&mut self, answered: Answered) {
+        match answered {
+            Answered::Presented(sent_at) => {
+                self.assignment.presented(sent_at);
+                self.connected(true);
+            }
+            Answered::NotPresented => self.connected(false),
+            Answered::Shard(shard, answer) => self.assignment.answer(shard, answer, now()),
+            Answered::Ledger(key, answer) => self.purse.answer(&key, answer),
+            Answered::Nothing => {}
+        }
+    }
+
+    fn connected(&mut self, is_connected: bool) {
+        if self.is_connected == is_connected {
+            return;
+        }
+        self.is_connected = is_connected;
+        let (collector, shards) = (&self.own, self.assignment.owned().count());
+        if is_connected {
+            tracing::info!(target: "fleet", %collector, shards, "the fleet answers");
+        } else {
+            let so = "going on with what this collector has";
+            tracing::warn!(target: "fleet", %collector, shards, so, "the fleet does not answer");
+        }
+    }
+
+    fn hear(&mut self, change: Change) {
+        let Some(id) = member_of(&change.key) else {
+            return;
+        };
+        let presence = change.value;
+        let presence = presence.map(|text| Presence::parse(&text, self.shards));
+        self.assignment.hear(&id, presence, now());
+    }
+
+    fn tell(&self) {
+        let now = now();
+        let standing = Standing {
+            is_connected: self.is_connected,
+            collectors: self.assignment.members(),
+            owned: self.assignment.owned().count(),
+            confirmed: self.assignment.confirmed(now).count(),
+        };
+        self.told.send_if_modified(|told| {
+            let is_other = *told != standing;
+            *told = standing;
+            is_other
+        });
+    }
+
+    /// Tells the others that it has gone, if there is an answer in time.
+    async fn say_farewell(self) {
+        let key = member_key(&self.own);
+        let gone = async {
+            if let Ok(Some(entry)) = self.store.entry(&key).await {
+                let _ = self.store.remove(&key, entry.revision).await;
+            }
+        };
+        let _ = timeout(self.terms.retry(), gone).await;
+    }
+}
+
+/// What changes, from now on. It ends at once, or soon, if there is no answer.
+// What is had is renewed meanwhile, as far as the server answers at all.
+async fn watch(store: &dyn Store, prefix: &str, terms: Terms) -> BoxStream<'static, Change> {
+    let pause = terms.retry();
+    match timeout(pause, store.watch(prefix)).await {
+        Ok(Ok(changes)) => changes,
+        _ => once(sleep(pause)).filter_map(|()| ready(None)).boxed(),
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// Ends at `due`, or never.
+async fn until(due: Option<std::time::Instant>) {
+    match due {
+        Some(due) => sleep_until(due.into()).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,140 @@
+//! Budgets that collectors share.
+
+use std::time::Duration;
+
+use fleet::{CollectorId, Fleet, FleetBudgets, MemoryStore, ShardCount, Stores, Terms};
+use tokio::time::{Instant, sleep, timeout};
+use transport::{Account, BudgetShares, Egress, Usage, Window};
+
+use crate::joining::stores;
+use crate::nats_server::NatsServer;
+
+const WEIGHT: Window = Window::new("weight", 640, Duration::from_secs(60));
+
+fn account() -> Account {
+    Account {
+        exchange: "binance".to_owned(),
+        egress: Egress::Proxy("proxy.example:1080".parse().unwrap()),
+    }
+}
+
+fn waits(units: u32) -> Usage {
+    Usage {
+        under_way: 0,
+        recent: 0,
+        free_at: Instant::now(),
+        waiting: u64::from(units),
+        largest: 10,
+    }
+}
+
+fn join(stores: &Stores, terms: Terms, name: &str) -> Fleet {
+    let own = CollectorId::new_run_of(name);
+    Fleet::join(stores.clone(), own, ShardCount::new(4).unwrap(), terms)
+}
+
+/// Waits for a share of at least `least`, as who admits requests does.
+async fn share(budgets: &FleetBudgets, usage: Usage, least: u64) -> u64 {
+    let growing = async {
+        loop {
+            let changed = budgets.changed();
+            let share = budgets.share(&account(), WEIGHT, usage);
+            if share >= least {
+                return share;
+            }
+            changed.await;
+        }
+    };
+    timeout(Duration::from_secs(60), growing).await.unwrap()
+}
+
+async fn two_borrow(stores: &Stores, terms: Terms) -> [Fleet; 2] {
+    let collectors = ["a", "b"].map(|name| join(stores, terms, name));
+    for collector in &collectors {
+        let mut standing = collector.standing();
+        let both = standing.wait_for(|it| it.collectors == 2);
+        timeout(Duration::from_secs(60), both)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+    let [one, other] = [&collectors[0], &collectors[1]].map(Fleet::budgets);
+    // An eighth is kept, and the rest is for both alike.
+    let shares = tokio::join!(share(&one, waits(640), 280), share(&other, waits(640), 280));
+    assert_eq!(shares, (280, 280));
+    collectors
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_collectors_borrow_half_of_a_budget_each() {
+    let terms = Terms::default();
+    let leases = MemoryStore::new(Some(terms.lease()));
+    two_borrow(&stores(&leases), terms).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_real_server_two_collectors_borrow_half_of_a_budget_each() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::default();
+    let stores = Stores::connect(&server.url(), "budgets", terms).await;
+    two_borrow(&stores.unwrap(), terms).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ban_of_one_stops_all_until_its_end() {
+    let terms = Terms::default();
+    let leases = MemoryStore::new(Some(terms.lease()));
+    let stores = stores(&leases);
+    let [one, other] = two_borrow(&stores, terms).await;
+    let ban = Duration::from_secs(30);
+    one.budgets().ban(&account(), ban);
+    sleep(Duration::from_secs(1)).await;
+    // Also for who comes later.
+    let late = join(&stores, terms, "c");
+    sleep(Duration::from_secs(1)).await;
+    for collector in [&one, &other, &late] {
+        assert_eq!(collector.budgets().share(&account(), WEIGHT, waits(10)), 0);
+    }
+    let elsewhere = Account {
+        egress: Egress::Direct,
+        ..account()
+    };
+    assert_eq!(other.budgets().share(&elsewhere, WEIGHT, waits(10)), 0);
+    sleep(Duration::from_secs(5)).await;
+    assert!(other.budgets().share(&elsewhere, WEIGHT, waits(10)) > 0);
+    assert_eq!(other.budgets().share(&account(), WEIGHT, waits(10)), 0);
+    sleep(ban).await;
+    for collector in [one, other, late] {
+        assert!(share(&collector.budgets(), waits(10), 10).await >= 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_store_a_slice_is_used_and_nothing_more() {
+    let terms = Terms::default();
+    let [leases, budgets] = [Some(terms.lease()), None].map(MemoryStore::new);
+    let stores = Stores {
+        leases: std::sync::Arc::new(leases.clone()),
+        budgets: std::sync::Arc::new(budgets.clone()),
+    };
+    let [one, _other] = two_borrow(&stores, terms).await;
+    for store in [&leases, &budgets] {
+        store.set_reachable(false);
+    }
+    let mut shares = Vec::new();
+    for seconds in [1, 60, 180, 120, 3_600] {
+        sleep(Duration::from_secs(seconds)).await;
+        shares.push(one.budgets().share(&account(), WEIGHT, waits(640)));
+        // Whoever drives it looks at it then.
+        sleep(Duration::from_secs(1)).await;
+    }
+    shares.push(one.budgets().share(&account(), WEIGHT, waits(640)));
+    assert_eq!(shares[..3], [280, 280, 280]);
+    assert_eq!(shares[5], 0, "{shares:?}");
+    for store in [leases, budgets] {
+        store.set_reachable(true);
+    }
+    assert!(share(&one.budgets(), waits(640), 100).await >= 100);
+}

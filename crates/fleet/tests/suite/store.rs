@@ -1,0 +1,104 @@
+//! Both stores keep the same rules.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fleet::{Change, MemoryStore, Store, StoreError, Stores, Terms};
+use futures_util::StreamExt;
+use tokio::time::{sleep, timeout};
+
+use crate::nats_server::NatsServer;
+
+async fn keeps_the_rules(store: &dyn Store, max_age: Duration) {
+    let first = store.update("shard.1", "a".into(), 0).await.unwrap();
+    let second = store.put("member.a", "".into()).await.unwrap();
+    assert!(first < second);
+    for wrong in [0, second] {
+        let refused = store.update("shard.1", "b".into(), wrong).await;
+        assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        if wrong > 0 {
+            let refused = store.remove("shard.1", wrong).await;
+            assert!(matches!(refused, Err(StoreError::Conflict)), "{refused:?}");
+        }
+    }
+    let third = store.update("shard.1", "b".into(), first).await.unwrap();
+    let entry = store.entry("shard.1").await.unwrap().unwrap();
+    assert_eq!((&*entry.value, entry.revision), (&b"b"[..], third));
+    assert!(third > second);
+
+    // What there is, and then what changes.
+    let mut changes = store.watch("member").await.unwrap();
+    let mut next = async || {
+        let change = timeout(Duration::from_secs(10), changes.next()).await;
+        let Change { key, value } = change.unwrap().unwrap();
+        (key, value)
+    };
+    let change = |key: &str, value: Option<&'static str>| (key.to_owned(), value.map(Bytes::from));
+    assert_eq!(next().await, change("member.a", Some("")));
+    store.put("member.b_2", "3".into()).await.unwrap();
+    assert_eq!(next().await, change("member.b_2", Some("3")));
+    let revision = store.put("member.a", "4".into()).await.unwrap();
+    assert_eq!(next().await, change("member.a", Some("4")));
+    store.remove("member.a", revision).await.unwrap();
+    assert_eq!(next().await, change("member.a", None));
+
+    // What was removed can be created again.
+    store.remove("shard.1", third).await.unwrap();
+    assert_eq!(store.entry("shard.1").await.unwrap(), None);
+    let fourth = store.update("shard.1", "c".into(), 0).await.unwrap();
+    assert!(fourth > third);
+    // And what is too old.
+    sleep(max_age / 2).await;
+    assert!(store.entry("shard.1").await.unwrap().is_some());
+    sleep(max_age).await;
+    assert_eq!(store.entry("shard.1").await.unwrap(), None);
+    let fifth = store.update("shard.1", "d".into(), 0).await.unwrap();
+    assert!(fifth > fourth);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_in_memory_keeps_the_rules() {
+    let max_age = Duration::from_secs(10);
+    let store = MemoryStore::new(Some(max_age));
+    keeps_the_rules(&store, max_age).await;
+    store.set_reachable(false);
+    let unreachable = store.entry("shard.1").await;
+    assert!(matches!(unreachable, Err(StoreError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_bucket_of_jetstream_keeps_the_rules() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::new(Terms::MIN).unwrap();
+    let stores = Stores::connect(&server.url(), "rules", terms)
+        .await
+        .unwrap();
+    keeps_the_rules(&*stores.leases, terms.lease()).await;
+    let other = Stores::connect(&server.url(), "rules", Terms::default()).await;
+    assert_eq!(other.unwrap_err().to_string(), "the fleet has leases of 2s");
+}
+
+#[tokio::test]
+async fn revisions_go_on_when_the_server_is_restarted() {
+    let Some(mut server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::default();
+    let stores = Stores::connect(&server.url(), "restarted", terms)
+        .await
+        .unwrap();
+    let store = stores.leases;
+    let before = store.put("shard.1", "a".into()).await.unwrap();
+    server.kill();
+    server.run().await;
+    let after = loop {
+        match store.update("shard.1", "b".into(), before).await {
+            Ok(revision) => break revision,
+            Err(StoreError::Unreachable(_)) => sleep(Duration::from_millis(50)).await,
+            Err(StoreError::Conflict) => panic!("the entry is another one"),
+        }
+    };
+    assert!(after > before);
+}

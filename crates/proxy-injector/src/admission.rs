@@ -14,7 +14,8 @@ use proxy_resolve::Route;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use transport::{
-    Account, BudgetShares, DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase, Window,
+    Account, BudgetShares, DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase,
+    Window,
 };
 
 use crate::dialer_factory::endpoint;

@@ -45,6 +45,7 @@ pub mod codec;
 mod event;
 pub mod exchange;
 mod feed;
+mod filter;
 mod instruments;
 mod level;
 mod mark;
@@ -72,6 +73,7 @@ pub use feed::{
     BookStatus, ChannelStatus, ConnectionStatus, Feed, FeedHandle, FeedStatus, OutageStatus,
     Redundancy, SymbolStatus, Unavailable,
 };
+pub use filter::SymbolFilter;
 pub use instruments::{Instrument, Instruments};
 pub use level::Level;
 pub use metrics::METRICS;

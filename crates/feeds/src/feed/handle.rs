@@ -11,6 +11,7 @@ use super::Unavailable;
 use super::status::{Board, FeedStatus};
 use super::wanted::Wanted;
 use crate::exchange::Exchange;
+use crate::filter::SymbolFilter;
 use crate::pattern::SymbolPattern;
 use crate::subscription::Subscription;
 
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     wanted: Mutex<Wanted>,
     is_ending: AtomicBool,
     pub(super) changed: Notify,
+    /// What need not be made at once.
+    pub(super) limited: Notify,
     pub(super) board: Arc<Mutex<Board>>,
 }
 
@@ -37,6 +40,7 @@ impl FeedHandle {
             wanted: Mutex::new(Wanted::new(subscription)),
             is_ending: AtomicBool::new(false),
             changed: Notify::new(),
+            limited: Notify::new(),
             board: Arc::default(),
         }))
     }
@@ -69,15 +73,34 @@ impl FeedHandle {
     }
 
     /// Has the feed deliver the symbols and channels of `subscription`, and no others. What is delivered
-    /// already is not touched, and books keep the depth that they have had from the start.
+    /// already is not touched, books keep the depth that they have had from the start, and what the feed is
+    /// [limited to](Self::limit_to) stays.
     ///
     /// # Errors
     /// [`Unavailable`] if the exchange does not have a channel of it. Nothing is changed then.
     pub fn replace(&self, subscription: &Subscription) -> Result<(), Unavailable> {
         Unavailable::check(&*self.0.exchange, subscription.channels())?;
-        *self.0.wanted.lock() = Wanted::new(subscription);
+        self.0.wanted.lock().replace(subscription);
         self.0.changed.notify_one();
         Ok(())
+    }
+
+    /// Of what it is asked for, now and later, has the feed deliver only the symbols that `filter` has, as one of
+    /// several programs that share them. What is delivered already and what `filter` has is not touched.
+    ///
+    /// A symbol that `filter` lacks is as one that nobody has asked for. If it was delivered or missing, it is told
+    /// as [`Unsubscribed`](crate::FeedEventKind::Unsubscribed); else nothing is told of it. If nothing is left, the
+    /// feed goes on without a connection. While the feed runs, filters that come within a quarter of a second of
+    /// each other are applied together, a second after the first at the latest.
+    pub fn limit_to(&self, filter: SymbolFilter) {
+        self.0.wanted.lock().limit_to(filter);
+        self.0.limited.notify_one();
+    }
+
+    /// Whether the feed is [limited](Self::limit_to): what it delivers is not all that it is asked for.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.0.wanted.lock().is_limited()
     }
 
     /// The state of the feed now.

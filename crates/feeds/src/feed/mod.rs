@@ -25,6 +25,7 @@ mod rest;
 mod retries;
 mod second_line;
 mod session;
+mod settling;
 mod standby;
 mod status;
 mod successor;

@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::connections::Connections;
 use super::event_sender::{EventSender, Stopped};
 use super::failure::Failure;
 use super::handle::Shared;
 use super::listing::{Listing, Missing};
+use super::settling::Settling;
 use super::wanted::Wanted;
 use crate::event::FeedEventKind;
 use crate::instruments::{Instrument, Instruments};
@@ -30,6 +33,7 @@ pub(super) struct Supervisor {
     events: EventSender,
     listing: Listing,
     connections: Connections,
+    settling: Settling,
     /// The latest list.
     list: Option<Instruments>,
     /// What is wanted, and has been told as not trading.
@@ -52,6 +56,7 @@ impl Supervisor {
             events,
             listing,
             connections,
+            settling: Settling::default(),
             list: None,
             missing: HashSet::new(),
             unmatched: HashSet::new(),
@@ -77,16 +82,24 @@ impl Supervisor {
                     if self.shared.is_ending() {
                         return self.remove_all().await;
                     }
-                    if self.compare(None).await? != Missing::Nothing {
-                        self.listing.hurry();
-                    }
+                    self.change().await?;
                 }
+                () = self.shared.limited.notified() => self.settling.note(Instant::now()),
+                () = self.settling.over() => self.change().await?,
                 outcome = self.listing.next() => match outcome {
                     Ok(list) => self.take(list).await?,
                     Err(failure) => self.tell_failure(&failure).await?,
                 },
             }
         }
+    }
+
+    /// Has what is asked for streamed, and the list loaded soon if it lacks something.
+    async fn change(&mut self) -> Result<(), Stopped> {
+        if self.compare(None).await? != Missing::Nothing {
+            self.listing.hurry();
+        }
+        Ok(())
     }
 
     /// Takes a list.
@@ -147,6 +160,7 @@ impl Supervisor {
     /// Compares what is wanted with the latest list, and has the difference streamed or no longer. Tells
     /// what is missing. With the list `before`, what is not in it counts as listed newly.
     async fn compare(&mut self, before: Option<&Instruments>) -> Result<Missing, Stopped> {
+        self.settling.clear();
         let Some(list) = &self.list else {
             return Ok(Missing::Nothing);
         };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::channel::Channel;
+use crate::filter::SymbolFilter;
 use crate::instruments::{Instrument, Instruments};
 use crate::pattern::SymbolPattern;
 use crate::subscription::Subscription;
@@ -12,7 +13,8 @@ use crate::symbol::Symbol;
 //     unsubscribe  LUNA-USDC            all of USDC but that
 //     subscribe    LUNA-USDC            that, too
 //     unsubscribe  *                    nothing, and no rule is left
-/// Symbols that are wanted, and channels. Of the rules that have a symbol, the latest counts.
+/// Symbols that are wanted, and channels. Of the rules that have a symbol, the latest counts. What the filter
+/// lacks is not wanted here, whatever they say.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// The rules for one symbol. No pattern that has it and says otherwise is later.
@@ -20,6 +22,7 @@ pub(super) struct Wanted {
     /// The others.
     patterns: Vec<(SymbolPattern, bool)>,
     pub(super) channels: BTreeSet<Channel>,
+    filter: Option<SymbolFilter>,
     /// How many symbols have been named.
     count: u64,
 }
@@ -36,12 +39,29 @@ impl Wanted {
             named: HashMap::new(),
             patterns: Vec::new(),
             channels: subscription.channels().clone(),
+            filter: None,
             count: 0,
         };
         for pattern in subscription.symbols() {
             wanted.add(pattern.clone());
         }
         wanted
+    }
+
+    /// The symbols and channels of `subscription`, and no others. The filter stays.
+    pub(super) fn replace(&mut self, subscription: &Subscription) {
+        let filter = self.filter.take();
+        *self = Self::new(subscription);
+        self.filter = filter;
+    }
+
+    /// Of what is wanted, only what `filter` has.
+    pub(super) fn limit_to(&mut self, filter: SymbolFilter) {
+        self.filter = Some(filter);
+    }
+
+    pub(super) fn is_limited(&self) -> bool {
+        self.filter.is_some()
     }
 
     pub(super) fn add(&mut self, pattern: SymbolPattern) {
@@ -58,7 +78,7 @@ impl Wanted {
         // Without a wider rule before it, there is nothing left that it could take away.
         if let Some(symbol) = pattern.symbol() {
             self.named.remove(symbol);
-            if self.has(symbol) {
+            if self.is_asked_for(symbol) {
                 self.name(symbol.clone(), false);
             }
         } else {
@@ -87,6 +107,16 @@ impl Wanted {
 
     /// Whether `symbol` is wanted.
     pub(super) fn has(&self, symbol: &Symbol) -> bool {
+        self.is_within(symbol) && self.is_asked_for(symbol)
+    }
+
+    /// Whether the filter, if there is one, has `symbol`.
+    fn is_within(&self, symbol: &Symbol) -> bool {
+        self.filter.as_ref().is_none_or(|it| it.has(symbol))
+    }
+
+    /// Whether the rules want `symbol`.
+    fn is_asked_for(&self, symbol: &Symbol) -> bool {
         if let Some(named) = self.named.get(symbol) {
             return named.is_wanted;
         }
@@ -97,7 +127,9 @@ impl Wanted {
 
     /// The symbols that are wanted by their names, in the order in which they were named.
     pub(super) fn symbols(&self) -> Vec<&Symbol> {
-        let named = self.named.iter().filter(|(_, named)| named.is_wanted);
+        let is_wanted =
+            |(symbol, named): &(&Symbol, &Named)| named.is_wanted && self.is_within(symbol);
+        let named = self.named.iter().filter(is_wanted);
         let mut symbols: Vec<_> = named
             .map(|(symbol, named)| (named.number, symbol))
             .collect();
@@ -173,6 +205,27 @@ mod tests {
             assert_eq!(selected(&wanted), expected, "{is_wanted} {text}");
         }
         assert!(wanted.named.is_empty() && wanted.patterns.is_empty());
+    }
+
+    #[test]
+    fn what_the_filter_lacks_is_not_wanted_and_the_rules_are_as_without_it() {
+        let mut wanted = wanted();
+        wanted.limit_to(SymbolFilter::new(|it| it.as_str().starts_with("BTC-")));
+        assert_eq!(selected(&wanted), "BTC-USDT");
+        assert_eq!(wanted.symbols().len(), 1);
+        for pattern in patterns("*-USDC LUNA-USDC") {
+            wanted.add(pattern);
+        }
+        assert_eq!(selected(&wanted), "BTC-USDT BTC-USDC");
+        for pattern in patterns("LUNA-USDC ETH-USDT") {
+            wanted.remove(pattern);
+        }
+        wanted.limit_to(SymbolFilter::new(|_| true));
+        assert_eq!(selected(&wanted), "BTC-USDT BTC-USDC");
+        wanted.limit_to(SymbolFilter::new(|it| it.as_str().ends_with("-USDC")));
+        let subscription = Subscription::new(patterns("BTC-USDT *-USDC"), Channel::ALL);
+        wanted.replace(&subscription.unwrap());
+        assert_eq!(selected(&wanted), "BTC-USDC LUNA-USDC");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod handle;
 mod listing;
 mod patterns;
 mod properties;
+mod share;
 mod status;
 
 use std::time::Duration;

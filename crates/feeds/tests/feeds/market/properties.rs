@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use feeds::{Channel, FeedEventKind, Symbol, SymbolPattern};
+use feeds::{Channel, FeedEventKind, Symbol, SymbolFilter, SymbolPattern};
 use futures_util::FutureExt;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, prop_assert_eq, prop_oneof, proptest};
@@ -21,6 +21,8 @@ const PATTERNS: [&str; 12] = [
 enum Act {
     Subscribe(SymbolPattern),
     Unsubscribe(SymbolPattern),
+    /// Only these of what is asked for.
+    Limit(Vec<&'static str>),
     /// The exchange lists these from now on.
     List(Vec<&'static str>),
 }
@@ -30,6 +32,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     let act = prop_oneof![
         pattern().prop_map(Act::Subscribe),
         pattern().prop_map(Act::Unsubscribe),
+        subsequence(&NAMES[..], 0..=6).prop_map(Act::Limit),
         // Never less than half of those before.
         subsequence(&NAMES[..], 3..=6).prop_map(Act::List),
     ];
@@ -76,6 +79,7 @@ async fn check(acts: Vec<Act>) {
     let mut market = Market::start(&["A-X B-X C-X A-Y B-Y C-Y"], dials, &["A-X"], &channels);
     let mut rules = vec![(true, SymbolPattern::from(symbol("A-X")))];
     let mut listed: Vec<_> = NAMES.to_vec();
+    let mut share: Vec<_> = NAMES.to_vec();
     let mut missing = BTreeSet::new();
     for act in acts {
         match act {
@@ -86,6 +90,11 @@ async fn check(acts: Vec<Act>) {
             Act::Unsubscribe(pattern) => {
                 market.handle.unsubscribe([pattern.clone()]);
                 rules.push((false, pattern));
+            }
+            Act::Limit(names) => {
+                share.clone_from(&names);
+                let has = move |symbol: &Symbol| names.contains(&symbol.as_str());
+                market.handle.limit_to(SymbolFilter::new(has));
             }
             Act::List(names) => {
                 market.rig.list(&names.join(" "));
@@ -109,7 +118,7 @@ async fn check(acts: Vec<Act>) {
         let wanted = NAMES
             .map(symbol)
             .into_iter()
-            .filter(|it| is_wanted(&rules, it));
+            .filter(|it| is_wanted(&rules, it) && share.contains(&it.as_str()));
         let (streamed, absent): (BTreeSet<_>, BTreeSet<_>) =
             wanted.partition(|it| listed.contains(&it.as_str()));
         let status = market.handle.status().symbols;

@@ -172,7 +172,7 @@ impl Running {
         while self.tasks.join_next().await.is_some() {}
     }
 
-    /// Fails if every list has come, nothing that is named is trading, and there is no pattern.
+    /// Fails if every list has come, nothing that is named is trading, and there is neither a pattern nor a filter.
     //
     // Nobody knows whether a name will ever be listed. But where none at all is, they are misspelt as a rule.
     pub(super) fn check_symbols(&self) -> Result<(), Failure> {
@@ -182,7 +182,9 @@ impl Running {
             let mut symbols = feed.configured.subscription.symbols().iter();
             let has_pattern = symbols.any(|it| it.symbol().is_none());
             let is_trading = |it: &SymbolStatus| it.is_trading;
-            if !status.is_listed || has_pattern || status.symbols.iter().any(is_trading) {
+            // Of one share of many symbols, nobody knows what it will have.
+            let may_have_more = has_pattern || feed.handle.is_limited();
+            if !status.is_listed || may_have_more || status.symbols.iter().any(is_trading) {
                 return Ok(());
             }
             let problem = |it: &SymbolStatus| {

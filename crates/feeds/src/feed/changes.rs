@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::connection::Connection;
 use super::event_sender::Stopped;
+use super::resumption::Mark;
 use super::session::Session;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
@@ -22,6 +23,8 @@ pub(super) struct Order {
     pub(super) told: Vec<FeedEventKind>,
     /// These, too.
     pub(super) add: Vec<Stream>,
+    /// The last trades of these that are known from elsewhere.
+    pub(super) marks: Vec<(Symbol, Mark)>,
 }
 
 //     an order comes                   what is done
@@ -36,7 +39,12 @@ impl Session {
         order: Order,
         connection: Option<&mut Connection>,
     ) -> Result<(), Stopped> {
-        let Order { remove, told, add } = order;
+        let Order {
+            remove,
+            told,
+            add,
+            marks,
+        } = order;
         let is_open = connection.is_some();
         self.successor.note_return(&add);
         let second = self.second.get().map(|it| &mut it.connection);
@@ -66,6 +74,7 @@ impl Session {
                     self.tell_found(lost, self.events.now_ns());
                     self.events.hand_over_due().await?;
                     self.trades.forget(symbol);
+                    self.resumption.forget(symbol);
                 }
                 Channel::Ticker => {}
             }
@@ -93,7 +102,7 @@ impl Session {
             self.events.close();
             return Err(Stopped);
         }
-        Ok(())
+        self.resume(marks).await
     }
 
     /// Those of `streams` that are wanted.

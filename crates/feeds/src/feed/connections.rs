@@ -17,6 +17,7 @@ use super::pacing::Pacing;
 use super::pulse::Pulse;
 use super::redundancy::Redundancy;
 use super::rest::Rest;
+use super::resumption::{Mark, Resumption};
 use super::retries::Retries;
 use super::second_line::SecondLine;
 use super::session::Session;
@@ -252,6 +253,14 @@ impl Connections {
         self.add(&moved);
     }
 
+    /// Has the trades of `symbol` go on after `mark`.
+    pub(super) fn resume(&mut self, symbol: Symbol, mark: Mark) {
+        if let Some(id) = self.homes.get(&symbol) {
+            let order = self.pending.entry(*id).or_default();
+            order.marks.push((symbol, mark));
+        }
+    }
+
     /// Gives the orders for what has been changed. A connection that has nothing left is closed.
     pub(super) fn order(&mut self) {
         for (id, order) in std::mem::take(&mut self.pending) {
@@ -343,6 +352,7 @@ impl Source {
             left: changes::Left::default(),
             instruments: chosen.iter().cloned().collect(),
             backfill: Backfill::new(Arc::clone(&exchange), Arc::clone(&rest)),
+            resumption: Resumption::new(Arc::clone(&exchange), Arc::clone(&rest)),
             books: Books::new(exchange, rest, events.clone(), with_books, self.depth),
             events,
             trades: Trades::new(self.exchange.rules().trades),

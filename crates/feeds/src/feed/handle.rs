@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::Unavailable;
+use super::resumption::Mark;
 use super::status::{Board, FeedStatus};
 use super::wanted::Wanted;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, TradeId};
 use crate::filter::SymbolFilter;
 use crate::pattern::SymbolPattern;
 use crate::subscription::Subscription;
+use crate::symbol::Symbol;
 
 /// Changes what a feed delivers while it runs, and tells its state. Clones are about the same feed.
 ///
@@ -26,6 +28,8 @@ pub struct FeedHandle(Arc<Shared>);
 pub(super) struct Shared {
     exchange: Arc<dyn Exchange>,
     wanted: Mutex<Wanted>,
+    /// The last trades that are known from elsewhere, and have not been passed on.
+    marks: Mutex<Vec<(Symbol, Mark)>>,
     is_ending: AtomicBool,
     pub(super) changed: Notify,
     /// What need not be made at once.
@@ -38,6 +42,7 @@ impl FeedHandle {
         Self(Arc::new(Shared {
             exchange,
             wanted: Mutex::new(Wanted::new(subscription)),
+            marks: Mutex::default(),
             is_ending: AtomicBool::new(false),
             changed: Notify::new(),
             limited: Notify::new(),
@@ -97,6 +102,31 @@ impl FeedHandle {
         self.0.limited.notify_one();
     }
 
+    /// Has no trade be missing after the last one that is stored, as that of a program that has died: what is
+    /// between it and the first trade that the feed has had is told as a
+    /// [`TradeGap`](crate::FeedEventKind::TradeGap), asked for, and delivered as
+    /// [`backfilled`](crate::Trade::backfilled) or told [lost](crate::FeedEventKind::TradesLost), as after a cut.
+    ///
+    /// `after` is the id of that trade, and `after_ns` its time at the exchange in nanoseconds since 1970, UTC.
+    /// Kraken finds trades by their time only: without it, those are found that are among its newest.
+    ///
+    /// If the feed has had no trade of `symbol`, the first one shows what is missing. While none comes, the exchange
+    /// is asked once. If `after` is among or behind what the feed has had, nothing happens; nor if `symbol` is
+    /// not wanted, so it is to be [subscribed to](Self::subscribe) or [shared](Self::limit_to) before. Where ids
+    /// have holes of their own ([`TradeIds::Growing`](crate::exchange::TradeIds::Growing)), what there is is
+    /// delivered, and nothing is told to be missing; where they are no numbers, nothing happens.
+    pub fn backfill(&self, symbol: Symbol, after: &TradeId, after_ns: Option<i64>) {
+        let TradeId::Number(id) = *after else {
+            return;
+        };
+        let mark = Mark {
+            id,
+            time_ns: after_ns,
+        };
+        self.0.marks.lock().push((symbol, mark));
+        self.0.limited.notify_one();
+    }
+
     /// Whether the feed is [limited](Self::limit_to): what it delivers is not all that it is asked for.
     #[must_use]
     pub fn is_limited(&self) -> bool {
@@ -121,6 +151,11 @@ impl Shared {
     /// What is wanted now.
     pub(super) fn wanted(&self) -> Wanted {
         self.wanted.lock().clone()
+    }
+
+    /// The last trades that are known from elsewhere, for the first time.
+    pub(super) fn take_marks(&self) -> Vec<(Symbol, Mark)> {
+        std::mem::take(&mut *self.marks.lock())
     }
 
     /// Whether the feed shall end.

@@ -22,6 +22,7 @@ mod redundancy;
 mod request_queue;
 mod requests;
 mod rest;
+mod resumption;
 mod retries;
 mod second_line;
 mod session;

@@ -21,6 +21,7 @@ use super::event_sender::{EventSender, Stopped};
 use super::failure::{Failure, Pace};
 use super::lines::{held, of_age};
 use super::pacing::Pacing;
+use super::resumption::Resumption;
 use super::retries::Retries;
 use super::second_line::{self, SecondLine};
 use super::standby::Standby;
@@ -69,6 +70,7 @@ pub(super) struct Session {
     pub(super) books: Books,
     pub(super) trades: Trades,
     pub(super) backfill: Backfill,
+    pub(super) resumption: Resumption,
     pub(super) tickers: Tickers,
     pub(super) watch: Watch,
     /// The streams whose times cannot be.
@@ -208,6 +210,7 @@ impl Session {
         }
         self.is_replacement_due = false;
         self.trades.begin_connection();
+        self.resumption.begin_connection();
         self.books.begin_connection();
         // What is neither sent nor waits to be, the URL has asked for.
         let waiting: HashSet<_> = connection.queue.waiting().collect();
@@ -290,6 +293,11 @@ impl Session {
                     }
                     Either::Left(Step::Failed(failure)) => Some(failure),
                 },
+                turn = self.resumption.next(), if self.resumption.is_open() => {
+                    self.take_resumption(turn, connection);
+                    self.events.hand_over_due().await?;
+                    None
+                }
                 Some(due) = self.books.silences.next() => {
                     self.take_due(due, connection).await?;
                     None

@@ -10,6 +10,7 @@ use super::event_sender::{EventSender, Stopped};
 use super::failure::Failure;
 use super::handle::Shared;
 use super::listing::{Listing, Missing};
+use super::resumption::Mark;
 use super::settling::Settling;
 use super::wanted::Wanted;
 use crate::event::FeedEventKind;
@@ -40,6 +41,8 @@ pub(super) struct Supervisor {
     missing: HashSet<Symbol>,
     /// The patterns that have been told as without a match.
     unmatched: HashSet<SymbolPattern>,
+    /// The last trades that are known from elsewhere, of what is wanted and not streamed yet.
+    marks: HashMap<Symbol, Mark>,
     /// What is streamed and not in the latest list, and when its last market data was by then.
     absent: HashMap<Symbol, Option<i64>>,
 }
@@ -60,6 +63,7 @@ impl Supervisor {
             list: None,
             missing: HashSet::new(),
             unmatched: HashSet::new(),
+            marks: HashMap::new(),
             absent: HashMap::new(),
         }
     }
@@ -164,7 +168,10 @@ impl Supervisor {
         let Some(list) = &self.list else {
             return Ok(Missing::Nothing);
         };
+        // Before what is wanted is looked at, which comes before them.
+        self.marks.extend(self.shared.take_marks());
         let wanted = self.shared.wanted();
+        self.marks.retain(|symbol, _| wanted.has(symbol));
         let unwanted = self.connections.symbols().filter(|it| !wanted.has(it));
         let unwanted = unwanted.map(|it| (it.clone(), Some(self.unsubscribed(it))));
         let unwanted = unwanted.collect();
@@ -188,6 +195,11 @@ impl Supervisor {
             }
         }
         self.connections.add(&new);
+        let is_streamed = |symbol: &Symbol, _: &mut Mark| self.connections.has(symbol);
+        let marks: Vec<_> = self.marks.extract_if(is_streamed).collect();
+        for (symbol, mark) in marks {
+            self.connections.resume(symbol, mark);
+        }
         self.connections.order();
         let mut missing = wanted.symbols();
         missing.retain(|it| list.by_symbol(it).is_none() && !self.connections.has(it));

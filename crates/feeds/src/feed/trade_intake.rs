@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Tells that trades are missing, and asks for them.
-    fn open_gap(
+    pub(super) fn open_gap(
         &mut self,
         symbol: &Symbol,
         ids: RangeInclusive<u64>,
@@ -83,7 +83,8 @@ impl Session {
         self.ask_for(symbol, ids, after_ns, received_ns);
     }
 
-    fn ask_for(
+    /// Asks for trades that are or may be missing.
+    pub(super) fn ask_for(
         &mut self,
         symbol: &Symbol,
         ids: RangeInclusive<u64>,

@@ -7,6 +7,7 @@ use feeds::exchange::{Rules, TradeIds};
 use feeds::{Channel, FeedEventKind, TradeId};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use tokio::time::sleep;
 
 use crate::fake::{Answer, Dial, Events, Rig, Step, ok, say, status};
 use crate::fixtures::symbol;
@@ -14,7 +15,7 @@ use crate::tape::Tape;
 
 /// A rig whose connections say this, each of them a list of messages, and break after it but for the
 /// last one. `wait` waits for ten seconds.
-fn rig(connections: &[&[&str]], answers: &[Answer]) -> Rig {
+pub(crate) fn rig(connections: &[&[&str]], answers: &[Answer]) -> Rig {
     let (last, before) = connections.split_last().unwrap();
     let steps = |connection: &&[&str]| -> Vec<Step> {
         let step = |said: &&str| match *said {
@@ -66,7 +67,7 @@ fn words(event: FeedEventKind) -> Option<String> {
 }
 
 /// The next events about trades; then there are no more for an hour.
-async fn told(events: &mut Events, expected: &[&str]) {
+pub(crate) async fn told(events: &mut Events, expected: &[&str]) {
     let mut told = Vec::new();
     while told.len() < expected.len() {
         told.extend(words(events.next().await));
@@ -75,7 +76,7 @@ async fn told(events: &mut Events, expected: &[&str]) {
     assert!(events.are_over_for(3600).await);
 }
 
-fn asked(rig: &Rig) -> Vec<String> {
+pub(crate) fn asked(rig: &Rig) -> Vec<String> {
     let requests = rig.http.requests.lock().unwrap();
     let query = |(_, uri): &(_, String)| uri.split_once("trades?").map(|(_, it)| it.to_owned());
     requests.iter().filter_map(query).collect()
@@ -429,7 +430,7 @@ async fn where_ids_have_holes_of_their_own_trades_are_asked_for_after_a_cut() {
 }
 
 #[derive(Debug, Clone)]
-enum Said {
+pub(crate) enum Said {
     /// The next trades, of which the first ones do not come.
     Trades {
         dropped: u64,
@@ -448,7 +449,7 @@ enum Said {
     Pause,
 }
 
-fn said() -> impl Strategy<Value = Said> {
+pub(crate) fn said() -> impl Strategy<Value = Said> {
     prop_oneof![
         4 => (0..6_u64, 1..4_u64).prop_map(|(dropped, sent)| Said::Trades { dropped, sent }),
         1 => (2..5_u64).prop_map(|count| Said::Several { count }),
@@ -458,9 +459,9 @@ fn said() -> impl Strategy<Value = Said> {
     ]
 }
 
-fn answer() -> impl Strategy<Value = Answer> {
+pub(crate) fn answer() -> impl Strategy<Value = Answer> {
     let page = (
-        vec((3..80_u64, 1..3_u64), 0..40),
+        vec((0..90_u64, 1..3_u64), 0..40),
         any::<Option<u8>>(),
         0..3_u64,
     );
@@ -468,7 +469,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         6 => page.prop_map(|(ids, cursor, seconds)| {
             let ids: Vec<_> = ids
                 .iter()
-                .map(|(id, count)| format!(" {}/{count}", 100 + id))
+                .map(|(id, count)| format!(" {}/{count}", 90 + id))
                 .collect();
             let cursor = cursor.map_or_else(String::new, |cursor| format!(" > {cursor}"));
             ok(format!("trades{}{cursor}", ids.concat())).after(seconds)
@@ -489,16 +490,20 @@ proptest! {
         said in vec(said(), 1..40),
         answers in vec(answer(), 1..40),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(check(said, answers));
+        in_paused_time(check(said, answers, None));
     }
 }
 
-async fn check(said: Vec<Said>, answers: Vec<Answer>) {
+pub(crate) fn in_paused_time(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(future);
+}
+
+/// After so many seconds, the last trade that is `stored` becomes known.
+pub(crate) async fn check(said: Vec<Said>, answers: Vec<Answer>, stored: Option<(u64, u64)>) {
     let mut next = 100;
     let mut steps = vec![say("trade A-B 99 1")];
     let mut dials = Vec::new();
@@ -530,10 +535,22 @@ async fn check(said: Vec<Said>, answers: Vec<Answer>) {
     dials.push(Dial::Open(steps));
     let rig = rig_of(dials, answers);
     let feed = rig.feed(Tape::default(), &["A-B"], &[Channel::Trades]);
+    let handle = feed.handle();
     let mut events = Events::of(feed, 64);
+    let mut first = 99;
+    if let Some((seconds, id)) = stored {
+        first = first.min(id + 1);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            handle.backfill(symbol("A-B"), &TradeId::Number(id), None);
+        });
+    }
     let (mut missing, mut lost, mut come) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     // In order among themselves, but for gaps that open later.
-    while !missing.is_empty() || !come.contains(&next) {
+    while !missing.is_empty()
+        || !come.contains(&next)
+        || !(come.contains(&first) || lost.contains(&first))
+    {
         match events.next().await {
             FeedEventKind::Trade(trade) => {
                 let Some(TradeId::Number(last)) = trade.id else {
@@ -575,7 +592,7 @@ async fn check(said: Vec<Said>, answers: Vec<Answer>) {
     let all: BTreeSet<_> = come.union(&lost).copied().collect();
     assert_eq!(
         all,
-        (99..=next).collect(),
+        (first..=next).collect(),
         "something is missing without a word"
     );
     assert!(events.are_over_for(3600).await);

@@ -55,6 +55,8 @@ mod renewals;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod resumption;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod seams;

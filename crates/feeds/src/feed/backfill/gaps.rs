@@ -101,7 +101,11 @@ impl Gaps {
         found: &mut Vec<Found>,
     ) {
         let first = *ids.start();
+        let lowest = self.missing.lowest().map(|lowest| *lowest.start());
         self.missing.insert(ids);
+        if lowest.is_some_and(|lowest| first < lowest) {
+            self.begin_next();
+        }
         if self.missing.len() > GAPS
             && let Some(lowest) = self.missing.lowest().cloned()
         {
@@ -167,6 +171,7 @@ impl Gaps {
                 self.backoff.reset();
                 self.take_page(ids, page, &mut found);
             }
+            Ok(None) if self.is_preceded(ids) => {}
             Ok(None) if self.pages == 0 => {
                 let reason = "the exchange has no request for them";
                 self.give_up(ids, reason, &mut found);
@@ -207,7 +212,7 @@ impl Gaps {
         let is_next = |cursor: &String| self.cursor.as_ref() != Some(cursor);
         let next = page.cursor.filter(|cursor| !is_past && is_next(cursor));
         match next {
-            _ if left.is_empty() => self.begin_next(),
+            _ if left.is_empty() || self.is_preceded(asked) => self.begin_next(),
             Some(_) if self.pages >= PAGES => {
                 let reason = format!("they are more than {PAGES} answers have");
                 self.give_up(asked, &reason, found);
@@ -217,6 +222,12 @@ impl Gaps {
             None => self.in_vain(asked, found),
         }
         self.release(found);
+    }
+
+    /// Whether another gap has opened before `ids` since they were asked for, and comes first.
+    fn is_preceded(&self, ids: &RangeInclusive<u64>) -> bool {
+        let lowest = self.missing.lowest();
+        lowest.is_some_and(|lowest| lowest.start() < ids.start())
     }
 
     /// There is no other answer, and some of `ids` are still missing.

@@ -2,10 +2,13 @@
 
 mod numbering;
 mod recent;
+mod resume;
 
-pub(super) use self::numbering::Novelty;
 use self::numbering::{Contiguous, Growing, Place};
+pub(super) use self::numbering::{MOST_MISSING, Novelty};
 use self::recent::Recent;
+pub(super) use self::resume::Resumed;
+use super::resumption::Mark;
 use crate::exchange::{Trade, TradeHole, TradeId, TradeIds};
 use crate::ranges::ids_of;
 use crate::symbol::{Symbol, SymbolMap};
@@ -32,6 +35,10 @@ struct Seen {
     since: u32,
     /// The connection that brought the last new one.
     latest: u32,
+    /// The id of the first new one, since numbering began anew.
+    first: Option<u64>,
+    /// Nothing is known but the last one from elsewhere.
+    is_mark: bool,
 }
 
 #[derive(Debug)]
@@ -69,12 +76,17 @@ impl Trades {
                 ids: Ids::new(self.rules),
                 since: connection,
                 latest: connection,
+                first: None,
+                is_mark: false,
             };
             self.seen.insert(trade.symbol.clone(), seen);
         }
         let (Some(seen), Some(id)) = (self.seen.get_mut(&trade.symbol), &trade.id) else {
             return Novelty::New;
         };
+        if seen.is_mark && !trade.is_history {
+            seen.leave_mark(trade);
+        }
         let time_ns = trade.time.ns();
         let place = Place {
             time_ns,
@@ -110,6 +122,12 @@ impl Trades {
         };
         if novelty != Novelty::Known {
             seen.latest = connection;
+            seen.is_mark = false;
+            if let TradeId::Number(id) = id
+                && (seen.first.is_none() || matches!(novelty, Novelty::Restarted(_)))
+            {
+                seen.first = Some(*ids_of(*id, trade.count).start());
+            }
         }
         novelty
     }
@@ -118,10 +136,12 @@ impl Trades {
     /// is missing since the last one.
     pub(super) fn note_last(&mut self, symbol: &Symbol, id: u64) -> Option<TradeHole> {
         let seen = self.seen.get_mut(symbol)?;
-        match &mut seen.ids {
+        let hole = match &mut seen.ids {
             Ids::Contiguous(ids) if seen.latest != self.connections => ids.note_last(id),
             _ => None,
-        }
+        };
+        seen.is_mark &= hole.is_none();
+        hole
     }
 
     /// Takes note of a trade that fills a hole.
@@ -138,6 +158,23 @@ impl Trades {
 }
 
 impl Ids {
+    /// Those that go on after `mark`; `None` if they are no numbers.
+    fn after(rules: TradeIds, mark: Mark) -> Option<Self> {
+        match rules {
+            TradeIds::Contiguous => {
+                let mut ids = Contiguous::default();
+                ids.begin_after(mark.id, mark.time_ns);
+                Some(Self::Contiguous(ids))
+            }
+            TradeIds::Growing => {
+                let mut ids = Growing::new(GROWING);
+                ids.begin_after(mark.id, mark.time_ns);
+                Some(Self::Growing(ids))
+            }
+            TradeIds::Opaque { .. } => None,
+        }
+    }
+
     fn new(rules: TradeIds) -> Self {
         match rules {
             TradeIds::Contiguous => Self::Contiguous(Contiguous::default()),

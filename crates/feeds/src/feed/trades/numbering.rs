@@ -9,7 +9,7 @@ use crate::ranges::Ranges;
 
 /// The most ids that can be missing between two trades. Ids that are farther apart are of another
 /// numbering: none of the exchanges has so many trades of a symbol within days.
-const MOST_MISSING: u64 = 100_000_000;
+pub(in crate::feed) const MOST_MISSING: u64 = 100_000_000;
 
 /// The most ids that an exchange gives by mistake before it goes on as before.
 const MISTAKEN: u64 = 16;
@@ -51,6 +51,8 @@ pub(super) struct Contiguous {
     /// Where numbering stands: nothing above has been seen or was told to be missing.
     end: Option<u64>,
     latest_ns: Option<i64>,
+    /// Those that were before the subscription, and have not been delivered.
+    past: Ranges,
     /// What was seen before numbering began anew, as long as that may have been a mistake.
     before: Option<Ranges>,
 }
@@ -132,13 +134,36 @@ impl Contiguous {
     /// Takes note of what was before the subscription.
     pub(super) fn note_past(&mut self, ids: RangeInclusive<u64>, time_ns: Option<i64>) {
         self.latest_ns = self.latest_ns.max(time_ns);
+        self.past.insert(ids.clone());
         self.accept(ids);
+    }
+
+    /// Nothing is known but a trade with `id`.
+    pub(super) fn begin_after(&mut self, id: u64, time_ns: Option<i64>) {
+        self.latest_ns = time_ns;
+        self.accept(id..=id);
+    }
+
+    /// Whether a trade is not behind all that is known, and not of another numbering.
+    pub(super) fn is_behind(&self, last: u64, time_ns: Option<i64>) -> bool {
+        Some(last) <= self.end && !is_later(self.latest_ns, time_ns)
+    }
+
+    /// What has not been delivered from `from` on and before the `first` that has been, or up to the end.
+    pub(super) fn missing_from(&self, from: u64, first: Option<u64>) -> Ranges {
+        let Some(ids) = before(from, first, self.end) else {
+            return Ranges::default();
+        };
+        let mut missing = self.seen.missing_in(&ids);
+        for ids in self.past.within(&ids) {
+            missing.insert(ids);
+        }
+        missing
     }
 
     /// There has been a trade with `id`. Tells what is missing, with it.
     pub(super) fn note_last(&mut self, id: u64) -> Option<TradeHole> {
-        let is_near = |end: &u64| (1..=MOST_MISSING).contains(&id.saturating_sub(*end));
-        let after_id = self.end.filter(is_near)?;
+        let after_id = self.end.filter(|end| is_near(*end, id))?;
         self.end = Some(id);
         Some(TradeHole {
             after_id,
@@ -149,6 +174,7 @@ impl Contiguous {
 
     /// Takes note of trades that fill a hole.
     pub(super) fn fill(&mut self, ids: RangeInclusive<u64>) {
+        self.past.remove(ids.clone());
         self.insert(ids);
     }
 
@@ -183,6 +209,7 @@ impl Contiguous {
             self.seen = below;
             return self.go_back(ids);
         }
+        self.past = Ranges::default();
         self.before = Some(mem::take(&mut self.seen));
         self.end = None;
         self.accept(ids);
@@ -274,10 +301,57 @@ impl Growing {
         self.recent.insert(&id);
     }
 
+    /// Nothing is known but a trade with `id`.
+    pub(super) fn begin_after(&mut self, id: u64, time_ns: Option<i64>) {
+        self.note_past(id, time_ns);
+    }
+
+    /// Whether a trade is not behind all that is known, and not of another numbering.
+    pub(super) fn is_behind(&self, id: u64, time_ns: Option<i64>) -> bool {
+        Some(id) <= self.end && !is_later(self.latest_ns, time_ns)
+    }
+
+    /// The exchange has had `id`. Tells what may be missing, with it.
+    pub(super) fn note_newest(&mut self, id: u64, time_ns: Option<i64>) -> Option<TradeHole> {
+        let after_id = self.end.filter(|end| is_near(*end, id))?;
+        let after_ns = self.latest_ns;
+        self.end = Some(id);
+        self.latest_ns = after_ns.max(time_ns);
+        Some(TradeHole {
+            after_id,
+            after_ns,
+            before_id: id.saturating_add(1),
+        })
+    }
+
+    /// What may not have been delivered from `from` on and before the `first` that has been, or up to the end.
+    pub(super) fn missing_from(&self, from: u64, first: Option<u64>) -> Ranges {
+        let mut missing = Ranges::default();
+        if let Some(ids) = before(from, first, self.end) {
+            missing.insert(ids);
+            for id in self.recent.iter() {
+                missing.remove(*id..=*id);
+            }
+        }
+        missing
+    }
+
     /// Takes note of a trade that fills a hole.
     pub(super) fn fill(&mut self, id: u64) {
         self.recent.insert(&id);
     }
+}
+
+/// Whether `id` follows to `end`, in the same numbering.
+fn is_near(end: u64, id: u64) -> bool {
+    (1..=MOST_MISSING).contains(&id.saturating_sub(end))
+}
+
+/// The ids from `from` on and before the `first` that was delivered; without one, up to `end`. None if `from`
+/// is of another numbering.
+fn before(from: u64, first: Option<u64>, end: Option<u64>) -> Option<RangeInclusive<u64>> {
+    let last = first.map_or(end, |first| first.checked_sub(1))?;
+    (from <= last && last - from < MOST_MISSING).then_some(from..=last)
 }
 
 fn is_later(latest_ns: Option<i64>, time_ns: Option<i64>) -> bool {

@@ -34,6 +34,10 @@ impl<T: Clone + Eq + Hash> Recent<T> {
         true
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.order.iter()
+    }
+
     pub(super) fn contains(&self, id: &T) -> bool {
         self.ids.contains(id)
     }

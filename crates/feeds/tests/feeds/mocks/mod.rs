@@ -8,6 +8,7 @@ mod kraken;
 mod listings;
 mod missing;
 mod okx;
+mod resumption;
 mod share;
 mod silent;
 mod strict;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use feeds::exchange::{Rules, TradeIds};
+use feeds::exchange::{Acknowledgement, Rules, TradeIds};
 use feeds::{Channel, FeedHandle, SymbolFilter, TradeId};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, proptest};
@@ -91,6 +91,19 @@ async fn a_quiet_stream_is_not_waited_for() {
     store(&handle, 4);
     told(&mut events, &["5"]).await;
     assert_eq!(asked(&rig).len(), 1);
+}
+
+/// Else a trade could be neither in the answer nor in the stream.
+#[tokio::test(start_paused = true)]
+async fn the_exchange_is_asked_when_the_stream_is_live_and_not_before() {
+    let rig = rig(&[&["wait", "ack 1 -", "wait"]], &[ok("trades 5 6")]);
+    let mut exchange = Tape::default();
+    exchange.rules.acknowledgement = Acknowledgement::PerRequest;
+    let (handle, mut events) = start(&rig, exchange);
+    store(&handle, 4);
+    seconds(9).await;
+    assert_eq!(asked(&rig), [""; 0]);
+    told(&mut events, &["gap 5-6", "late 5", "late 6"]).await;
 }
 
 #[tokio::test(start_paused = true)]

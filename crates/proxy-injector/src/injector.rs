@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use proxy_config::{ExchangeId, Exit, ProxySettings};
 use rustls::ClientConfig;
 use tokio::sync::watch;
-use transport::{BoxError, BudgetShares, Connection, Dialer, Endpoint};
+use transport::{BoxError, BudgetShares, Connection, Dialer, Endpoint, HealthAdvice};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
@@ -125,6 +125,18 @@ impl ProxyInjector {
     #[must_use]
     pub fn with_budget_shares(mut self, shares: Arc<dyn BudgetShares>) -> Self {
         self.admission.shares = Some(shares);
+        self
+    }
+
+    /// Tells other processes what speaks against the proxies of pools, and prefers others to those that they
+    /// advise against.
+    ///
+    /// Among the members that this process holds healthy, such a one is the last to be selected: it is used
+    /// when there is no other, or no other that may send now. Advice ends when the member works here. A process
+    /// that advises against more than half of a pool is not heeded there, nor are all if together they do.
+    #[must_use]
+    pub fn with_health_advice(self, advice: Arc<dyn HealthAdvice>) -> Self {
+        self.factory.fleet().lock().set_advice(advice);
         self
     }
 

@@ -313,6 +313,10 @@ impl WsSession {
             },
         )
         .await?;
+        if let Some(lease) = &lease {
+            let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
+            lease.answered(query.exchange.as_ref(), status, None);
+        }
         dialer.hold(lease);
         match dialer.opened.get() {
             Some(live) => Ok(CloseOnReroute::wrap(socket, Arc::clone(live))),

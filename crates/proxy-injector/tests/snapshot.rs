@@ -17,9 +17,11 @@ use proxy_injector::{
     BreakerState, Mark, MemberSnapshot, ProxyInjector, ProxySource, Scope, Snapshot, Way,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::time::Instant;
 use tokio::time::advance;
 use transport::{
-    BoxError, Connection, DialError, Dialer, Draw, Draws, Hop, HttpTransport, Phase, Target, Window,
+    Advice, BoxError, Connection, DialError, Dialer, Draw, Draws, Egress, HealthAdvice, HealthMark,
+    Hop, HttpTransport, Phase, Target, Window,
 };
 
 /// The sockets of this machine. Proxies at port 1 refuse, those at port 2 lead to an exchange that bans,
@@ -236,4 +238,62 @@ async fn a_list_that_cannot_be_read_any_more_tells_since_when_and_keeps_its_memb
     assert_eq!(list.error.as_deref(), Some("gone"));
     assert_eq!(snapshot.pools[0].list, Some(0));
     assert_eq!(members(&snapshot)[0].exit.connections, 1);
+}
+
+/// Another process.
+#[derive(Debug)]
+struct Other(Arc<[Advice]>);
+
+impl HealthAdvice for Other {
+    fn mark(&self, _: HealthMark, _: Instant) {}
+
+    fn clear(&self, _: &HealthMark) {}
+
+    fn heard(&self) -> Arc<[Advice]> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_advise_against_is_told_until_it_is_over() {
+    let now = Instant::now();
+    let says = |port: u16, exchange: Option<&str>| Advice {
+        adviser: "other".into(),
+        mark: HealthMark {
+            egress: Egress::Proxy(format!("127.0.0.1:{port}").parse().unwrap()),
+            exchange: exchange.map(str::to_owned),
+        },
+        heard_at: now,
+        until: now + Duration::from_secs(60),
+    };
+    let said = [
+        says(3, None),
+        says(3, Some("binance")),
+        says(3, Some("okx")),
+    ];
+    let (injector, scope) =
+        binance(injector(pool(&[3, 4, 5])).with_health_advice(Arc::new(Other(said.into()))));
+    let told = || {
+        let snapshot = injector.snapshot();
+        let marks = members(&snapshot)[0].marks.iter().map(|mark| match mark {
+            Mark::AdvisedAgainst { exchange, until } => {
+                let exchange = exchange.as_ref().map_or("-", ExchangeId::as_str);
+                format!("{exchange} {}", until.left.as_secs())
+            }
+            mark => panic!("{mark:?}"),
+        });
+        marks.collect::<Vec<_>>()
+    };
+    // Nothing is known of a pool that nobody has used.
+    assert_eq!(told(), [""; 0]);
+    dial(&scope, "exchange.example").await.unwrap();
+    advance(Duration::from_secs(10)).await;
+    // Nobody asks for another exchange here.
+    assert_eq!(told(), ["- 50", "binance 50"]);
+    let json = serde_json::to_value(injector.snapshot()).unwrap();
+    let mark = &json["pools"][0]["members"][0]["marks"][1];
+    assert_eq!(mark["reason"], "advised_against");
+    assert_eq!(mark["exchange"], "binance");
+    advance(Duration::from_secs(50)).await;
+    assert_eq!(told(), [""; 0]);
 }

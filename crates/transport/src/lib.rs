@@ -37,6 +37,7 @@
 //! # }).unwrap();
 //! ```
 
+mod advice;
 mod affinity;
 mod budget;
 mod connection;
@@ -60,6 +61,7 @@ mod target;
 mod window;
 mod ws;
 
+pub use advice::{Advice, HealthAdvice, HealthMark};
 pub use affinity::Affinity;
 pub use budget::Elapsed;
 pub use connection::{Connection, ConnectionInfo, Io, Timing};

@@ -76,7 +76,7 @@ impl Values {
                 let (exchange, reason) = match mark {
                     Mark::Declined { exchange, .. } => (exchange, "declined"),
                     Mark::Banned { exchange, .. } => (exchange, "banned"),
-                    Mark::Unreached { .. } => continue,
+                    Mark::Unreached { .. } | Mark::AdvisedAgainst { .. } => continue,
                 };
                 let labels = [exchange.to_string(), proxy(), reason.to_owned()];
                 values.series(BANS, labels).now = 1.0;

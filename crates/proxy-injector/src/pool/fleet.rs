@@ -1,17 +1,23 @@
 //! All exits that pools use, and all pools.
 
-use std::collections::{HashMap, HashSet};
+mod advice;
+mod choice;
+mod counsel;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use proxy_config::{BreakerConfig, ExchangeId, Exit, PoolConfig, PoolStrategy};
+use proxy_config::{ExchangeId, Exit, PoolConfig};
 use tokio::time::Instant;
-use transport::Endpoint;
+use transport::{Egress, Endpoint, HealthAdvice};
 
+use self::choice::{Member, Pool};
+use self::counsel::{Counsel, Word};
 use super::breaker::{Standing, Trial};
 use super::rankings::Rankings;
 use super::record::{Ban, Course, Out, Record, View};
-use super::rendezvous::{identity, score};
+use super::rendezvous::identity;
 use super::turns::Turns;
 use super::verdict::Verdict;
 use crate::admission::egress;
@@ -33,6 +39,7 @@ pub(crate) struct Fleet {
     exits: HashMap<ExitId, Known>,
     pools: HashMap<PoolId, Pool>,
     last_id: u64,
+    advice: Option<Arc<dyn HealthAdvice>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,23 +49,8 @@ struct Known {
     selected: u64,
     /// The pools that it is in, and its place there.
     seats: Vec<(PoolId, usize)>,
-}
-
-#[derive(Debug)]
-struct Pool {
-    strategy: PoolStrategy,
-    breaker: BreakerConfig,
-    members: Vec<Member>,
-    turns: Turns,
-    rankings: Rankings,
-}
-
-#[derive(Debug)]
-struct Member {
-    id: ExitId,
-    exit: Exit,
-    weight: u64,
-    identity: u64,
+    /// Of a proxy.
+    egress: Option<Egress>,
 }
 
 /// A member that was selected.
@@ -87,10 +79,14 @@ impl Fleet {
                     id
                 }
             };
-            self.exits.entry(id).or_default().seats.push((pool, place));
+            let egress = egress(&exit);
+            let known = self.exits.entry(id).or_default();
+            known.seats.push((pool, place));
+            known.egress = exit.proxy().map(|_| egress.clone());
             members.push(Member {
                 id,
                 exit,
+                egress,
                 weight: member.weight(),
                 identity,
             });
@@ -106,6 +102,7 @@ impl Fleet {
             members,
             turns,
             rankings: Rankings::default(),
+            counsel: Counsel::default(),
         };
         self.pools.insert(pool, made);
         for id in ids {
@@ -155,6 +152,7 @@ impl Fleet {
     pub(crate) fn pardon(&mut self) {
         let ids: Vec<_> = self.exits.keys().copied().collect();
         for id in ids {
+            self.tell_pardon(id);
             self.change(id, Record::pardon);
         }
         self.forget_unused();
@@ -172,10 +170,19 @@ impl Fleet {
         self.known.get(&RouteKey::of(exit)).copied()
     }
 
-    /// What is known of the exits with these keys; `None` where that is nothing.
-    pub(crate) fn views(&self, keys: &[RouteKey]) -> Vec<Option<View>> {
-        let of_key = |key: &RouteKey| Some(self.exits.get(self.known.get(key)?)?.record.view());
-        keys.iter().map(of_key).collect()
+    /// What is known of the exits with these keys, for connections to these exchanges; `None` where that is
+    /// nothing.
+    pub(crate) fn views(
+        &mut self,
+        keys: &[RouteKey],
+        exchanges: &BTreeSet<ExchangeId>,
+    ) -> Vec<Option<View>> {
+        let views = keys.iter().map(|key| {
+            let id = *self.known.get(key)?;
+            let advised = self.advised(id, exchanges);
+            Some(self.exits.get(&id)?.record.view(advised))
+        });
+        views.collect()
     }
 
     fn wake(&mut self, pool: PoolId, now: Instant) {
@@ -196,29 +203,39 @@ impl Fleet {
         now: Instant,
     ) -> Option<Selected> {
         self.wake(pool, now);
-        let wanted = self.pools.get_mut(&pool)?.wanted(course);
-        let place = self.next_place(pool, course, &wanted, tried, has_room, now)?;
+        let place = self.next_place(pool, course, tried, has_room, now)?;
         self.take(pool, place, now)
     }
 
     /// The place of the member to select.
     fn next_place(
-        &self,
+        &mut self,
         pool: PoolId,
         course: &Course<'_>,
-        wanted: &[usize],
         tried: &HashSet<usize>,
         has_room: impl Fn(&Exit) -> bool,
         now: Instant,
     ) -> Option<usize> {
+        let heard = self.heard();
+        let state = self.pools.get_mut(&pool)?;
+        let wanted = state.wanted(course);
+        let heeded = state.counsel.heed(&heard, course.exchange, &state.members);
         let state = self.pools.get(&pool)?;
+        let record = |member: &Member| self.exits.get(&member.id).map(|exit| &exit.record);
+        let is_advised = |place: usize, member: &Member| {
+            let counts = |word: &Word| {
+                let record = record(member);
+                now < word.until && !record.is_some_and(|it| word.is_disproved(course.exchange, it))
+            };
+            let words = heeded.as_ref().and_then(|words| words.get(&place));
+            words.is_some_and(|words| words.iter().any(counts))
+        };
         let among = |is_tolerated: fn(Out) -> bool| {
             let is_free = |place: usize, member: &Member| {
-                let exit = self.exits.get(&member.id);
-                let out = exit.and_then(|exit| exit.record.out(course, now));
+                let out = record(member).and_then(|record| record.out(course, now));
                 !tried.contains(&place) && out.is_none_or(is_tolerated)
             };
-            state.choose(course, wanted, is_free, &has_room)
+            state.choose(course, &wanted, is_free, is_advised, &has_room)
         };
         // What an exchange declines through all of them, it declines through none: the load stays shared.
         among(|_| false).or_else(|| among(|out| out.ban == Ban::Declined))
@@ -382,20 +399,20 @@ impl Fleet {
         if let (Some(pool), Some(exit)) = (self.pools.get(&pool), self.exits.get_mut(&id)) {
             exit.record.set_breaker(pool.breaker);
         }
-        self.change(id, |record| match verdict {
+        self.change(id, |record| match &verdict {
             Verdict::Failed => record.fail_check(most, now),
-            Verdict::Missed(target) => record.miss(&target, now),
+            Verdict::Missed(target) => record.miss(target, now),
             Verdict::Passed(target) => {
                 record.pass_check(now);
                 if let Some(target) = target {
-                    record.reach(&target);
+                    record.reach(target);
                 }
             }
-            Verdict::Banned(exchange, ban, wait) => {
-                record.pass_check(now);
-                record.ban(&exchange, ban, wait, now);
-            }
+            Verdict::Banned(..) => record.pass_check(now),
         });
+        if let Verdict::Banned(exchange, ban, wait) = verdict {
+            self.ban(id, &exchange, (ban, wait), now);
+        }
     }
 
     /// The members of `pool`.
@@ -420,13 +437,30 @@ impl Fleet {
         (ban, wait): (Ban, Option<Duration>),
         now: Instant,
     ) {
-        self.change(id, |record| record.ban(exchange, ban, wait, now));
+        let mut until = now;
+        self.change(id, |record| until = record.ban(exchange, ban, wait, now));
+        self.tell_ban(id, exchange, until);
+    }
+
+    /// `exchange` has answered what came by the exit, and wants its address.
+    pub(crate) fn serve(&mut self, id: ExitId, exchange: &ExchangeId, now: Instant) {
+        // It speaks against advice only.
+        if self.advice.is_some()
+            && let Some(exit) = self.exits.get_mut(&id)
+        {
+            exit.record.serve(exchange, now);
+        }
     }
 
     /// Changes what is known of an exit, and its place in the order of every pool that it is in.
     fn change(&mut self, id: ExitId, change: impl FnOnce(&mut Record)) {
         if let Some(exit) = self.exits.get_mut(&id) {
+            let before = exit.record.standing();
             change(&mut exit.record);
+            let after = exit.record.standing();
+            if after != before {
+                self.tell_standing(id, after);
+            }
         }
         self.refresh(id);
     }
@@ -448,80 +482,6 @@ impl Fleet {
     pub(crate) fn ready(&self, pool: PoolId) -> impl Iterator<Item = usize> {
         let pool = self.pools.get(&pool).into_iter();
         pool.flat_map(|pool| pool.turns.ready())
-    }
-}
-
-impl Pool {
-    /// The places of the members that `course` wants most, with [`Sticky`](PoolStrategy::Sticky).
-    fn wanted(&mut self, course: &Course<'_>) -> Arc<[usize]> {
-        if self.strategy != PoolStrategy::Sticky {
-            return Arc::default();
-        }
-        let members = self.members.iter();
-        let members = members.map(|member| (member.identity, member.weight));
-        self.rankings.of(course.key(), members)
-    }
-
-    /// The place of the member that the strategy selects for `course`, of those that may be used and are free.
-    fn choose(
-        &self,
-        course: &Course<'_>,
-        wanted: &[usize],
-        is_free: impl Fn(usize, &Member) -> bool,
-        has_room: impl Fn(&Exit) -> bool,
-    ) -> Option<usize> {
-        let is_apart = |member: &Member| !course.apart_from.contains(&egress(&member.exit));
-        // Another exit would be wrong, so a full one is waited for.
-        if self.strategy == PoolStrategy::Sticky {
-            let apart = |place, member: &Member| is_free(place, member) && is_apart(member);
-            let best = self.best(course, wanted, apart);
-            return best.or_else(|| self.best(course, wanted, is_free));
-        }
-        let mut full = None;
-        let mut free = self
-            .ready()
-            .filter(|(place, member)| is_free(*place, member));
-        let with_room = free.find(|(place, member)| {
-            let is_full = !is_apart(member) || !has_room(&member.exit);
-            if is_full {
-                full.get_or_insert(*place);
-            }
-            !is_full
-        });
-        with_room.map(|(place, _)| place).or(full)
-    }
-
-    /// The members that may be used, the next one first.
-    fn ready(&self) -> impl Iterator<Item = (usize, &Member)> {
-        let ready = self.turns.ready();
-        ready.filter_map(|place| Some((place, self.members.get(place)?)))
-    }
-
-    /// The place of the member with the highest score for `course` of those that may be used and are free. The
-    /// highest of all are at the places that are `wanted`, in this order.
-    fn best(
-        &self,
-        course: &Course<'_>,
-        wanted: &[usize],
-        is_free: impl Fn(usize, &Member) -> bool,
-    ) -> Option<usize> {
-        let may_be_used = |place: usize| {
-            let member = self.members.get(place);
-            self.turns.is_ready(place) && member.is_some_and(|member| is_free(place, member))
-        };
-        if let Some(place) = wanted.iter().copied().find(|place| may_be_used(*place)) {
-            return Some(place);
-        }
-        let key = course.key();
-        let mut best = None;
-        for (place, member) in self.ready() {
-            let score = score(key, member.identity, member.weight);
-            let is_better = best.is_none_or(|(highest, _)| score > highest);
-            if is_better && is_free(place, member) {
-                best = Some((score, place));
-            }
-        }
-        best.map(|(_, place)| place)
     }
 }
 

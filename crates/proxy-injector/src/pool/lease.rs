@@ -74,12 +74,15 @@ impl Lease {
         status: u16,
         wait: Option<Duration>,
     ) -> bool {
-        let (Some(exchange), Some(ban)) = (exchange, Ban::of(status)) else {
+        let Some(exchange) = exchange else {
             return false;
         };
-        let mut fleet = self.fleet.lock();
-        fleet.ban(self.id, exchange, (ban, wait), Instant::now());
-        true
+        let (mut fleet, now) = (self.fleet.lock(), Instant::now());
+        match Ban::of(status) {
+            Some(ban) => fleet.ban(self.id, exchange, (ban, wait), now),
+            None => fleet.serve(self.id, exchange, now),
+        }
+        Ban::of(status).is_some()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is known of one exit, whatever pools it is in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use proxy_config::{BreakerConfig, ExchangeId};
@@ -62,6 +62,8 @@ pub(crate) struct View {
     pub(crate) leases: u64,
     /// Also those whose time is over.
     pub(crate) outs: Vec<(Place, Out)>,
+    /// Until when others advise against it, for all exchanges or one. Also those whose time is over.
+    pub(crate) advised: BTreeMap<Option<ExchangeId>, Instant>,
 }
 
 /// Where a connection goes.
@@ -93,6 +95,10 @@ pub(crate) struct Record {
     is_down: bool,
     /// Of the pool that it was selected from or checked for last.
     config: BreakerConfig,
+    /// When a connection by it was made last.
+    worked_at: Option<Instant>,
+    /// When exchanges answered through it last.
+    served_at: HashMap<ExchangeId, Instant>,
 }
 
 impl Record {
@@ -100,14 +106,20 @@ impl Record {
         self.breaker.standing()
     }
 
-    pub(crate) fn view(&self) -> View {
+    pub(crate) fn view(&self, advised: BTreeMap<Option<ExchangeId>, Instant>) -> View {
         let outs = self.out.iter().map(|(place, out)| (place.clone(), *out));
         View {
             standing: self.breaker.standing(),
             failures: self.breaker.failures(),
             leases: self.leases,
             outs: outs.collect(),
+            advised,
         }
+    }
+
+    /// Where it is, or was, of no use.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.out.keys()
     }
 
     pub(crate) fn breaker(&mut self) -> &mut Breaker {
@@ -135,6 +147,28 @@ impl Record {
         self.failed_checks = 0;
         self.is_down = false;
         self.breaker.succeed(now);
+        self.worked_at = Some(now);
+    }
+
+    /// `exchange` has answered what came by it.
+    pub(crate) fn serve(&mut self, exchange: &ExchangeId, now: Instant) {
+        if let Some(at) = self.served_at.get_mut(exchange) {
+            *at = now;
+        } else {
+            if self.served_at.len() >= MOST_PLACES {
+                self.served_at.clear();
+            }
+            self.served_at.insert(exchange.clone(), now);
+        }
+    }
+
+    /// Whether `exchange` has answered through it since then, or without one, whether it has connected.
+    pub(crate) fn has_worked_since(&self, exchange: Option<&ExchangeId>, since: Instant) -> bool {
+        let at = match exchange {
+            Some(exchange) => self.served_at.get(exchange).copied(),
+            None => self.worked_at,
+        };
+        at.is_some_and(|at| since <= at)
     }
 
     pub(crate) fn fail(&mut self, now: Instant) {
@@ -163,16 +197,17 @@ impl Record {
         }
     }
 
-    /// `exchange` does not want it, for `wait` if it says so.
+    /// `exchange` does not want it, for `wait` if it says so. Returns until when that is.
     pub(crate) fn ban(
         &mut self,
         exchange: &ExchangeId,
         ban: Ban,
         wait: Option<Duration>,
         now: Instant,
-    ) {
-        let wait = wait.unwrap_or(DEFAULT_BAN).min(LONGEST_BAN);
-        self.leave_out(Place::Exchange(exchange.clone()), ban, now + wait, now);
+    ) -> Instant {
+        let until = now + wait.unwrap_or(DEFAULT_BAN).min(LONGEST_BAN);
+        self.leave_out(Place::Exchange(exchange.clone()), ban, until, now);
+        until
     }
 
     /// It does not reach `target`.

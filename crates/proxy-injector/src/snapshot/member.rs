@@ -87,6 +87,14 @@ pub enum Mark {
         #[serde(flatten)]
         until: Until,
     },
+    /// Other processes advise against it. It may be in order here.
+    AdvisedAgainst {
+        /// The exchange that they say does not want it, if they say so of one.
+        exchange: Option<ExchangeId>,
+        /// Until when others are preferred.
+        #[serde(flatten)]
+        until: Until,
+    },
 }
 
 impl MemberSnapshot {
@@ -98,7 +106,14 @@ impl MemberSnapshot {
     ) -> Self {
         let marks = view.into_iter().flat_map(|view| &view.outs);
         let marks = marks.filter_map(|(place, out)| Mark::of(place, out.ban, out.until, moment));
-        let mut marks: Vec<_> = marks.collect();
+        let advised = view.into_iter().flat_map(|view| &view.advised);
+        let advised = advised.filter_map(|(exchange, until)| {
+            Some(Mark::AdvisedAgainst {
+                exchange: exchange.clone(),
+                until: moment.until(*until)?,
+            })
+        });
+        let mut marks: Vec<_> = marks.chain(advised).collect();
         marks.sort_by_key(|mark| std::cmp::Reverse(mark.until().left));
         Self {
             exit,
@@ -153,7 +168,8 @@ impl Mark {
         match self {
             Self::Declined { until, .. }
             | Self::Banned { until, .. }
-            | Self::Unreached { until, .. } => *until,
+            | Self::Unreached { until, .. }
+            | Self::AdvisedAgainst { until, .. } => *until,
         }
     }
 }

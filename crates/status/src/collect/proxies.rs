@@ -83,6 +83,10 @@ fn mark(mark: &Mark) -> Option<String> {
         Mark::Declined { exchange, .. } => format!("declined by {exchange}"),
         Mark::Banned { exchange, .. } => format!("banned by {exchange}"),
         Mark::Unreached { target, .. } => format!("does not reach {target}"),
+        Mark::AdvisedAgainst { exchange, .. } => match exchange {
+            Some(exchange) => format!("advised against for {exchange}"),
+            None => "advised against".to_owned(),
+        },
         _ => return None,
     })
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
-use fleet::{CollectorId, Ledger, Presence, ShardCount};
+use fleet::{CollectorId, Ledger, Marks, Presence, ShardCount};
 use futures_util::StreamExt;
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
@@ -68,6 +68,11 @@ pub fn fleet_entry(data: &[u8]) {
     assert_eq!(Presence::parse(written.as_bytes(), shards), presence);
     if let Ok(ledger) = Ledger::parse(data) {
         assert_eq!(Ledger::parse(ledger.to_json().as_bytes()), Ok(ledger));
+    }
+    if let Ok(marks) = Marks::parse(data) {
+        let json = marks.to_json();
+        assert_eq!(Marks::parse(json.as_bytes()), Ok(marks));
+        assert!(!json.contains('@') && !json.contains(char::is_control));
     }
     if let Ok(id) = CollectorId::parse(str::from_utf8(data).unwrap_or_default()) {
         assert!(id.as_str().len() <= CollectorId::MAX_LENGTH);

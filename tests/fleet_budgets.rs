@@ -27,6 +27,7 @@ async fn three_collectors_behind_one_address_ask_for_no_more_than_it_may() {
     let stores = Stores {
         leases: Arc::new(MemoryStore::new(Some(terms.lease()))),
         budgets: Arc::new(MemoryStore::new(None)),
+        advice: Arc::new(MemoryStore::new(None)),
     };
     let window = Binance::default().limits().rest[0];
     let url = world.rest_url(BINANCE);

@@ -22,10 +22,14 @@ mod every_scheme;
 mod exhaustion;
 mod farewells;
 mod firehose;
+mod fleet_advice;
 mod fleet_budgets;
 mod interop;
 mod local_addresses;
 mod log_lines;
+#[path = "../crates/fleet/tests/suite/nats_server.rs"]
+#[expect(dead_code, reason = "other suites use more of it")]
+mod nats_server;
 mod no_leak;
 mod own_tls;
 mod parity;

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod advice;
 mod assignment;
 mod bucket;
 mod budget;
@@ -47,10 +48,11 @@ mod simulation;
 mod store;
 mod terms;
 
+pub use advice::{InvalidMarks, Marks};
 pub use assignment::{Action, Answer, Ask, Assignment, Fence, Holder, Role};
 pub use budget::{Company, Demand, InvalidLedger, Ledger, LedgerAnswer, LedgerAsk, Missing, Slice};
 pub use collector::{CollectorId, InvalidCollectorId};
-pub use fleet::{Fleet, FleetBudgets, Standing};
+pub use fleet::{Fleet, FleetAdvice, FleetBudgets, Standing};
 pub use presence::Presence;
 pub use shard::{Shard, ShardCount};
 pub use store::{Change, Entry, JoinError, MemoryStore, Store, StoreError, Stores};

@@ -24,6 +24,8 @@ pub(super) enum Answered {
     NotPresented,
     Shard(Shard, Answer),
     Ledger(Key, LedgerAnswer),
+    /// Whether the others can know what this collector has found.
+    Advised(bool),
     /// What nobody waits for is done.
     Nothing,
 }

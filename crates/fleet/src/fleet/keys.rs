@@ -11,6 +11,8 @@ use crate::shard::Shard;
 pub(super) const MEMBERS: &str = "member";
 /// What the keys of bans begin with.
 pub(super) const BANS: &str = "ban";
+/// What the keys of advice begin with.
+pub(super) const ADVICE: &str = "advice";
 
 /// Under which key a collector says that it is there.
 pub(super) fn member_key(id: &CollectorId) -> String {
@@ -19,7 +21,21 @@ pub(super) fn member_key(id: &CollectorId) -> String {
 
 /// The collector of such a key.
 pub(super) fn member_of(key: &str) -> Option<CollectorId> {
-    let id = key.strip_prefix(MEMBERS)?.strip_prefix('.')?;
+    collector_of(MEMBERS, key)
+}
+
+/// Under which key a collector says what it advises against.
+pub(super) fn advice_key(id: &CollectorId) -> String {
+    format!("{ADVICE}.{id}")
+}
+
+/// The collector of such a key.
+pub(super) fn adviser_of(key: &str) -> Option<CollectorId> {
+    collector_of(ADVICE, key)
+}
+
+fn collector_of(prefix: &str, key: &str) -> Option<CollectorId> {
+    let id = key.strip_prefix(prefix)?.strip_prefix('.')?;
     CollectorId::parse(id).ok()
 }
 

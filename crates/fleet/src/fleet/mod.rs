@@ -1,5 +1,6 @@
 //! Taking part in a fleet.
 
+mod advice;
 mod answers;
 mod budgets;
 mod keys;
@@ -9,6 +10,7 @@ mod task;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+pub use self::advice::FleetAdvice;
 pub use self::budgets::FleetBudgets;
 
 use self::task::Task;
@@ -25,8 +27,15 @@ pub struct Fleet {
     roles: mpsc::UnboundedReceiver<(Shard, Role)>,
     words: mpsc::UnboundedSender<Word>,
     standing: watch::Receiver<Standing>,
-    budgets: FleetBudgets,
+    shared: Shared,
     task: AbortHandle,
+}
+
+/// What others of the program use of the fleet.
+#[derive(Debug, Clone, Default)]
+struct Shared {
+    budgets: FleetBudgets,
+    advice: FleetAdvice,
 }
 
 /// What a program tells its collector.
@@ -53,18 +62,17 @@ impl Fleet {
     /// Takes part, as `own`, in the fleet of `stores`. Runs on the current runtime of Tokio.
     #[must_use]
     pub fn join(stores: Stores, own: CollectorId, shards: ShardCount, terms: Terms) -> Self {
-        let budgets = FleetBudgets::default();
+        let shared = Shared::default();
         let (played, roles) = mpsc::unbounded_channel();
         let (words, heard) = mpsc::unbounded_channel();
         let (told, standing) = watch::channel(Standing::default());
-        let shared = budgets.clone();
-        let task = Task::new(own, shards, terms, stores, shared, played, told);
+        let task = Task::new(own, shards, terms, stores, shared.clone(), played, told);
         let task = tokio::spawn(task.run(heard)).abort_handle();
         Self {
             roles,
             words,
             standing,
-            budgets,
+            shared,
             task,
         }
     }
@@ -90,7 +98,13 @@ impl Fleet {
     /// The budgets that it shares with others, for who admits requests.
     #[must_use]
     pub fn budgets(&self) -> FleetBudgets {
-        self.budgets.clone()
+        self.shared.budgets.clone()
+    }
+
+    /// What it advises others against, and they advise it, for who selects exits.
+    #[must_use]
+    pub fn advice(&self) -> FleetAdvice {
+        self.shared.advice.clone()
     }
 
     /// How it stands, and its changes.

@@ -8,10 +8,11 @@ use futures_util::stream::{BoxStream, FuturesUnordered, once};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::advice::Adviser;
 use super::answers::{Answered, Answering, ask, present};
-use super::keys::{BANS, MEMBERS, member_key, member_of};
+use super::keys::{ADVICE, BANS, MEMBERS, member_key, member_of};
 use super::purse::Purse;
-use super::{FleetBudgets, Standing, Stores, Word};
+use super::{Shared, Standing, Stores, Word};
 use crate::assignment::{Action, Assignment, Role};
 use crate::collector::CollectorId;
 use crate::presence::Presence;
@@ -34,6 +35,9 @@ pub(super) struct Task {
     purse: Purse,
     /// Where budgets are.
     ledgers: Arc<dyn Store>,
+    adviser: Adviser,
+    /// Where advice is.
+    counsel: Arc<dyn Store>,
 }
 
 impl Task {
@@ -42,7 +46,7 @@ impl Task {
         shards: ShardCount,
         terms: Terms,
         stores: Stores,
-        budgets: FleetBudgets,
+        shared: Shared,
         played: mpsc::UnboundedSender<(Shard, Role)>,
         told: watch::Sender<Standing>,
     ) -> Self {
@@ -52,12 +56,19 @@ impl Task {
             terms,
             purse: Purse::new(
                 own.clone(),
-                budgets,
+                shared.budgets,
                 Arc::clone(&stores.budgets),
+                terms.retry(),
+            ),
+            adviser: Adviser::new(
+                own.clone(),
+                shared.advice,
+                Arc::clone(&stores.advice),
                 terms.retry(),
             ),
             own,
             ledgers: stores.budgets,
+            counsel: stores.advice,
             store: stores.leases,
             played,
             told,
@@ -70,11 +81,12 @@ impl Task {
     pub(super) async fn run(mut self, mut words: mpsc::UnboundedReceiver<Word>) {
         let mut changes = watch(&*self.store, MEMBERS, self.terms).await;
         let mut bans = watch(&*self.ledgers, BANS, self.terms).await;
+        let mut advice = watch(&*self.counsel, ADVICE, self.terms).await;
         loop {
             if !self.act() {
                 break;
             }
-            let due = [self.assignment.due(), self.purse.due()];
+            let due = [self.assignment.due(), self.purse.due(), self.adviser.due()];
             let due = due.into_iter().flatten().min();
             tokio::select! {
                 change = changes.next() => match change {
@@ -85,7 +97,12 @@ impl Task {
                     Some(change) => self.purse.hear(&change),
                     None => bans = watch(&*self.ledgers, BANS, self.terms).await,
                 },
+                change = advice.next() => match change {
+                    Some(change) => self.adviser.hear(&change),
+                    None => advice = watch(&*self.counsel, ADVICE, self.terms).await,
+                },
                 () = self.purse.used() => {}
+                () = self.adviser.found() => {}
                 Some(answered) = self.answers.next() => self.take(answered),
                 word = words.recv() => match word {
                     Some(Word::Ready(shard)) => self.assignment.ready(shard),
@@ -124,6 +141,7 @@ impl Task {
             }
         }
         self.answers.extend(self.purse.poll(&self.assignment));
+        self.answers.extend(self.adviser.poll());
         self.tell();
         !self.assignment.has_left()
     }
@@ -137,6 +155,7 @@ impl Task {
             Answered::NotPresented => self.connected(false),
             Answered::Shard(shard, answer) => self.assignment.answer(shard, answer, now()),
             Answered::Ledger(key, answer) => self.purse.answer(&key, answer),
+            Answered::Advised(is_written) => self.adviser.answer(is_written),
             Answered::Nothing => {}
         }
     }

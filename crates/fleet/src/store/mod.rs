@@ -60,6 +60,8 @@ pub struct Stores {
     pub leases: Arc<dyn Store>,
     /// Budgets and bans: a store that keeps its entries.
     pub budgets: Arc<dyn Store>,
+    /// What collectors advise each other against: a store whose maximum age is five minutes.
+    pub advice: Arc<dyn Store>,
 }
 
 /// An entry of a [`Store`].

@@ -15,6 +15,7 @@ use futures_util::stream::BoxStream;
 use transport::BoxError;
 
 use super::{Change, Entry, Store, StoreError, Stores};
+use crate::advice::LONGEST;
 use crate::terms::Terms;
 
 /// For how long a server knows duplicates, by default.
@@ -50,9 +51,11 @@ impl Stores {
         context.set_timeout(TIMEOUT);
         let leases = bucket(&context, format!("{name}_leases"), terms.lease()).await?;
         let budgets = bucket(&context, format!("{name}_budgets"), Duration::ZERO).await?;
+        let advice = bucket(&context, format!("{name}_advice"), LONGEST).await?;
         Ok(Self {
             leases: Arc::new(NatsStore(leases)),
             budgets: Arc::new(NatsStore(budgets)),
+            advice: Arc::new(NatsStore(advice)),
         })
     }
 }

@@ -118,6 +118,7 @@ async fn without_the_store_a_slice_is_used_and_nothing_more() {
     let stores = Stores {
         leases: std::sync::Arc::new(leases.clone()),
         budgets: std::sync::Arc::new(budgets.clone()),
+        ..stores(&leases)
     };
     let [one, _other] = two_borrow(&stores, terms).await;
     for store in [&leases, &budgets] {

@@ -47,6 +47,7 @@ pub(crate) fn stores(leases: &MemoryStore) -> Stores {
     Stores {
         leases: Arc::new(leases.clone()),
         budgets: Arc::new(MemoryStore::new(None)),
+        advice: Arc::new(MemoryStore::new(Some(Duration::from_secs(300)))),
     }
 }
 

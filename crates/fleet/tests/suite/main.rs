@@ -7,6 +7,7 @@
     reason = "a panic is how a test fails"
 )]
 
+mod advice;
 mod budgets;
 mod joining;
 mod nats;

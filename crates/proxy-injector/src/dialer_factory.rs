@@ -14,7 +14,7 @@ use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
 
 use crate::listed::Listed;
 use crate::patience::Patience;
-use crate::pool::{Fleet, ProxyPool};
+use crate::pool::{KnownExits, ProxyPool};
 use crate::refusing_dialer::RefusingDialer;
 use crate::sources::Sources;
 use crate::stack_request::{CustomStack, StackError, StackRequest};
@@ -52,7 +52,7 @@ pub(crate) struct DialerFactory {
 #[derive(Default)]
 struct Pools {
     made: HashMap<PoolConfig, Arc<ProxyPool>>,
-    fleet: Arc<Mutex<Fleet>>,
+    exits: Arc<Mutex<KnownExits>>,
 }
 
 #[derive(Default)]
@@ -184,23 +184,23 @@ impl DialerFactory {
     /// The pool of `config`, the same one for all callers.
     pub(crate) fn pool(&self, config: &PoolConfig) -> Arc<ProxyPool> {
         let mut pools = self.pools.lock();
-        let Pools { made, fleet } = &mut *pools;
+        let Pools { made, exits } = &mut *pools;
         if let Some(pool) = made.get(config) {
             return Arc::clone(pool);
         }
-        let pool = ProxyPool::within(config, fleet).into();
+        let pool = ProxyPool::within(config, exits).into();
         Arc::clone(made.entry(config.clone()).or_insert(pool))
     }
 
     /// All proxies that pools use.
-    pub(crate) fn fleet(&self) -> Arc<Mutex<Fleet>> {
-        Arc::clone(&self.pools.lock().fleet)
+    pub(crate) fn exits(&self) -> Arc<Mutex<KnownExits>> {
+        Arc::clone(&self.pools.lock().exits)
     }
 
     /// What keeps an eye on a dial by `exit`, if a pool has that.
     pub(crate) fn patience(&self, exit: &Exit) -> Option<Patience> {
         let pools = self.pools.lock();
-        Patience::with(exit, &pools.fleet)
+        Patience::with(exit, &pools.exits)
     }
 
     /// Forgets the pool of `config`. Its members are known for as long as another pool has them, or a
@@ -226,7 +226,7 @@ impl DialerFactory {
         let mut pools = self.pools.lock();
         // The pools first, so that only proxies are kept that still have connections.
         pools.made.clear();
-        pools.fleet.lock().pardon();
+        pools.exits.lock().pardon();
         old
     }
 }

@@ -136,7 +136,7 @@ impl ProxyInjector {
     /// that advises against more than half of a pool is not heeded there, nor are all if together they do.
     #[must_use]
     pub fn with_health_advice(self, advice: Arc<dyn HealthAdvice>) -> Self {
-        self.factory.fleet().lock().set_advice(advice);
+        self.factory.exits().lock().set_advice(advice);
         self
     }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use proxy_config::Exit;
 use tokio::time::Instant;
 
-use crate::pool::{ExitId, Fleet};
+use crate::pool::{ExitId, KnownExits};
 
 /// How long an exit may keep a caller waiting without a mark if that gives up.
 // Some round trips to the other side of the world. Whoever gives up sooner was in a hurry, such as one
@@ -17,16 +17,16 @@ pub(crate) const LEAST: Duration = Duration::from_secs(1);
 /// The exit that a caller may wait for.
 #[derive(Clone)]
 pub(crate) struct Patience {
-    fleet: Arc<Mutex<Fleet>>,
+    exits: Arc<Mutex<KnownExits>>,
     id: ExitId,
 }
 
 impl Patience {
-    /// With `exit`, if it is known in `fleet`.
-    pub(crate) fn with(exit: &Exit, fleet: &Arc<Mutex<Fleet>>) -> Option<Self> {
-        let id = fleet.lock().find(exit)?;
+    /// With `exit`, if it is known in `exits`.
+    pub(crate) fn with(exit: &Exit, exits: &Arc<Mutex<KnownExits>>) -> Option<Self> {
+        let id = exits.lock().find(exit)?;
         Some(Self {
-            fleet: Arc::clone(fleet),
+            exits: Arc::clone(exits),
             id,
         })
     }
@@ -56,10 +56,10 @@ impl Wait {
 
 impl Drop for Wait {
     fn drop(&mut self) {
-        if let Some(Patience { fleet, id }) = self.patience.take()
+        if let Some(Patience { exits, id }) = self.patience.take()
             && self.since.elapsed() >= LEAST
         {
-            fleet.lock().fail(id, Instant::now());
+            exits.lock().fail(id, Instant::now());
         }
     }
 }

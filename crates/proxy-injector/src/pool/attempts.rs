@@ -44,30 +44,30 @@ impl<'a> Attempts<'a> {
             last_resort,
         } = self;
         let now = Instant::now();
-        let mut fleet = pool.fleet.lock();
+        let mut exits = pool.exits.lock();
         let selected = match last_resort {
-            None => fleet.select(pool.id, course, tried, has_room, now),
+            None => exits.select(pool.id, course, tried, has_room, now),
             Some(_) => None,
         };
         let selected = match selected {
             Some(selected) => selected,
             None => {
                 let places = last_resort.get_or_insert_with(|| {
-                    let places = fleet.last_resort(pool.id, course, tried, now);
+                    let places = exits.last_resort(pool.id, course, tried, now);
                     places.into_iter()
                 });
-                fleet.take(pool.id, places.next()?, now)?
+                exits.take(pool.id, places.next()?, now)?
             }
         };
         tried.insert(selected.place);
-        drop(fleet);
-        Some(Lease::new(Arc::clone(&pool.fleet), selected))
+        drop(exits);
+        Some(Lease::new(Arc::clone(&pool.exits), selected))
     }
 
     /// When a member may be asked that the exchange forbids to ask now, if there is one.
     pub(crate) fn first_allowed(&self) -> Option<Instant> {
-        let fleet = self.pool.fleet.lock();
-        fleet.first_allowed(self.pool.id, &self.course, Instant::now())
+        let exits = self.pool.exits.lock();
+        exits.first_allowed(self.pool.id, &self.course, Instant::now())
     }
 }
 

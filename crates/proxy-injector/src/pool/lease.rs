@@ -10,23 +10,23 @@ use tokio::time::Instant;
 use transport::Endpoint;
 
 use super::breaker::Trial;
-use super::fleet::{ExitId, Fleet, Selected};
+use super::known_exits::{ExitId, KnownExits, Selected};
 use super::record::Ban;
 
 /// A member that a pool has selected. It counts as one of the member's connections until it is
 /// dropped.
 pub struct Lease {
     exit: Exit,
-    fleet: Arc<Mutex<Fleet>>,
+    exits: Arc<Mutex<KnownExits>>,
     id: ExitId,
     trial: Option<Trial>,
 }
 
 impl Lease {
-    pub(super) fn new(fleet: Arc<Mutex<Fleet>>, selected: Selected) -> Self {
+    pub(super) fn new(exits: Arc<Mutex<KnownExits>>, selected: Selected) -> Self {
         Self {
             exit: selected.exit,
-            fleet,
+            exits,
             id: selected.id,
             trial: selected.trial,
         }
@@ -42,28 +42,28 @@ impl Lease {
     /// Counts a failure of the exit. After as many in a row as its pool's breaker is set to, every pool
     /// that it is in skips it for a while.
     pub fn mark_unhealthy(&self) {
-        self.fleet.lock().fail(self.id, Instant::now());
+        self.exits.lock().fail(self.id, Instant::now());
     }
 
     /// The exit works: nothing speaks against it any longer.
     pub fn mark_healthy(&self) {
-        self.fleet.lock().succeed(self.id, None, Instant::now());
+        self.exits.lock().succeed(self.id, None, Instant::now());
     }
 
     /// The exit works, and reaches `target`.
     pub(crate) fn reached(&self, target: &Endpoint) {
-        let mut fleet = self.fleet.lock();
-        fleet.succeed(self.id, Some(target), Instant::now());
+        let mut exits = self.exits.lock();
+        exits.succeed(self.id, Some(target), Instant::now());
     }
 
     /// The exit does not reach `target`. It may reach others.
     pub(crate) fn missed(&self, target: &Endpoint) {
-        self.fleet.lock().miss(self.id, target, Instant::now());
+        self.exits.lock().miss(self.id, target, Instant::now());
     }
 
     /// The connection by the exit is open, and nothing arrives any longer.
     pub(crate) fn stalled(&self) {
-        self.fleet.lock().stall(self.id, Instant::now());
+        self.exits.lock().stall(self.id, Instant::now());
     }
 
     /// `exchange` has answered connections of the exit with `status`, and asks to wait. Returns whether that is
@@ -77,10 +77,10 @@ impl Lease {
         let Some(exchange) = exchange else {
             return false;
         };
-        let (mut fleet, now) = (self.fleet.lock(), Instant::now());
+        let (mut exits, now) = (self.exits.lock(), Instant::now());
         match Ban::of(status) {
-            Some(ban) => fleet.ban(self.id, exchange, (ban, wait), now),
-            None => fleet.serve(self.id, exchange, now),
+            Some(ban) => exits.ban(self.id, exchange, (ban, wait), now),
+            None => exits.serve(self.id, exchange, now),
         }
         Ban::of(status).is_some()
     }
@@ -88,8 +88,8 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut fleet = self.fleet.lock();
-        fleet.release(self.id, self.trial, Instant::now());
+        let mut exits = self.exits.lock();
+        exits.release(self.id, self.trial, Instant::now());
     }
 }
 

@@ -1,12 +1,12 @@
 //! Selecting one of several proxies.
 //!
-//! What is known and what follows from it is the [fleet], which has no clock and no lock of its own:
+//! What is known and what follows from it is the [known exits](known_exits), which has no clock and no lock of its own:
 //! [breakers](breaker), [records](record) of single exits, the [turns] of a pool's members, and their
 //! [scores](rendezvous) for a key. [`ProxyPool`] and [`Lease`] give it both.
 
 mod attempts;
 mod breaker;
-mod fleet;
+mod known_exits;
 mod lease;
 mod rankings;
 mod record;
@@ -26,7 +26,7 @@ use crate::checks::Checks;
 
 pub use self::attempts::Attempts;
 pub(crate) use self::breaker::Standing;
-pub(crate) use self::fleet::{ExitId, Fleet, PoolId};
+pub(crate) use self::known_exits::{ExitId, KnownExits, PoolId};
 pub use self::lease::Lease;
 pub(crate) use self::record::{Ban, Course, Place, View};
 pub(crate) use self::verdict::Verdict;
@@ -51,7 +51,7 @@ pub(crate) use self::verdict::Verdict;
 /// ```
 #[derive(Debug)]
 pub struct ProxyPool {
-    fleet: Arc<Mutex<Fleet>>,
+    exits: Arc<Mutex<KnownExits>>,
     id: PoolId,
     checks: Checks,
 }
@@ -63,11 +63,11 @@ impl ProxyPool {
         Self::within(config, &Arc::default())
     }
 
-    /// As [`new`](Self::new), with what `fleet` knows of the members.
-    pub(crate) fn within(config: &PoolConfig, fleet: &Arc<Mutex<Fleet>>) -> Self {
-        let id = fleet.lock().add_pool(config, Instant::now());
+    /// As [`new`](Self::new), with what `exits` knows of the members.
+    pub(crate) fn within(config: &PoolConfig, exits: &Arc<Mutex<KnownExits>>) -> Self {
+        let id = exits.lock().add_pool(config, Instant::now());
         Self {
-            fleet: Arc::clone(fleet),
+            exits: Arc::clone(exits),
             id,
             checks: Checks::default(),
         }
@@ -97,14 +97,14 @@ impl ProxyPool {
 
     /// The members, for their checks.
     pub(crate) fn members(&self) -> Vec<(ExitId, Exit)> {
-        self.fleet.lock().members(self.id)
+        self.exits.lock().members(self.id)
     }
 
     /// A check of a member has come to `verdict`, or to none.
     pub(crate) fn note_check(&self, id: ExitId, config: &HealthCheck, verdict: Option<Verdict>) {
         if let Some(verdict) = verdict {
-            let mut fleet = self.fleet.lock();
-            fleet.check((self.id, id), config.retries(), verdict, Instant::now());
+            let mut exits = self.exits.lock();
+            exits.check((self.id, id), config.retries(), verdict, Instant::now());
         }
     }
 
@@ -116,6 +116,6 @@ impl ProxyPool {
 
 impl Drop for ProxyPool {
     fn drop(&mut self) {
-        self.fleet.lock().remove_pool(self.id);
+        self.exits.lock().remove_pool(self.id);
     }
 }

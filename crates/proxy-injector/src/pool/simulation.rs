@@ -7,7 +7,7 @@ use std::time::Duration;
 use proxy_config::{PoolConfig, PoolMember, PoolStrategy, ProxyUrl};
 use tokio::time::Instant;
 
-use super::fleet::{Fleet, PoolId, Selected};
+use super::known_exits::{KnownExits, PoolId, Selected};
 use super::record::Course;
 
 const MEMBERS: usize = 1_000;
@@ -46,7 +46,7 @@ struct Truth {
 }
 
 struct World {
-    fleet: Fleet,
+    exits: KnownExits,
     pool: PoolId,
     truth: Vec<Truth>,
     /// When connections end.
@@ -67,8 +67,8 @@ impl World {
             PoolMember::new(url).with_weight(weight(place)).unwrap()
         });
         let config = PoolConfig::new(members).unwrap().with_strategy(strategy);
-        let mut fleet = Fleet::default();
-        let pool = fleet.add_pool(&config, now);
+        let mut exits = KnownExits::default();
+        let pool = exits.add_pool(&config, now);
         let truth = (0..MEMBERS).map(|place| Truth {
             weight: weight(place),
             is_up: true,
@@ -82,7 +82,7 @@ impl World {
         });
         Self {
             truth: truth.collect(),
-            fleet,
+            exits,
             pool,
             open: BinaryHeap::new(),
             held: Vec::new(),
@@ -99,7 +99,7 @@ impl World {
             let Reverse((_, slot)) = self.open.pop().unwrap();
             let ended = self.held[slot].take().unwrap();
             self.truth[ended.place].open -= 1;
-            self.fleet.release(ended.id, ended.trial, now);
+            self.exits.release(ended.id, ended.trial, now);
         }
         let course = Course {
             affinity: Some(key),
@@ -107,7 +107,7 @@ impl World {
         };
         let mut tried = HashSet::new();
         loop {
-            let selected = self.fleet.select(self.pool, &course, &tried, |_| true, now);
+            let selected = self.exits.select(self.pool, &course, &tried, |_| true, now);
             let selected = selected.expect("some are up");
             tried.insert(selected.place);
             let truth = &mut self.truth[selected.place];
@@ -127,7 +127,7 @@ impl World {
             }
             let truth = &mut self.truth[selected.place];
             if truth.is_up {
-                self.fleet.succeed(selected.id, None, now);
+                self.exits.succeed(selected.id, None, now);
                 let end = now + exponential(LASTING);
                 self.open.push(Reverse((end, self.held.len())));
                 self.truth[selected.place].open += 1;
@@ -135,14 +135,14 @@ impl World {
                 return;
             }
             truth.failed_at.push(now);
-            self.fleet.fail(selected.id, now);
-            self.fleet.release(selected.id, selected.trial, now);
+            self.exits.fail(selected.id, now);
+            self.exits.release(selected.id, selected.trial, now);
         }
     }
 
     /// Shares `selections` as the weights say.
     fn share(&mut self, selections: f64) {
-        let ready: Vec<_> = self.fleet.ready(self.pool).collect();
+        let ready: Vec<_> = self.exits.ready(self.pool).collect();
         let weights: u64 = ready.iter().map(|place| self.truth[*place].weight).sum();
         for place in ready {
             let truth = &mut self.truth[place];
@@ -154,7 +154,7 @@ impl World {
 impl World {
     /// Shares the open connections as the weights say.
     fn count_open(&mut self) {
-        let ready: Vec<_> = self.fleet.ready(self.pool).collect();
+        let ready: Vec<_> = self.exits.ready(self.pool).collect();
         let mut all = 0.0;
         for place in ready {
             let truth = &mut self.truth[place];

@@ -50,10 +50,10 @@ impl Known {
     ) -> Self {
         let keys: Vec<_> = exits.map(RouteKey::of).collect();
         let histories = injector.dials().histories(&keys);
-        let fleet = injector.factory().fleet();
+        let exits = injector.factory().exits();
         let exchanges = injector.scopes();
         // With one lock for all of them, which hashes and copies only.
-        let views = fleet.lock().views(&keys, &exchanges);
+        let views = exits.lock().views(&keys, &exchanges);
         let mut known = Self::default();
         for ((key, history), view) in keys.into_iter().zip(histories).zip(views) {
             let facts = known.0.entry(key).or_default();

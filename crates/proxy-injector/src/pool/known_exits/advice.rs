@@ -7,11 +7,11 @@ use proxy_config::ExchangeId;
 use tokio::time::Instant;
 use transport::{Advice, HealthAdvice, HealthMark};
 
-use super::{ExitId, Fleet};
+use super::{ExitId, KnownExits};
 use crate::pool::breaker::Standing;
 use crate::pool::record::{Place, Record};
 
-impl Fleet {
+impl KnownExits {
     /// From now on, `advice` is told what speaks against exits, and asked what others say.
     pub(crate) fn set_advice(&mut self, advice: Arc<dyn HealthAdvice>) {
         self.advice = Some(advice);

@@ -8,7 +8,7 @@ use proxy_config::{Bind, DirectExit, Exit, PoolConfig, PoolMember, PoolStrategy,
 use transport::{Egress, HealthAdvice, HealthMark};
 
 use super::*;
-use crate::pool::fleet::{Fleet, PoolId, Selected};
+use crate::pool::known_exits::{KnownExits, PoolId, Selected};
 use crate::pool::record::{Ban, Course};
 
 /// The others, and what they are told: until when, or that it is over.
@@ -39,7 +39,7 @@ fn name(mark: &HealthMark) -> String {
 
 struct Rig {
     others: Arc<Others>,
-    fleet: Fleet,
+    exits: KnownExits,
     pool: PoolId,
     now: Instant,
 }
@@ -60,12 +60,16 @@ fn binance() -> ExchangeId {
 
 impl Rig {
     fn new(config: &PoolConfig) -> Self {
-        let (others, mut fleet, now) = (Arc::<Others>::default(), Fleet::default(), Instant::now());
-        fleet.set_advice(Arc::clone(&others) as _);
+        let (others, mut exits, now) = (
+            Arc::<Others>::default(),
+            KnownExits::default(),
+            Instant::now(),
+        );
+        exits.set_advice(Arc::clone(&others) as _);
         Self {
-            pool: fleet.add_pool(config, now),
+            pool: exits.add_pool(config, now),
             others,
-            fleet,
+            exits,
             now,
         }
     }
@@ -91,10 +95,10 @@ impl Rig {
     fn select(&mut self, course: &Course<'_>) -> Selected {
         let has_room = |_: &Exit| true;
         let selected = self
-            .fleet
+            .exits
             .select(self.pool, course, &HashSet::new(), has_room, self.now);
         let selected = selected.unwrap();
-        self.fleet.release(selected.id, selected.trial, self.now);
+        self.exits.release(selected.id, selected.trial, self.now);
         selected
     }
 
@@ -160,7 +164,7 @@ fn every_strategy_passes_it_over_and_keeps_the_weights_of_the_rest() {
                 ..Course::default()
             };
             let selected = rig
-                .fleet
+                .exits
                 .select(rig.pool, &course, &HashSet::new(), |_| true, rig.now);
             held.push(selected.unwrap());
             taken[held.last().unwrap().place] += 1;
@@ -211,7 +215,7 @@ fn it_is_used_when_there_is_no_other_and_nobody_waits_for_others() {
     let course = Course::default();
     let tried = HashSet::new();
     let selected = rig
-        .fleet
+        .exits
         .select(rig.pool, &course, &tried, |exit| !is_full(exit), rig.now);
     assert_eq!(selected.unwrap().place, 0);
 
@@ -221,14 +225,14 @@ fn it_is_used_when_there_is_no_other_and_nobody_waits_for_others() {
     };
     let tried = HashSet::from([2]);
     let selected = rig
-        .fleet
+        .exits
         .select(rig.pool, &course, &tried, |_| true, rig.now);
     assert_eq!(selected.unwrap().place, 0);
 
     // What has failed here is not used before it.
     for place in [1, 2] {
-        let failed = rig.fleet.take(rig.pool, place, rig.now).unwrap();
-        rig.fleet.fail(failed.id, rig.now);
+        let failed = rig.exits.take(rig.pool, place, rig.now).unwrap();
+        rig.exits.fail(failed.id, rig.now);
     }
     assert_eq!(rig.take(3), [0, 0, 0]);
 }
@@ -247,11 +251,11 @@ fn an_exchange_is_advised_of_for_itself_only() {
 #[test]
 fn what_works_here_is_not_advised_against_until_others_find_anew() {
     let mut rig = Rig::new(&members("a b"));
-    let first = rig.fleet.take(rig.pool, 0, rig.now).unwrap().id;
+    let first = rig.exits.take(rig.pool, 0, rig.now).unwrap().id;
     rig.hear(&["x a"]);
     rig.now += Duration::from_secs(1);
     assert_eq!(rig.taken(), [1].into());
-    rig.fleet.succeed(first, None, rig.now);
+    rig.exits.succeed(first, None, rig.now);
     assert_eq!(rig.taken().len(), 2);
     rig.now += Duration::from_secs(1);
     rig.hear(&["x a"]);
@@ -259,11 +263,11 @@ fn what_works_here_is_not_advised_against_until_others_find_anew() {
 
     // It connects, which does not tell whether the exchange wants it.
     rig.hear(&["x a binance"]);
-    rig.fleet.succeed(first, None, rig.now);
-    rig.fleet
+    rig.exits.succeed(first, None, rig.now);
+    rig.exits
         .serve(first, &ExchangeId::new("kraken").unwrap(), rig.now);
     assert_eq!(rig.taken(), [1].into());
-    rig.fleet.serve(first, &binance(), rig.now);
+    rig.exits.serve(first, &binance(), rig.now);
     assert_eq!(rig.taken().len(), 2);
 }
 
@@ -290,10 +294,10 @@ fn who_advises_against_more_than_half_of_a_pool_is_not_heeded_and_others_are() {
 #[test]
 fn advice_neither_opens_a_breaker_nor_makes_anything_usable() {
     let mut rig = Rig::new(&members("a b c d e"));
-    let [banned, failed] = [0, 1].map(|place| rig.fleet.take(rig.pool, place, rig.now).unwrap());
+    let [banned, failed] = [0, 1].map(|place| rig.exits.take(rig.pool, place, rig.now).unwrap());
     let ban = (Ban::Strict, Some(MINUTE));
-    rig.fleet.ban(banned.id, &binance(), ban, rig.now);
-    rig.fleet.fail(failed.id, rig.now);
+    rig.exits.ban(banned.id, &binance(), ban, rig.now);
+    rig.exits.fail(failed.id, rig.now);
     rig.hear(&["x c", "x d"]);
     assert_eq!(rig.taken(), [4].into());
     let tried = HashSet::from([2, 3, 4]);
@@ -303,12 +307,12 @@ fn advice_neither_opens_a_breaker_nor_makes_anything_usable() {
         ..Course::default()
     };
     let selected = rig
-        .fleet
+        .exits
         .select(rig.pool, &course, &tried, |_| true, rig.now);
     assert!(selected.is_none(), "{selected:?}");
-    assert_eq!(rig.fleet.ready(rig.pool).count(), 4);
+    assert_eq!(rig.exits.ready(rig.pool).count(), 4);
     let last = rig
-        .fleet
+        .exits
         .last_resort(rig.pool, &course, &HashSet::new(), rig.now);
     assert_eq!(last, [2, 3, 4, 1]);
 }
@@ -316,26 +320,26 @@ fn advice_neither_opens_a_breaker_nor_makes_anything_usable() {
 #[test]
 fn others_are_told_when_a_breaker_opens_and_closes_and_of_bans() {
     let mut rig = Rig::new(&members("a b"));
-    let first = rig.fleet.take(rig.pool, 0, rig.now).unwrap().id;
-    rig.fleet.succeed(first, None, rig.now);
+    let first = rig.exits.take(rig.pool, 0, rig.now).unwrap().id;
+    rig.exits.succeed(first, None, rig.now);
     assert_eq!(rig.take_told(), []);
-    rig.fleet.fail(first, rig.now);
+    rig.exits.fail(first, rig.now);
     let told = |mark: &str, seconds: Option<u64>| {
         let left = seconds.map(Duration::from_secs);
         vec![(mark.to_owned(), left)]
     };
     assert_eq!(rig.take_told(), told("a:1 -", Some(30)));
     rig.now += Duration::from_secs(30);
-    let trial = rig.fleet.take(rig.pool, 0, rig.now).unwrap();
+    let trial = rig.exits.take(rig.pool, 0, rig.now).unwrap();
     assert_eq!(rig.take_told(), []);
-    rig.fleet.fail(trial.id, rig.now);
+    rig.exits.fail(trial.id, rig.now);
     assert_eq!(rig.take_told(), told("a:1 -", Some(60)));
-    rig.fleet.succeed(first, None, rig.now);
+    rig.exits.succeed(first, None, rig.now);
     assert_eq!(rig.take_told(), told("a:1 -", None));
     let ban = (Ban::Declined, None);
-    rig.fleet.ban(first, &binance(), ban, rig.now);
+    rig.exits.ban(first, &binance(), ban, rig.now);
     assert_eq!(rig.take_told(), told("a:1 binance", Some(600)));
-    rig.fleet.pardon();
+    rig.exits.pardon();
     assert_eq!(rig.take_told(), told("a:1 binance", None));
 }
 
@@ -348,13 +352,13 @@ fn nobody_is_told_of_exits_that_differ_by_logins_or_are_of_this_machine_nor_heed
     let config = PoolConfig::new(proxies.into_iter().chain([local])).unwrap();
     let mut rig = Rig::new(&config);
     for place in 0..4 {
-        let failed = rig.fleet.take(rig.pool, place, rig.now).unwrap();
-        rig.fleet.fail(failed.id, rig.now);
+        let failed = rig.exits.take(rig.pool, place, rig.now).unwrap();
+        rig.exits.fail(failed.id, rig.now);
     }
     let told = rig.take_told();
     let told: Vec<_> = told.iter().map(|(mark, _)| mark.as_str()).collect();
     assert_eq!(told, ["c:1 -"]);
-    rig.fleet.pardon();
+    rig.exits.pardon();
     rig.hear(&["x gate"]);
     assert_eq!(rig.taken().len(), 4);
 }

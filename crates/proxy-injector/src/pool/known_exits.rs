@@ -34,7 +34,7 @@ pub(crate) struct PoolId(u64);
 /// The exits and the pools that they are in. An exit that is in two pools is known once, and fails in
 /// both. All that depends on the time gets it.
 #[derive(Debug, Default)]
-pub(crate) struct Fleet {
+pub(crate) struct KnownExits {
     known: HashMap<RouteKey, ExitId>,
     exits: HashMap<ExitId, Known>,
     pools: HashMap<PoolId, Pool>,
@@ -62,7 +62,7 @@ pub(crate) struct Selected {
     pub(crate) trial: Option<Trial>,
 }
 
-impl Fleet {
+impl KnownExits {
     /// Adds a pool of the enabled members of `config`.
     pub(crate) fn add_pool(&mut self, config: &PoolConfig, now: Instant) -> PoolId {
         let pool = PoolId(self.next_id());
@@ -501,19 +501,19 @@ mod tests {
 
     #[test]
     fn a_pool_that_takes_the_place_of_another_goes_on_with_its_turns() {
-        let (mut fleet, now) = (Fleet::default(), Instant::now());
+        let (mut exits, now) = (KnownExits::default(), Instant::now());
         let (mut before, mut told) = (None, Vec::new());
         for names in ["a b c", "a b c d", "a b c", "a b d", "a b c d", "a c d"] {
-            let pool = fleet.add_pool(&config(names), now);
+            let pool = exits.add_pool(&config(names), now);
             if let Some(before) = before.replace(pool) {
-                fleet.remove_pool(before);
+                exits.remove_pool(before);
             }
             let course = Course::default();
-            let selected = fleet.select(pool, &course, &HashSet::new(), |_| true, now);
+            let selected = exits.select(pool, &course, &HashSet::new(), |_| true, now);
             let Selected {
                 id, trial, exit, ..
             } = selected.unwrap();
-            fleet.release(id, trial, now);
+            exits.release(id, trial, now);
             told.push(exit.proxy().unwrap().url().host().to_string());
         }
         // Of one that was gone, nothing is known.

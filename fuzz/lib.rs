@@ -15,7 +15,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
-use sinks::RunId;
+use sinks::{Fence, RunId};
 use sinks::tail::{Source, Tail};
 use status::model::{Output, Readiness, Status};
 use status::page::{View, render};
@@ -539,4 +539,25 @@ pub fn stored_lines(data: &[u8]) {
             assert!(!finding.contains(char::is_control), "{finding:?}");
         }
     }
+    fenced_lines(data);
+}
+
+/// The same of a fleet: a line that is a fence is that of the lines behind it.
+fn fenced_lines(data: &[u8]) {
+    let mut tail = Tail::new(Source::Stream);
+    let (mut fence, mut events) = (None, 0);
+    for (number, line) in data.split(|byte| *byte == b'\n').enumerate() {
+        let text = String::from_utf8_lossy(line);
+        if let Some(next) = Fence::parse(&text) {
+            assert_eq!(next.to_string(), text);
+            fence = Some(next);
+            continue;
+        }
+        let run = RunId::named(if number % 3 == 0 { "one" } else { "two" });
+        events += u64::from(tail.take_line(&run, fence.as_ref(), line).is_ok());
+    }
+    let summary = tail.finish();
+    assert_eq!(summary.events, events);
+    assert!(summary.fenced <= events);
+    assert_eq!(summary.fenced, summary.runs.iter().map(|run| run.fenced).sum());
 }

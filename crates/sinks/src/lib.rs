@@ -39,6 +39,7 @@
 
 mod books;
 mod fanout;
+mod fence;
 mod files;
 mod lines;
 #[cfg(feature = "nats")]
@@ -50,6 +51,7 @@ mod sink;
 pub mod tail;
 
 pub use fanout::{Behind, Fanout, Unstored};
+pub use fence::Fence;
 pub use files::{Compression, FilePattern, FileSettings, FileSink, InvalidFilePattern};
 pub use lines::Lines;
 #[cfg(feature = "nats")]

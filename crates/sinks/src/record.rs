@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use feeds::{Channel, ExchangeName, FeedEvent, FeedEventKind, Symbol, TradeId};
 
+use crate::fence::Fence;
 use crate::run::RunId;
 
 /// An event as its line, with what sorts it and tells it from others.
@@ -10,6 +11,8 @@ use crate::run::RunId;
 pub struct Record {
     /// The run that the event's sequence belongs to.
     pub run: RunId,
+    /// That of the shard that the event belongs to, in a fleet.
+    pub fence: Option<Fence>,
     /// The event's number in its run.
     pub sequence: u64,
     /// The exchange.
@@ -78,6 +81,7 @@ impl Record {
     pub fn new(run: RunId, event: &FeedEvent, line: &[u8]) -> Self {
         Self {
             run,
+            fence: None,
             sequence: event.sequence,
             exchange: event.exchange.clone(),
             connection: event.connection,
@@ -88,6 +92,12 @@ impl Record {
             identity: Identity::of(&event.kind),
             line: Bytes::copy_from_slice(line.strip_suffix(b"\n").unwrap_or(line)),
         }
+    }
+
+    /// The same with the fence of its shard.
+    #[must_use]
+    pub fn with_fence(self, fence: Option<Fence>) -> Self {
+        Self { fence, ..self }
     }
 
     /// The record of `event`.

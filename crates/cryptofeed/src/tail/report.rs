@@ -30,6 +30,10 @@ pub(super) fn text(summary: &Summary) -> String {
             "changes before the first snapshot",
             summary.unanchored_changes,
         ),
+        (
+            "events of collectors that their shard was taken from",
+            summary.fenced,
+        ),
         ("lines of unknown types", summary.unknown),
         ("files that are still being written", summary.torn),
         ("findings", summary.wrong),

@@ -20,6 +20,9 @@ use crate::sink::SinkError;
 /// The header that names the run of an event.
 pub(crate) const RUN_HEADER: &str = "Cryptofeed-Run";
 
+/// The header that has the fence of an event's shard.
+pub(crate) const FENCE_HEADER: &str = "Cryptofeed-Fence";
+
 /// How long a connection may take, and an acknowledgement.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -84,6 +87,9 @@ impl Connection {
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id(record));
         headers.insert(RUN_HEADER, record.run.as_str());
+        if let Some(fence) = &record.fence {
+            headers.insert(FENCE_HEADER, fence.to_string());
+        }
         let reply = format!("{}.{number}", self.inbox);
         let (subject, line) = (subject(record), record.line.clone());
         let client = &self.client;

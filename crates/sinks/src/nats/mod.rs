@@ -1,6 +1,7 @@
 //! Events in a NATS JetStream.
 
 pub(crate) mod connection;
+pub(crate) mod reading;
 mod said;
 mod server;
 mod stream;
@@ -51,7 +52,7 @@ impl NatsSettings {
 /// a server that is started again, is sent again in its order, and the server knows by `Nats-Msg-Id` what it
 /// has already. Trades and tickers with ids have that of the exchange, so that two collectors store them
 /// once; every other event is its collector's own. The header `Cryptofeed-Run` names the run that an event's
-/// sequence belongs to.
+/// sequence belongs to, and `Cryptofeed-Fence` has the [`Fence`](crate::Fence) of its shard in a fleet.
 pub struct NatsSink {
     settings: NatsSettings,
     connection: Option<Connection>,
@@ -231,6 +232,7 @@ mod tests {
         let mut sink = NatsSink::new(NatsSettings::new(url));
         let number = sink.window.push(Arc::new(Record {
             run: RunId::named("r"),
+            fence: None,
             sequence: 1,
             exchange: "binance".into(),
             connection: None,

@@ -82,6 +82,7 @@ mod tests {
     fn record(symbol: Option<&str>, identity: Identity) -> Record {
         Record {
             run: RunId::named("20240808T235414Z-1f3a9c"),
+            fence: None,
             sequence: 7,
             exchange: "backpack".into(),
             connection: None,

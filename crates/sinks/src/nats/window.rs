@@ -96,6 +96,7 @@ mod tests {
     fn record(sequence: u64) -> Arc<Record> {
         Arc::new(Record {
             run: RunId::named("r"),
+            fence: None,
             sequence,
             exchange: "binance".into(),
             connection: None,

@@ -109,7 +109,8 @@ impl Waiting {
                 match snapshot.and_then(|books| books.snapshot(event)) {
                     Some(snapshot) => {
                         self.mend(&book);
-                        self.push(Arc::new(Record::of(record.run.clone(), &snapshot)));
+                        let snapshot = Record::of(record.run.clone(), &snapshot);
+                        self.push(Arc::new(snapshot.with_fence(record.fence.clone())));
                     }
                     None => {
                         broken.untold += 1;
@@ -240,7 +241,7 @@ fn book_of(record: &Record) -> Option<Book> {
     Some((record.exchange.clone(), record.symbol.clone()?))
 }
 
-/// What takes the place of `record`, with its number.
+/// What takes the place of `record`, with its number and its fence.
 fn told(record: &Record, kind: FeedEventKind) -> Arc<Record> {
     let event = FeedEvent {
         sequence: record.sequence,
@@ -249,5 +250,6 @@ fn told(record: &Record, kind: FeedEventKind) -> Arc<Record> {
         received_ns: record.received_ns,
         kind,
     };
-    Arc::new(Record::of(record.run.clone(), &event))
+    let told = Record::of(record.run.clone(), &event);
+    Arc::new(told.with_fence(record.fence.clone()))
 }

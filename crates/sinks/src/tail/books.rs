@@ -6,7 +6,7 @@ use feeds::{FeedEventKind, OrderBook, OutOfStep};
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) book: OrderBook,
-    /// It has had a snapshot.
+    /// It has had a snapshot, or must have one first.
     has_begun: bool,
     /// What is wrong is told, until the next snapshot.
     is_told: bool,
@@ -22,6 +22,14 @@ pub(super) enum Verdict {
 }
 
 impl Book {
+    /// That of a collector which has followed another: it begins with a snapshot.
+    pub(super) fn of_successor() -> Self {
+        Self {
+            has_begun: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next event about the book.
     pub(super) fn take(&mut self, event: &FeedEventKind) -> Verdict {
         let is_snapshot = matches!(event, FeedEventKind::L2Snapshot(_));

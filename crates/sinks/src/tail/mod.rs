@@ -1,6 +1,7 @@
 //! Reading back what was stored, and checking it.
 
 mod books;
+mod fences;
 mod files;
 mod ids;
 mod lines;
@@ -16,8 +17,10 @@ use feeds::{Channel, EXCHANGES, ExchangeName, FeedEvent, FeedEventKind, OrderBoo
 use feeds::exchange::TradeIds;
 
 use self::books::{Book, Verdict};
+use self::fences::Fences;
 use self::ids::Ids;
 use self::trades::Trades;
+use crate::fence::Fence;
 use crate::run::RunId;
 
 pub use self::files::read_files;
@@ -33,14 +36,16 @@ const UNSETTLED_S: i64 = 5;
 pub enum Source {
     /// Files, where each run has every trade.
     Files,
-    /// A stream, where all runs together have each trade once.
+    /// A stream, where all runs together have each trade once, and a fleet has its fences.
     Stream,
 }
 
 /// Follows events that were stored, as whoever depends on them does: it rebuilds the books, and looks for
 /// sequences and trades that are missing or are there twice.
 ///
-/// Events of one run, channel and symbol must come in their order; those of different channels need not.
+/// Events of one run, channel and symbol must come in their order; those of different channels need not. Of
+/// a fleet, the book of a symbol is that of the collector with the highest fence: what others tell of it is
+/// counted, and not applied.
 #[derive(Debug)]
 pub struct Tail {
     source: Source,
@@ -48,6 +53,7 @@ pub struct Tail {
     /// The run of an exchange that has spoken last.
     current: HashMap<ExchangeName, RunId>,
     books: HashMap<(RunId, ExchangeName, Symbol), Book>,
+    fences: Fences,
     trades: HashMap<(Option<RunId>, ExchangeName, Symbol), Trades>,
     summary: Summary,
     /// When reading began: seconds since 1970. What was received about then may not be written yet, where
@@ -65,6 +71,8 @@ struct Run {
     /// Changes that were told to be dropped.
     dropped: u64,
     unanchored: u64,
+    /// How many events came after the shard was taken.
+    fenced: u64,
     is_shared: bool,
 }
 
@@ -82,20 +90,26 @@ impl Tail {
             runs: BTreeMap::new(),
             current: HashMap::new(),
             books: HashMap::new(),
+            fences: Fences::default(),
             trades: HashMap::new(),
             summary: Summary::default(),
             began_s: i64::MAX,
         }
     }
 
-    /// Takes the next line of `run`, without its newline.
+    /// Takes the next line of `run`, without its newline, with its fence in a fleet.
     ///
     /// # Errors
     /// [`NoEvent`] if it is none. A type that this version does not know is no error, but is counted.
-    pub fn take_line(&mut self, run: &RunId, line: &[u8]) -> Result<(), NoEvent> {
+    pub fn take_line(
+        &mut self,
+        run: &RunId,
+        fence: Option<&Fence>,
+        line: &[u8],
+    ) -> Result<(), NoEvent> {
         match serde_json::from_slice::<FeedEvent>(line) {
             Ok(event) => {
-                self.take(run, &event);
+                self.take(run, fence, &event);
                 Ok(())
             }
             Err(error) => {
@@ -104,7 +118,7 @@ impl Tail {
                 match head {
                     Ok(head) if text.starts_with("unknown variant") => {
                         self.summary.unknown += 1;
-                        self.count(run, &head);
+                        self.count(run, fence, &head);
                         Ok(())
                     }
                     _ => Err(NoEvent(text.chars().take(200).collect())),
@@ -113,20 +127,20 @@ impl Tail {
         }
     }
 
-    /// Takes the next event of `run`.
-    pub fn take(&mut self, run: &RunId, event: &FeedEvent) {
+    /// Takes the next event of `run`, with its fence in a fleet.
+    pub fn take(&mut self, run: &RunId, fence: Option<&Fence>, event: &FeedEvent) {
         let head = Head {
             sequence: event.sequence,
             exchange: event.exchange.clone(),
             received_ns: event.received_ns,
         };
-        self.count(run, &head);
+        let is_fenced = self.count(run, fence, &head);
         match &event.kind {
             FeedEventKind::Trade(trade) => {
                 let count = trade.count;
                 self.summary.trades += u64::from(count);
                 let trades = self.trades_of(run, event, &trade.symbol);
-                if trades.take(run, trade) {
+                if trades.take(run, trade, fence.is_some()) {
                     let id = trade.id.as_ref().map(ToString::to_string);
                     let (exchange, symbol) = (&event.exchange, &trade.symbol);
                     let id = id.unwrap_or_default();
@@ -164,7 +178,11 @@ impl Tail {
             }
             FeedEventKind::L2Snapshot(_)
             | FeedEventKind::L2Delta(_)
-            | FeedEventKind::BookInvalid { .. } => self.take_book(run, event),
+            | FeedEventKind::BookInvalid { .. }
+                if !is_fenced =>
+            {
+                self.take_book(run, fence, event);
+            }
             _ => {}
         }
     }
@@ -183,6 +201,10 @@ impl Tail {
     pub fn finish(mut self) -> Summary {
         for ((_, exchange, symbol), trades) in &self.trades {
             untold(&mut self.summary, exchange, symbol, trades);
+        }
+        for (run, exchange, symbol) in self.fences.taken() {
+            let key = (run.clone(), exchange.clone(), symbol.clone());
+            self.books.remove(&key);
         }
         let is_true = |book: &&Book| book.book.covers().is_some();
         self.summary.books = self.books.values().filter(is_true).count() as u64;
@@ -219,22 +241,27 @@ impl Tail {
                 first,
                 last: told.sequences.last().unwrap_or_default(),
                 missing: count,
+                fenced: told.fenced,
                 shared: told.is_shared,
             });
         }
         self.summary
     }
 
-    fn count(&mut self, run: &RunId, head: &Head) {
+    /// Returns whether it is from a collector that its shard was taken from.
+    fn count(&mut self, run: &RunId, fence: Option<&Fence>, head: &Head) -> bool {
         let Head {
             sequence,
             exchange,
             received_ns,
         } = head;
+        let is_fenced = fence.is_some_and(|fence| self.fences.take(fence));
         self.summary.events += 1;
+        self.summary.fenced += u64::from(is_fenced);
         let key = (run.clone(), exchange.clone());
         let is_known = self.runs.contains_key(&key);
         let told = self.runs.entry(key).or_default();
+        told.fenced += u64::from(is_fenced);
         let second = received_ns.div_euclid(1_000_000_000);
         let first = told.seconds.entry(second).or_insert(*sequence);
         *first = (*first).min(*sequence);
@@ -245,7 +272,7 @@ impl Tail {
         }
         let before = self.current.get(exchange.as_str());
         if before == Some(run) {
-            return;
+            return is_fenced;
         }
         // One that goes on after another has begun was there all the time.
         if is_known && self.source == Source::Stream {
@@ -254,6 +281,7 @@ impl Tail {
             }
         }
         self.current.insert(exchange.clone(), run.clone());
+        is_fenced
     }
 
     fn trades_of(&mut self, run: &RunId, event: &FeedEvent, symbol: &Symbol) -> &mut Trades {
@@ -268,14 +296,21 @@ impl Tail {
         untold(&mut self.summary, &event.exchange, symbol, &trades);
     }
 
-    fn take_book(&mut self, run: &RunId, event: &FeedEvent) {
+    fn take_book(&mut self, run: &RunId, fence: Option<&Fence>, event: &FeedEvent) {
         let Some(symbol) = event.symbol() else {
             return;
         };
         if let FeedEventKind::BookInvalid { .. } = event.kind {
             self.summary.invalid_books += 1;
         }
-        let key = (run.clone(), event.exchange.clone(), symbol.clone());
+        let exchange = &event.exchange;
+        let before = fence.and_then(|fence| self.fences.own(exchange, symbol, run, fence));
+        let key = (run.clone(), exchange.clone(), symbol.clone());
+        if let Some(before) = before {
+            let before = (before, exchange.clone(), symbol.clone());
+            self.books.remove(&before);
+            self.books.insert(key.clone(), Book::of_successor());
+        }
         match self.books.entry(key).or_default().take(&event.kind) {
             Verdict::Good => {}
             Verdict::Unanchored => {
@@ -322,5 +357,7 @@ fn show(range: &std::ops::RangeInclusive<u64>) -> String {
     }
 }
 
+#[cfg(test)]
+mod fleet_tests;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,8 @@ pub struct Summary {
     pub dropped_changes: u64,
     /// Changes of books before the first snapshot that there is.
     pub unanchored_changes: u64,
+    /// Events of collectors of a fleet that their shard was taken from. Those of books are not applied.
+    pub fenced: u64,
     /// Lines of a type that this version does not know.
     pub unknown: u64,
     /// Files that are still being written, and end within a line or a block.
@@ -51,6 +53,8 @@ pub struct RunSummary {
     pub last: u64,
     /// How many sequences in between are not there.
     pub missing: u64,
+    /// How many of its events came after their shard was taken from it.
+    pub fenced: u64,
     /// Whether another run was stored at the same time, which may have stored what is missing here.
     pub shared: bool,
 }

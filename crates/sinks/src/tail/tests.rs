@@ -3,7 +3,7 @@ use rust_decimal::Decimal;
 
 use super::*;
 
-fn symbol() -> Symbol {
+pub(super) fn symbol() -> Symbol {
     Symbol::parse("BTC-USDT").unwrap()
 }
 
@@ -17,7 +17,7 @@ fn event(sequence: u64, kind: FeedEventKind) -> FeedEvent {
     }
 }
 
-fn trade(sequence: u64, id: u64) -> FeedEvent {
+pub(super) fn trade(sequence: u64, id: u64) -> FeedEvent {
     event(
         sequence,
         FeedEventKind::Trade(Trade {
@@ -33,7 +33,7 @@ fn trade(sequence: u64, id: u64) -> FeedEvent {
     )
 }
 
-fn snapshot(sequence: u64, id: u64) -> FeedEvent {
+pub(super) fn snapshot(sequence: u64, id: u64) -> FeedEvent {
     event(
         sequence,
         FeedEventKind::L2Snapshot(L2Snapshot {
@@ -49,7 +49,7 @@ fn snapshot(sequence: u64, id: u64) -> FeedEvent {
     )
 }
 
-fn delta(sequence: u64, id: u64, bid: u64) -> FeedEvent {
+pub(super) fn delta(sequence: u64, id: u64, bid: u64) -> FeedEvent {
     event(
         sequence,
         FeedEventKind::L2Delta(L2Delta {
@@ -81,7 +81,7 @@ fn found_in(source: Source, events: &[(&str, FeedEvent)]) -> Summary {
     let mut tail = Tail::new(source);
     for (run, event) in events {
         let line = serde_json::to_vec(event).unwrap();
-        tail.take_line(&RunId::named(run), &line).unwrap();
+        tail.take_line(&RunId::named(run), None, &line).unwrap();
     }
     tail.finish()
 }
@@ -200,7 +200,7 @@ fn a_line_of_a_type_that_is_not_known_is_counted_and_what_is_no_event_is_refused
     let mut tail = Tail::new(Source::Files);
     let run = RunId::named("r");
     let unknown = br#"{"v":1,"sequence":1,"exchange":"binance","connection":null,"received_ns":1,"type":"new"}"#;
-    tail.take_line(&run, unknown).unwrap();
+    tail.take_line(&run, None, unknown).unwrap();
     for line in [
         "",
         "{}",
@@ -208,7 +208,7 @@ fn a_line_of_a_type_that_is_not_known_is_counted_and_what_is_no_event_is_refused
         "\u{0}",
         r#"{"v":2,"sequence":1,"exchange":"x","type":"new"}"#,
     ] {
-        tail.take_line(&run, line.as_bytes()).unwrap_err();
+        tail.take_line(&run, None, line.as_bytes()).unwrap_err();
     }
     let summary = tail.finish();
     assert_eq!((summary.unknown, summary.events), (1, 1));
@@ -223,7 +223,7 @@ fn what_may_not_be_written_yet_is_not_missing() {
             let mut event = trade(sequence, sequence);
             event.received_ns = second * 1_000_000_000;
             event.exchange = "new".into();
-            tail.take(&RunId::named("r"), &event);
+            tail.take(&RunId::named("r"), None, &event);
         }
         tail.runs
             .values_mut()

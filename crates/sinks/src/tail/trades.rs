@@ -25,7 +25,10 @@ pub(super) struct Trades {
 
 impl Trades {
     /// Takes a trade. Returns whether it was there already.
-    pub(super) fn take(&mut self, run: &RunId, trade: &Trade) -> bool {
+    ///
+    /// Whoever is in a fleet begins behind the last trade that is stored, so that nothing is missing before
+    /// it without a word.
+    pub(super) fn take(&mut self, run: &RunId, trade: &Trade, is_in_fleet: bool) -> bool {
         match &trade.id {
             None => false,
             Some(TradeId::Text(id)) => {
@@ -38,7 +41,7 @@ impl Trades {
             Some(TradeId::Number(id)) => {
                 let more = u64::from(trade.count.saturating_sub(1));
                 let first = id.saturating_sub(more);
-                if !trade.backfilled && !self.begun.contains(run) {
+                if !is_in_fleet && !trade.backfilled && !self.begun.contains(run) {
                     self.begun.insert(run.clone());
                     self.starts.insert(first);
                 }

@@ -153,7 +153,7 @@ impl Tail {
             number += 1;
             match lines.next() {
                 Ok(Line::Whole(line)) => {
-                    if let Err(problem) = self.take_line(&run_of(line), line) {
+                    if let Err(problem) = self.take_line(&run_of(line), None, line) {
                         let problem = problem.to_string();
                         let problem = problem.escape_debug();
                         self.summary

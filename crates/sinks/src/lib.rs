@@ -41,6 +41,7 @@ mod books;
 mod fanout;
 mod fence;
 mod files;
+mod ids;
 mod lines;
 #[cfg(feature = "nats")]
 mod nats;
@@ -57,6 +58,7 @@ pub use lines::Lines;
 #[cfg(feature = "nats")]
 pub use nats::{
     InvalidNatsUrl, NatsLogin, NatsServer, NatsSettings, NatsSink, NatsStream, NatsUrl,
+    StoredTrades,
 };
 pub use outlet::{OutletLimits, OutletSettings, OutletStatus};
 pub use record::{Identity, Record};

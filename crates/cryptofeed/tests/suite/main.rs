@@ -36,6 +36,7 @@ mod sinks_full;
 #[path = "../../../../tests/skip.rs"]
 mod skip;
 mod status;
+mod stored;
 mod usage;
 mod workspace;
 mod world;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::kv::{self, Operation, UpdateErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
-use async_nats::{ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, ServerAddr};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -47,6 +47,15 @@ impl Stores {
             reason = "it connects to the user's own server, and never to an exchange"
         )]
         let client = options.connect(addresses).await.map_err(JoinError::reach)?;
+        Self::over(client, name, terms).await
+    }
+
+    /// The buckets of the fleet `name` at the server that `client` is connected to, by the login and the
+    /// authorities that it has. Creates them if there are none yet.
+    ///
+    /// # Errors
+    /// [`JoinError`].
+    pub async fn over(client: Client, name: &str, terms: Terms) -> Result<Self, JoinError> {
         let mut context = jetstream::new(client);
         context.set_timeout(TIMEOUT);
         let leases = bucket(&context, format!("{name}_leases"), terms.lease()).await?;

@@ -1,22 +1,29 @@
 //! Events in a NATS JetStream.
 
 pub(crate) mod connection;
+mod late;
 pub(crate) mod reading;
 mod said;
 mod server;
+mod stored;
 mod stream;
 mod subject;
 mod window;
 
 use std::fmt;
 
+use async_nats::jetstream::stream::Stream;
 use async_trait::async_trait;
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use self::connection::{Answer, Connection, PATIENCE};
+use self::late::Late;
 pub use self::server::{InvalidNatsUrl, NatsLogin, NatsServer, NatsUrl};
+pub use self::stored::StoredTrades;
 pub use self::stream::NatsStream;
 use self::window::Window;
+use crate::record::Record;
 use crate::sink::{Records, Sink, SinkError};
 
 /// Where and how events are published.
@@ -51,14 +58,21 @@ impl NatsSettings {
 /// An event is stored when the server has acknowledged it. Whatever is not, for a connection that is lost or
 /// a server that is started again, is sent again in its order, and the server knows by `Nats-Msg-Id` what it
 /// has already. Trades and tickers with ids have that of the exchange, so that two collectors store them
-/// once; every other event is its collector's own. The header `Cryptofeed-Run` names the run that an event's
+/// once; every other event is its collector's own. A trade that waited for longer than half of the time for
+/// which the server knows that is looked for in the stream. The header `Cryptofeed-Run` names the run that an event's
 /// sequence belongs to, and `Cryptofeed-Fence` has the [`Fence`](crate::Fence) of its shard in a fleet.
 pub struct NatsSink {
     settings: NatsSettings,
-    connection: Option<Connection>,
+    connection: Option<Connected>,
     window: Window,
     /// How many events the server does not take, whatever is tried.
     refused: u64,
+}
+
+struct Connected {
+    connection: Connection,
+    stream: Stream,
+    late: Late,
 }
 
 impl NatsSink {
@@ -74,33 +88,52 @@ impl NatsSink {
     }
 
     /// Connects, has the streams there, and sends again what is not acknowledged.
-    async fn connect(&mut self) -> Result<Connection, SinkError> {
+    async fn connect(&mut self) -> Result<Connected, SinkError> {
         let connection = Connection::open(&self.settings.server).await?;
         let ensured = self.settings.stream.ensure(&connection.context()).await;
-        ensured.map_err(|error| connection.said.explain(error))?;
+        let stream = ensured.map_err(|error| connection.said.explain(error))?;
+        let late = Late::new(stream.cached_info().config.duplicate_window);
+        let mut connected = Connected {
+            connection,
+            stream,
+            late,
+        };
         let open = self.window.unacknowledged();
         if !open.is_empty() {
             let events = open.len();
             tracing::warn!(events, "events that were not acknowledged are sent again");
         }
+        connected
+            .look(open.iter().map(|(_, record)| &**record))
+            .await?;
         for (number, record) in open {
-            connection.publish(number, &record).await?;
+            if connected.late.has(&record) {
+                self.window.close(number);
+            } else {
+                connected.connection.publish(number, &record).await?;
+            }
         }
-        Ok(connection)
+        Ok(connected)
     }
 
     /// Sends `records` until the window is full, and takes the answers that have come.
     async fn send(
         &mut self,
-        connection: &mut Connection,
+        connected: &mut Connected,
         records: &mut Records,
     ) -> Result<(), SinkError> {
+        let Connected {
+            connection, late, ..
+        } = connected;
         while self.window.has_room()
             && let Some(record) = records.pop_front()
         {
             if !connection.takes(&record) {
                 let bytes = record.line.len();
                 self.refuse(format_args!("{bytes} bytes are more than the server takes"));
+                continue;
+            }
+            if late.has(&record) {
                 continue;
             }
             let number = self.window.push(record.clone());
@@ -150,14 +183,15 @@ impl NatsSink {
 
     /// Works with the connection, which is ended if that fails.
     async fn work(&mut self, records: Option<&mut Records>) -> Result<(), SinkError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
+        let mut connected = match self.connection.take() {
+            Some(connected) => connected,
             None => self.connect().await?,
         };
-        let worked = self.exchange(&mut connection, records).await;
+        let worked = self.exchange(&mut connected, records).await;
         match worked {
-            Ok(()) => self.connection = Some(connection),
+            Ok(()) => self.connection = Some(connected),
             Err(error) => {
+                let connection = connected.connection;
                 let error = connection.said.explain(error);
                 connection.end().await;
                 return Err(error);
@@ -169,13 +203,16 @@ impl NatsSink {
     /// Sends `records` until they fit into the window, or waits until everything is acknowledged.
     async fn exchange(
         &mut self,
-        connection: &mut Connection,
+        connected: &mut Connected,
         mut records: Option<&mut Records>,
     ) -> Result<(), SinkError> {
+        if let Some(records) = &records {
+            connected.look(records.iter().map(|it| &**it)).await?;
+        }
         loop {
             let is_done = match &mut records {
                 Some(records) => {
-                    let sent = timeout(PATIENCE, self.send(connection, records)).await;
+                    let sent = timeout(PATIENCE, self.send(connected, records)).await;
                     sent.map_err(|elapsed| SinkError::new("send events", elapsed))??;
                     records.is_empty() || self.window.has_room()
                 }
@@ -184,9 +221,22 @@ impl NatsSink {
             if is_done {
                 return Ok(());
             }
-            let answer = connection.answer().await?;
+            let answer = connected.connection.answer().await?;
             self.take(answer)?;
         }
+    }
+}
+
+impl Connected {
+    /// Looks for late trades in the stream, which the server recognises no longer.
+    async fn look(
+        &mut self,
+        records: impl Iterator<Item = &Record> + Send,
+    ) -> Result<(), SinkError> {
+        let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
+        let now_ns = i64::try_from(now).unwrap_or(i64::MAX);
+        let looked = self.late.look(&self.stream, records, now_ns).await;
+        looked.map_err(|error| SinkError::new("find what is stored", error))
     }
 }
 
@@ -223,7 +273,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::record::{Identity, Record};
+    use crate::record::Identity;
     use crate::run::RunId;
 
     #[test]

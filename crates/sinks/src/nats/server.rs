@@ -4,7 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use async_nats::{Auth, ServerAddr};
+use async_nats::{Auth, Client, ServerAddr};
+
+use super::connection::{Life, connect};
+use crate::sink::SinkError;
 
 /// The addresses of a NATS server, or of several of a cluster: `nats://host:4222`, or `tls://host:4222`, which
 /// demands TLS; with commas between them.
@@ -130,6 +133,18 @@ pub struct NatsServer {
     pub login: NatsLogin,
     /// A PEM file of the certificate authorities to trust, instead of the platform's.
     pub ca_file: Option<PathBuf>,
+}
+
+impl NatsServer {
+    /// A client of it, which connects again by itself whenever the connection is lost. Not through a proxy:
+    /// the server is the user's own, and never an exchange.
+    ///
+    /// # Errors
+    /// [`SinkError`] if it is not there, or refuses the login.
+    pub async fn connect(&self) -> Result<Client, SinkError> {
+        let (client, _) = connect(self, Life::Many).await?;
+        Ok(client)
+    }
 }
 
 #[cfg(test)]

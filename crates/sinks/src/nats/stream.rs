@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
-use async_nats::jetstream::stream::{Config, Source};
+use async_nats::jetstream::stream::{Config, Source, Stream};
 
 use super::subject::PREFIX;
 use crate::sink::SinkError;
@@ -88,7 +88,9 @@ impl NatsStream {
     }
 
     /// Has both streams there. A limit that is set and is another one there is told.
-    pub(super) async fn ensure(&self, context: &Context) -> Result<(), SinkError> {
+    ///
+    /// Returns the stream of events.
+    pub(super) async fn ensure(&self, context: &Context) -> Result<Stream, SinkError> {
         let failed = |name: &str| {
             let doing = format!("have the stream {name}");
             move |error| SinkError::new(doing, error)
@@ -112,7 +114,7 @@ impl NatsStream {
             .get_or_create_stream(self.last_snapshots())
             .await
             .map_err(failed(&self.snapshots()))?;
-        Ok(())
+        Ok(stream)
     }
 }
 

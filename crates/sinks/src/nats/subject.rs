@@ -1,6 +1,9 @@
 //! Subjects, and the identities of messages.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+
+use feeds::{ExchangeName, Symbol};
 
 use crate::record::{Identity, Record};
 
@@ -20,6 +23,33 @@ pub(super) fn subject(record: &Record) -> String {
         escape(token, &mut subject);
     }
     subject
+}
+
+/// `md.v1.binance.trade.BTC-USDT`
+pub(super) fn trades_of(exchange: &ExchangeName, symbol: &Symbol) -> String {
+    let mut subject = format!("{PREFIX}.");
+    escape(exchange.as_str(), &mut subject);
+    subject.push_str(".trade.");
+    escape(symbol.as_str(), &mut subject);
+    subject
+}
+
+/// `md.v1.binance.trade.*`
+pub(super) fn all_trades_of(exchange: &ExchangeName) -> String {
+    let mut subject = format!("{PREFIX}.");
+    escape(exchange.as_str(), &mut subject);
+    subject.push_str(".trade.*");
+    subject
+}
+
+/// The symbol and the ids of the trades that a message is about, by its [id](message_id), if they are numbers.
+pub(super) fn stored_trade(message_id: &str) -> Option<(&str, RangeInclusive<u64>)> {
+    let mut parts = message_id.split('.');
+    let (_, kind) = (parts.next()?, parts.next()?);
+    let (symbol, last, count) = (parts.next()?, parts.next()?, parts.next()?);
+    let (last, count): (u64, u64) = (last.parse().ok()?, count.parse().ok()?);
+    let first = last.saturating_sub(count.saturating_sub(1));
+    (kind == "trades").then_some((symbol, first..=last))
 }
 
 /// What the server knows a message by that it has already.
@@ -74,7 +104,7 @@ fn escape(token: &str, text: &mut String) {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use feeds::{Symbol, TradeId};
+    use feeds::TradeId;
 
     use super::*;
     use crate::run::RunId;
@@ -106,6 +136,10 @@ mod tests {
             let subject = subject(&record(symbol, Identity::Sequence));
             assert_eq!(subject, format!("md.v1.backpack.trade.{expected}"));
             assert_eq!(subject.split('.').count(), 5);
+            if let Some(symbol) = symbol {
+                let symbol = Symbol::parse(symbol).unwrap();
+                assert_eq!(trades_of(&"backpack".into(), &symbol), subject);
+            }
         }
     }
 
@@ -131,5 +165,7 @@ mod tests {
                 "20240808T235414Z-1f3a9c.backpack.7",
             ]
         );
+        let numbers = ids.each_ref().map(|id| stored_trade(id));
+        assert_eq!(numbers, [Some(("BTC-USDT", 5..=5)), None, None, None]);
     }
 }

@@ -3,7 +3,6 @@
 mod books;
 mod fences;
 mod files;
-mod ids;
 mod lines;
 #[cfg(feature = "nats")]
 mod stream;
@@ -18,9 +17,9 @@ use feeds::exchange::TradeIds;
 
 use self::books::{Book, Verdict};
 use self::fences::Fences;
-use self::ids::Ids;
 use self::trades::Trades;
 use crate::fence::Fence;
+use crate::ids::Ids;
 use crate::run::RunId;
 
 pub use self::files::read_files;

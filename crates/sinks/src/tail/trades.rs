@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use feeds::{Trade, TradeId};
 
-use super::ids::Ids;
+use crate::ids::Ids;
 use crate::run::RunId;
 
 /// How many ranges of ids, or ids that are text, are remembered.

@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 
 /// Ids, as ranges with ids between them that are not in the set. They may come in any order.
 #[derive(Debug, Default)]
-pub(super) struct Ids(BTreeMap<u64, u64>);
+pub(crate) struct Ids(BTreeMap<u64, u64>);
 
 impl Ids {
     /// Adds a range, which must not be empty. Returns whether some of it was there.
-    pub(super) fn insert(&mut self, ids: RangeInclusive<u64>) -> bool {
+    pub(crate) fn insert(&mut self, ids: RangeInclusive<u64>) -> bool {
         let (mut first, mut last) = ids.into_inner();
         let mut was_there = false;
         // From the range that begins before or at the end, backwards.
@@ -25,7 +25,7 @@ impl Ids {
         was_there
     }
 
-    pub(super) fn remove(&mut self, ids: RangeInclusive<u64>) {
+    pub(crate) fn remove(&mut self, ids: RangeInclusive<u64>) {
         let (first, last) = ids.into_inner();
         while let Some((&start, &end)) = self.0.range(..=last).next_back() {
             if end < first {
@@ -41,34 +41,41 @@ impl Ids {
         }
     }
 
+    /// Whether all of a range is there.
+    #[cfg(feature = "nats")]
+    pub(crate) fn contains(&self, ids: &RangeInclusive<u64>) -> bool {
+        let before = self.0.range(..=*ids.start()).next_back();
+        before.is_some_and(|(_, end)| *end >= *ids.end())
+    }
+
     /// Keeps as many as `most` ranges, the highest.
-    pub(super) fn keep(&mut self, most: usize) {
+    pub(crate) fn keep(&mut self, most: usize) {
         while self.0.len() > most {
             self.0.pop_first();
         }
     }
 
-    pub(super) fn first(&self) -> Option<u64> {
+    pub(crate) fn first(&self) -> Option<u64> {
         self.0.first_key_value().map(|(start, _)| *start)
     }
 
-    pub(super) fn last(&self) -> Option<u64> {
+    pub(crate) fn last(&self) -> Option<u64> {
         self.0.last_key_value().map(|(_, end)| *end)
     }
 
-    pub(super) fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u64>> {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u64>> {
         self.0.iter().map(|(start, end)| *start..=*end)
     }
 
     /// What is missing between the ranges.
-    pub(super) fn holes(&self) -> Self {
+    pub(crate) fn holes(&self) -> Self {
         let behind = self.0.values().map(|end| end.saturating_add(1));
         let before = self.0.keys().skip(1).map(|start| start - 1);
         Self(behind.zip(before).collect())
     }
 
     /// How many ids there are, as far as that can be counted.
-    pub(super) fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         let counts = self.0.iter().map(|(start, end)| end - start);
         counts.fold(0, |sum, count| sum.saturating_add(count).saturating_add(1))
     }

@@ -113,7 +113,7 @@ impl Assignment {
     }
 
     /// Hands everything over: to others that are ready for it within the time of some leases, and after
-    /// that to whoever comes.
+    /// that, or if there are none, to whoever comes.
     pub fn leave(&mut self, now: Instant) {
         if self.leaving_until.is_none() {
             self.leaving_until = Some(now + self.terms.farewell());
@@ -173,13 +173,15 @@ impl Assignment {
     }
 
     fn poll_shards(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let gives_up = self.leaving_until.is_some_and(|until| until <= now);
         for (shard, tenure, role) in &mut self.tenures {
             let is_due = tenure.due().is_some_and(|due| due <= now);
+            let owner = self.members.place_of(*shard);
+            let gives_up = self
+                .leaving_until
+                .is_some_and(|until| until <= now || owner.is_none());
             if !is_due && !self.is_changed && !gives_up {
                 continue;
             }
-            let owner = self.members.place_of(*shard);
             let place = match owner {
                 Some(owner) if *owner == self.own => Place::Here,
                 _ if self.members.is_awaited(*shard).is_some() => Place::Awaited,

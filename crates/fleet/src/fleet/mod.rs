@@ -27,15 +27,17 @@ pub struct Fleet {
     roles: mpsc::UnboundedReceiver<(Shard, Role)>,
     words: mpsc::UnboundedSender<Word>,
     standing: watch::Receiver<Standing>,
-    shared: Shared,
+    sharing: Sharing,
     task: AbortHandle,
 }
 
-/// What others of the program use of the fleet.
+/// What the collectors of a fleet share but symbols, as the rest of a program uses it. Clones are the same.
 #[derive(Debug, Clone, Default)]
-struct Shared {
-    budgets: FleetBudgets,
-    advice: FleetAdvice,
+pub struct Sharing {
+    /// The budgets, for who admits requests.
+    pub budgets: FleetBudgets,
+    /// What it advises others against, and they advise it, for who selects exits.
+    pub advice: FleetAdvice,
 }
 
 /// What a program tells its collector.
@@ -62,17 +64,28 @@ impl Fleet {
     /// Takes part, as `own`, in the fleet of `stores`. Runs on the current runtime of Tokio.
     #[must_use]
     pub fn join(stores: Stores, own: CollectorId, shards: ShardCount, terms: Terms) -> Self {
-        let shared = Shared::default();
+        Self::join_with(stores, own, shards, terms, Sharing::default())
+    }
+
+    /// The same with what the program has been given already. There is nothing in it before.
+    #[must_use]
+    pub fn join_with(
+        stores: Stores,
+        own: CollectorId,
+        shards: ShardCount,
+        terms: Terms,
+        sharing: Sharing,
+    ) -> Self {
         let (played, roles) = mpsc::unbounded_channel();
         let (words, heard) = mpsc::unbounded_channel();
         let (told, standing) = watch::channel(Standing::default());
-        let task = Task::new(own, shards, terms, stores, shared.clone(), played, told);
+        let task = Task::new(own, shards, terms, stores, sharing.clone(), played, told);
         let task = tokio::spawn(task.run(heard)).abort_handle();
         Self {
             roles,
             words,
             standing,
-            shared,
+            sharing,
             task,
         }
     }
@@ -98,13 +111,13 @@ impl Fleet {
     /// The budgets that it shares with others, for who admits requests.
     #[must_use]
     pub fn budgets(&self) -> FleetBudgets {
-        self.shared.budgets.clone()
+        self.sharing.budgets.clone()
     }
 
     /// What it advises others against, and they advise it, for who selects exits.
     #[must_use]
     pub fn advice(&self) -> FleetAdvice {
-        self.shared.advice.clone()
+        self.sharing.advice.clone()
     }
 
     /// How it stands, and its changes.

@@ -12,7 +12,7 @@ use super::advice::Adviser;
 use super::answers::{Answered, Answering, ask, present};
 use super::keys::{ADVICE, BANS, MEMBERS, member_key, member_of};
 use super::purse::Purse;
-use super::{Shared, Standing, Stores, Word};
+use super::{Sharing, Standing, Stores, Word};
 use crate::assignment::{Action, Assignment, Role};
 use crate::collector::CollectorId;
 use crate::presence::Presence;
@@ -31,7 +31,7 @@ pub(super) struct Task {
     told: watch::Sender<Standing>,
     answers: FuturesUnordered<Answering>,
     is_connected: bool,
-    /// What it has borrowed, if budgets are shared.
+    /// What it has borrowed, if budgets are sharing.
     purse: Purse,
     /// Where budgets are.
     ledgers: Arc<dyn Store>,
@@ -46,7 +46,7 @@ impl Task {
         shards: ShardCount,
         terms: Terms,
         stores: Stores,
-        shared: Shared,
+        sharing: Sharing,
         played: mpsc::UnboundedSender<(Shard, Role)>,
         told: watch::Sender<Standing>,
     ) -> Self {
@@ -56,13 +56,13 @@ impl Task {
             terms,
             purse: Purse::new(
                 own.clone(),
-                shared.budgets,
+                sharing.budgets,
                 Arc::clone(&stores.budgets),
                 terms.retry(),
             ),
             adviser: Adviser::new(
                 own.clone(),
-                shared.advice,
+                sharing.advice,
                 Arc::clone(&stores.advice),
                 terms.retry(),
             ),

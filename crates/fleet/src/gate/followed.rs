@@ -1,11 +1,12 @@
 //! A symbol that is followed.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use feeds::{
     ExchangeName, FeedEvent, FeedEventKind, InvalidReason, L2Delta, L2Snapshot, OrderBook, Symbol,
-    Trade, TradeId,
+    TradeId,
 };
 
 use crate::assignment::{Fence, Role};
@@ -60,6 +61,8 @@ pub(super) struct Followed {
     book: OrderBook,
     /// Where and when the last event of the book came, and the exchange's time of it.
     book_at: Option<(Option<u64>, i64, Option<i64>)>,
+    /// Where and when the last event that was kept came.
+    heard_at: Option<(Option<u64>, i64)>,
     /// Whether those who read have the book.
     is_book_told: bool,
     /// The last ticker that is not published.
@@ -68,8 +71,8 @@ pub(super) struct Followed {
     conditions: Vec<FeedEvent>,
     /// What has happened, the oldest first.
     kept: VecDeque<(Instant, FeedEvent)>,
-    /// The last stored trade, until the first trade is published.
-    stored: Option<TradeId>,
+    /// The ids of trades that were kept, and are no longer.
+    forgotten: Option<RangeInclusive<u64>>,
 }
 
 impl Followed {
@@ -79,11 +82,12 @@ impl Followed {
             stage: Stage::Unknown,
             book: OrderBook::new(),
             book_at: None,
+            heard_at: None,
             is_book_told: false,
             ticker: None,
             conditions: Vec::new(),
             kept: VecDeque::new(),
-            stored: None,
+            forgotten: None,
         }
     }
 
@@ -109,7 +113,7 @@ impl Followed {
             false => 0,
         };
         if leaves {
-            (self.ticker, self.stored) = (None, None);
+            (self.ticker, self.forgotten) = (None, None);
         }
         kept
     }
@@ -187,6 +191,7 @@ impl Followed {
 
     /// Keeps an event that is not published yet, and forgets those that are older than `age`.
     pub(super) fn keep(&mut self, event: &FeedEvent, now: Instant, age: Duration) {
+        self.heard_at = Some((event.connection, event.received_ns));
         match &event.kind {
             FeedEventKind::Ticker(_) => self.ticker = Some(event.clone()),
             FeedEventKind::Trade(_)
@@ -204,54 +209,97 @@ impl Followed {
         while let Some((at, _)) = self.kept.front()
             && now.saturating_duration_since(*at) > age
         {
-            self.kept.pop_front();
+            self.forget_first();
         }
     }
 
+    fn forget_first(&mut self) {
+        let Some((_, event)) = self.kept.pop_front() else {
+            return;
+        };
+        if let Some(ids) = ids(&event) {
+            let (first, last) = ids.into_inner();
+            let before = self.forgotten.take().unwrap_or(first..=last);
+            self.forgotten = Some(first.min(*before.start())..=last.max(*before.end()));
+        }
+    }
+
+    /// Forgets the older half of what is kept. Returns how many events that is.
     pub(super) fn drop_half(&mut self) -> usize {
         let half = self.kept.len().div_ceil(2);
-        self.kept.drain(..half).len()
+        (0..half).for_each(|_| self.forget_first());
+        half
     }
 
-    /// What has happened, if it is to be published. It is from now on.
+    /// What has happened, if it is to be published. It is from now on. Also whether trades may be missing
+    /// behind the `stored` one.
     pub(super) fn open(
         &mut self,
-        (exchange, symbol): (&ExchangeName, &Symbol),
-        stored: Option<TradeId>,
+        name: (&ExchangeName, &Symbol),
+        stored: Option<&TradeId>,
         now: Instant,
         age: Duration,
-    ) -> Vec<FeedEvent> {
+    ) -> (Vec<FeedEvent>, bool) {
         if self.stage != Stage::Asked {
-            return Vec::new();
+            return (Vec::new(), false);
         }
-        (self.stage, self.stored) = (Stage::Published, stored);
+        self.stage = Stage::Published;
         self.forget_old(now, age);
+        let first = self.kept.iter().find_map(|(_, event)| ids(event));
+        let follows = match (stored, &first) {
+            (None, _) => true,
+            (Some(TradeId::Number(last)), Some(first)) => *first.start() <= last.saturating_add(1),
+            (Some(_), _) => false,
+        };
         let mut events = self.conditions.clone();
-        let snapshot = self.snapshot(exchange, symbol);
+        let snapshot = self.snapshot(name);
         self.is_book_told = snapshot.is_some();
         events.extend(snapshot);
         events.extend(self.ticker.take());
+        events.extend(self.lost_since(name, stored).into_iter().flatten());
         events.extend(self.kept.drain(..).map(|(_, event)| event));
-        events
+        (events, !follows)
     }
 
-    /// The last stored trade, if `event` is the first published trade, and does not follow it.
-    pub(super) fn missing_before(&mut self, event: &FeedEvent) -> Option<TradeId> {
-        let FeedEventKind::Trade(trade) = &event.kind else {
+    /// What the feed has had behind the `stored` trade, and is not kept any longer.
+    fn lost_since(
+        &mut self,
+        (exchange, symbol): (&ExchangeName, &Symbol),
+        stored: Option<&TradeId>,
+    ) -> Option<[FeedEvent; 2]> {
+        let (first, to) = self.forgotten.take()?.into_inner();
+        let TradeId::Number(last) = stored? else {
             return None;
         };
-        if trade.backfilled {
-            return None;
-        }
-        let stored = self.stored.take()?;
-        match (&stored, first_id(trade)) {
-            (TradeId::Number(last), Some(first)) if first > last.saturating_add(1) => Some(stored),
-            _ => None,
-        }
+        let from = first.max(last.saturating_add(1));
+        let (connection, received_ns) = self.heard_at?;
+        let event = |kind| FeedEvent {
+            sequence: 0,
+            exchange: exchange.clone(),
+            connection,
+            received_ns,
+            kind,
+        };
+        let symbol = || symbol.clone();
+        (from <= to).then(|| {
+            [
+                event(FeedEventKind::TradeGap {
+                    symbol: symbol(),
+                    from,
+                    to,
+                }),
+                event(FeedEventKind::TradesLost {
+                    symbol: symbol(),
+                    from,
+                    to,
+                    reason: "the fleet has given the symbol over too late".to_owned(),
+                }),
+            ]
+        })
     }
 
     /// The book as it is, unless it is void.
-    fn snapshot(&self, exchange: &ExchangeName, symbol: &Symbol) -> Option<FeedEvent> {
+    fn snapshot(&self, (exchange, symbol): (&ExchangeName, &Symbol)) -> Option<FeedEvent> {
         let (connection, received_ns, timestamp_ns) = self.book_at?;
         let snapshot = L2Snapshot {
             symbol: symbol.clone(),
@@ -274,11 +322,15 @@ impl Followed {
     }
 }
 
-/// The id of the first of the trades that this is.
-fn first_id(trade: &Trade) -> Option<u64> {
-    match &trade.id {
-        Some(TradeId::Number(last)) => {
-            Some(last.saturating_sub(trade.count.saturating_sub(1).into()))
+/// The ids of the trades that an event is, unless they have come after later ones.
+fn ids(event: &FeedEvent) -> Option<RangeInclusive<u64>> {
+    let FeedEventKind::Trade(trade) = &event.kind else {
+        return None;
+    };
+    match (&trade.id, trade.backfilled) {
+        (Some(TradeId::Number(last)), false) => {
+            let more = u64::from(trade.count.saturating_sub(1));
+            Some(last.saturating_sub(more)..=*last)
         }
         _ => None,
     }

@@ -43,7 +43,6 @@ pub struct Gate {
     kept: usize,
     dropped: u64,
     unasked: Vec<(ExchangeName, Symbol)>,
-    missing: Vec<MissingTrades>,
 }
 
 /// An exchange.
@@ -79,17 +78,9 @@ pub struct Opening {
     pub fence: Option<(Shard, Fence)>,
     /// What to publish first.
     pub events: Vec<FeedEvent>,
-}
-
-/// Trades that nobody has stored, nor this collector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingTrades {
-    /// The exchange.
-    pub exchange: ExchangeName,
-    /// Whose trades.
-    pub symbol: Symbol,
-    /// The last one that is stored.
-    pub after: TradeId,
+    /// Whether a trade is stored that the first of these trades does not follow, or that there is none to
+    /// follow: some may be missing behind it, which the feed is to be asked for.
+    pub may_lack_trades: bool,
 }
 
 impl Gate {
@@ -104,7 +95,6 @@ impl Gate {
             kept: 0,
             dropped: 0,
             unasked: Vec::new(),
-            missing: Vec::new(),
         }
     }
 
@@ -168,11 +158,7 @@ impl Gate {
             followed.kept(),
             followed.shard,
         );
-        if is_free {
-            let missing = followed.missing_before(event);
-            self.missing
-                .extend(missing.and_then(|after| MissingTrades::of(event, after)));
-        } else if place.role != Role::Off {
+        if !is_free && place.role != Role::Off {
             followed.keep(event, now, self.limits.age);
             self.kept = self.kept - kept + followed.kept();
         }
@@ -200,7 +186,7 @@ impl Gate {
         &mut self,
         exchange: &ExchangeName,
         symbol: &Symbol,
-        stored: Option<TradeId>,
+        stored: Option<&TradeId>,
         now: Instant,
     ) -> Opening {
         let Some(numbered) = self.exchanges.get_mut(exchange) else {
@@ -214,25 +200,18 @@ impl Gate {
         let Some(fence) = fence else {
             return Opening::default();
         };
-        let kept = followed.kept();
-        let mut events = followed.open((exchange, symbol), stored, now, self.limits.age);
+        let (shard, kept) = (followed.shard, followed.kept());
+        let name = (exchange, symbol);
+        let (mut events, may_lack_trades) = followed.open(name, stored, now, self.limits.age);
         self.kept = self.kept - kept + followed.kept();
         for event in &mut events {
-            if let Some(after) = followed.missing_before(event) {
-                self.missing.extend(MissingTrades::of(event, after));
-            }
-            numbered.passed += 1;
-            event.sequence = numbered.passed;
+            event.sequence = numbered.number();
         }
         Opening {
-            fence: Some((followed.shard, fence)),
+            fence: Some((shard, fence)),
             events,
+            may_lack_trades,
         }
-    }
-
-    /// Trades that are missing, each told once.
-    pub fn missing(&mut self) -> Vec<MissingTrades> {
-        std::mem::take(&mut self.missing)
     }
 
     /// How many events were not kept although they are not old, since there were too many.
@@ -250,15 +229,5 @@ impl Gate {
             self.kept -= dropped;
             self.dropped += dropped as u64;
         }
-    }
-}
-
-impl MissingTrades {
-    fn of(event: &FeedEvent, after: TradeId) -> Option<Self> {
-        Some(Self {
-            exchange: event.exchange.clone(),
-            symbol: event.symbol()?.clone(),
-            after,
-        })
     }
 }

@@ -15,8 +15,8 @@ use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
-use sinks::{Fence, RunId};
 use sinks::tail::{Source, Tail};
+use sinks::{Fence, RunId};
 use status::model::{Output, Readiness, Status};
 use status::page::{View, render};
 use status::{Access, Guard, Token};
@@ -95,6 +95,7 @@ pub fn status_request(data: &[u8]) {
         started_ns: 0,
         readiness: Readiness::default(),
         output: Output::default(),
+        fleet: None,
         exchanges: Vec::new(),
         routes: Vec::new(),
         proxies: Vec::new(),
@@ -559,5 +560,8 @@ fn fenced_lines(data: &[u8]) {
     let summary = tail.finish();
     assert_eq!(summary.events, events);
     assert!(summary.fenced <= events);
-    assert_eq!(summary.fenced, summary.runs.iter().map(|run| run.fenced).sum());
+    assert_eq!(
+        summary.fenced,
+        summary.runs.iter().map(|run| run.fenced).sum()
+    );
 }

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::clock::now_ns;
 use crate::collect::{self, Origins};
 use crate::metrics::{Metrics, record_output_latency};
-use crate::model::{ExchangeView, Gravity, NotableEvent, Output, Readiness, Status};
+use crate::model::{ExchangeView, FleetView, Gravity, NotableEvent, Output, Readiness, Status};
 use crate::notable::{Notable, notable};
 use crate::rates::Rates;
 use crate::readiness::{Lasting, judge};
@@ -42,6 +42,7 @@ struct Shared {
     notable: Mutex<Notable>,
     rates: Mutex<Rates>,
     lasting: Mutex<Lasting>,
+    fleet: Mutex<Option<FleetView>>,
     events: AtomicU64,
     waiting: AtomicU64,
     dropped: AtomicU64,
@@ -63,6 +64,7 @@ impl Board {
             notable: Mutex::default(),
             rates: Mutex::default(),
             lasting: Mutex::new(Lasting::new(Instant::now())),
+            fleet: Mutex::default(),
             events: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -88,6 +90,11 @@ impl Board {
         origins: impl IntoIterator<Item = ((Option<String>, String), String)>,
     ) {
         *self.0.origins.lock() = origins.into_iter().collect();
+    }
+
+    /// Tells how the program stands in its fleet: without this, it is part of none.
+    pub fn set_fleet(&self, fleet: FleetView) {
+        *self.0.fleet.lock() = Some(fleet);
     }
 
     /// Takes note of an event that a reader has taken. For market data, this is a counter.
@@ -167,6 +174,7 @@ impl Shared {
                 waiting: self.waiting.load(Ordering::Relaxed),
                 dropped: self.dropped.load(Ordering::Relaxed),
             },
+            fleet: *self.fleet.lock(),
             exchanges,
             routes: collect::routes(&snapshot, &self.origins.lock()),
             proxies: collect::proxies(&snapshot),

@@ -23,6 +23,9 @@ pub const METRICS: &[Metric] = &[
     OUTPUT_EVENTS,
     OUTPUT_WAITING,
     OUTPUT_LATENCY,
+    FLEET_CONNECTED,
+    FLEET_COLLECTORS,
+    FLEET_SHARDS,
 ];
 
 const BUILD: Metric = Metric::gauge(
@@ -71,6 +74,24 @@ const OUTPUT_LATENCY: Metric = Metric::histogram(
     "cryptofeed_output_latency_seconds",
     &[],
     "From the receipt of a message until its event is written; of what is written together, the last one counts.",
+);
+
+const FLEET_CONNECTED: Metric = Metric::gauge(
+    "cryptofeed_fleet_connected",
+    &[],
+    "In a fleet: 1 if its server answers, else 0.",
+);
+
+const FLEET_COLLECTORS: Metric = Metric::gauge(
+    "cryptofeed_fleet_collectors",
+    &[],
+    "In a fleet: how many collectors are there, as far as this one knows.",
+);
+
+const FLEET_SHARDS: Metric = Metric::gauge(
+    "cryptofeed_fleet_shards",
+    &["state"],
+    "In a fleet: shards of the symbols that are published (`owned`), and those of them that no other collector can have now (`confirmed`).",
 );
 
 /// The upper ends of the ranges that times are counted in, in seconds: from what a loop on one machine takes to
@@ -186,6 +207,13 @@ fn set(status: &Status) {
     counter!(OUTPUT_EVENTS.name).absolute(status.output.events);
     let waiting = usize::try_from(status.output.waiting).unwrap_or(usize::MAX);
     gauge!(OUTPUT_WAITING.name).set(number(waiting));
+    if let Some(fleet) = status.fleet {
+        let connected = u8::from(fleet.is_connected);
+        gauge!(FLEET_CONNECTED.name).set(f64::from(connected));
+        gauge!(FLEET_COLLECTORS.name).set(number(fleet.collectors));
+        gauge!(FLEET_SHARDS.name, "state" => "owned").set(number(fleet.owned));
+        gauge!(FLEET_SHARDS.name, "state" => "confirmed").set(number(fleet.confirmed));
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]

@@ -22,6 +22,7 @@ pub(crate) fn status(symbols: &[&str]) -> Status {
         started_ns: 0,
         readiness: Readiness::default(),
         output: Output::default(),
+        fleet: None,
         exchanges: vec![ExchangeView {
             exchange: "binance".to_owned(),
             is_listed: true,

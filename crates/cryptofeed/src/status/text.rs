@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use ::status::model::{
-    BudgetView, Culprit, ExchangeView, NotableEvent, ProxyView, Readiness, State, Status,
+    BudgetView, Culprit, ExchangeView, FleetView, NotableEvent, ProxyView, Readiness, State, Status,
 };
 use transport::printable;
 
@@ -30,6 +30,22 @@ pub(super) fn of(status: &Status) -> String {
         output.waiting,
         output.dropped
     );
+    if let Some(fleet) = &status.fleet {
+        let server = match fleet.is_connected {
+            true => "connected",
+            false => "the server does not answer",
+        };
+        let FleetView {
+            collectors,
+            owned,
+            confirmed,
+            ..
+        } = fleet;
+        let _ = writeln!(
+            text,
+            "fleet: {server}; collectors {collectors}, shards owned {owned}, confirmed {confirmed}"
+        );
+    }
     for reason in reasons(&status.readiness) {
         let _ = writeln!(text, "  {reason}");
     }

@@ -3,6 +3,7 @@
 
 mod event;
 mod exchange;
+mod fleet;
 mod proxy;
 mod readiness;
 
@@ -12,6 +13,7 @@ pub use self::event::{Gravity, NotableEvent};
 pub use self::exchange::{
     ChannelView, ConnectionView, ExchangeView, OutageView, State, SymbolView,
 };
+pub use self::fleet::FleetView;
 pub use self::proxy::{BudgetView, ListView, ProxyFailure, ProxyLatency, ProxyView, RouteView};
 pub use self::readiness::{Culprit, Fault, Readiness};
 
@@ -33,6 +35,9 @@ pub struct Status {
     pub readiness: Readiness,
     /// What becomes of the events.
     pub output: Output,
+    /// How it stands in its fleet, if it is part of one.
+    #[serde(default)]
+    pub fleet: Option<FleetView>,
     /// The exchanges, by name.
     pub exchanges: Vec<ExchangeView>,
     /// Which way connections take, and why.

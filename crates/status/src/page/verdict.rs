@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::html::{Text, or_dash};
 use super::time::{age, clock, left};
-use crate::model::{Culprit, Gravity, NotableEvent, Readiness, Status};
+use crate::model::{Culprit, FleetView, Gravity, NotableEvent, Readiness, Status};
 
 /// The verdict, and what is to blame.
 pub(super) fn verdict(status: &Status) -> String {
@@ -15,6 +15,9 @@ pub(super) fn verdict(status: &Status) -> String {
         readiness.culprits.len() + readiness.more,
     ) {
         (true, _) => ("good", "Ready".to_owned()),
+        (false, 0) if status.fleet.is_some_and(|it| !it.has_joined()) => {
+            ("bad", "Not ready: the fleet is not joined yet".to_owned())
+        }
         (false, 0) => ("bad", "Not ready: no feed is watched".to_owned()),
         (false, 1) => ("bad", "Not ready: 1 fault".to_owned()),
         (false, count) => {
@@ -29,7 +32,8 @@ pub(super) fn verdict(status: &Status) -> String {
         "card is-bad"
     };
     let mut html = format!(
-        r#"<div class="{frame}"><div class="verdict"><strong class="{class}" role="status">{words}</strong><dl><div><dt>Up</dt><dd>{up}</dd></div><div><dt>Events out</dt><dd>{events}</dd></div><div><dt>Waiting</dt><dd>{waiting}</dd></div><div><dt>Dropped</dt><dd class="{dropped_class}">{dropped}</dd></div></dl></div>"#,
+        r#"<div class="{frame}"><div class="verdict"><strong class="{class}" role="status">{words}</strong><dl><div><dt>Up</dt><dd>{up}</dd></div><div><dt>Events out</dt><dd>{events}</dd></div><div><dt>Waiting</dt><dd>{waiting}</dd></div><div><dt>Dropped</dt><dd class="{dropped_class}">{dropped}</dd></div>{fleet}</dl></div>"#,
+        fleet = status.fleet.as_ref().map(fleet).unwrap_or_default(),
         up = age(now_ns, status.started_ns),
         events = thousands(output.events),
         waiting = thousands(output.waiting),
@@ -49,6 +53,23 @@ pub(super) fn verdict(status: &Status) -> String {
     }
     html.push_str("</div>");
     html
+}
+
+/// How it stands in its fleet.
+fn fleet(fleet: &FleetView) -> String {
+    let FleetView {
+        is_connected,
+        collectors,
+        owned,
+        confirmed,
+    } = fleet;
+    let (class, server) = match is_connected {
+        true => ("", ""),
+        false => ("bad", ", server does not answer"),
+    };
+    format!(
+        r#"<div><dt>Fleet</dt><dd class="{class}">{owned} shards ({confirmed} confirmed), {collectors} collectors{server}</dd></div>"#
+    )
 }
 
 /// How many kinds of faults are shown.

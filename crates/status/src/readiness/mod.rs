@@ -21,12 +21,13 @@ const NAMED: usize = 100;
 /// longer than `patience`, as far as `lasting` knows.
 //
 //     what is wrong                                          it counts
-//     no exchange is known yet                               at once
+//     no exchange is known yet, or no fleet is joined yet    at once
 //     no data of an exchange has come yet                    at once, until all is in order for the first time;
 //                                                            of one that is new by a reload, after `patience`
 //     none has come, symbols have no connection,
 //     a book is not true, a stream is stale                  after `patience`
 //     a symbol is not trading                                never: it is the exchange's to say
+//     other collectors of the fleet have all symbols         never
 pub(crate) fn judge(
     status: &Status,
     lasting: &mut Lasting,
@@ -39,7 +40,8 @@ pub(crate) fn judge(
         culprits.extend(Judge::of(exchange, status, patience).culprits(&mut look));
     }
     blame_reader(status, &mut culprits);
-    let is_ready = culprits.is_empty() && !status.exchanges.is_empty();
+    let has_joined = status.fleet.is_none_or(|fleet| fleet.has_joined());
+    let is_ready = culprits.is_empty() && !status.exchanges.is_empty() && has_joined;
     look.end(is_ready);
     let more = culprits.len().saturating_sub(NAMED);
     culprits.truncate(NAMED);
@@ -73,6 +75,8 @@ struct Judge<'a> {
     outages: HashMap<Option<u64>, &'a OutageView>,
     /// What has been wrong for longer than this is a fault.
     patience: Duration,
+    /// Others stream symbols, too.
+    is_in_fleet: bool,
 }
 
 impl<'a> Judge<'a> {
@@ -86,6 +90,7 @@ impl<'a> Judge<'a> {
             connections: connections.map(|it| (it.number, it)).collect(),
             outages: outages.map(|it| (it.group, it)).collect(),
             patience,
+            is_in_fleet: status.fleet.is_some(),
         }
     }
 
@@ -112,6 +117,9 @@ impl<'a> Judge<'a> {
 
     /// That nothing comes from the exchange.
     fn silence(&self, look: &mut Look<'_>) -> Option<Culprit> {
+        if self.is_in_fleet && self.exchange.is_listed && self.exchange.symbols.is_empty() {
+            return None;
+        }
         let last_ns = self.exchange.last_event_ns;
         let culprit = Culprit {
             since_ns: last_ns,

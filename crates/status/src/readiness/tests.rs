@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::model::FleetView;
 use crate::sample::{NOW_S, cut, failed, ns, status, turn};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,33 @@ fn a_program_is_ready_when_data_flows_and_not_before() {
     assert!(!readiness.is_ready);
     assert_eq!(readiness.culprits[0].fault, Fault::NoData);
     assert_eq!(readiness.culprits[0].since_ns, None);
+}
+
+#[test]
+fn in_a_fleet_others_may_have_all_symbols_of_an_exchange() {
+    let mut status = status(&[]);
+    status.exchanges[0].last_event_ns = None;
+    assert!(!judged(&status).is_ready);
+    let mut fleet = FleetView {
+        is_connected: true,
+        ..FleetView::default()
+    };
+    status.fleet = Some(fleet);
+    let readiness = judged(&status);
+    assert!(
+        !readiness.is_ready && readiness.culprits.is_empty(),
+        "it has not joined"
+    );
+    // What it has goes on without the server.
+    fleet = FleetView {
+        is_connected: false,
+        collectors: 2,
+        ..fleet
+    };
+    status.fleet = Some(fleet);
+    assert!(judged(&status).is_ready);
+    status.exchanges[0].is_listed = false;
+    assert!(!judged(&status).is_ready);
 }
 
 #[test]

@@ -29,7 +29,8 @@ Examples:
 ///   set by   the variable, or the place in the file, that set the rule; also for the timeout, the
 ///            password and the strategy, if something else set them
 ///
-/// Below it are the limits of answers to REST requests, and what set each of them, and where events go.
+/// Below it are the limits of answers to REST requests, and what set each of them, where events go, and the
+/// fleet, if it is part of one.
 ///
 /// Credentials are hidden. The route of a feed is the one to its own addresses, since NO_PROXY may
 /// exempt them. No connection is made. If the configuration has errors, all of them are listed, and

@@ -1,17 +1,20 @@
-//! The routes of connections, the limits of answers and where events go, as a report.
+//! The routes of connections, the limits of answers, where events go and the fleet, as a report.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use proxy_config::{ExchangeId, Transport};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::row::Row;
-use crate::configuration::{Configuration, RestLimit, ShownSinks, any_other};
+use crate::configuration::{
+    Configuration, FleetSetting, FleetSettings, RestLimit, ShownSinks, any_other,
+};
 use crate::table;
 
 /// The routes of every exchange that is configured in some way, and of all others; the limits of
-/// answers to REST requests; where events go.
+/// answers to REST requests; where events go; the fleet.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     enabled: bool,
@@ -19,6 +22,7 @@ pub(super) struct Report {
     routes: Vec<Row>,
     rest: BTreeMap<&'static str, RestLimit>,
     sinks: ShownSinks,
+    fleet: Option<BTreeMap<&'static str, FleetSetting>>,
 }
 
 impl Report {
@@ -35,12 +39,14 @@ impl Report {
             .flat_map(|id| Transport::ALL.map(|transport| known(configuration, id, transport)));
         let other = any_other(settings);
         let others = Transport::ALL.map(|transport| Row::of_any_other(loaded, &other, transport));
+        let fleet = configuration.fleet().map(FleetSettings::rows);
         Self {
             enabled: settings.is_enabled(),
             strict: settings.is_strict(),
             routes: known.chain(others).collect(),
             rest: configuration.rest().rows().collect(),
             sinks: configuration.sinks().shown(),
+            fleet: fleet.map(|rows| rows.into_iter().collect()),
         }
     }
 
@@ -68,6 +74,16 @@ impl Report {
             let _ = writeln!(text, "rest.{key}: {value} ({set_by})");
         }
         text.push_str(&self.sinks.text());
+        for (key, FleetSetting { value, set_by }) in self.fleet.iter().flatten() {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Null => "none".to_owned(),
+                value => value.to_string(),
+            };
+            let set_by = set_by.as_ref().map(ToString::to_string);
+            let set_by = set_by.as_deref().unwrap_or("default");
+            let _ = writeln!(text, "fleet.{key}: {value} ({set_by})");
+        }
         let variable = self.routes.iter().find_map(Row::exempting_variable);
         if let Some(variable) = variable {
             let _ = writeln!(

@@ -44,7 +44,7 @@ mod tests {
     use testkit::documented;
 
     use super::*;
-    use crate::configuration::{feeds, memory, rest, sinks, status, tls};
+    use crate::configuration::{feeds, fleet, memory, rest, sinks, status, tls};
 
     const PAGE: &str = concat!(
         env!("CARGO_MANIFEST_DIR"),
@@ -80,6 +80,7 @@ mod tests {
             rows("sinks.files.", &sinks::files::KEYS),
             rows("sinks.nats.", &sinks::nats::KEYS),
             rows("status.", &status::KEYS),
+            rows("fleet.", &fleet::KEYS),
         ];
         let table = rows.concat().join("\n");
         assert_eq!(documented(PAGE, "keys of the command", &table), Ok(()));

@@ -1,12 +1,14 @@
-//! The configuration: proxies, feeds, sinks, limits of answers and of memory, certificate authorities, and the
+//! The configuration: proxies, feeds, sinks, the fleet, limits of answers and of memory, certificate authorities, and the
 //! status.
 
 mod address;
 mod complete;
 mod feeds;
+mod fleet;
 mod keys;
 mod memory;
 mod rest;
+mod server;
 mod sinks;
 mod status;
 mod tls;
@@ -23,6 +25,7 @@ use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, So
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use tokio::time::timeout;
+use transport::BudgetShares;
 use transport_tls::TlsTrust;
 
 use self::complete::is_complete;
@@ -32,6 +35,7 @@ pub(crate) use self::address::Address;
 #[cfg(feature = "demo")]
 pub(crate) use self::feeds::ConfiguredExchange;
 pub(crate) use self::feeds::ConfiguredFeed;
+pub(crate) use self::fleet::{FleetSetting, FleetSettings};
 pub(crate) use self::rest::{RestLimit, RestLimits};
 pub(crate) use self::sinks::{ConfiguredSinks, GivenSink, ShownSinks};
 pub(crate) use self::status::{StatusSettings, UNPROTECTED};
@@ -107,7 +111,7 @@ impl ConfigurationArgs {
             configuration.require_feed()?;
             let trust = configuration.trust();
             Ok(Start {
-                injector: configuration.injector(trust.clone()),
+                injector: configuration.injector(trust.clone()).into(),
                 configuration,
                 trust,
                 again,
@@ -156,6 +160,7 @@ impl ConfigurationArgs {
             .with_section(memory::SECTION)
             .with_section(sinks::SECTION)
             .with_section(status::SECTION)
+            .with_section(fleet::SECTION)
             // The command line reads these. Otherwise they would be unknown.
             .with_variable(FILE_VARIABLE)
             .with_variable(logging::VARIABLE)
@@ -186,6 +191,17 @@ pub(crate) struct Start {
     pub(crate) trust: TlsTrust,
     /// Reads the same file again.
     pub(crate) again: ConfigurationArgs,
+}
+
+impl Start {
+    /// The same, with budgets of exchanges that other processes use as well.
+    pub(crate) fn with_budget_shares(self, shares: Arc<dyn BudgetShares>) -> Self {
+        let injector = self.configuration.injector(self.trust.clone());
+        Self {
+            injector: injector.with_budget_shares(shares).into(),
+            ..self
+        }
+    }
 }
 
 /// Reads files on a thread where a slow one blocks no other task.
@@ -228,6 +244,7 @@ pub(crate) fn schema() -> Value {
         (memory::SECTION, memory::schema()),
         (sinks::SECTION, sinks::schema()),
         (status::SECTION, status::schema()),
+        (fleet::SECTION, fleet::schema()),
     ])
 }
 
@@ -251,6 +268,7 @@ pub(crate) struct Configuration {
     memory: QueueLimits,
     sinks: ConfiguredSinks,
     status: StatusSettings,
+    fleet: Option<FleetSettings>,
 }
 
 impl Configuration {
@@ -262,6 +280,7 @@ impl Configuration {
         let memory = document.read(memory::SECTION, memory::read);
         let sinks = document.read(sinks::SECTION, sinks::read);
         let status = document.read(status::SECTION, status::read);
+        let fleet = document.read(fleet::SECTION, fleet::read);
         let _ = document.read("proxy", feeds::check_rules);
         let _ = document.read("proxy", tls::check_proxies);
         Ok(Self {
@@ -272,6 +291,7 @@ impl Configuration {
             memory: memory.flatten().unwrap_or_default(),
             sinks: sinks.flatten().unwrap_or_default(),
             status: status.flatten().unwrap_or_default(),
+            fleet: fleet.flatten(),
         })
     }
 
@@ -298,6 +318,11 @@ impl Configuration {
     /// Where and to whom `run` tells what it is doing.
     pub(crate) fn status(&self) -> &StatusSettings {
         &self.status
+    }
+
+    /// The fleet that `run` is part of, if it is of one.
+    pub(crate) fn fleet(&self) -> Option<&FleetSettings> {
+        self.fleet.as_ref()
     }
 
     /// The limits of answers to REST requests.
@@ -331,6 +356,7 @@ impl Configuration {
             (memory::SECTION, self.memory != start.memory),
             (sinks::SECTION, self.sinks != start.sinks),
             (status::SECTION, self.status != start.status),
+            (fleet::SECTION, self.fleet != start.fleet),
         ]
         .into_iter()
         .filter_map(|(section, is_changed)| is_changed.then_some(section))
@@ -346,9 +372,7 @@ impl Configuration {
     }
 
     /// The injector that makes the connections, with the authorities of `trust`.
-    fn injector(&self, trust: TlsTrust) -> Arc<ProxyInjector> {
-        ProxyInjector::new(self.settings().clone())
-            .with_trust(trust)
-            .into()
+    fn injector(&self, trust: TlsTrust) -> ProxyInjector {
+        ProxyInjector::new(self.settings().clone()).with_trust(trust)
     }
 }

@@ -60,6 +60,7 @@ impl Demo {
             QueueLimits::default(),
             ResponseLimits::default(),
             None,
+            None,
         );
         let mut tallies = Tallies::new();
         let progress = Progress::new(bars, self.duration);

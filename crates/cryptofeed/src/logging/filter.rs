@@ -13,8 +13,9 @@ const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 
 /// The crates that log in this program. A filter for any other would match nothing.
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "cryptofeed",
+    "fleet",
     "proxy_injector",
     "sinks",
     "status",

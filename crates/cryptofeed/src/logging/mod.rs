@@ -23,7 +23,7 @@ pub(crate) const FORMAT_VARIABLE: &str = "CRYPTOFEED_LOG_FORMAT";
 
 /// The default filter: our own crates from `INFO` on, all others from `WARN` on.
 pub(crate) const OURS: &str =
-    "warn,cryptofeed=info,proxy_injector=info,sinks=info,transport_tunnel=info";
+    "warn,cryptofeed=info,fleet=info,proxy_injector=info,sinks=info,transport_tunnel=info";
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

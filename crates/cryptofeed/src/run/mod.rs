@@ -2,6 +2,7 @@
 
 mod backlog;
 mod format;
+mod member;
 mod observed;
 mod output;
 mod reload;
@@ -15,14 +16,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::status::model::FleetView;
 use clap::Args;
+use feeds::FeedEvent;
+use fleet::FleetBudgets;
+use sinks::NatsUrl;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
 use self::format::Format;
+use self::member::{Member, Pass, Turn};
 use self::observed::Observed;
 use self::output::Output;
 use self::reload::Reloads;
@@ -30,7 +37,7 @@ use self::routes::Routes;
 use self::service::Service;
 use self::stores::Stores;
 use self::workers::Workers;
-use crate::configuration::{ConfigurationArgs, GivenSink};
+use crate::configuration::{ConfigurationArgs, FleetSettings, GivenSink};
 use crate::duration;
 use crate::failure::Failure;
 use crate::interrupt::Signals;
@@ -89,6 +96,10 @@ pub(crate) struct Run {
     /// Tell what the command is doing at this address, such as 127.0.0.1:9464 [default: status.listen]
     #[arg(long, value_name = "ADDRESS")]
     status: Option<SocketAddr>,
+    /// Share symbols and budgets with the other collectors of the fleet at this server, such as
+    /// nats://127.0.0.1:4222 [default: fleet.url]
+    #[arg(long, value_parser = NatsUrl::parse, value_name = "URL")]
+    fleet: Option<NatsUrl>,
 }
 
 impl Run {
@@ -102,12 +113,21 @@ impl Run {
             start = self.configuration.load_first() => start?,
             () = interrupt.received() => return Ok(()),
         };
+        let fleet = FleetSettings::given(start.configuration.fleet(), self.fleet.as_ref());
+        let budgets = FleetBudgets::default();
+        let start = match fleet {
+            Some(_) => start.with_budget_shares(Arc::new(budgets.clone())),
+            None => start,
+        };
         let mut observed = Observed::start(&start, self.status).await?;
         let board = observed.as_ref().map(|it| it.board().clone());
+        if let (Some(_), Some(board)) = (&fleet, &board) {
+            board.set_fleet(FleetView::default());
+        }
         let feeds = start.configuration.feeds();
         Routes::of(feeds).announce(&start.injector, &[]);
         // A time beyond the range of the clock never comes.
-        let end = self
+        let mut end = self
             .duration
             .and_then(|duration| Instant::now().checked_add(duration));
         let tallies = feeds
@@ -124,6 +144,8 @@ impl Run {
             (Stdout::nowhere(), Format::Jsonl)
         };
         let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
+        let member = fleet.map(|fleet| Member::join(fleet, budgets, &sinks));
+        let member = member.transpose()?;
         let reopen = stores.as_ref().map(Stores::reopener);
         let mut writer = Writer {
             service: &service,
@@ -134,8 +156,10 @@ impl Run {
                     start.configuration.memory(),
                     start.configuration.rest().limits(),
                     board.clone(),
+                    member.as_ref().map(Member::share),
                 )
             }),
+            member,
             output: Output {
                 stdout,
                 format,
@@ -163,9 +187,21 @@ impl Run {
             let feeds = tokio::select! {
                 // In this order, nothing that the feeds do keeps a signal waiting.
                 biased;
-                () = interrupt.received() => break Ok(()),
+                () = interrupt.received() => match writer.leaves_first() {
+                    true => {
+                        service.is_stopping();
+                        continue;
+                    }
+                    false => break Ok(()),
+                },
                 feeds = reloads.next(&mut hangup) => feeds,
-                () = at(end) => break Ok(()),
+                () = at(end) => {
+                    end = None;
+                    match writer.leaves_first() {
+                        true => continue,
+                        false => break Ok(()),
+                    }
+                }
                 never = &mut alive => match never {},
                 outcome = writer.copy() => break outcome,
             };
@@ -193,6 +229,8 @@ impl Run {
 struct Writer<'a> {
     streams: Streams,
     service: &'a Service,
+    /// In a fleet.
+    member: Option<Member>,
     output: Output,
     backlog: Backlog,
 }
@@ -207,7 +245,10 @@ impl Writer<'_> {
                     arrived?;
                     self.note_waiting();
                     while let Some(event) = self.streams.take() {
-                        self.output.write(event)?;
+                        let Pass::Free(fence) = pass(&mut self.member, event) else {
+                            continue;
+                        };
+                        self.output.write(event, fence)?;
                         // An event may be a line of megabytes, and hundreds may have come at once.
                         if self.output.stdout.is_full() {
                             self.flush().await?;
@@ -215,6 +256,11 @@ impl Writer<'_> {
                         if self.output.is_complete() {
                             return Ok(());
                         }
+                    }
+                }
+                turn = turn(&mut self.member) => {
+                    if self.take_turn(turn?)? {
+                        return Ok(());
                     }
                 }
                 _ = sums.tick() => self.output.notices.sum_up(),
@@ -225,12 +271,51 @@ impl Writer<'_> {
                     return Err(self.unwritten(Some(io::ErrorKind::BrokenPipe.into())));
                 }
             }
+            if let Some(member) = &mut self.member {
+                member.follow_up();
+            }
             // Lines are output when no event waits: at once in quiet times, in large pieces
             // otherwise.
             if self.streams.waiting() == 0 {
                 self.flush().await?;
             }
         }
+    }
+
+    /// Begins to hand over what a fleet shares, if that has not begun. Returns whether it goes on for that.
+    fn leaves_first(&mut self) -> bool {
+        let member = self.member.as_mut().filter(|it| !it.is_leaving());
+        let leaves = member.is_some();
+        if let Some(member) = member {
+            member.leave();
+        }
+        leaves
+    }
+
+    /// Returns whether everything is handed over.
+    fn take_turn(&mut self, turn: Turn) -> Result<bool, Failure> {
+        match turn {
+            Turn::Share(share) => self.streams.limit_to(share),
+            Turn::Look => {
+                let feeds = self.streams.statuses();
+                if let Some(member) = &mut self.member {
+                    member.look(&feeds);
+                }
+            }
+            Turn::Begin(symbols) => {
+                for begun in symbols {
+                    for event in begun.events {
+                        self.output.write(&event, begun.fence.clone())?;
+                    }
+                    if let Some(after) = begun.after {
+                        self.streams.backfill(&begun.exchange, begun.symbol, &after);
+                    }
+                }
+            }
+            Turn::Standing(standing) => self.output.note_standing(standing),
+            Turn::Left => return Ok(true),
+        }
+        Ok(false)
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
@@ -283,7 +368,9 @@ impl Writer<'_> {
         while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            self.output.leave_unwritten(event);
+            if let Pass::Free(fence) = pass(&mut self.member, event) {
+                self.output.leave_unwritten(event, fence);
+            }
         }
         self.streams.leave(end).await;
         written
@@ -293,7 +380,10 @@ impl Writer<'_> {
         while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            self.output.write(event)?;
+            let Pass::Free(fence) = pass(&mut self.member, event) else {
+                continue;
+            };
+            self.output.write(event, fence)?;
             if self.output.stdout.is_full() {
                 self.flush().await?;
             }
@@ -318,6 +408,22 @@ impl Writer<'_> {
     /// How many events have come and are not written.
     fn waiting(&self) -> usize {
         self.output.stdout.unwritten() + self.streams.waiting()
+    }
+}
+
+/// What a fleet has to say, or nothing without one.
+async fn turn(member: &mut Option<Member>) -> Result<Turn, Failure> {
+    match member {
+        Some(member) => member.turn().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether `event` is to be published: without a fleet, all are.
+fn pass(member: &mut Option<Member>, event: &mut FeedEvent) -> Pass {
+    match member {
+        Some(member) => member.take(event),
+        None => Pass::Free(None),
     }
 }
 

@@ -33,7 +33,7 @@ impl Observed {
             let problem = format!("--status {address}: {UNPROTECTED}");
             return Err(Failure::Configuration(vec![problem]));
         }
-        let workers = Workers::start_one()?;
+        let workers = Workers::start_one("status")?;
         let Some(runtime) = workers.handle() else {
             return Ok(None);
         };

@@ -1,7 +1,10 @@
 //! Events on their way to standard output and the other sinks.
 
 use ::status::Board;
+use ::status::model::FleetView;
 use feeds::FeedEvent;
+use fleet::Standing;
+use sinks::Fence;
 
 use super::format::Format;
 use super::stores::Stores;
@@ -31,16 +34,16 @@ impl Output {
         self.left == Some(0)
     }
 
-    /// Takes note of `event`, and gathers its line.
-    pub(super) fn write(&mut self, event: &FeedEvent) -> Result<(), Failure> {
+    /// Takes note of `event`, and gathers its line. In a fleet, it has the fence of its shard.
+    pub(super) fn write(&mut self, event: &FeedEvent, fence: Option<Fence>) -> Result<(), Failure> {
         self.note(event);
         let lines = self.stdout.line();
         let start = lines.len();
         let is_written = self.format.write(event, lines).map_err(Failure::output)?;
         if let Some(stores) = &mut self.stores {
             match self.format {
-                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default()),
-                Format::Text => stores.push_event(event),
+                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default(), fence),
+                Format::Text => stores.push_event(event, fence),
             }
         }
         if let Some(left) = &mut self.left
@@ -52,10 +55,28 @@ impl Output {
     }
 
     /// Takes note of `event`, which standard output does not get any longer.
-    pub(super) fn leave_unwritten(&mut self, event: &FeedEvent) {
+    pub(super) fn leave_unwritten(&mut self, event: &FeedEvent, fence: Option<Fence>) {
         self.note(event);
         if let Some(stores) = &mut self.stores {
-            stores.push_event(event);
+            stores.push_event(event, fence);
+        }
+    }
+
+    /// Takes note of how the collector stands in its fleet.
+    pub(super) fn note_standing(&self, standing: Standing) {
+        let Standing {
+            is_connected,
+            collectors,
+            owned,
+            confirmed,
+        } = standing;
+        if let Some(board) = &self.board {
+            board.set_fleet(FleetView {
+                is_connected,
+                collectors,
+                owned,
+                confirmed,
+            });
         }
     }
 

@@ -1,4 +1,4 @@
-//! Where feeds run, and where their status is told.
+//! Where feeds run, where their status is told, and where a fleet is kept up.
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -18,11 +18,11 @@ impl Workers {
         Ok(Self(Some(runtime)))
     }
 
-    /// A runtime of one thread.
-    pub(super) fn start_one() -> Result<Self, Failure> {
+    /// A runtime of one thread, which has that name.
+    pub(super) fn start_one(name: &str) -> Result<Self, Failure> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
-            .thread_name("status")
+            .thread_name(name)
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| Failure::runtime("start the runtime", error))?;

@@ -1,16 +1,21 @@
 //! Running feeds and their events.
 
 mod running;
+mod share;
 
 use std::sync::Arc;
 
 use ::status::Board;
-use feeds::{Events, FeedEvent, FeedEventKind, QueueLimits, event_queue};
+use feeds::{
+    Events, ExchangeName, FeedEvent, FeedEventKind, FeedStatus, QueueLimits, Symbol, Trade,
+    event_queue,
+};
 use proxy_injector::ProxyInjector;
 use tokio::time::{Instant, timeout_at};
 use transport::ResponseLimits;
 
 use self::running::Running;
+pub(crate) use self::share::Share;
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
 
@@ -42,16 +47,18 @@ enum Outlook {
 
 impl Streams {
     /// Starts `feeds` over the transports of `injector`. What waits to be taken has the limits `memory`, and
-    /// answers to REST requests have the limits `answers`. A `board` knows each of them.
+    /// answers to REST requests have the limits `answers`. A `board` knows each of them. Of a `share`, only
+    /// its symbols are streamed.
     pub(crate) fn start(
         injector: &Arc<ProxyInjector>,
         feeds: Vec<ConfiguredFeed>,
         memory: QueueLimits,
         answers: ResponseLimits,
         board: Option<Board>,
+        share: Option<Share>,
     ) -> Self {
         let (queue, events) = event_queue(memory);
-        let mut running = Running::new(Arc::clone(injector), answers, queue, board);
+        let mut running = Running::new(Arc::clone(injector), answers, queue, board, share);
         for feed in feeds {
             running.start(feed);
         }
@@ -68,6 +75,21 @@ impl Streams {
     /// Runs `feeds`, and no others. What is the same as before is not touched.
     pub(crate) fn change(&mut self, feeds: Vec<ConfiguredFeed>) {
         self.feeds.change(feeds);
+    }
+
+    /// Streams what `share` has of it all.
+    pub(crate) fn limit_to(&mut self, share: Share) {
+        self.feeds.limit_to(share);
+    }
+
+    /// Has no trade of a symbol be missing behind the one that is `stored`.
+    pub(crate) fn backfill(&self, exchange: &ExchangeName, symbol: Symbol, stored: &Trade) {
+        self.feeds.backfill(exchange, symbol, stored);
+    }
+
+    /// The states of all feeds.
+    pub(crate) fn statuses(&self) -> Vec<FeedStatus> {
+        self.feeds.statuses()
     }
 
     /// Waits until there is an event to take.
@@ -104,11 +126,11 @@ impl Streams {
     }
 
     /// The next of the events that have arrived.
-    pub(crate) fn take(&mut self) -> Option<&FeedEvent> {
+    pub(crate) fn take(&mut self) -> Option<&mut FeedEvent> {
         if self.untaken() == 0 {
             self.forget_taken();
         }
-        let event = self.batch.get(self.taken)?;
+        let event = self.batch.get_mut(self.taken)?;
         self.taken += 1;
         match event.kind {
             FeedEventKind::Connected { .. } => self.outlook = Outlook::Good,
@@ -141,7 +163,7 @@ impl Streams {
     }
 
     /// The next of the events that waited when the feeds were told to end.
-    pub(crate) async fn take_rest(&mut self) -> Option<&FeedEvent> {
+    pub(crate) async fn take_rest(&mut self) -> Option<&mut FeedEvent> {
         if self.untaken() == 0 && !self.events.is_empty() {
             self.forget_taken();
             self.events.recv_many(&mut self.batch, BATCH).await;

@@ -5,13 +5,17 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use ::status::Board;
-use feeds::{EventQueue, FeedHandle, Subscription, SymbolStatus, Unavailable};
+use feeds::{
+    EventQueue, ExchangeName, FeedHandle, FeedStatus, Subscription, Symbol, SymbolStatus, Trade,
+    Unavailable,
+};
 use proxy_config::ExchangeId;
 use proxy_injector::ProxyInjector;
 use tokio::runtime::Handle;
 use tokio::task::{Id, JoinSet};
 use transport::ResponseLimits;
 
+use super::share::Share;
 use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
 
@@ -26,6 +30,8 @@ pub(super) struct Running {
     queue: EventQueue,
     runtime: Handle,
     board: Option<Board>,
+    /// What is streamed of it all, if others stream the rest.
+    share: Option<Share>,
     tasks: JoinSet<Result<(), Unavailable>>,
     feeds: BTreeMap<ExchangeId, RunningFeed>,
     /// Those that have been told to end.
@@ -48,6 +54,7 @@ impl Running {
         answers: ResponseLimits,
         queue: EventQueue,
         board: Option<Board>,
+        share: Option<Share>,
     ) -> Self {
         Self {
             injector,
@@ -55,6 +62,7 @@ impl Running {
             queue,
             runtime: Handle::current(),
             board,
+            share,
             tasks: JoinSet::new(),
             feeds: BTreeMap::new(),
             ending: HashMap::new(),
@@ -72,6 +80,9 @@ impl Running {
         let configured = feed.clone();
         let feed = feed.into_feed(&self.injector, self.answers);
         let handle = feed.handle();
+        if let Some(share) = &self.share {
+            handle.limit_to(share.of(configured.exchange.name().into()));
+        }
         if let Some(board) = &self.board {
             board.watch(handle.clone());
         }
@@ -85,6 +96,30 @@ impl Running {
                 task,
             },
         );
+    }
+
+    /// Streams what `share` has of it all.
+    pub(super) fn limit_to(&mut self, share: Share) {
+        for feed in self.feeds.values() {
+            let exchange = feed.configured.exchange.name().into();
+            feed.handle.limit_to(share.of(exchange));
+        }
+        self.share = Some(share);
+    }
+
+    /// Has no trade of a symbol be missing behind the one that is `stored`.
+    pub(super) fn backfill(&self, exchange: &ExchangeName, symbol: Symbol, stored: &Trade) {
+        let mut feeds = self.feeds.values();
+        let feed = feeds.find(|feed| *exchange == *feed.configured.exchange.name());
+        if let (Some(feed), Some(id)) = (feed, &stored.id) {
+            feed.handle.backfill(symbol, id, stored.timestamp_ns);
+        }
+    }
+
+    /// The states of all feeds.
+    pub(super) fn statuses(&self) -> Vec<FeedStatus> {
+        let feeds = self.feeds.values();
+        feeds.map(|feed| feed.handle.status()).collect()
     }
 
     fn stop(&mut self, id: &ExchangeId) {

@@ -316,7 +316,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
             },
             default(Value::Null, Value::Null),
             without_proxy(Value::Null, "websocket", "refused", "none", Value::Null, Value::Null),
-        ], "sinks": {"stdout": true, "files": null, "nats": null}, "rest": {
+        ], "sinks": {"stdout": true, "files": null, "nats": null}, "fleet": null, "rest": {
             "head_timeout_seconds": {"value": 30, "set_by": null},
             "silence_timeout_seconds": {"value": 30, "set_by": null},
             "total_timeout_seconds": {"value": null, "set_by": null},
@@ -357,6 +357,56 @@ fn the_limits_of_answers_are_told_with_what_set_them() {
          expected a whole number from 1 to 1024",
     ] {
         assert!(check.stderr.contains(part), "{}", check.stderr);
+    }
+}
+
+#[test]
+fn the_fleet_is_told_with_what_set_it_and_without_its_secret() {
+    let workspace = Workspace::new();
+    workspace.file("password", "s3cret\n");
+    let fleet = "fleet: {url: 'tls://broker.example', username: alice, password_file: password, shards: 16}\n";
+    workspace.file("cryptofeed.yaml", &format!("{CONFIGURATION}{fleet}"));
+    let variables = [
+        ("CRYPTOFEED_FLEET_LEASE_SECONDS", "5"),
+        ("CRYPTOFEED_FLEET_COLLECTOR", "east-1"),
+    ];
+    let check = workspace.output(&["check"], &variables);
+    assert_eq!(check.code, Some(0), "{}", check.stderr);
+    for line in [
+        "fleet.url: tls://broker.example:4222 (cryptofeed.yaml:10:14)\n",
+        "fleet.login: password (cryptofeed.yaml:10:70)\n",
+        "fleet.ca_file: none (default)\n",
+        "fleet.name: cryptofeed (default)\n",
+        "fleet.shards: 16 (cryptofeed.yaml:10:88)\n",
+        "fleet.lease_seconds: 5 (CRYPTOFEED_FLEET_LEASE_SECONDS)\n",
+        "fleet.collector: east-1 (CRYPTOFEED_FLEET_COLLECTOR)\n",
+    ] {
+        assert!(check.stdout.contains(line), "{line}{}", check.stdout);
+    }
+    let json = workspace.output(&["check", "--json"], &variables);
+    let report: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(report["fleet"]["shards"]["value"], 16);
+    for text in [&check.stdout, &check.stderr, &json.stdout] {
+        assert!(
+            !text.contains("s3cret") && !text.contains("alice"),
+            "{text}"
+        );
+    }
+    let variables = [
+        ("CRYPTOFEED_FLEET_LEASE_SECONDS", "1"),
+        ("CRYPTOFEED_FLEET_SHARDS", "4097"),
+        ("CRYPTOFEED_FLEET_NAME", "a.b"),
+        ("CRYPTOFEED_FLEET_TOKEN_FILE", "password"),
+    ];
+    let check = workspace.output(&["check"], &variables);
+    assert_eq!(check.code, Some(2));
+    for part in [
+        "fleet.lease_seconds (from CRYPTOFEED_FLEET_LEASE_SECONDS): expected a whole number from 2 to 300",
+        "fleet.shards (from CRYPTOFEED_FLEET_SHARDS): expected a whole number from 1 to 4096",
+        "fleet.name (from CRYPTOFEED_FLEET_NAME): expected 1 to 64 letters, digits, - and _",
+        "`token_file` stands instead of `username` and `password_file`",
+    ] {
+        assert!(check.stderr.contains(part), "{part}\n{}", check.stderr);
     }
 }
 

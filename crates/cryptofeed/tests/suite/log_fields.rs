@@ -12,8 +12,9 @@ use crate::workspace::Workspace;
 use crate::world::World;
 
 /// The crates that log when `run` does.
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "cryptofeed",
+    "fleet",
     "proxy-injector",
     "sinks",
     "transport-tls",

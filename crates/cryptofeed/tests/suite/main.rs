@@ -6,6 +6,7 @@ mod browser;
 mod check;
 mod check_routes;
 mod child;
+mod collectors;
 mod demo;
 mod deploy;
 mod documentation;

@@ -12,7 +12,12 @@ use crate::nats_server::{Message, NatsServer};
 use crate::workspace::Workspace;
 
 /// Binance with so many symbols and updates a second, and a configuration of all of them.
-async fn market(workspace: &Workspace, symbols: usize, rate: f64, sinks: &str) -> MockExchange {
+pub(crate) async fn market(
+    workspace: &Workspace,
+    symbols: usize,
+    rate: f64,
+    sinks: &str,
+) -> MockExchange {
     let ca = TestCa::new().unwrap();
     workspace.file("ca.pem", &ca.pem());
     let tls = ca.server_config(&[]).unwrap();
@@ -27,12 +32,12 @@ async fn market(workspace: &Workspace, symbols: usize, rate: f64, sinks: &str) -
     binance
 }
 
-fn json(line: &str) -> Value {
+pub(crate) fn json(line: &str) -> Value {
     serde_json::from_str(line).unwrap()
 }
 
 /// The symbol and the id of a trade.
-fn trade(event: &Value) -> Option<(String, String)> {
+pub(crate) fn trade(event: &Value) -> Option<(String, String)> {
     let text = |key: &str| event[key].as_str().unwrap().to_owned();
     (event["type"] == "trade").then(|| (text("symbol"), text("id")))
 }

@@ -169,8 +169,7 @@ impl Task {
         if is_connected {
             tracing::info!(target: "fleet", %collector, shards, "the fleet answers");
         } else {
-            let so = "going on with what this collector has";
-            tracing::warn!(target: "fleet", %collector, shards, so, "the fleet does not answer");
+            tracing::warn!(target: "fleet", %collector, shards, "the fleet does not answer; what this collector has goes on");
         }
     }
 

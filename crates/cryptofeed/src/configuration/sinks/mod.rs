@@ -86,6 +86,15 @@ fn whole_number(range: &RangeInclusive<u64>) -> Value {
     })
 }
 
+/// The schema of a whole number in `range`, `default` without it.
+pub(super) fn whole_number_or(range: &RangeInclusive<u64>, default: u64) -> Value {
+    let mut schema = whole_number(range);
+    if let Some(schema) = schema.as_object_mut() {
+        schema.insert("default".to_owned(), default.into());
+    }
+    schema
+}
+
 /// Where events go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredSinks {

@@ -7,17 +7,12 @@ use std::time::Duration;
 use feeds::Backpressure;
 use proxy_config::{Node, Table};
 use serde_json::{Value, json};
-use sinks::{NatsLogin, NatsServer, NatsSettings, NatsStream, NatsUrl};
+use sinks::{NatsSettings, NatsStream};
 
-use super::{backpressure_key, backpressure_of, whole_number};
+use super::{backpressure_key, backpressure_of, whole_number, whole_number_or};
 use crate::configuration::keys::{Key, names, table};
-use crate::configuration::tls;
+use crate::configuration::server;
 
-const URL: &str = "url";
-const USERNAME: &str = "username";
-const PASSWORD: &str = "password_file";
-const TOKEN: &str = "token_file";
-const CA_FILE: &str = "ca_file";
 const STREAM: &str = "stream";
 const AGE: &str = "max_age_seconds";
 const SIZE: &str = "max_mib";
@@ -36,60 +31,11 @@ const COPIES: RangeInclusive<u64> = 1..=5;
 const MESSAGES: RangeInclusive<u64> = 1..=65_536;
 
 pub(in crate::configuration) static KEYS: [Key; 12] = [
-    Key {
-        name: URL,
-        about: Cow::Borrowed(
-            "The address of the server, or of several of a cluster with commas between them. `tls://` demands TLS.",
-        ),
-        schema: || json!({"type": "string", "pattern": "^(nats|tls)://"}),
-        cells: [
-            "`nats://host:port` or `tls://host:port`",
-            "required",
-            "*expected an address like …*, *a login does not belong into the address*",
-        ],
-    },
-    Key {
-        name: USERNAME,
-        about: Cow::Borrowed("The user name, together with `password_file`."),
-        schema: || json!({"type": "string", "minLength": 1}),
-        cells: [
-            "text",
-            "none",
-            "*`username` and `password_file` belong together*",
-        ],
-    },
-    Key {
-        name: PASSWORD,
-        about: Cow::Borrowed("A file with the password."),
-        schema: || json!({"type": "string", "minLength": 1}),
-        cells: [
-            "path of a file",
-            "none",
-            "*could not be read*, *is empty*, *is not UTF-8*",
-        ],
-    },
-    Key {
-        name: TOKEN,
-        about: Cow::Borrowed("A file with a token, instead of a user name and a password."),
-        schema: || json!({"type": "string", "minLength": 1}),
-        cells: [
-            "path of a file",
-            "none",
-            "*could not be read*, *is empty*, *is not UTF-8*",
-        ],
-    },
-    Key {
-        name: CA_FILE,
-        about: Cow::Borrowed(
-            "PEM file of the certificate authorities to trust for this server, instead of the platform's.",
-        ),
-        schema: || json!({"type": "string", "minLength": 1}),
-        cells: [
-            "path of a PEM file",
-            "the platform's",
-            "*could not be read*, *cannot be used*",
-        ],
-    },
+    server::URL_KEY,
+    server::USERNAME_KEY,
+    server::PASSWORD_KEY,
+    server::TOKEN_KEY,
+    server::CA_FILE_KEY,
     Key {
         name: STREAM,
         about: Cow::Borrowed(
@@ -177,16 +123,7 @@ pub(super) fn schema() -> Value {
 pub(super) fn read(node: &Node<'_>) -> Option<ConfiguredNats> {
     let fields = node.table(&names(&KEYS))?;
     // Each reports its own error.
-    let url = fields
-        .required(URL)
-        .and_then(|node| node.parse(NatsUrl::parse));
-    let login = login(&fields, node);
-    let ca_file = match fields.field(CA_FILE) {
-        Some(node) => tls::authorities(&node)
-            .and_then(|_| node.file_path())
-            .map(Some),
-        None => Some(None),
-    };
+    let server = server::read(&fields, node);
     let stream = stream(&fields);
     let number = |key: &str, range: RangeInclusive<u64>| match fields.field(key) {
         Some(node) => node.integer(range).map(Some),
@@ -194,15 +131,12 @@ pub(super) fn read(node: &Node<'_>) -> Option<ConfiguredNats> {
     };
     let window = number(WINDOW, MESSAGES);
     let backpressure = backpressure_of(&fields);
-    let default = NatsSettings::new(url.clone()?);
+    let server = server?;
+    let default = NatsSettings::new(server.url.clone());
     let window = window?.and_then(|it| usize::try_from(it).ok());
     Some(ConfiguredNats {
         settings: NatsSettings {
-            server: NatsServer {
-                url: url?,
-                login: login?,
-                ca_file: ca_file?,
-            },
+            server,
             stream: stream?,
             window: window.unwrap_or(default.window),
         },
@@ -234,45 +168,4 @@ fn stream(fields: &Table<'_>) -> Option<NatsStream> {
         duplicate_window: duplicates.unwrap_or(default.duplicate_window),
         replicas: replicas.unwrap_or(default.replicas),
     })
-}
-
-fn login(fields: &Table<'_>, node: &Node<'_>) -> Option<NatsLogin> {
-    let username = fields.field(USERNAME);
-    let (password, token) = (fields.field(PASSWORD), fields.field(TOKEN));
-    match (username, password, token) {
-        (None, None, None) => Some(NatsLogin::None),
-        (Some(username), Some(password), None) => {
-            let username = username.text().map(str::to_owned);
-            let password = secret(&password);
-            Some(NatsLogin::Password {
-                username: username?,
-                password: password?,
-            })
-        }
-        (None, None, Some(token)) => secret(&token).map(NatsLogin::Token),
-        (_, _, None) => {
-            node.report("`username` and `password_file` belong together; set both or none");
-            None
-        }
-        (_, _, Some(_)) => {
-            node.report("`token_file` stands instead of `username` and `password_file`");
-            None
-        }
-    }
-}
-
-fn secret(node: &Node<'_>) -> Option<String> {
-    let secret = String::from_utf8(node.read_secret()?);
-    if secret.is_err() {
-        node.report("is not UTF-8, which a NATS server takes");
-    }
-    secret.ok()
-}
-/// The schema of a whole number in `range`, `default` without it.
-fn whole_number_or(range: &RangeInclusive<u64>, default: u64) -> Value {
-    let mut schema = whole_number(range);
-    if let Some(schema) = schema.as_object_mut() {
-        schema.insert("default".to_owned(), default.into());
-    }
-    schema
 }

@@ -1,6 +1,5 @@
 //! Becoming part of a fleet.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use fleet::{CollectorId, Fleet, FleetBudgets, JoinError, Stores};

@@ -7,10 +7,8 @@ mod warming;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use feeds::{FeedEvent, FeedStatus};
-use fleet::{
-    Fleet, FleetBudgets, Gate, GateLimits, MissingTrades, Opening, Passage, Role, Shard, Standing,
-};
+use feeds::{ExchangeName, FeedEvent, FeedStatus, Symbol, Trade};
+use fleet::{Fleet, FleetBudgets, Gate, GateLimits, Opening, Passage, Role, Shard, Standing};
 use futures_util::FutureExt;
 use sinks::Fence;
 use tokio::runtime::Handle;
@@ -73,12 +71,23 @@ pub(super) enum Turn {
     Share(Share),
     /// Have it [look](Member::look) at the feeds.
     Look,
-    /// Publish this first of some symbols.
-    Begin(Vec<(Vec<FeedEvent>, Option<Fence>)>),
+    /// Publish some symbols.
+    Begin(Vec<Beginning>),
     /// It stands otherwise than before.
     Standing(Standing),
     /// Nothing is left to hand over, or no time.
     Left,
+}
+
+/// A symbol that is published from now on.
+pub(super) struct Beginning {
+    pub(super) exchange: ExchangeName,
+    pub(super) symbol: Symbol,
+    /// What comes first.
+    pub(super) events: Vec<FeedEvent>,
+    pub(super) fence: Option<Fence>,
+    /// The stored trade behind which some may be missing.
+    pub(super) after: Option<Trade>,
 }
 
 /// Whether an event is for others.
@@ -205,8 +214,8 @@ impl Member {
         }
     }
 
-    /// Does what has become necessary by the events that were taken. Returns the trades to ask for.
-    pub(super) fn follow_up(&mut self) -> Vec<MissingTrades> {
+    /// Does what has become necessary by the events that were taken.
+    pub(super) fn follow_up(&mut self) {
         let unasked = self.gate.unasked();
         if !unasked.is_empty() {
             self.stored.look(unasked);
@@ -214,11 +223,12 @@ impl Member {
         let dropped = self.gate.dropped();
         if dropped > self.dropped {
             let events = dropped - self.dropped;
-            let so = "what is missing is asked for, once a shard is this collector's";
-            tracing::warn!(events, so, "more is held back than can be kept");
+            tracing::warn!(
+                events,
+                "more events of the fleet are held back than can be kept"
+            );
             self.dropped = dropped;
         }
-        self.gate.missing()
     }
 
     /// Looks at the feeds: who has shards that stream here by now may hand them over.
@@ -245,19 +255,26 @@ impl Member {
         tracing::debug!(%shard, ?role, "shard");
     }
 
-    fn open(&mut self, found: Found) -> Vec<(Vec<FeedEvent>, Option<Fence>)> {
+    fn open(&mut self, found: Found) -> Vec<Beginning> {
         let Found { exchange, symbols } = found;
         let now = Instant::now().into_std();
-        let openings = symbols.into_iter().map(|(symbol, stored)| {
-            let Opening { fence, events } = self.gate.open(&exchange, &symbol, stored, now);
-            (events, fence)
-        });
-        let openings: Vec<_> = openings.collect();
-        let fenced = openings.into_iter().map(|(events, fence)| {
-            let fence = fence.and_then(|it| self.fence(it));
-            (events, fence)
-        });
-        fenced.collect()
+        let symbols = symbols.into_iter();
+        let begin = |(symbol, stored): (Symbol, Option<Trade>)| {
+            let id = stored.as_ref().and_then(|trade| trade.id.as_ref());
+            let Opening {
+                fence,
+                events,
+                may_lack_trades,
+            } = self.gate.open(&exchange, &symbol, id, now);
+            Beginning {
+                exchange: exchange.clone(),
+                symbol,
+                events,
+                fence: fence.and_then(|it| self.fence(it)),
+                after: stored.filter(|_| may_lack_trades),
+            }
+        };
+        symbols.map(begin).collect()
     }
 
     fn fence(&mut self, (shard, fleet::Fence(revision)): (Shard, fleet::Fence)) -> Option<Fence> {

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feeds::{ExchangeName, Symbol, TradeId};
+use feeds::{ExchangeName, Symbol, Trade};
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use sinks::{NatsSettings, SinkError, StoredTrades};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The newest stored trade of each of some symbols.
 pub(super) struct Found {
     pub(super) exchange: ExchangeName,
-    pub(super) symbols: Vec<(Symbol, Option<TradeId>)>,
+    pub(super) symbols: Vec<(Symbol, Option<Trade>)>,
 }
 
 /// Looks for the newest trades in the stream that others can read, if there is one.
@@ -104,8 +104,8 @@ impl Stream {
             return None;
         };
         let symbols = symbols.into_iter().map(|symbol| {
-            let id = newest.remove(&symbol).flatten();
-            (symbol, id)
+            let trade = newest.remove(&symbol);
+            (symbol, trade)
         });
         let symbols = symbols.collect();
         Some(Found { exchange, symbols })
@@ -115,13 +115,11 @@ impl Stream {
         &self,
         exchange: &ExchangeName,
         symbols: &[Symbol],
-    ) -> Result<HashMap<Symbol, Option<TradeId>>, SinkError> {
+    ) -> Result<HashMap<Symbol, Trade>, SinkError> {
         let NatsSettings { server, stream, .. } = &self.settings;
         let open = || async { StoredTrades::open(server.connect().await?, stream).await };
         let trades = self.trades.get_or_try_init(open).await?;
-        let newest = trades.newest(exchange, symbols.iter().cloned()).await?;
-        let newest = newest.into_iter();
-        Ok(newest.map(|(symbol, trade)| (symbol, trade.id)).collect())
+        trades.newest(exchange, symbols.iter().cloned()).await
     }
 }
 

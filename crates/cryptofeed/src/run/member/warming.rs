@@ -67,3 +67,66 @@ fn is_streaming(symbol: &SymbolStatus, warm: Duration) -> bool {
     let is_heard = channels.all(|it| it.last_event_ns.is_some() || warm > QUIET);
     symbol.connection.is_some() && is_book_true && is_heard
 }
+
+#[cfg(test)]
+mod tests {
+    use feeds::{Channel, ChannelStatus, Symbol};
+    use fleet::ShardCount;
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn feed(last_event_ns: Option<i64>, book: BookStatus) -> FeedStatus {
+        let channel = ChannelStatus {
+            channel: Channel::Trades,
+            last_event_ns,
+            stale_since_ns: None,
+            gaps: 0,
+        };
+        let symbol = SymbolStatus {
+            symbol: Symbol::parse("A-B").unwrap(),
+            is_trading: true,
+            nearest: vec![],
+            connection: Some(1),
+            group: Some(1),
+            channels: vec![channel],
+            book: Some(book),
+            book_since_ns: None,
+        };
+        FeedStatus {
+            exchange: "okx".into(),
+            is_listed: true,
+            symbols: vec![symbol],
+            unmatched: vec![],
+            connections: vec![],
+            outages: vec![],
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_is_ready_when_all_that_trades_streams_or_has_nothing_to_say() {
+        let shards = ShardCount::new(2).unwrap();
+        let share = Share::none_of(shards);
+        let here = share.shard_of(&"okx".into(), &Symbol::parse("A-B").unwrap());
+        let other = shards.iter().find(|it| *it != here).unwrap();
+        let mut warming = Warming::default();
+        warming.begin(here);
+        warming.begin(other);
+        let live = feed(Some(1), BookStatus::Live);
+        assert_eq!(warming.ready(std::slice::from_ref(&live), &share), []);
+        advance(UNHEARD + Duration::from_millis(1)).await;
+        let mut unlisted = live.clone();
+        unlisted.is_listed = false;
+        assert_eq!(warming.ready(&[unlisted], &share), []);
+        let quiet = feed(None, BookStatus::Live);
+        assert_eq!(warming.ready(std::slice::from_ref(&quiet), &share), [other]);
+        let joining = feed(Some(1), BookStatus::Joining);
+        assert_eq!(warming.ready(&[joining], &share), []);
+        let mut apart = live.clone();
+        apart.symbols[0].connection = None;
+        assert_eq!(warming.ready(&[apart], &share), []);
+        advance(QUIET).await;
+        assert_eq!(warming.ready(&[quiet], &share), [here]);
+        assert!(warming.is_empty() && warming.ready(&[live], &share).is_empty());
+    }
+}

@@ -1,0 +1,103 @@
+//! `run --fleet` with a real NATS server.
+
+use std::collections::{BTreeMap, HashSet};
+use std::thread::sleep;
+use std::time::Duration;
+
+use testkit::MockExchange;
+
+use crate::child::Running;
+use crate::nats::{json, market, trade};
+use crate::nats_server::NatsServer;
+use crate::workspace::Workspace;
+
+/// Binance with so many symbols, and a configuration of collectors that share them.
+async fn shared(workspace: &Workspace, server: &NatsServer, symbols: usize) -> MockExchange {
+    let url = server.url();
+    let sections = format!(
+        "sinks: {{stdout: true, nats: {{url: '{url}'}}}}\n\
+         fleet: {{url: '{url}', lease_seconds: 2, shards: 16}}\n"
+    );
+    market(workspace, symbols, 400.0, &sections).await
+}
+
+fn collector(workspace: &Workspace) -> Running {
+    workspace.start(&["run", "--format", "jsonl"], &[])
+}
+
+/// Waits for trades of so many symbols.
+fn streams(run: &Running, symbols: usize) {
+    let mut seen = HashSet::new();
+    run.find(|event| {
+        seen.extend(trade(event).map(|(symbol, _)| symbol));
+        seen.len() >= symbols
+    });
+}
+
+/// That each trade of each of so many symbols is stored once, and none between the first and the last is
+/// missing.
+fn assert_whole(workspace: &Workspace, server: &NatsServer, symbols: usize) {
+    let mut stored: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for message in server.messages("MD") {
+        if let Some((symbol, id)) = trade(&json(&message.payload)) {
+            stored.entry(symbol).or_default().push(id.parse().unwrap());
+        }
+    }
+    assert_eq!(stored.len(), symbols);
+    for (symbol, mut ids) in stored {
+        ids.sort_unstable();
+        for pair in ids.windows(2) {
+            assert_eq!(pair[0] + 1, pair[1], "{symbol}: {pair:?}");
+        }
+    }
+    let tail = workspace.output(&["tail", &server.url(), "--json"], &[]);
+    assert_eq!(tail.code, Some(0), "{}{}", tail.stdout, tail.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_collectors_share_the_symbols_and_one_hands_over_when_it_is_stopped() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 40).await;
+    let first = collector(&workspace);
+    streams(&first, 40);
+    let second = collector(&workspace);
+    streams(&second, 10);
+    sleep(Duration::from_secs(2));
+    first.terminate();
+    let (code, log) = first.finish();
+    assert_eq!(code, Some(0), "{log}");
+    streams(&second, 40);
+    second.terminate();
+    let (code, log) = second.finish();
+    assert_eq!(code, Some(0), "{log}");
+    assert_whole(&workspace, &server, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_has_that_is_killed_is_streamed_by_another_and_no_trade_is_missing() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 40).await;
+    let collectors = [(); 2].map(|()| collector(&workspace));
+    for run in &collectors {
+        streams(run, 10);
+    }
+    sleep(Duration::from_secs(4));
+    let [killed, other] = collectors;
+    drop(killed);
+    sleep(Duration::from_secs(6));
+    other.terminate();
+    let lines = other.rest();
+    let (code, log) = other.finish();
+    assert_eq!(code, Some(0), "{log}");
+    let last = lines.iter().rev().take(4_000);
+    let last: HashSet<_> = last.filter_map(|line| trade(&json(line))).collect();
+    let symbols: HashSet<_> = last.iter().map(|(symbol, _)| symbol).collect();
+    assert_eq!(symbols.len(), 40, "{log}");
+    assert_whole(&workspace, &server, 40);
+}

@@ -20,12 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::feeds::QueueLimits;
+use ::fleet::Sharing;
 use clap::Args;
 use proxy_config::{ConfigErrors, Document, ExchangeId, Loaded, ProxySettings, Sources};
 use proxy_injector::ProxyInjector;
 use serde_json::Value;
 use tokio::time::timeout;
-use transport::BudgetShares;
 use transport_tls::TlsTrust;
 
 use self::complete::is_complete;
@@ -194,11 +194,14 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// The same, with budgets of exchanges that other processes use as well.
-    pub(crate) fn with_budget_shares(self, shares: Arc<dyn BudgetShares>) -> Self {
+    /// The same, with what the collectors of a fleet share.
+    pub(crate) fn sharing(self, sharing: &Sharing) -> Self {
         let injector = self.configuration.injector(self.trust.clone());
+        let injector = injector.with_budget_shares(Arc::new(sharing.budgets.clone()));
         Self {
-            injector: injector.with_budget_shares(shares).into(),
+            injector: injector
+                .with_health_advice(Arc::new(sharing.advice.clone()))
+                .into(),
             ..self
         }
     }

@@ -16,13 +16,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ::status::model::FleetView;
 use clap::Args;
 use feeds::FeedEvent;
-use fleet::FleetBudgets;
+use fleet::Sharing;
 use sinks::NatsUrl;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
@@ -114,9 +113,9 @@ impl Run {
             () = interrupt.received() => return Ok(()),
         };
         let fleet = FleetSettings::given(start.configuration.fleet(), self.fleet.as_ref());
-        let budgets = FleetBudgets::default();
+        let sharing = Sharing::default();
         let start = match fleet {
-            Some(_) => start.with_budget_shares(Arc::new(budgets.clone())),
+            Some(_) => start.sharing(&sharing),
             None => start,
         };
         let mut observed = Observed::start(&start, self.status).await?;
@@ -144,7 +143,7 @@ impl Run {
             (Stdout::nowhere(), Format::Jsonl)
         };
         let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
-        let member = fleet.map(|fleet| Member::join(fleet, budgets, &sinks));
+        let member = fleet.map(|fleet| Member::join(fleet, sharing, &sinks));
         let member = member.transpose()?;
         let reopen = stores.as_ref().map(Stores::reopener);
         let mut writer = Writer {

@@ -31,7 +31,7 @@ pub(super) struct Task {
     told: watch::Sender<Standing>,
     answers: FuturesUnordered<Answering>,
     is_connected: bool,
-    /// What it has borrowed, if budgets are sharing.
+    /// What it has borrowed, if budgets are shared.
     purse: Purse,
     /// Where budgets are.
     ledgers: Arc<dyn Store>,

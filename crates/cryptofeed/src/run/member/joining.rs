@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fleet::{CollectorId, Fleet, FleetBudgets, JoinError, Stores};
+use fleet::{CollectorId, Fleet, JoinError, Sharing, Stores};
 use tokio::time::sleep;
 
 use crate::configuration::FleetSettings;
@@ -15,7 +15,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) async fn join(
     settings: FleetSettings,
     own: CollectorId,
-    budgets: FleetBudgets,
+    sharing: Sharing,
 ) -> Result<Fleet, Failure> {
     let mut is_told = false;
     let stores = loop {
@@ -40,7 +40,7 @@ pub(super) async fn join(
         own,
         settings.shards,
         settings.terms,
-        budgets,
+        sharing,
     ))
 }
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use feeds::{ExchangeName, FeedEvent, FeedStatus, Symbol, Trade};
-use fleet::{Fleet, FleetBudgets, Gate, GateLimits, Opening, Passage, Role, Shard, Standing};
+use fleet::{Fleet, Gate, GateLimits, Opening, Passage, Role, Shard, Sharing, Standing};
 use futures_util::FutureExt;
 use sinks::Fence;
 use tokio::runtime::Handle;
@@ -100,7 +100,7 @@ impl Member {
     /// Becomes one, as soon as the server is there. Others find what is stored in the stream of `sinks`.
     pub(super) fn join(
         settings: FleetSettings,
-        budgets: FleetBudgets,
+        sharing: Sharing,
         sinks: &ConfiguredSinks,
     ) -> Result<Self, Failure> {
         let workers = Workers::start_one("fleet")?;
@@ -126,7 +126,7 @@ impl Member {
             fleet: settings.name.clone(),
             gate: Gate::new(settings.shards, limits),
             share: Share::none_of(settings.shards),
-            part: Part::Joining(runtime.spawn(join(settings, own, budgets))),
+            part: Part::Joining(runtime.spawn(join(settings, own, sharing))),
             warming: Warming::default(),
             looks,
             stored: Stored::new(nats, lease, runtime),

@@ -58,7 +58,7 @@ pub(super) static KEYS: [Key; 9] = [
         cells: [
             "whole number, 1 to 4096",
             "64",
-            "*expected a whole number from 1 to 4096*",
+            "*expected a whole number from 1 to 4096*, *the fleet has … shards* when it is joined",
         ],
     },
     Key {

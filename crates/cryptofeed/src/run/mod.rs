@@ -291,7 +291,7 @@ impl Writer<'_> {
         leaves
     }
 
-    /// Returns whether everything is handed over.
+    /// Returns whether it ends: everything is handed over, or as many events as were asked for are written.
     fn take_turn(&mut self, turn: Turn) -> Result<bool, Failure> {
         match turn {
             Turn::Share(share) => self.streams.limit_to(share),
@@ -305,13 +305,16 @@ impl Writer<'_> {
                 for begun in symbols {
                     for event in begun.events {
                         self.output.write(&event, begun.fence.clone())?;
+                        if self.output.is_complete() {
+                            return Ok(true);
+                        }
                     }
                     if let Some(after) = begun.after {
                         self.streams.backfill(&begun.exchange, begun.symbol, &after);
                     }
                 }
             }
-            Turn::Standing(standing) => self.output.note_standing(standing),
+            Turn::Standing { now, before } => self.output.note_standing(now, before),
             Turn::Left => return Ok(true),
         }
         Ok(false)

@@ -1,7 +1,7 @@
 //! Events on their way to standard output and the other sinks.
 
 use ::status::Board;
-use ::status::model::FleetView;
+use ::status::model::{FleetView, Gravity};
 use feeds::FeedEvent;
 use fleet::Standing;
 use sinks::Fence;
@@ -63,20 +63,38 @@ impl Output {
     }
 
     /// Takes note of how the collector stands in its fleet.
-    pub(super) fn note_standing(&self, standing: Standing) {
+    pub(super) fn note_standing(&self, standing: Standing, before: Standing) {
         let Standing {
             is_connected,
             collectors,
             owned,
             confirmed,
         } = standing;
-        if let Some(board) = &self.board {
-            board.set_fleet(FleetView {
-                is_connected,
+        if collectors != before.collectors {
+            tracing::info!(
                 collectors,
-                owned,
-                confirmed,
-            });
+                shards = owned,
+                "the collectors of the fleet have changed"
+            );
+        }
+        let Some(board) = &self.board else {
+            return;
+        };
+        board.set_fleet(FleetView {
+            is_connected,
+            collectors,
+            owned,
+            confirmed,
+        });
+        if is_connected != before.is_connected {
+            let (gravity, text) = match is_connected {
+                true => (Gravity::Info, "the server of the fleet answers"),
+                false => (
+                    Gravity::Warning,
+                    "the server of the fleet does not answer; what is had goes on",
+                ),
+            };
+            board.tell(gravity, "fleet", text);
         }
     }
 

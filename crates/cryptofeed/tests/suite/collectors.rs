@@ -1,14 +1,16 @@
 //! `run --fleet` with a real NATS server.
 
 use std::collections::{BTreeMap, HashSet};
+use std::net::SocketAddr;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testkit::MockExchange;
 
-use crate::child::Running;
+use crate::child::{PATIENCE, Running};
 use crate::nats::{json, market, trade};
 use crate::nats_server::NatsServer;
+use crate::status::{address_of, get};
 use crate::workspace::Workspace;
 
 /// Binance with so many symbols, and a configuration of collectors that share them.
@@ -74,6 +76,80 @@ async fn two_collectors_share_the_symbols_and_one_hands_over_when_it_is_stopped(
     let (code, log) = second.finish();
     assert_eq!(code, Some(0), "{log}");
     assert_whole(&workspace, &server, 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_divides_the_symbols_otherwise_is_refused() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 4).await;
+    let first = collector(&workspace);
+    streams(&first, 4);
+    for (variable, value, told) in [
+        (
+            "CRYPTOFEED_FLEET_SHARDS",
+            "8",
+            "fleet.shards: the fleet has 16 shards",
+        ),
+        (
+            "CRYPTOFEED_FLEET_LEASE_SECONDS",
+            "3",
+            "fleet.lease_seconds: the fleet has leases of 2s",
+        ),
+    ] {
+        let other = workspace.output(&["run"], &[(variable, value)]);
+        assert_eq!(other.code, Some(2), "{}", other.stderr);
+        assert!(other.stderr.contains(told), "{}", other.stderr);
+    }
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    get(address, "/ready").starts_with("HTTP/1.1 200")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_waits_for_its_server_and_goes_on_without_it() {
+    let workspace = Workspace::new();
+    let Some(mut server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 10).await;
+    server.kill();
+    let run = workspace.start(
+        &["run", "--format", "jsonl", "--status", "127.0.0.1:0"],
+        &[],
+    );
+    run.logged("the fleet is not there yet; trying again", 1);
+    let address = address_of(&run);
+    assert!(!is_ready(address));
+    server.run();
+    streams(&run, 10);
+    let end = Instant::now() + PATIENCE;
+    while !is_ready(address) {
+        assert!(Instant::now() < end, "{}", get(address, "/ready"));
+        sleep(Duration::from_millis(100));
+    }
+    server.kill();
+    let told = "the fleet does not answer; what this collector has goes on";
+    run.logged(told, 1);
+    streams(&run, 10);
+    assert!(is_ready(address), "{}", get(address, "/ready"));
+    let status = workspace.output(&["status", "--address", &address.to_string()], &[]);
+    let told = "fleet: the server does not answer; collectors 1, shards owned 16,";
+    assert!(status.stdout.contains(told), "{}", status.stdout);
+    let metrics = get(address, "/metrics");
+    assert!(metrics.contains("\ncryptofeed_fleet_connected 0\n"));
+    assert!(metrics.contains("cryptofeed_fleet_shards{state=\"owned\"} 16\n"));
+    server.run();
+    run.logged("the fleet answers", 2);
+    streams(&run, 10);
+    sleep(Duration::from_secs(3));
+    run.terminate();
+    let (code, log) = run.finish();
+    assert_eq!(code, Some(0), "{log}");
+    assert_whole(&workspace, &server, 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

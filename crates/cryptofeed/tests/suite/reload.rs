@@ -251,6 +251,10 @@ async fn what_applies_after_a_restart_only_is_told() {
     workspace.file("ca.pem", &(world.ca.pem() + &other.pem()));
     run.reload();
     run.logged(&format!("{told} section=\"tls\""), 1);
+    let fleet = "fleet: {url: 'nats://127.0.0.1:1'}\n";
+    workspace.file("cryptofeed.yaml", &(before.clone() + fleet));
+    run.reload();
+    run.logged(&format!("{told} section=\"fleet\""), 1);
     run.terminate();
     assert_eq!(run.finish().0, Some(0));
 }

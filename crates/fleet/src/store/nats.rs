@@ -191,10 +191,13 @@ pub enum JoinError {
     /// The fleet has leases of another length.
     #[error("the fleet has leases of {0:?}")]
     OtherLease(Duration),
+    /// The fleet has another number of shards.
+    #[error("the fleet has {0} shards")]
+    OtherShards(u16),
 }
 
 impl JoinError {
-    fn reach(error: impl Into<BoxError>) -> Self {
+    pub(super) fn reach(error: impl Into<BoxError>) -> Self {
         Self::Unreachable(error.into())
     }
 }

@@ -21,11 +21,14 @@ pub(super) async fn join(
     let stores = loop {
         let problem = match connect(&settings).await {
             Ok(Ok(stores)) => break stores,
-            Ok(Err(error @ JoinError::OtherLease(_))) => {
-                let problem = format!("fleet.lease_seconds: {error}");
-                return Err(Failure::Configuration(vec![problem]));
-            }
-            Ok(Err(error)) => said(&error),
+            Ok(Err(error)) => match key_of(&error) {
+                Some(key) => {
+                    let name = &settings.name;
+                    let problem = format!("fleet.{key}: {error}; the name of this one is {name}");
+                    return Err(Failure::Configuration(vec![problem]));
+                }
+                None => said(&error),
+            },
             Err(problem) => problem,
         };
         if !is_told {
@@ -47,7 +50,21 @@ pub(super) async fn join(
 async fn connect(settings: &FleetSettings) -> Result<Result<Stores, JoinError>, String> {
     let client = settings.server.connect().await;
     let client = client.map_err(|error| said(&error))?;
-    Ok(Stores::over(client, &settings.name, settings.terms).await)
+    let joined = async {
+        let stores = Stores::over(client, &settings.name, settings.terms).await?;
+        stores.agree(settings.shards).await?;
+        Ok(stores)
+    };
+    Ok(joined.await)
+}
+
+/// The key to change, where trying again is of no use.
+fn key_of(error: &JoinError) -> Option<&'static str> {
+    match error {
+        JoinError::OtherLease(_) => Some("lease_seconds"),
+        JoinError::OtherShards(_) => Some("shards"),
+        _ => None,
+    }
 }
 
 /// An error with its cause.

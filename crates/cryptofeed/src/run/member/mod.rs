@@ -74,7 +74,7 @@ pub(super) enum Turn {
     /// Publish some symbols.
     Begin(Vec<Beginning>),
     /// It stands otherwise than before.
-    Standing(Standing),
+    Standing { now: Standing, before: Standing },
     /// Nothing is left to hand over, or no time.
     Left,
 }
@@ -148,17 +148,13 @@ impl Member {
     pub(super) async fn turn(&mut self) -> Result<Turn, Failure> {
         loop {
             if self.is_done() {
-                return Ok(Turn::Left);
+                return Ok(self.left());
             }
             let news = tokio::select! {
                 news = self.part.news() => news?,
                 found = self.stored.found() => return Ok(Turn::Begin(self.open(found))),
                 _ = self.looks.tick(), if !self.warming.is_empty() => return Ok(Turn::Look),
-                () = at(self.leaving_until) => {
-                    let shards = self.owned.len();
-                    tracing::warn!(shards, "no time is left to hand over");
-                    return Ok(Turn::Left);
-                }
+                () = at(self.leaving_until) => return Ok(self.left()),
             };
             match news {
                 News::Joined(fleet) => {
@@ -173,11 +169,11 @@ impl Member {
                     }
                     return Ok(Turn::Share(self.share()));
                 }
-                News::Standing(standing) => {
-                    self.standing = standing;
-                    return Ok(Turn::Standing(standing));
+                News::Standing(now) => {
+                    let before = std::mem::replace(&mut self.standing, now);
+                    return Ok(Turn::Standing { now, before });
                 }
-                News::Over if self.leaving_until.is_some() => return Ok(Turn::Left),
+                News::Over if self.is_leaving() => return Ok(self.left()),
                 News::Over => {
                     return Err(Failure::runtime("be part of the fleet", "it has ended"));
                 }
@@ -204,6 +200,14 @@ impl Member {
     fn is_done(&self) -> bool {
         let is_alone = self.standing.collectors <= 1 && self.owned.is_empty();
         self.is_leaving() && (is_alone || !self.standing.is_connected)
+    }
+
+    fn left(&self) -> Turn {
+        let shards = self.owned.len();
+        if shards > 0 {
+            tracing::warn!(shards, "the fleet is left without handing over");
+        }
+        Turn::Left
     }
 
     /// Takes an event of a feed.

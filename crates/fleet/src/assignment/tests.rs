@@ -225,7 +225,7 @@ fn without_the_server_all_go_on_and_nothing_moves_when_it_is_back() {
 }
 
 #[test]
-fn who_leaves_hands_over_first_and_removes_its_leases_at_last() {
+fn who_leaves_hands_over_first_and_the_last_one_removes_its_leases_at_once() {
     let mut rig = Rig::new();
     let first = rig.join();
     let second = rig.join();
@@ -238,9 +238,26 @@ fn who_leaves_hands_over_first_and_removes_its_leases_at_last() {
     assert!(rig.collectors[second].has_left());
     let now = rig.now;
     rig.collectors[first].leave(now);
+    rig.pass(1.0);
+    assert_eq!(rig.owned(), [0, 0]);
+    assert_eq!(rig.bucket.keys(rig.now), Vec::<String>::new());
+    rig.pass(LEASE);
+    assert!(rig.collectors[first].has_left());
+}
+
+#[test]
+fn what_nobody_streams_in_time_is_released_by_whoever_leaves() {
+    let mut rig = Rig::new();
+    let first = rig.join();
+    rig.pass(1.0);
+    rig.is_streaming = false;
+    rig.join();
+    rig.pass(1.0);
+    let now = rig.now;
+    rig.collectors[first].leave(now);
     rig.pass(2.0 * LEASE);
-    assert_eq!(rig.owned(), [8, 0], "nobody else is there");
+    assert!(rig.owned()[first] > 0, "it waits for the other one");
     rig.pass(2.0 * LEASE);
     assert!(rig.collectors[first].has_left());
-    assert_eq!(rig.bucket.keys(rig.now), Vec::<String>::new());
+    assert_eq!(rig.owned(), [0, 8]);
 }

@@ -24,12 +24,12 @@ pub struct GateLimits {
 
 /// Lets the events of those shards pass that a collector has, with their fences, and counts what has passed.
 ///
-///     a shard is     its symbols
-///     warm           are followed: the book, and what has happened lately
-///     own            are asked about: which trade is stored last? Then follow the book as a snapshot, what was
-///                    kept, and every event from then on
-///     lingering      as before
-///     off            are told as unsubscribed, if others know of them
+/// | a shard is | its symbols |
+/// |---|---|
+/// | warm | are followed: the book, and what has happened lately |
+/// | own | are asked about: which trade is stored last? Then follow the book as a snapshot, what was kept, and every event from then on |
+/// | lingering | as before |
+/// | off | are told as unsubscribed, if others know of them |
 ///
 /// An event about no symbol passes whatever is had. Events that pass are numbered anew, for each exchange
 /// without a hole. It looks at no clock and talks to nobody.

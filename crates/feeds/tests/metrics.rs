@@ -75,6 +75,8 @@ async fn each_event_counts_once_however_it_is_read() {
     }
     let recorded = recorder.snapshotter().snapshot().into_vec();
     let mut counted = BTreeMap::new();
+    let mut messages = BTreeMap::new();
+    let mut bytes: u64 = 0;
     let mut latencies = 0;
     for (key, _, _, value) in recorded {
         let (name, labels) = key.key().clone().into_parts();
@@ -83,6 +85,10 @@ async fn each_event_counts_once_however_it_is_read() {
             ("cryptofeed_events_total", DebugValue::Counter(count), Some(channel)) => {
                 counted.insert(channel.value().to_owned(), count);
             }
+            ("cryptofeed_messages_total", DebugValue::Counter(count), Some(channel)) => {
+                messages.insert(channel.value().to_owned(), count);
+            }
+            ("cryptofeed_message_bytes_total", DebugValue::Counter(count), _) => bytes += count,
             ("cryptofeed_exchange_latency_seconds", DebugValue::Histogram(values), _) => {
                 latencies += values.len();
             }
@@ -92,4 +98,14 @@ async fn each_event_counts_once_however_it_is_read() {
     assert_eq!(counted, expected);
     assert_eq!(expected.len(), 3);
     assert!(latencies > 0);
+    // Each channel has come, and the reply to the subscription is none of them.
+    let of = |channel: &str| messages.get(channel).copied().unwrap_or_default();
+    for channel in ["trades", "ticker", "l2_book", "other"] {
+        assert!(of(channel) > 0, "{channel}: {messages:?}");
+    }
+    assert!(
+        of("trades") >= counted["trades"],
+        "{messages:?} {counted:?}"
+    );
+    assert!(bytes > 60 * messages.values().sum::<u64>(), "{bytes}");
 }

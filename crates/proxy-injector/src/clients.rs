@@ -3,16 +3,36 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::Uri;
+use bytes::Bytes;
 use http::uri::{Authority, Scheme};
+use http::{Request, Response, Uri};
 use proxy_config::{Exit, ProxySettings};
 use tokio::runtime::{self, Handle};
+use transport::HttpError;
 use transport_http::HttpClient;
 
+use crate::metrics::RequestMeter;
 use crate::routed::RoutedDialer;
 
-pub(crate) type Client = HttpClient<Arc<RoutedDialer>>;
+/// Sends requests by one exit.
+pub(crate) struct Client {
+    pub(crate) http: HttpClient<Arc<RoutedDialer>>,
+    pub(crate) meter: RequestMeter,
+}
+
+impl Client {
+    /// As [`HttpClient::send_within`].
+    pub(crate) async fn send_within(
+        &self,
+        request: Request<Bytes>,
+        connect: Duration,
+    ) -> Result<Response<Bytes>, HttpError> {
+        let request = self.http.send_within(request, connect);
+        self.meter.measure(request, Response::status).await
+    }
+}
 
 /// How many places are remembered. A session asks few.
 const MOST_PLACES: usize = 16;

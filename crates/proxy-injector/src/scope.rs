@@ -16,6 +16,7 @@ use crate::exits::Exits;
 use crate::injector::ProxyInjector;
 use crate::live::Revocation;
 use crate::logged_dialer::LoggedDialer;
+use crate::metrics::RequestMeter;
 use crate::query::RouteQuery;
 use crate::routed::RoutedDialer;
 use crate::session::{HttpSession, WsSession};
@@ -204,6 +205,13 @@ impl Scope {
     pub(crate) fn dialing(&self, transport: Transport, exit: &Exit) -> Dialing {
         let dials = self.injector.dials();
         dials.dialing(self.exchange.as_ref(), transport, exit)
+    }
+
+    /// What measures REST requests by `exit`.
+    pub(crate) fn request_meter(&self, exit: &Exit) -> RequestMeter {
+        self.injector
+            .dials()
+            .request_meter(self.exchange.as_ref(), exit)
     }
 
     pub(crate) fn settings(&self) -> Arc<ProxySettings> {

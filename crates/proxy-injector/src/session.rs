@@ -105,7 +105,10 @@ impl HttpSession {
             .scope
             .routed(query, exit.clone(), Arc::new(watched), revocation);
         let connector = DialerConnector::without_tls(dialer, stack.timeout);
-        let client = Arc::new(HttpClient::over(connector).with_limits(self.limits));
+        let client = Arc::new(Client {
+            http: HttpClient::over(connector).with_limits(self.limits),
+            meter: self.scope.request_meter(&exit),
+        });
         if !stack.is_kept {
             return (client, false);
         }

@@ -15,7 +15,8 @@ use futures_util::{SinkExt, StreamExt};
 use http::Request;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use proxy_config::{
-    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxySettings, ProxyUrl, Transport,
+    ConnectionProxies, ExchangeId, PoolConfig, PoolMember, ProxyConfig, ProxySettings, ProxyUrl,
+    Transport,
 };
 use proxy_injector::{METRICS, ProxyInjector, Scope};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -27,7 +28,7 @@ use transport::{
 use transport_ws::{FrameObserver, Hooks};
 
 /// Proxies at port 1 refuse, those at port 2 say nothing, those at port 4 lead to a WebSocket with two messages,
-/// and all others to an exchange that bans.
+/// those at port 5 to an exchange that answers, and all others to one that bans.
 struct Sockets;
 
 #[async_trait]
@@ -58,6 +59,7 @@ impl Dialer for Sockets {
             while let Ok(1..) = theirs.read(&mut read).await {
                 let answer = match read.starts_with(b"CONNECT") {
                     true => "HTTP/1.1 200 OK\r\n\r\n",
+                    false if port == 5 => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                     false => "HTTP/1.1 418 Teapot\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n",
                 };
                 let _ = theirs.write_all(answer.as_bytes()).await;
@@ -166,6 +168,53 @@ async fn what_comes_by_websocket_is_counted_beside_an_observer_of_the_program() 
     };
     assert_eq!((count("messages"), count("bytes")), (2.0, 8.0));
     assert_eq!(seen.0.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_requests_are_measured_by_their_exchange_proxy_and_outcome() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let request = || {
+        Request::get("http://exchange.example/")
+            .body(Bytes::new())
+            .unwrap()
+    };
+    for port in [1, 2, 3] {
+        let (_injector, scope) = binance(&[port]);
+        let hurry = Duration::from_secs(2);
+        let _ = timeout(hurry, scope.http().send(request())).await;
+    }
+    // One proxy is remembered, which the second request finds.
+    let proxy: ProxyUrl = "http://user:Zs3cret@127.0.0.1:5".parse().unwrap();
+    let rules = ConnectionProxies::both(ProxyConfig::new(proxy));
+    let settings = ProxySettings::enabled().with_default(rules);
+    let injector = ProxyInjector::new(settings).with_tcp_dialer(Arc::new(Sockets));
+    let session = Arc::new(injector)
+        .exchange(ExchangeId::new("okx").unwrap())
+        .http();
+    for _ in 0..2 {
+        session.send(request()).await.unwrap();
+    }
+
+    let recorded = recorded(&snapshotter);
+    let is_measured = |series: &str| series.starts_with("cryptofeed_rest_request_duration_seconds");
+    let measured = recorded
+        .iter()
+        .filter(|(series, count)| is_measured(series) && **count > 0.0);
+    let series = |exchange: &str, port: u16, outcome: &str| {
+        format!(
+            "cryptofeed_rest_request_duration_seconds{{exchange={exchange},proxy=127.0.0.1:{port},outcome={outcome}}}"
+        )
+    };
+    let expected = [
+        (series("binance", 1, "refused"), 1.0),
+        (series("binance", 2, "given_up"), 1.0),
+        (series("binance", 3, "limited"), 1.0),
+        (series("okx", 5, "ok"), 2.0),
+    ];
+    let measured: BTreeMap<_, _> = measured.map(|(key, count)| (key.clone(), *count)).collect();
+    assert_eq!(measured, BTreeMap::from(expected));
 }
 
 /// Counts frames.

@@ -31,10 +31,12 @@ mod rates;
 mod readiness;
 #[cfg(test)]
 mod sample;
+mod symbol_metrics;
 
 pub use board::{Board, PATIENCE};
 pub use listener::{Access, Guard, InvalidToken, ListenError, Listener, Refused, Token};
 pub use metrics::{METRICS, Metrics, MetricsError};
+pub use symbol_metrics::SYMBOL_METRICS;
 
 /// Compiles the code in the README.
 #[cfg(doctest)]

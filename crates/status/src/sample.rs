@@ -62,6 +62,7 @@ fn symbol(name: &str) -> SymbolView {
         since_ns: None,
         reason: None,
         last_event_ns: Some(ns(NOW_S)),
+        events: 0,
         gaps: 0,
     };
     SymbolView {

@@ -17,6 +17,7 @@ const TOKEN_FILE: &str = "token_file";
 const INSECURE: &str = "insecure";
 const HOSTS: &str = "hosts";
 const READY: &str = "ready_after_seconds";
+const PER_SYMBOL: &str = "metrics_per_symbol";
 
 const EXPECTED_ADDRESS: &str = "expected an address and a port, such as 127.0.0.1:9464";
 
@@ -26,7 +27,7 @@ pub(crate) const UNPROTECTED: &str = "other machines can reach this address; set
 
 const MOST_SECONDS: u64 = 3600;
 
-pub(super) static KEYS: [Key; 5] = [
+pub(super) static KEYS: [Key; 6] = [
     Key {
         name: LISTEN,
         about: Cow::Borrowed(
@@ -56,12 +57,7 @@ pub(super) static KEYS: [Key; 5] = [
         about: Cow::Borrowed(
             "Whether everybody who reaches the address may read, without a token, where that is another than a loopback one.",
         ),
-        schema: || {
-            json!({
-                "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
-                "default": false,
-            })
-        },
+        schema: boolean,
         cells: ["boolean", "`false`", ""],
     },
     Key {
@@ -103,7 +99,22 @@ pub(super) static KEYS: [Key; 5] = [
             "*expected a whole number from 1 to 3600*",
         ],
     },
+    Key {
+        name: PER_SYMBOL,
+        about: Cow::Borrowed(
+            "Whether `/metrics` tells each symbol and channel apart, too: four series each.",
+        ),
+        schema: boolean,
+        cells: ["boolean", "`false`", ""],
+    },
 ];
+
+fn boolean() -> Value {
+    json!({
+        "enum": [true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0],
+        "default": false,
+    })
+}
 
 pub(super) fn schema() -> Value {
     table(&KEYS)
@@ -118,6 +129,8 @@ pub(crate) struct StatusSettings {
     hosts: Vec<String>,
     /// How long something may be wrong before the program is not ready.
     pub(crate) patience: Duration,
+    /// Whether metrics tell symbols apart.
+    pub(crate) metrics_per_symbol: bool,
 }
 
 impl Default for StatusSettings {
@@ -128,6 +141,7 @@ impl Default for StatusSettings {
             is_insecure: false,
             hosts: Vec::new(),
             patience: PATIENCE,
+            metrics_per_symbol: false,
         }
     }
 }
@@ -158,12 +172,14 @@ pub(super) fn read(section: &Node<'_>) -> Option<StatusSettings> {
     let is_insecure = optional(&fields, INSECURE, Node::boolean);
     let hosts = optional(&fields, HOSTS, hosts);
     let seconds = optional(&fields, READY, |node| node.integer(1..=MOST_SECONDS));
+    let metrics_per_symbol = optional(&fields, PER_SYMBOL, Node::boolean);
     let settings = StatusSettings {
         listen: listen?,
         token: token?,
         is_insecure: is_insecure?.unwrap_or_default(),
         hosts: hosts?.unwrap_or_default(),
         patience: seconds?.map_or(PATIENCE, Duration::from_secs),
+        metrics_per_symbol: metrics_per_symbol?.unwrap_or_default(),
     };
     if let Some(address) = settings.listen
         && !settings.protects(address)

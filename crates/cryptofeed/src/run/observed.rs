@@ -46,7 +46,10 @@ impl Observed {
             .map_err(|error| Failure::runtime("listen", error))?
             .map_err(|error| Failure::runtime("tell the status", error))?;
         let metrics = Metrics::install();
-        let metrics = metrics.map_err(|error| Failure::runtime("record metrics", error))?;
+        let mut metrics = metrics.map_err(|error| Failure::runtime("record metrics", error))?;
+        if settings.metrics_per_symbol {
+            metrics = metrics.with_symbols();
+        }
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, "status is told");
         }

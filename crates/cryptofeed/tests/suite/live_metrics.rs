@@ -61,6 +61,7 @@ async fn the_metrics_of_a_run_are_documented_and_promtool_accepts_them() {
         }
         assert!(Instant::now() < end, "{metrics}");
     };
+    // None of those per symbol, which nobody has asked for.
     let all = [proxy_injector::METRICS, feeds::METRICS, status::METRICS];
     let documented: BTreeSet<_> = all
         .into_iter()
@@ -77,6 +78,9 @@ async fn the_metrics_of_a_run_are_documented_and_promtool_accepts_them() {
         "cryptofeed_dials_total",
         "cryptofeed_dial_duration_seconds",
         "cryptofeed_websocket_received_bytes_total",
+        "cryptofeed_rest_request_duration_seconds",
+        "cryptofeed_messages_total",
+        "cryptofeed_message_bytes_total",
         "cryptofeed_events_total",
         "cryptofeed_exchange_latency_seconds",
         "cryptofeed_budget_left_units",
@@ -95,5 +99,40 @@ async fn the_metrics_of_a_run_are_documented_and_promtool_accepts_them() {
         !metrics.contains("BTC") && !metrics.contains("s3cret"),
         "{metrics}"
     );
+    assert_eq!(faults(&metrics), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn per_symbol_there_are_metrics_on_request_and_promtool_accepts_them() {
+    let workspace = Workspace::new();
+    let world = World::start(&workspace).await;
+    let settings = "tls: {ca_file: ca.pem}\nstatus: {listen: 127.0.0.1:0}\n";
+    workspace.file("cryptofeed.yaml", &(world.feeds() + settings));
+    let variables = [("CRYPTOFEED_STATUS_METRICS_PER_SYMBOL", "true")];
+    let run = workspace.start(&["run", "--format", "jsonl"], &variables);
+    let address = address_of(&run);
+    run.find(|line| line["type"] == "trade" && line["symbol"] == "BTC-USDT");
+    let labels = "{exchange=\"binance\",symbol=\"BTC-USDT\",channel=\"trades\"";
+    let end = Instant::now() + PATIENCE;
+    let metrics = loop {
+        let answer = get(address, "/metrics");
+        let (_, metrics) = answer.split_once("\r\n\r\n").unwrap();
+        // What is told may be a quarter of a second old.
+        if metrics.contains(&format!("_symbol_state{labels},state=\"live\"}} 1\n")) {
+            break metrics.to_owned();
+        }
+        assert!(Instant::now() < end, "{metrics}");
+    };
+    let value = |name: &str| {
+        let series = format!("cryptofeed_symbol_{name}{labels}}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&series));
+        line.unwrap().parse::<f64>().unwrap()
+    };
+    let started = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("cryptofeed_start_time_seconds "));
+    assert!(value("last_event_timestamp_seconds") > started.unwrap().parse().unwrap());
+    assert!(value("events_total") >= 1.0);
+    assert!(value("gaps_total") >= 0.0);
     assert_eq!(faults(&metrics), "");
 }

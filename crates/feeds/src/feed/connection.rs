@@ -17,6 +17,7 @@ use super::request_queue::RequestQueue;
 use super::requests::Requests;
 use super::wait::reached;
 use crate::exchange::{Decoder, Exchange, KeepAlive, RequestIds, Stream, StreamRequest};
+use crate::metrics::Traffic;
 
 /// How long an exchange has to answer a farewell (RFC 6455, section 7.1.1).
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ pub(super) struct Connection {
     pub(super) has_data: bool,
     /// What nothing that is quoted may show.
     pub(super) secrets: Secrets,
+    /// What it has brought.
+    pub(super) traffic: Traffic,
     /// The exchange's endpoint, and the proxies on the way to it.
     way: String,
     egress: Egress,
@@ -125,6 +128,7 @@ impl Connection {
             requests,
             has_data: false,
             secrets: socket.info().secrets().clone(),
+            traffic: Traffic::new(exchange.id()),
             egress: socket.info().egress(),
             is_elsewhere,
             way: format!("{endpoint}{}", through(socket.info().hops())),
@@ -181,6 +185,7 @@ impl Connection {
 
     /// Goes on: sends what waits for its turn, and takes what arrives. Dropping the future loses nothing.
     pub(super) async fn step(&mut self) -> Step {
+        self.traffic.flush();
         loop {
             let limit = self.silence_limit;
             let outgoing_since = self.outgoing.as_ref().map(Outgoing::since);

@@ -259,7 +259,12 @@ pub(super) fn read(
     messages: &mut Vec<ExchangeMessage>,
 ) -> Option<FeedEventKind> {
     let decoder = &mut *connection.decoder;
-    let error = decode(message, limit, decoder, instruments, messages).err()?;
+    let decoded = decode(message, limit, decoder, instruments, messages);
+    if let Message::Text(bytes) | Message::Binary(bytes) = message {
+        let said = if decoded.is_ok() { &**messages } else { &[] };
+        connection.traffic.note(bytes.len(), said);
+    }
+    let error = decoded.err()?;
     Some(FeedEventKind::Malformed {
         reason: connection.secrets.seal_text(error.reason().to_owned()),
         excerpt: excerpt(message, &connection.secrets),

@@ -52,6 +52,8 @@ pub struct ChannelStatus {
     pub channel: Channel,
     /// When the message of its last event arrived: nanoseconds since 1970, UTC. `None` before the first.
     pub last_event_ns: Option<i64>,
+    /// How many events with market data it has had, since it is streamed.
+    pub events: u64,
     /// Since when it has been silent, if it is [stale](FeedEventKind::Stale): nanoseconds since 1970, UTC.
     pub stale_since_ns: Option<i64>,
     /// How many times something of it was missing: gaps between trades, or ends of what was true of a book.
@@ -142,6 +144,7 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Heard {
     last_event_ns: Option<i64>,
+    events: u64,
     stale_since_ns: Option<i64>,
     gaps: u64,
 }
@@ -345,6 +348,7 @@ impl Board {
     fn heard(&mut self, row: Option<u64>, symbol: &Symbol, channel: Channel, received_ns: i64) {
         if let Some(heard) = self.channel(row, symbol, channel) {
             heard.last_event_ns = Some(received_ns);
+            heard.events += 1;
         }
     }
 
@@ -438,6 +442,7 @@ fn channel((channel, heard): (&Channel, &Heard)) -> ChannelStatus {
     ChannelStatus {
         channel: *channel,
         last_event_ns: heard.last_event_ns,
+        events: heard.events,
         stale_since_ns: heard.stale_since_ns,
         gaps: heard.gaps,
     }

@@ -1,25 +1,31 @@
 //! The metrics of what feeds deliver.
 //!
-//! They are counted where events are read. Without the feature `metrics`, the observer is a type of the
-//! same name that does nothing and holds nothing.
+//! Messages are counted where they are decoded, and events where they are read. Without the feature `metrics`,
+//! that is done by types of the same names that do nothing and hold nothing.
 
 #[cfg(not(feature = "metrics"))]
 mod no_observer;
 #[cfg(feature = "metrics")]
 mod observer;
+#[cfg(feature = "metrics")]
+mod traffic;
 
 use transport::Metric;
 
 #[cfg(not(feature = "metrics"))]
-pub(crate) use self::no_observer::Observer;
+pub(crate) use self::no_observer::{Observer, Traffic};
 #[cfg(feature = "metrics")]
 pub(crate) use self::observer::Observer;
 #[cfg(feature = "metrics")]
 pub use self::observer::describe_metrics;
+#[cfg(feature = "metrics")]
+pub(crate) use self::traffic::Traffic;
 
 /// What the feature `metrics` has this crate record by the facade of the crate `metrics`: no series per
 /// symbol.
 pub const METRICS: &[Metric] = &[
+    MESSAGES,
+    MESSAGE_BYTES,
     EVENTS,
     LATENCY,
     RECONNECTS,
@@ -34,6 +40,19 @@ pub const METRICS: &[Metric] = &[
     NOTICES,
     QUEUE,
 ];
+
+const MESSAGES: Metric = Metric::counter(
+    "cryptofeed_messages_total",
+    &["exchange", "channel"],
+    "Messages that came by WebSocket and were read, by the channel of their data; `other` is for those without data: \
+     replies, signs of life, notices, and what cannot be understood.",
+);
+
+const MESSAGE_BYTES: Metric = Metric::counter(
+    "cryptofeed_message_bytes_total",
+    &["exchange", "channel"],
+    "Bytes of these messages, without their frames.",
+);
 
 const EVENTS: Metric = Metric::counter(
     "cryptofeed_events_total",

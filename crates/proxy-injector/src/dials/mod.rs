@@ -15,7 +15,7 @@ use transport::{Connection, DialError, Dialer, Target};
 
 pub(crate) use self::failure::{Failure, word};
 pub(crate) use self::history::History;
-use crate::metrics::{DialMeter, Names};
+use crate::metrics::{DialMeter, Names, RequestMeter};
 use crate::route_key::RouteKey;
 
 /// How many exits are remembered before those are forgotten that were not dialed for an hour.
@@ -69,6 +69,11 @@ impl Dials {
     #[cfg(feature = "metrics")]
     pub(crate) fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// What measures REST requests of one exchange by `exit`.
+    pub(crate) fn request_meter(&self, exchange: Option<&ExchangeId>, exit: &Exit) -> RequestMeter {
+        RequestMeter::new(exchange, exit, &self.names)
     }
 
     /// A dial that is about to begin.

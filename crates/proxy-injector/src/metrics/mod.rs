@@ -11,6 +11,8 @@ mod names;
 mod no_recorder;
 #[cfg(feature = "metrics")]
 mod recorder;
+#[cfg(feature = "metrics")]
+mod requests;
 
 use transport::Metric;
 
@@ -19,11 +21,13 @@ pub(crate) use self::gauges::Gauges;
 #[cfg(feature = "metrics")]
 pub(crate) use self::names::Names;
 #[cfg(not(feature = "metrics"))]
-pub(crate) use self::no_recorder::{DialMeter, Names, count_frames, count_reload};
+pub(crate) use self::no_recorder::{DialMeter, Names, RequestMeter, count_frames, count_reload};
 #[cfg(feature = "metrics")]
 pub use self::recorder::describe_metrics;
 #[cfg(feature = "metrics")]
 pub(crate) use self::recorder::{DialMeter, count_frames, count_reload, name_of_exit};
+#[cfg(feature = "metrics")]
+pub(crate) use self::requests::RequestMeter;
 
 /// What the feature `metrics` has this crate record by the facade of the crate `metrics`.
 ///
@@ -34,6 +38,7 @@ pub(crate) use self::recorder::{DialMeter, count_frames, count_reload, name_of_e
 pub const METRICS: &[Metric] = &[
     DIALS,
     DIAL_DURATION,
+    REQUEST_DURATION,
     RECEIVED_MESSAGES,
     RECEIVED_BYTES,
     CONNECTIONS,
@@ -55,6 +60,14 @@ const DIAL_DURATION: Metric = Metric::histogram(
     "cryptofeed_dial_duration_seconds",
     &["exchange", "transport", "proxy"],
     "How long dials took that succeeded, with TLS to the exchange and the upgrade.",
+);
+
+const REQUEST_DURATION: Metric = Metric::histogram(
+    "cryptofeed_rest_request_duration_seconds",
+    &["exchange", "proxy", "outcome"],
+    "How long REST requests took, from when the budget admits them until the whole answer is there, with the dial of a \
+     new connection. By outcome: `ok` (2xx, 3xx), `declined` (403, 451), `limited` (418, 429), `4xx` and `5xx` for other \
+     answers, `given_up`, or the kind of the failure.",
 );
 
 const RECEIVED_MESSAGES: Metric = Metric::counter(

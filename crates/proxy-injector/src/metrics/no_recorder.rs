@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use proxy_config::{ExchangeId, Exit, Transport};
-use transport::DialError;
+use transport::{DialError, HttpError};
 use transport_ws::Hooks;
 
 #[derive(Debug, Default)]
@@ -22,6 +23,23 @@ impl DialMeter {
 
     #[expect(clippy::unused_self, reason = "the meter that records needs it")]
     pub(crate) fn give_up(&self) {}
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestMeter;
+
+impl RequestMeter {
+    pub(crate) fn new(_: Option<&ExchangeId>, _: &Exit, _: &Names) -> Self {
+        Self
+    }
+
+    pub(crate) async fn measure<T>(
+        &self,
+        request: impl Future<Output = Result<T, HttpError>>,
+        _: impl FnOnce(&T) -> StatusCode,
+    ) -> Result<T, HttpError> {
+        request.await
+    }
 }
 
 pub(crate) fn count_frames(hooks: Hooks, _: Option<&ExchangeId>) -> Hooks {

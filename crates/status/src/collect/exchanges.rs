@@ -89,6 +89,7 @@ fn channel(
         since_ns,
         reason,
         last_event_ns: status.last_event_ns,
+        events: status.events,
         gaps: status.gaps,
     }
 }

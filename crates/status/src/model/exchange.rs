@@ -92,6 +92,9 @@ pub struct ChannelView {
     pub reason: Option<String>,
     /// When the message of its last event arrived.
     pub last_event_ns: Option<i64>,
+    /// How many events with market data it has had, since it is streamed.
+    #[serde(default)]
+    pub events: u64,
     /// How many times something of it was missing: gaps between trades, or ends of what was true of a book.
     pub gaps: u64,
 }

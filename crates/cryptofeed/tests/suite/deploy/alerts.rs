@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use transport::Metric;
+
 use super::{file, installed, succeeds, text};
 
 const RULES: &str = "prometheus-rules.yaml";
@@ -63,19 +65,23 @@ fn each_alert_has_a_test_and_a_section_of_the_guide_and_names_what_to_do() {
     }
 }
 
+fn all() -> impl Iterator<Item = &'static Metric> {
+    let program = [status::METRICS, status::SYMBOL_METRICS].into_iter();
+    let all = program.chain([proxy_injector::METRICS, feeds::METRICS]);
+    all.flatten()
+}
+
 /// The labels of the metrics in a text, and those that every series gets from Prometheus.
 fn labels(text: &str) -> BTreeSet<&'static str> {
     let names = metrics(text);
-    let all = proxy_injector::METRICS.iter().chain(feeds::METRICS);
-    let ours = all.filter(|metric| names.contains(metric.name));
+    let ours = all().filter(|metric| names.contains(metric.name));
     let labels = ours.flat_map(|metric| metric.labels.iter().copied());
     labels.chain(["instance", "job"]).collect()
 }
 
 #[test]
 fn the_rules_are_about_metrics_and_labels_that_there_are() {
-    let known = proxy_injector::METRICS.iter().chain(feeds::METRICS);
-    let known: BTreeSet<_> = known.map(|metric| metric.name).collect();
+    let known: BTreeSet<_> = all().map(|metric| metric.name).collect();
     let (rules, tests) = (text(RULES), text(TESTS));
     for text in [&rules, &tests] {
         let unknown: Vec<_> = metrics(text).difference(&known).copied().collect();

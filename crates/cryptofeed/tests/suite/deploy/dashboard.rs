@@ -13,15 +13,25 @@ const COLUMNS: usize = 3;
 const WIDTH: usize = 24 / COLUMNS;
 const HEIGHT: usize = 8;
 
+const ROWS: [(&str, &[Metric]); 4] = [
+    ("Program", status::METRICS),
+    ("Feeds", feeds::METRICS),
+    ("Proxies and dials", proxy_injector::METRICS),
+    (
+        "Symbols, with `status.metrics_per_symbol`",
+        status::SYMBOL_METRICS,
+    ),
+];
+
+/// Of what there is for each symbol, so many series are shown.
+const SHOWN: usize = 20;
+
 const SELECTOR: &str = "job=\"$job\", instance=~\"$instance\"";
 
 fn dashboard() -> Value {
     let mut panels = Vec::new();
     let mut top = 0;
-    for (title, metrics) in [
-        ("Proxies and dials", proxy_injector::METRICS),
-        ("Feeds", feeds::METRICS),
-    ] {
+    for (title, metrics) in ROWS {
         let place = json!({"x": 0, "y": top, "w": 24, "h": 1});
         panels.push(json!({"type": "row", "title": title, "collapsed": false, "gridPos": place, "panels": []}));
         for (number, metric) in metrics.iter().enumerate() {
@@ -84,16 +94,33 @@ fn panel(metric: &Metric, place: &Value) -> Value {
     })
 }
 
+/// Whether its values are seconds since 1970, of which the age is shown.
+fn is_time(metric: &Metric) -> bool {
+    let ends = ["_timestamp_seconds", "_start_time_seconds"];
+    ends.iter().any(|end| metric.name.ends_with(end))
+}
+
 /// What a panel shows of a metric, each with its legend.
 fn queries(metric: &Metric) -> Vec<(String, String)> {
     let name = metric.name;
-    let labels = metric.labels.join(", ");
-    let values = metric.labels.iter().map(|label| format!("{{{{{label}}}}}"));
+    // Those in a state are too many to be named.
+    let is_counted = |label: &&&str| **label != "symbol" || !metric.labels.contains(&"state");
+    let labels: Vec<_> = metric.labels.iter().filter(is_counted).copied().collect();
+    let values = labels.iter().map(|label| format!("{{{{{label}}}}}"));
+    let is_per_symbol = labels.contains(&"symbol");
+    let labels = labels.join(", ");
     let legend = values.collect::<Vec<_>>().join(" ");
     let rate = |part: &str| format!("rate({name}{part}{{{SELECTOR}}}[$__rate_interval])");
-    let sum = |by: &str, of: String| format!("sum by ({by}) ({of})");
+    let sum = |by: &str, of: String| match is_per_symbol {
+        true => format!("topk({SHOWN}, sum by ({by}) ({of}))"),
+        false => format!("sum by ({by}) ({of})"),
+    };
     match metric.kind {
         MetricKind::Counter => vec![(sum(&labels, rate("")), legend)],
+        MetricKind::Gauge if is_time(metric) => {
+            let age = sum(&labels, format!("time() - {name}{{{SELECTOR}}}"));
+            vec![(age, legend)]
+        }
         MetricKind::Gauge => vec![(sum(&labels, format!("{name}{{{SELECTOR}}}")), legend)],
         MetricKind::Histogram => {
             let [total, count] = ["_sum", "_count"].map(|part| sum(&labels, rate(part)));
@@ -124,14 +151,14 @@ fn prometheus_understands_every_query_of_the_dashboard() {
     let Some(mut promtool) = installed("promtool") else {
         return;
     };
-    let metrics = proxy_injector::METRICS.iter().chain(feeds::METRICS);
+    let metrics = ROWS.iter().flat_map(|(_, metrics)| *metrics);
     let queries = metrics.flat_map(queries);
     let rules = queries.enumerate().map(|(number, (query, _))| {
         let query = query.replace("$__rate_interval", "1m");
         json!({"record": format!("query_{number}"), "expr": query})
     });
     let rules: Vec<_> = rules.collect();
-    assert!(rules.len() > proxy_injector::METRICS.len());
+    assert!(rules.len() > ROWS.iter().map(|(_, metrics)| metrics.len()).sum());
     // JSON is YAML.
     let file = json!({"groups": [{"name": "dashboard", "rules": rules}]});
     let workspace = Workspace::new();

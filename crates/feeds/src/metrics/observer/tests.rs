@@ -5,6 +5,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use serde_json::json;
 
 use super::*;
+use crate::exchange::{ExchangeMessage, Ticker, Time};
+use crate::metrics::Traffic;
 
 fn event(exchange: &str, kind: &serde_json::Value) -> FeedEvent {
     let mut event = json!({"v": 1, "sequence": 1, "exchange": exchange, "connection": 1,
@@ -19,15 +21,17 @@ fn trade(backfilled: bool) -> serde_json::Value {
         "backfilled": backfilled, "timestamp_ns": 1_700_000_000_000_000_000_i64})
 }
 
-/// What `events`, read in these batches, have recorded, by name and the values of the labels.
-fn recorded(batches: &[&[FeedEvent]]) -> BTreeMap<String, Vec<f64>> {
+fn read(batches: &[&[FeedEvent]]) {
+    let mut observer = Observer::default();
+    for batch in batches {
+        observer.observe(batch, || 9);
+    }
+}
+
+/// What is recorded meanwhile, by name and the values of the labels.
+fn recorded(meanwhile: impl FnOnce()) -> BTreeMap<String, Vec<f64>> {
     let recorder = DebuggingRecorder::new();
-    metrics::with_local_recorder(&recorder, || {
-        let mut observer = Observer::default();
-        for batch in batches {
-            observer.observe(batch, || 9);
-        }
-    });
+    metrics::with_local_recorder(&recorder, meanwhile);
     let values = recorder.snapshotter().snapshot().into_vec().into_iter();
     let values = values.map(|(key, _, _, value)| {
         let (name, labels) = key.key().clone().into_parts();
@@ -67,13 +71,18 @@ fn every_kind_of_trouble_is_counted_and_every_metric_of_the_table_is_recorded() 
         json!({"type": "live", "channel": "ticker"}),
     ];
     let events = events.map(|kind| event("binance", &kind));
-    let recorded = recorded(&[&events]);
+    let recorded = recorded(|| {
+        read(&[&events]);
+        Traffic::new("binance").note(7, &[]);
+    });
     let expected = [
         ("books_invalid_total binance out_of_range", 1.0),
         ("changes_dropped_total binance", 3.0),
         ("events_total binance trades", 2.0),
         ("exchange_latency_seconds binance trades", 0.25),
         ("lines_lost_total binance lost", 1.0),
+        ("message_bytes_total binance other", 7.0),
+        ("messages_total binance other", 1.0),
         ("notices_total binance malformed", 1.0),
         ("queue_events", 9.0),
         ("reconnects_total binance again", 1.0),
@@ -99,10 +108,39 @@ fn every_kind_of_trouble_is_counted_and_every_metric_of_the_table_is_recorded() 
 #[test]
 fn exchanges_are_counted_apart_and_one_latency_for_each_batch() {
     let batch = ["binance", "okx", "binance"].map(|exchange| event(exchange, &trade(false)));
-    let recorded = recorded(&[&batch, &batch, &[]]);
+    let recorded = recorded(|| read(&[&batch, &batch, &[]]));
     assert_eq!(recorded["events_total binance trades"], [4.0]);
     assert_eq!(recorded["events_total okx trades"], [2.0]);
     let latencies = &recorded["exchange_latency_seconds binance trades"];
     let latency = Duration::from_millis(250).as_secs_f64();
     assert_eq!(*latencies, [latency; 2]);
+}
+
+#[test]
+fn messages_are_counted_by_the_channel_of_their_data_before_the_connection_waits_and_at_its_end() {
+    let ticker = ExchangeMessage::Ticker(Ticker {
+        symbol: "BTC-USDT".parse().unwrap(),
+        bid: None,
+        ask: None,
+        id: None,
+        time: Time::Absent,
+    });
+    let recorded = recorded(|| {
+        let mut one = Traffic::new("okx");
+        one.note(100, &[ExchangeMessage::Alive, ticker.clone()]);
+        one.note(50, std::slice::from_ref(&ticker));
+        one.flush();
+        one.flush();
+        let mut another = Traffic::new("okx");
+        another.note(9, &[ticker]);
+        another.note(2, &[ExchangeMessage::Alive]);
+    });
+    let expected = [
+        ("message_bytes_total okx other", 2.0),
+        ("message_bytes_total okx ticker", 159.0),
+        ("messages_total okx other", 1.0),
+        ("messages_total okx ticker", 3.0),
+    ];
+    let expected = expected.map(|(series, value)| (series.to_owned(), vec![value]));
+    assert_eq!(recorded, BTreeMap::from(expected));
 }

@@ -14,6 +14,7 @@ mod failures;
 mod farewell;
 mod flood;
 mod generated;
+mod incident;
 mod live_metrics;
 mod log_fields;
 mod metrics;

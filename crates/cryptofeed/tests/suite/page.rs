@@ -14,7 +14,7 @@ use crate::workspace::Workspace;
 use crate::world::World;
 
 /// How long the page may take to show what is known.
-const SOON: Duration = Duration::from_secs(2);
+pub(crate) const SOON: Duration = Duration::from_secs(2);
 
 /// Waits until what the listener tells is as it `is` wanted.
 async fn told(address: std::net::SocketAddr, is: impl Fn(&Value) -> bool) {

@@ -37,7 +37,7 @@ impl Observed {
         let Some(runtime) = workers.handle() else {
             return Ok(None);
         };
-        let program = concat!("cryptofeed ", env!("CARGO_PKG_VERSION")).to_owned();
+        let program = concat!("cryptofeed ", env!("VERSION_AND_COMMIT")).to_owned();
         let board = Board::new(&program, start.injector.clone(), settings.patience);
         let guard = settings.guard();
         // What protects it has been checked.

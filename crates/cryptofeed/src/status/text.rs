@@ -67,9 +67,11 @@ pub(super) fn of(status: &Status) -> String {
             "proxy",
             "breaker",
             "open",
+            "leases",
             "dials",
             "failed",
             "p50/p90/p99 ms",
+            "egress",
             "last failure",
         ],
         status.proxies.iter().map(|it| proxy(it, status)),
@@ -159,7 +161,7 @@ fn exchange(exchange: &ExchangeView, status: &Status) -> [String; 6] {
     ]
 }
 
-fn proxy(proxy: &ProxyView, status: &Status) -> [String; 7] {
+fn proxy(proxy: &ProxyView, status: &Status) -> [String; 9] {
     let latency = proxy
         .latency
         .map(|it| format!("{}/{}/{}", it.p50_ms, it.p90_ms, it.p99_ms));
@@ -173,9 +175,13 @@ fn proxy(proxy: &ProxyView, status: &Status) -> [String; 7] {
         shown(&proxy.name),
         shown(state.collect::<Vec<_>>().join(", ")),
         proxy.connections.to_string(),
+        proxy
+            .leases
+            .map_or_else(|| "-".to_owned(), |it| it.to_string()),
         proxy.succeeded.to_string(),
         proxy.failed.to_string(),
         latency.unwrap_or_else(|| "-".to_owned()),
+        proxy.egress.as_ref().map_or_else(|| "-".to_owned(), shown),
         failure.unwrap_or_else(|| "-".to_owned()),
     ]
 }
@@ -211,11 +217,17 @@ fn symbols(text: &mut String, status: &Status) {
             worst.map_or_else(|| "-".to_owned(), |it| shown(&it.channel)),
             age(status, worst.and_then(|it| it.since_ns)),
             worst.map_or_else(|| "-".to_owned(), |it| age(status, it.last_event_ns)),
+            symbol
+                .channels
+                .iter()
+                .map(|it| it.gaps)
+                .sum::<u64>()
+                .to_string(),
         ]
     });
     add(
         text,
-        ["symbol", "state", "channel", "for", "last event"],
+        ["symbol", "state", "channel", "for", "last event", "gaps"],
         rows,
     );
     if wrong.len() > SHOWN {

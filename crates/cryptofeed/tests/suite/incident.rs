@@ -96,10 +96,10 @@ async fn an_alert_leads_to_the_wrong_password_and_to_the_stale_symbol_by_the_pag
     }
 
     // The alert: CryptofeedNotReady, or CryptofeedProxyRejectsLogin.
-    ready(address, |it| {
-        names(it, "no_data") && it.to_string().contains("407")
-    })
-    .await;
+    let is_it = |it: &Value| names(it, "no_data") && it.to_string().contains("407");
+    let readiness = ready(address, is_it).await;
+    let proxy = readiness["culprits"][0]["proxy"].as_str().unwrap();
+    assert_eq!(proxy, format!("http://***@{}", incident.proxy));
     let known = Instant::now();
     let metrics = get(address, "/metrics");
     assert!(metrics.contains("\ncryptofeed_ready 0\n"), "{metrics}");

@@ -205,6 +205,6 @@ async fn a_page_of_1500_symbols_stays_fluent_and_is_filtered_with_the_keyboard()
     assert_eq!(browser.complaints().await, Vec::<Value>::new());
     assert_eq!(
         browser.run("return document.title").await,
-        json!(concat!("cryptofeed ", env!("CARGO_PKG_VERSION")))
+        json!(concat!("cryptofeed ", env!("VERSION_AND_COMMIT")))
     );
 }

@@ -116,7 +116,7 @@ const BUDGET: Metric = Metric::gauge(
 const BUDGET_LEFT: Metric = Metric::gauge(
     "cryptofeed_budget_left_units",
     &["exchange", "egress", "budget"],
-    "How much of that is left.",
+    "How much of that is left; the rest is used.",
 );
 
 const RELOADS: Metric = Metric::counter(

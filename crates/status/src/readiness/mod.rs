@@ -17,6 +17,9 @@ use crate::model::{
 /// How many culprits are named.
 const NAMED: usize = 100;
 
+/// How long before an outage a dial may have failed that began it, and that is told a little later.
+const JUST_BEFORE_NS: i64 = 1_000_000_000;
+
 /// Whether data flows in `status`, which was taken at `now`, for every exchange, where nothing has been wrong for
 /// longer than `patience`, as far as `lasting` knows.
 //
@@ -216,7 +219,8 @@ impl<'a> Judge<'a> {
         let failed = self.proxies.iter().filter_map(|proxy| {
             let failure = proxy.last_failure.as_ref()?;
             let is_it = failure.exchange.as_deref() == exchange
-                && outage.is_none_or(|it| failure.at_ns >= it.since_ns);
+                && outage
+                    .is_none_or(|it| failure.at_ns >= it.since_ns.saturating_sub(JUST_BEFORE_NS));
             is_it.then_some((failure.at_ns, &proxy.name))
         });
         let last = outage.and_then(|it| it.proxies.last().cloned());

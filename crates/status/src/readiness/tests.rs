@@ -144,6 +144,9 @@ fn behind_an_outage_is_the_proxy_that_failed_last_for_the_exchange() {
     other.last_failure.as_mut().unwrap().exchange = Some("okx".to_owned());
     status.proxies = vec![old.clone(), last, first, other];
     assert_eq!(behind(&status), "http://***@last.example:1");
+    // A dial is known to have failed before the outage that it begins is told.
+    status.proxies = vec![failed("http://***@began.example:1", NOW_S - 32)];
+    assert_eq!(behind(&status), "http://***@began.example:1");
     status.proxies = vec![old];
     assert_eq!(behind(&status), "proxy.example:1080");
     status.exchanges[0].outages[0].proxies.clear();

@@ -10,7 +10,8 @@ use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use serde_json::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::deadline::Deadline;
 use super::guard::{Access, Guard};
@@ -21,6 +22,10 @@ use crate::page::{self, View};
 
 /// How many pages may be kept live at a time.
 const LIVE: usize = 16;
+
+/// How many answers that grow with the symbols are kept for their readers at a time. With 1,500 symbols, each has some
+/// megabytes.
+const LARGE: usize = 8;
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
@@ -50,6 +55,7 @@ pub(super) struct Answers {
     guard: Guard,
     metrics: Option<Metrics>,
     live: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 impl Answers {
@@ -59,6 +65,7 @@ impl Answers {
             guard,
             metrics,
             live: Arc::new(Semaphore::new(LIVE)),
+            large: Arc::new(Semaphore::new(LARGE)),
         }
     }
 
@@ -84,9 +91,11 @@ impl Answers {
                 whole(StatusCode::OK, HTML, html)
             }
             ("/updates", Access::Whole) => self.updates(request.uri().query(), deadline),
-            ("/status.json", Access::Whole) => json(StatusCode::OK, &*self.board.status()),
+            ("/status.json", Access::Whole) => self.large(JSON, || encode(&*self.board.status())),
             ("/metrics", Access::Whole) => match &self.metrics {
-                Some(metrics) => whole(StatusCode::OK, METRICS, self.board.render(metrics)),
+                Some(metrics) => {
+                    self.large(METRICS, || Ok(self.board.render(metrics).into_bytes()))
+                }
                 None => text(StatusCode::NOT_FOUND, "no metrics are recorded"),
             },
             (path, Access::Whole) => match page::asset(path) {
@@ -111,6 +120,27 @@ impl Answers {
         }
     }
 
+    /// Answers with something that grows with the symbols, unless too many do not take theirs.
+    fn large(
+        &self,
+        kind: &'static str,
+        content: impl FnOnce() -> Result<Vec<u8>, Error>,
+    ) -> Answer {
+        let Ok(permit) = Arc::clone(&self.large).try_acquire_owned() else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "too many read this now");
+        };
+        match content() {
+            Ok(content) => {
+                let kept = Kept {
+                    content,
+                    _permit: permit,
+                };
+                whole(StatusCode::OK, kind, Bytes::from_owner(kept))
+            }
+            Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        }
+    }
+
     fn updates(&self, query: Option<&str>, deadline: Deadline) -> Answer {
         let Ok(permit) = Arc::clone(&self.live).try_acquire_owned() else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open");
@@ -118,6 +148,18 @@ impl Answers {
         let view = View::parse(query.unwrap_or_default());
         let live = Live::new(self.board.clone(), view, deadline, permit);
         answer(StatusCode::OK, "text/event-stream", live.boxed())
+    }
+}
+
+/// What a reader has not taken yet.
+struct Kept {
+    content: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.content
     }
 }
 
@@ -145,13 +187,16 @@ fn text(code: StatusCode, text: impl Into<String>) -> Answer {
 }
 
 fn json(code: StatusCode, value: &impl Serialize) -> Answer {
-    match serde_json::to_vec(value) {
-        Ok(mut json) => {
-            json.push(b'\n');
-            whole(code, JSON, json)
-        }
+    match encode(value) {
+        Ok(json) => whole(code, JSON, json),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    let mut json = serde_json::to_vec(value)?;
+    json.push(b'\n');
+    Ok(json)
 }
 
 /// Has a browser ask for the token.
@@ -163,4 +208,31 @@ fn unauthorized() -> Answer {
     let ask = HeaderValue::from_static("Basic realm=\"status\", charset=\"UTF-8\"");
     answer.headers_mut().insert(WWW_AUTHENTICATE, ask);
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proxy_config::ProxySettings;
+    use proxy_injector::ProxyInjector;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn eight_readers_that_do_not_take_what_they_asked_for_are_all_that_memory_is_kept_for() {
+        let injector = Arc::new(ProxyInjector::new(ProxySettings::disabled()));
+        let board = Board::new("test 1.0.0", injector, Duration::from_secs(30));
+        let answers = Answers::new(board, Guard::open(), None);
+        let ask = || answers.large(JSON, || Ok(b"{}".to_vec()));
+        let mut kept = Vec::new();
+        for _ in 0..LARGE {
+            let body = ask().into_body().collect().await.unwrap();
+            kept.push(body.to_bytes());
+        }
+        assert_eq!(ask().status(), StatusCode::SERVICE_UNAVAILABLE);
+        // Sent, or given up with the connection.
+        drop(kept.pop());
+        assert_eq!(ask().status(), StatusCode::OK);
+    }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::fanout::{Behind, Fanout, Unstored};
+use crate::fence::Fence;
 use crate::record::Record;
 use crate::sink::{Records, SinkError};
 
@@ -19,6 +20,7 @@ use crate::sink::{Records, SinkError};
 #[derive(Debug, Default)]
 struct Store {
     lines: Vec<FeedEvent>,
+    fences: Vec<Option<Fence>>,
     is_full: bool,
     reopened: usize,
 }
@@ -47,6 +49,8 @@ impl Sink for Memory {
         if store.is_full {
             return Err(SinkError::new("store it", "it is full"));
         }
+        let fences = records.iter().map(|record| record.fence.clone());
+        store.fences.extend(fences);
         let read = |record: Arc<Record>| serde_json::from_slice(&record.line).unwrap();
         store.lines.extend(records.drain(..).map(read));
         Ok(())
@@ -203,7 +207,12 @@ async fn a_sink_that_is_to_stop_ends_everything_when_it_is_behind() {
 #[tokio::test(start_paused = true)]
 async fn what_a_sink_drops_is_told_with_the_number_and_the_book_begins_anew() {
     let (memory, mut fanout) = fanout(Backpressure::DropBookChanges, 40);
-    fanout.push_event(&snapshot(1));
+    let fence = Fence::new("prod", 3, 10);
+    let push = |fanout: &mut Fanout, event: &FeedEvent| {
+        let line = serde_json::to_vec(event).unwrap();
+        fanout.push_fenced(event, &line, fence.clone());
+    };
+    push(&mut fanout, &snapshot(1));
     fanout.send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(2)).await;
     memory.fill(true);
@@ -217,7 +226,7 @@ async fn what_a_sink_drops_is_told_with_the_number_and_the_book_begins_anew() {
         delta(sequence, id)
     };
     for _ in 0..2000 {
-        fanout.push_event(&next());
+        push(&mut fanout, &next());
         // Trades are never dropped: they are waited for when nothing else is left.
         let _ = timeout(Duration::from_millis(1), fanout.send()).await;
     }
@@ -227,7 +236,7 @@ async fn what_a_sink_drops_is_told_with_the_number_and_the_book_begins_anew() {
     fanout.send().await.unwrap();
     tokio::time::sleep(Duration::from_secs(10)).await;
     for _ in 0..10 {
-        fanout.push_event(&next());
+        push(&mut fanout, &next());
     }
     let (_, status) = fanout.status().next().unwrap();
     assert_eq!(fanout.close(Duration::from_secs(1)).await, []);
@@ -247,6 +256,8 @@ async fn what_a_sink_drops_is_told_with_the_number_and_the_book_begins_anew() {
     for event in &events {
         book.apply_event(&event.kind).unwrap();
     }
+    // What stands for others is of their shard.
+    assert!(memory.0.lock().fences.iter().all(|it| *it == fence));
     assert_eq!(book.last_id(), Some(id));
     assert_eq!(book.bids().len(), usize::try_from(id).unwrap());
 }

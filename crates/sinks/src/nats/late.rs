@@ -30,6 +30,8 @@ pub(super) struct Late {
 
 #[derive(Debug, Default)]
 struct Stored {
+    /// When it was read: nanoseconds since 1970.
+    until_ns: i64,
     numbers: HashMap<Box<str>, Ids>,
     texts: HashSet<Box<str>>,
 }
@@ -56,7 +58,7 @@ impl Late {
         for record in late {
             is_any = true;
             let is_trade = matches!(record.identity, Identity::Trade { .. });
-            if is_trade && !self.stored.contains_key(record.exchange.as_str()) {
+            if is_trade && !self.has_read(record) {
                 let since = oldest.entry(record.exchange.clone());
                 since.or_insert(record.received_ns);
             }
@@ -65,10 +67,19 @@ impl Late {
             self.stored.clear();
         }
         for (exchange, received_ns) in oldest {
-            let stored = self.read(stream, &exchange, received_ns).await?;
-            self.stored.insert(exchange, stored);
+            let more = self.read(stream, &exchange, received_ns).await?;
+            let stored = self.stored.entry(exchange).or_default();
+            stored.until_ns = now_ns;
+            stored.absorb(more);
         }
         Ok(())
+    }
+
+    /// Whether it was late already when the stream was read, so that another has stored it before or never
+    /// will.
+    fn has_read(&self, record: &Record) -> bool {
+        let stored = self.stored.get(record.exchange.as_str());
+        stored.is_some_and(|stored| self.is_late(record, stored.until_ns))
     }
 
     /// Whether a late trade is stored.
@@ -113,6 +124,16 @@ impl Late {
 }
 
 impl Stored {
+    fn absorb(&mut self, more: Self) {
+        for (symbol, ids) in more.numbers {
+            let numbers = self.numbers.entry(symbol).or_default();
+            for range in ids.ranges() {
+                numbers.insert(range);
+            }
+        }
+        self.texts.extend(more.texts);
+    }
+
     fn insert(&mut self, message_id: &str) {
         match stored_trade(message_id) {
             Some((symbol, ids)) => {
@@ -154,6 +175,10 @@ mod tests {
         ] {
             stored.insert(id);
         }
+        let mut more = Stored::default();
+        more.insert("okx.trades.BTC-USDT.20.1");
+        stored.absorb(more);
+        assert!(stored.has("okx.trades.BTC-USDT.20.1"));
         // The exchange's time may differ below what ids tell.
         for id in [
             "okx.trades.BTC-USDT.5.1",

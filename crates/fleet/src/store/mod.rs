@@ -131,6 +131,7 @@ mod tests {
         let stores = Stores {
             leases: store(),
             budgets: store(),
+            advice: store(),
         };
         let [eight, nine] = [8, 9].map(|count| ShardCount::new(count).unwrap());
         stores.agree(eight).await.unwrap();

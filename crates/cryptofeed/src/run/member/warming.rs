@@ -80,6 +80,7 @@ mod tests {
         let channel = ChannelStatus {
             channel: Channel::Trades,
             last_event_ns,
+            events: 0,
             stale_since_ns: None,
             gaps: 0,
         };

@@ -52,6 +52,7 @@ mod mark;
 mod merge;
 mod metrics;
 mod pattern;
+mod plain_text;
 mod queue;
 mod ranges;
 mod subscription;

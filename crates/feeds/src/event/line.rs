@@ -9,11 +9,12 @@ use std::io::{self, Write};
 use rust_decimal::Decimal;
 
 use super::data::{L2Delta, Side, Ticker, Trade};
-use super::digits::Digits;
+use super::digits::{write_number, write_quoted};
 use super::json::Version;
 use super::{FeedEvent, FeedEventKind};
 use crate::exchange::TradeId;
 use crate::level::Level;
+use crate::plain_text::first_special;
 
 impl FeedEvent {
     /// Appends the event in JSON to `text`: the same bytes as [`Serialize`](serde::Serialize) makes, in a
@@ -126,9 +127,7 @@ impl Line<'_> {
 
     /// As a JSON string.
     fn text(&mut self, text: &str) -> io::Result<()> {
-        let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        // Without an end before the last byte, so that many are looked at at once.
-        if text.bytes().fold(true, |are, byte| are & is_plain(byte)) {
+        if first_special(text.as_bytes()).is_none() {
             self.raw("\"").raw(text).raw("\"");
             Ok(())
         } else {
@@ -137,7 +136,7 @@ impl Line<'_> {
     }
 
     fn number(&mut self, number: u64) {
-        Digits::of(number).write(self.0);
+        write_number(number, self.0);
     }
 
     fn signed(&mut self, number: i64) {
@@ -165,21 +164,14 @@ impl Line<'_> {
 
     /// A decimal as a string, with every digit that it has.
     fn decimal(&mut self, number: Decimal) {
-        let (mantissa, scale) = (u64::try_from(number.mantissa()), number.scale() as usize);
-        let length = self.0.len();
-        self.raw("\"");
-        match mantissa {
-            Ok(mantissa)
-                if number.is_sign_positive()
-                    && Digits::of(mantissa).write_pointed(scale, self.0).is_some() =>
-            {
-                self.raw("\"");
-            }
-            // Too many digits; or a zero with a sign.
-            _ => {
-                self.0.truncate(length);
-                self.display(number);
-            }
+        let parts = number.unpack();
+        let digits = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+        // Too many digits, or a zero with a sign, are written in another way.
+        if parts.hi != 0
+            || parts.negative
+            || write_quoted(digits, parts.scale as usize, self.0).is_none()
+        {
+            self.display(number);
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Malformed;
 use super::plain_number::plain_decimal;
+use crate::plain_text::first_special;
 
 /// Reads JSON as a `T`.
 ///
@@ -69,8 +70,7 @@ pub fn each<'a, T: Deserialize<'a>>(
 /// letters say.
 #[inline]
 pub(crate) fn verbatim(json: &str) -> Option<(&str, &str)> {
-    let is_special = |byte| matches!(byte, 0..0x20 | b'"' | b'\\');
-    let end = json.bytes().position(is_special)?;
+    let end = first_special(json.as_bytes())?;
     let (text, rest) = json.split_at_checked(end)?;
     Some((text, rest.strip_prefix('"')?))
 }

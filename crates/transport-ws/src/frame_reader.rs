@@ -104,6 +104,27 @@ impl FrameReader {
 
     /// What is to be done with what is there.
     pub(crate) fn next(&mut self) -> Next {
+        if let Some(text) = self.next_text() {
+            return Next::Text(text);
+        }
+        self.next_of_any_kind()
+    }
+
+    /// The next frame, if it is a whole text, as nearly all are.
+    #[inline]
+    fn next_text(&mut self) -> Option<Bytes> {
+        // FIN, no RSV, text; not masked, and of less than 64 KiB.
+        let (start, len) = match *self.bytes {
+            [0x81, len @ 0..126, ..] => (2, 2 + usize::from(len)),
+            [0x81, 126, high, low, ..] => (4, 4 + usize::from(u16::from_be_bytes([high, low]))),
+            _ => return None,
+        };
+        let payload = self.bytes.get(start..len)?;
+        let is_sound = !self.is_fragmented && len - start <= self.limit;
+        (is_sound && from_utf8(payload).is_ok()).then(|| self.take(start, len))
+    }
+
+    fn next_of_any_kind(&mut self) -> Next {
         let mut cursor = Cursor::new(&self.bytes);
         let parsed = FrameHeader::parse(&mut cursor);
         let start = cursor.position() as usize;
@@ -129,9 +150,7 @@ impl FrameReader {
         // tungstenite's to say, as it is of masks and reserved bits. simdutf8's `basic` finds no
         // place of the error, which nobody needs.
         if !self.is_fragmented && is_whole_text(&header) && from_utf8(payload).is_ok() {
-            let mut text = self.bytes.split_to(len);
-            text.advance(start);
-            return Next::Text(text.freeze());
+            return Next::Text(self.take(start, len));
         }
         match header.opcode {
             // Control frames may stand between fragments, and leave the message as it is.
@@ -148,6 +167,13 @@ impl FrameReader {
         }
         let is_empty = payload.is_empty();
         self.leave_to_tungstenite(len, is_empty)
+    }
+
+    /// What lies from `start` to `end`, and nothing before it any longer.
+    fn take(&mut self, start: usize, end: usize) -> Bytes {
+        let mut taken = self.bytes.split_to(end);
+        taken.advance(start);
+        taken.freeze()
     }
 
     /// Whether what arrives next goes on with a message.

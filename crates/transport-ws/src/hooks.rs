@@ -27,6 +27,12 @@ pub trait FrameObserver: Send + Sync {
     /// [remote](ConnectionInfo::peer_addr) address together are those of no other open connection;
     /// one of them alone may be. Called before anybody else sees the frame, so it must be quick.
     fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime);
+
+    /// Whether it looks at `received_at`. If not, the clock is not read for it, which takes as long as a short
+    /// frame does, and `received_at` is [`UNIX_EPOCH`](SystemTime::UNIX_EPOCH).
+    fn wants_time(&self) -> bool {
+        true
+    }
 }
 
 /// Two observers, of which the first sees each frame first.
@@ -38,18 +44,27 @@ impl FrameObserver for Both {
         first.observe(connection, frame, received_at);
         second.observe(connection, frame, received_at);
     }
+
+    fn wants_time(&self) -> bool {
+        let Self(first, second) = self;
+        first.wants_time() || second.wants_time()
+    }
 }
 
 /// An observer and the connection that it observes.
 pub(crate) struct Observation {
     observer: Arc<dyn FrameObserver>,
+    wants_time: bool,
     connection: ConnectionInfo,
 }
 
 impl Observation {
     pub(crate) fn observe(&self, frame: &Message) {
-        self.observer
-            .observe(&self.connection, frame, SystemTime::now());
+        let received_at = match self.wants_time {
+            true => SystemTime::now(),
+            false => SystemTime::UNIX_EPOCH,
+        };
+        self.observer.observe(&self.connection, frame, received_at);
     }
 }
 
@@ -87,8 +102,10 @@ impl Hooks {
 
     /// What is observed of `connection`, if anybody observes.
     pub(crate) fn observation(&self, connection: &ConnectionInfo) -> Option<Observation> {
+        let observer = self.observer.as_ref()?;
         Some(Observation {
-            observer: Arc::clone(self.observer.as_ref()?),
+            observer: Arc::clone(observer),
+            wants_time: observer.wants_time(),
             connection: connection.clone(),
         })
     }

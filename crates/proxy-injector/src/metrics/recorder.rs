@@ -103,6 +103,10 @@ impl FrameObserver for FrameMeter {
         self.bytes
             .increment(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
+
+    fn wants_time(&self) -> bool {
+        false
+    }
 }
 
 pub(crate) fn count_reload(is_applied: bool) {

@@ -111,31 +111,62 @@ async fn every_connection_is_prepared_anew_and_only_the_result_is_dialed() {
     assert_eq!(dialed, ["h1.example:80", "h2.example:80"]);
 }
 
-#[tokio::test]
-async fn an_observer_sees_every_frame_before_anybody_else() {
-    /// Remembers.
-    #[derive(Default)]
-    struct Log(Mutex<Vec<(ConnectionInfo, Message, SystemTime)>>);
+/// Remembers frames.
+#[derive(Default)]
+struct Log {
+    seen: Mutex<Vec<(ConnectionInfo, Message, SystemTime)>>,
+    wants_no_time: bool,
+}
 
-    impl FrameObserver for Log {
-        fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime) {
-            let seen = (connection.clone(), frame.clone(), received_at);
-            self.0.lock().unwrap().push(seen);
-        }
+impl FrameObserver for Log {
+    fn observe(&self, connection: &ConnectionInfo, frame: &Message, received_at: SystemTime) {
+        let seen = (connection.clone(), frame.clone(), received_at);
+        self.seen.lock().unwrap().push(seen);
     }
 
-    let log = Arc::new(Log::default());
+    fn wants_time(&self) -> bool {
+        !self.wants_no_time
+    }
+}
+
+/// Receives a message with `hooks`, and returns it with its connection.
+async fn receive(hooks: Hooks) -> (ConnectionInfo, Message) {
     let exchange = Piped::new(|stream| async {
         answer(stream).await;
     });
-    let observer: Arc<dyn FrameObserver> = Arc::clone(&log) as _;
-    let client = client(exchange).with_hooks(Hooks::default().with_observer(observer));
-    let start = SystemTime::now();
+    let client = client(exchange).with_hooks(hooks);
     let mut socket = client.dial(request("ws://h.example/")).await.unwrap();
     let message = socket.next().await.unwrap().unwrap();
-    let seen = log.0.lock().unwrap();
+    (socket.info().clone(), message)
+}
+
+#[tokio::test]
+async fn an_observer_sees_every_frame_before_anybody_else() {
+    let log = Arc::new(Log::default());
+    let start = SystemTime::now();
+    let (connection, message) =
+        receive(Hooks::default().with_observer(Arc::clone(&log) as _)).await;
+    let seen = log.seen.lock().unwrap();
     assert_eq!(seen.len(), 1);
-    assert_eq!(&seen[0].0, socket.info());
+    assert_eq!(seen[0].0, connection);
     assert_eq!(seen[0].1, message);
     assert!(seen[0].2 >= start);
+}
+
+#[tokio::test]
+async fn the_clock_is_read_if_one_of_the_observers_wants_the_time() {
+    let log = |wants_no_time| {
+        Arc::new(Log {
+            wants_no_time,
+            ..Log::default()
+        })
+    };
+    let is_told = |log: &Log| log.seen.lock().unwrap()[0].2 > SystemTime::UNIX_EPOCH;
+    let alone = log(true);
+    receive(Hooks::default().with_observer(Arc::clone(&alone) as _)).await;
+    assert!(!is_told(&alone));
+    let (one, other) = (log(true), log(false));
+    let hooks = Hooks::default().with_observer(Arc::clone(&one) as _);
+    receive(hooks.with_observer(Arc::clone(&other) as _)).await;
+    assert!(is_told(&other));
 }

@@ -3,6 +3,7 @@
 use super::buffer::Received;
 use super::{BookAction, BookSync};
 use crate::event::{FeedEventKind, InvalidReason, L2Delta, L2Snapshot};
+use crate::exchange::BookChange;
 
 impl BookSync {
     pub(super) fn emit_snapshot(&mut self, Received { change, at_ns }: Received) {
@@ -23,10 +24,10 @@ impl BookSync {
         self.emit(FeedEventKind::L2Snapshot(snapshot), at_ns);
     }
 
-    // Inlined, as `emit` is: it is moved through memory each time.
+    /// What is told of a change.
     #[inline(always)]
-    pub(super) fn emit_delta(&mut self, Received { change, at_ns }: Received) {
-        let delta = L2Delta {
+    pub(super) fn delta(&self, change: BookChange) -> L2Delta {
+        L2Delta {
             symbol: change.symbol,
             epoch: self.epoch,
             first_id: change.ids.first,
@@ -34,8 +35,22 @@ impl BookSync {
             bids: change.bids,
             asks: change.asks,
             timestamp_ns: change.time.ns(),
-        };
+        }
+    }
+
+    /// Emits `delta`, or returns it if it `is_next`.
+    #[inline(always)]
+    pub(super) fn emit_unless(
+        &mut self,
+        is_next: bool,
+        delta: L2Delta,
+        at_ns: i64,
+    ) -> Option<L2Delta> {
+        if is_next {
+            return Some(delta);
+        }
         self.emit(FeedEventKind::L2Delta(delta), at_ns);
+        None
     }
 
     pub(super) fn emit_invalid(&mut self, reason: InvalidReason, at_ns: i64) {
@@ -43,7 +58,6 @@ impl BookSync {
         self.emit(FeedEventKind::BookInvalid { symbol, reason }, at_ns);
     }
 
-    #[inline(always)]
     pub(super) fn emit(&mut self, kind: FeedEventKind, at_ns: i64) {
         self.actions.push_back(BookAction::Emit(kind, at_ns));
     }

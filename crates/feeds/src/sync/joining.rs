@@ -2,6 +2,7 @@
 
 use super::buffer::{Buffer, Received};
 use super::{BookSync, SyncState};
+use crate::event::{FeedEventKind, L2Delta};
 use crate::exchange::{Ids, Renewal, Step};
 
 impl BookSync {
@@ -71,7 +72,9 @@ impl BookSync {
         // looked at.
         for Received { change, at_ns } in changes {
             let at_ns = at_ns.max(since_ns);
-            self.follow(Received { change, at_ns }, false);
+            if let Some(delta) = self.follow(Received { change, at_ns }, false) {
+                self.emit(FeedEventKind::L2Delta(delta), at_ns);
+            }
         }
     }
 
@@ -82,9 +85,9 @@ impl BookSync {
         stream_id: Option<u64>,
         received: Received,
         is_new_time: bool,
-    ) {
+    ) -> Option<L2Delta> {
         let Renewal::Request { joins, .. } = self.rules.renewal else {
-            return;
+            return None;
         };
         let ids = received.change.ids;
         let step = joins(last_id, &ids);
@@ -96,11 +99,13 @@ impl BookSync {
         if self.is_old_for_too_long(&received)
             || is_repeated && self.is_restart(&received, is_new_time)
         {
-            return self.begin_anew(received);
+            self.begin_anew(received);
+            return None;
         }
         self.state = SyncState::Joined {
             last_id,
             stream_id: if is_repeated { stream_id } else { ids.last },
         };
+        None
     }
 }

@@ -20,7 +20,7 @@ use self::known::KnownBook;
 use self::replay::Told;
 use self::stream_clock::StreamClock;
 use crate::book::OrderBook;
-use crate::event::{FeedEventKind, InvalidReason};
+use crate::event::{FeedEventKind, InvalidReason, L2Delta};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::symbol::Symbol;
 
@@ -203,6 +203,11 @@ impl BookSync {
         self.actions.pop_front()
     }
 
+    /// Whether [`next_action`](Self::next_action) may have something to say.
+    pub(crate) fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
     /// The book as far as it is known and the id of its last change, while it is true. Without ids, that is
     /// zero.
     #[must_use]
@@ -248,6 +253,18 @@ impl BookSync {
 
     /// Takes what comes next in the stream, received at `received_ns`.
     pub fn update(&mut self, change: BookChange, received_ns: i64) {
+        if let Some(delta) = self.take_next(change, received_ns) {
+            // Before what has become necessary by it.
+            let delta = BookAction::Emit(FeedEventKind::L2Delta(delta), received_ns);
+            self.actions.push_front(delta);
+        }
+    }
+
+    /// As [`update`](Self::update). If a delta is the first thing to be emitted then, it is returned instead, for
+    /// the time `received_ns`.
+    // Most changes are nothing but that, and each way through a queue costs as much as a level of a book.
+    #[inline(always)]
+    pub(crate) fn take_next(&mut self, change: BookChange, received_ns: i64) -> Option<L2Delta> {
         let received = Received {
             change,
             at_ns: received_ns,
@@ -255,11 +272,11 @@ impl BookSync {
         self.note_waited(received_ns);
         if received.change.content == BookContent::Snapshot {
             self.take_streamed(received);
-            return;
+            return None;
         }
         let is_new_time = self.is_latest(&received);
         match self.state {
-            SyncState::Joining { .. } if !self.is_requested() => {}
+            SyncState::Joining { .. } if !self.is_requested() => None,
             _ => self.follow(received, is_new_time),
         }
     }
@@ -357,17 +374,22 @@ impl BookSync {
         sent_ns.saturating_sub(since_ns) > MAX_OLD_NS
     }
 
-    /// Takes what comes next in the stream.
-    fn follow(&mut self, received: Received, is_new_time: bool) {
+    /// Takes what comes next in the stream. Returns the delta that it makes, if nothing else is to be emitted
+    /// before that.
+    #[inline(always)]
+    fn follow(&mut self, received: Received, is_new_time: bool) -> Option<L2Delta> {
         match self.state {
             SyncState::Live { last_id } => {
                 let step = (self.rules.follows)(last_id, &received.change.ids);
-                self.advance(last_id, step, received, is_new_time);
+                self.advance(last_id, step, received, is_new_time)
             }
             SyncState::Joined {
                 last_id, stream_id, ..
             } => self.catch_up(last_id, stream_id, received, is_new_time),
-            SyncState::Joining { .. } => self.buffer(received, is_new_time),
+            SyncState::Joining { .. } => {
+                self.buffer(received, is_new_time);
+                None
+            }
         }
     }
 
@@ -399,8 +421,16 @@ impl BookSync {
         }
     }
 
-    /// Applies the change, which stands so to a book that is true up to `last_id`.
-    fn advance(&mut self, last_id: u64, step: Step, mut received: Received, is_new_time: bool) {
+    /// Applies the change, which stands so to a book that is true up to `last_id`. Returns the delta that it
+    /// makes, if nothing else is to be emitted before that.
+    #[inline(always)]
+    fn advance(
+        &mut self,
+        last_id: u64,
+        step: Step,
+        mut received: Received,
+        is_new_time: bool,
+    ) -> Option<L2Delta> {
         let ids = received.change.ids;
         let at_ns = received.at_ns;
         match step {
@@ -415,8 +445,11 @@ impl BookSync {
                         self.state = SyncState::Live { last_id };
                         self.old_since_ns = None;
                         self.is_behind = false;
-                        self.emit_delta(received);
+                        let is_next = self.actions.is_empty() && self.told.is_none();
+                        let delta = self.delta(received.change);
+                        let delta = self.emit_unless(is_next, delta, at_ns);
                         self.renew_in_time(at_ns);
+                        return delta;
                     }
                     // What is left of the change is what is told. The snapshot has to hold it.
                     Err(reason) => self.give_up(reason, at_ns, Buffer::behind(ids)),
@@ -434,6 +467,7 @@ impl BookSync {
                 self.give_up(gap(last_id, &ids), at_ns, changes);
             }
         }
+        None
     }
 
     /// Makes the snapshot the book, and leaves in it what is told.

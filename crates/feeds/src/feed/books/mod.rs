@@ -93,6 +93,11 @@ impl Book {
         }
     }
 
+    /// Whether nothing is to be done, and no change waits for a snapshot.
+    fn is_settled(&self) -> bool {
+        !self.sync.has_actions() && self.sync.waiting_bytes() == 0
+    }
+
     /// How long to wait before the next snapshot, of so many levels, is fetched.
     fn delay(&mut self, levels: usize) -> Duration {
         // A book that becomes invalid again and again, as on an exchange that sends nonsense, must not use
@@ -189,26 +194,36 @@ impl Books {
     }
 
     /// Takes what comes in the stream.
+    #[inline]
     pub(super) fn update(&mut self, change: BookChange, received_ns: i64) {
-        let symbol = change.symbol.clone();
         let rules = &self.exchange.rules().books;
-        if let Some(book) = self.books.get_mut(&symbol) {
-            // Nobody else wants to know, and looking at the clock takes as long as reading a number.
-            if rules.quiet.is_some() {
-                book.heard_at = Instant::now();
-            }
-            book.is_silenced = false;
-            book.is_brought |= change.content == BookContent::Snapshot;
-            book.sync.update(change, received_ns);
-            // A snapshot of the stream that is no news has all that is behind it put into it first.
-            if self.is_replay && rules.is_streamed() {
-                return;
-            }
-            if std::mem::replace(&mut book.is_deferred, false) {
+        let Some(book) = self.books.get_mut(&change.symbol) else {
+            return;
+        };
+        // Nobody else wants to know, and looking at the clock takes as long as reading a number.
+        if rules.quiet.is_some() {
+            book.heard_at = Instant::now();
+        }
+        book.is_silenced = false;
+        book.is_brought |= change.content == BookContent::Snapshot;
+        // A snapshot of the stream that is no news has all that is behind it put into it first.
+        if self.is_replay && rules.is_streamed() {
+            return book.sync.update(change, received_ns);
+        }
+        let delta = book.sync.take_next(change, received_ns);
+        let is_deferred = std::mem::replace(&mut book.is_deferred, false);
+        let is_all = delta.is_some() && book.is_settled();
+        let symbol = (is_deferred || !is_all).then(|| book.instrument.symbol().clone());
+        if let Some(delta) = delta {
+            self.events
+                .gather(FeedEventKind::L2Delta(delta), received_ns);
+        }
+        if let Some(symbol) = symbol {
+            if is_deferred {
                 self.renew(&symbol, Duration::ZERO, Duration::ZERO);
             }
+            self.carry_out(&symbol);
         }
-        self.carry_out(&symbol);
     }
 
     /// Takes what comes in the stream, and tells nothing. Returns whether a book that was true still is.

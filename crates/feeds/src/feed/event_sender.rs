@@ -17,6 +17,9 @@ use crate::symbol::Symbol;
 #[derive(Debug)]
 pub(super) struct Stopped;
 
+/// How many bytes of messages in a row have one time.
+const ONE_LOOK: usize = 4 * 1024;
+
 /// No more is handed over at once than this part of what may wait: 256 events.
 const PART: usize = 16;
 
@@ -32,28 +35,36 @@ pub(super) struct EventSender {
     row: Option<u64>,
     lane: Arc<Lane>,
     connections: Arc<AtomicU64>,
-    origin: Arc<Mutex<Origin>>,
+    /// The number of the connection that events are about, or of the last one; 0 before the first.
+    connection: Arc<AtomicU64>,
+    clock: Arc<Mutex<Clock>>,
     /// What is not handed over yet.
     gathered: Arc<Mutex<Gathered>>,
 }
 
-/// Where events come from.
+/// The time since a connection was opened.
 #[derive(Debug, Clone, Copy)]
-struct Origin {
-    /// The number of the connection, or of the last one.
-    connection: Option<u64>,
-    /// The wall clock when it was opened.
+struct Clock {
+    /// The wall clock then.
     opened_ns: i64,
     opened_at: Instant,
+    /// The time of what is taken in a row, and how many bytes of it may still come.
+    row: Option<(i64, usize)>,
 }
 
-impl Origin {
-    fn new(connection: Option<u64>) -> Self {
+impl Clock {
+    fn start() -> Self {
         Self {
-            connection,
             opened_ns: wall_clock_ns(),
             opened_at: Instant::now(),
+            row: None,
         }
+    }
+
+    fn now_ns(&self) -> i64 {
+        let since = self.opened_at.elapsed().as_nanos();
+        let since = i64::try_from(since).unwrap_or(i64::MAX);
+        self.opened_ns.saturating_add(since)
     }
 }
 
@@ -71,7 +82,8 @@ impl EventSender {
             row: None,
             lane: Lane::of(Arc::new(Source::new(backpressure))),
             connections: Arc::default(),
-            origin: Arc::new(Mutex::new(Origin::new(None))),
+            connection: Arc::default(),
+            clock: Arc::new(Mutex::new(Clock::start())),
             gathered: Arc::default(),
         }
     }
@@ -81,7 +93,8 @@ impl EventSender {
         Self {
             row: Some(row),
             lane: Lane::of(Arc::clone(self.lane.source())),
-            origin: Arc::new(Mutex::new(Origin::new(None))),
+            connection: Arc::default(),
+            clock: Arc::new(Mutex::new(Clock::start())),
             gathered: Arc::default(),
             ..self.clone()
         }
@@ -94,8 +107,8 @@ impl EventSender {
 
     /// A connection is open; what is sent from now on is about it.
     pub(super) fn begin_connection(&self) {
-        let before = self.connections.fetch_add(1, Ordering::Relaxed);
-        *self.origin.lock() = Origin::new(Some(before + 1));
+        self.speak_of(self.number_beside());
+        *self.clock.lock() = Clock::start();
     }
 
     /// Another connection is open beside it. Returns its number.
@@ -105,20 +118,36 @@ impl EventSender {
 
     /// What is sent from now on is about the connection with that number, which is one of two that are open.
     pub(super) fn speak_of(&self, number: u64) {
-        self.origin.lock().connection = Some(number);
+        self.connection.store(number, Ordering::Relaxed);
     }
 
     /// The number of the connection, or of the last one.
     pub(super) fn connection(&self) -> Option<u64> {
-        self.origin.lock().connection
+        Some(self.connection.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
 
     /// The time: nanoseconds since 1970, UTC. Until the next connection it does not step back.
     pub(super) fn now_ns(&self) -> i64 {
-        let origin = *self.origin.lock();
-        let since = origin.opened_at.elapsed().as_nanos();
-        let since = i64::try_from(since).unwrap_or(i64::MAX);
-        origin.opened_ns.saturating_add(since)
+        let mut clock = self.clock.lock();
+        // What comes later has no earlier time.
+        clock.row = None;
+        clock.now_ns()
+    }
+
+    /// What comes now is the first of a row.
+    pub(super) fn begin_row(&self) {
+        self.clock.lock().row = None;
+    }
+
+    /// When a message of so many bytes came that is taken in a row with others, without a wait in between.
+    ///
+    /// The clock is looked at for as much at a time as takes some twenty microseconds, since it costs as much as
+    /// to read a message of a hundred bytes.
+    pub(super) fn arrived_ns(&self, bytes: usize) -> i64 {
+        let mut clock = self.clock.lock();
+        let (now_ns, left) = clock.row.unwrap_or_else(|| (clock.now_ns(), ONE_LOOK));
+        clock.row = left.checked_sub(bytes).map(|left| (now_ns, left));
+        now_ns
     }
 
     /// Sends what happened at `received_ns`.
@@ -149,6 +178,7 @@ impl EventSender {
 
     /// There are no connections of this row any longer.
     pub(super) fn close(&self) {
+        self.note();
         if let Some(row) = self.row {
             self.board.lock().close(row);
         }
@@ -160,11 +190,10 @@ impl EventSender {
     }
 
     /// Takes what happened at `received_ns`, to be sent with the next [`hand_over_due`](Self::hand_over_due).
+    // Inlined, so that the event is made near where it stays.
+    #[inline(always)]
     pub(super) fn gather(&self, kind: FeedEventKind, received_ns: i64) {
-        let connection = self.origin.lock().connection;
-        let mut board = self.board.lock();
-        board.note(self.row, connection, &kind, received_ns);
-        drop(board);
+        let connection = self.connection();
         self.gathered.lock().push(FeedEvent {
             // Numbered when it is taken.
             sequence: 0,
@@ -183,7 +212,17 @@ impl EventSender {
         }
     }
 
-    fn is_due(&self) -> bool {
+    /// Takes note on the board of what is gathered, once: before it is handed over, and so before anybody sees it.
+    fn note(&self) {
+        let mut gathered = self.gathered.lock();
+        let mut board = self.board.lock();
+        for event in gathered.take_unnoted() {
+            board.note(self.row, event.connection, &event.kind, event.received_ns);
+        }
+    }
+
+    /// Whether much is gathered, or something else than market data is among it.
+    pub(super) fn is_due(&self) -> bool {
         let gathered = self.gathered.lock();
         let QueueLimits { events, bytes, .. } = self.queue.limits();
         gathered.is_urgent() || gathered.len() >= events / PART || gathered.bytes() >= bytes / PART
@@ -199,6 +238,9 @@ impl EventSender {
 
     /// Hands over what is gathered.
     pub(super) async fn hand_over(&self) -> Result<(), Stopped> {
+        self.note();
+        // There may be no room.
+        self.begin_row();
         let put = self.queue.put(&self.lane, &self.gathered).await;
         put.map_err(|_| Stopped)
     }
@@ -207,6 +249,7 @@ impl EventSender {
     /// snapshots.
     pub(super) async fn broken(&self) -> Vec<Symbol> {
         let broken = self.queue.broken(&self.lane, &self.gathered).await;
+        self.note();
         // One after the other: each takes a lock.
         let connection = self.connection();
         let now_ns = self.now_ns();
@@ -243,6 +286,7 @@ pub(super) fn wall_clock_ns() -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Ticker;
     use crate::queue::event_queue;
 
     fn sender(queue: EventQueue) -> EventSender {
@@ -277,5 +321,65 @@ mod tests {
         let opened_ns = sender.now_ns();
         tokio::time::advance(Duration::from_secs(3)).await;
         assert_eq!(sender.now_ns() - opened_ns, 3_000_000_000);
+    }
+
+    fn ticker() -> FeedEventKind {
+        FeedEventKind::Ticker(Ticker {
+            symbol: "A-B".parse().unwrap(),
+            bid: None,
+            bid_size: None,
+            ask: None,
+            ask_size: None,
+            last_id: None,
+            timestamp_ns: None,
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_in_a_row_have_one_time_until_the_clock_is_looked_at_again() {
+        let (queue, _events) = event_queue(QueueLimits::default());
+        let sender = sender(queue);
+        sender.begin_connection();
+        let second = Duration::from_secs(1);
+        let arrived_after_a_second = async |bytes| {
+            tokio::time::advance(second).await;
+            sender.arrived_ns(bytes)
+        };
+        let first = sender.arrived_ns(ONE_LOOK / 2);
+        assert_eq!(arrived_after_a_second(ONE_LOOK / 2).await, first);
+        assert_eq!(arrived_after_a_second(1).await, first);
+        let next = arrived_after_a_second(1).await;
+        assert_eq!(next - first, 3_000_000_000, "as much as has one time");
+        tokio::time::advance(second).await;
+        let told = sender.now_ns();
+        assert_eq!(arrived_after_a_second(1).await - told, 1_000_000_000);
+        sender.begin_row();
+        assert_eq!(arrived_after_a_second(1).await - told, 2_000_000_000);
+        sender.hand_over().await.unwrap();
+        assert_eq!(arrived_after_a_second(1).await - told, 3_000_000_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_board_knows_of_each_event_once_when_it_is_handed_over() {
+        let (queue, _events) = event_queue(QueueLimits::default());
+        let sender = sender(queue).for_other_connections(7);
+        sender.begin_connection();
+        let connected = FeedEventKind::Connected {
+            proxies: Vec::new(),
+            symbols: 1,
+            replaces: None,
+        };
+        sender.send_now(connected).await.unwrap();
+        let brought = || sender.board.lock().status("binance").connections[0].events;
+        sender.gather(ticker(), 1);
+        sender.gather(ticker(), 2);
+        assert_eq!(brought(), 0);
+        for _again in 0..2 {
+            sender.hand_over().await.unwrap();
+            assert_eq!(brought(), 2);
+        }
+        sender.gather(ticker(), 3);
+        sender.hand_over().await.unwrap();
+        assert_eq!(brought(), 3);
     }
 }

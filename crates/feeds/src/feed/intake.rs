@@ -2,7 +2,7 @@
 
 use std::vec::Drain;
 
-use tokio::task::coop::consume_budget;
+use tokio::task::coop::{consume_budget, has_budget_remaining};
 use transport::{Message, Secrets, WsError};
 
 use super::changes::is_settled;
@@ -30,6 +30,14 @@ enum Interruption {
     Useless(Useless),
 }
 
+/// What a message says beside market data, or behind something else.
+enum Rest {
+    /// It cannot be understood.
+    Malformed(FeedEventKind),
+    /// Market data was interrupted, and this follows.
+    Interrupted(Interruption, Vec<ExchangeMessage>),
+}
+
 impl Session {
     /// Takes what the socket yields, and as much of what has come with it as is taken in a row. Tells why the
     /// connection ended, if it did.
@@ -40,11 +48,17 @@ impl Session {
     ) -> Result<Option<Failure>, Stopped> {
         let mut next = first;
         let dues = self.books.dues.len();
+        self.events.begin_row();
         for left in (0..ROW).rev() {
             // One read may have brought hundreds: the others have their turns, too.
+            if !has_budget_remaining() {
+                self.events.begin_row();
+            }
             consume_budget().await;
             let end = self.receive(next, connection).await?;
-            self.events.hand_over_due().await?;
+            if self.events.is_due() {
+                self.events.hand_over().await?;
+            }
             // A book that has to be mended does not wait, and two lines take turns.
             let is_interrupted = self.books.dues.len() != dues || self.second.is_open();
             if end.is_some() || left == 0 || is_interrupted {
@@ -77,7 +91,7 @@ impl Session {
             Ok(message) => message,
             Err(end) => return Ok(Some(end)),
         };
-        let received_ns = self.events.now_ns();
+        let received_ns = self.events.arrived_ns(length(&message));
         if let (Some(_), Some(number)) = (&self.merge, self.number) {
             self.events.speak_of(number);
         }
@@ -91,19 +105,58 @@ impl Session {
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
+        match self.take_market_data(message, connection, received_ns) {
+            None => Ok(None),
+            Some(rest) => self.take_rest(rest, message, connection, received_ns).await,
+        }
+    }
+
+    /// Takes what `message` says, as long as that is market data. Returns what is left.
+    // Without a future, through which each message would be moved again and again.
+    fn take_market_data(
+        &mut self,
+        message: &Message,
+        connection: &mut Connection,
+        received_ns: i64,
+    ) -> Option<Rest> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
         let limit = self.exchange.limits().frame;
-        if let Some(malformed) = read(message, limit, connection, &self.instruments, &mut messages)
-        {
+        let malformed = read(message, limit, connection, &self.instruments, &mut messages);
+        if let Some(malformed) = malformed {
             self.messages = messages;
-            self.events.send(malformed, received_ns).await?;
-            self.books.note_loss(true, received_ns).await?;
-            return Ok(None);
+            return Some(Rest::Malformed(malformed));
         }
         let mut said = messages.drain(..);
-        while let Some(interruption) = self.take_all_data(&mut said, connection, received_ns) {
-            let end = match interruption {
+        if let Some(by) = self.take_all_data(&mut said, connection, received_ns) {
+            let left = said.collect();
+            self.messages = messages;
+            return Some(Rest::Interrupted(by, left));
+        }
+        drop(said);
+        self.messages = messages;
+        None
+    }
+
+    /// Takes what is left of `message`. Tells why the connection ended, if it did.
+    async fn take_rest(
+        &mut self,
+        rest: Rest,
+        message: &Message,
+        connection: &mut Connection,
+        received_ns: i64,
+    ) -> Result<Option<Failure>, Stopped> {
+        let (mut by, mut messages) = match rest {
+            Rest::Malformed(malformed) => {
+                self.events.send(malformed, received_ns).await?;
+                self.books.note_loss(true, received_ns).await?;
+                return Ok(None);
+            }
+            Rest::Interrupted(by, messages) => (by, messages),
+        };
+        let mut said = messages.drain(..);
+        loop {
+            let end = match by {
                 Interruption::Word(word) => {
                     self.take(word, message, connection, received_ns).await?
                 }
@@ -112,14 +165,14 @@ impl Session {
             if end.is_some() {
                 return Ok(end);
             }
+            match self.take_all_data(&mut said, connection, received_ns) {
+                Some(next) => by = next,
+                None => return Ok(None),
+            }
         }
-        drop(said);
-        self.messages = messages;
-        Ok(None)
     }
 
     /// Takes the market data of `messages`, until something interrupts it.
-    // Without a future, through which each of them would be moved again and again.
     fn take_all_data(
         &mut self,
         messages: &mut Drain<'_, ExchangeMessage>,
@@ -134,7 +187,9 @@ impl Session {
                 return Some(Interruption::Word(said));
             }
             connection.has_data = true;
-            if let Some(useless) = self.deliver_first(said, received_ns) {
+            if self.merge.is_none() {
+                self.take_data(said, received_ns);
+            } else if let Some(useless) = self.deliver_first(said, received_ns) {
                 return Some(Interruption::Useless(useless));
             }
         }
@@ -142,6 +197,7 @@ impl Session {
     }
 
     /// Takes market data that is news.
+    #[inline]
     pub(super) fn take_data(&mut self, said: ExchangeMessage, received_ns: i64) {
         self.note_word(&said, received_ns);
         match said {
@@ -247,6 +303,14 @@ impl Session {
             channel,
         };
         self.events.gather(event, received_ns);
+    }
+}
+
+/// How many bytes a message has.
+fn length(message: &Message) -> usize {
+    match message {
+        Message::Text(bytes) | Message::Binary(bytes) => bytes.len(),
+        _ => 0,
     }
 }
 

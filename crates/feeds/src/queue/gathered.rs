@@ -12,6 +12,8 @@ pub(crate) struct Gathered {
     bytes: usize,
     /// How many of them are something else than market data.
     urgent: usize,
+    /// How many, the last ones, nobody has taken note of.
+    unnoted: usize,
 }
 
 impl Gathered {
@@ -20,7 +22,14 @@ impl Gathered {
     pub(crate) fn push(&mut self, event: FeedEvent) {
         self.bytes += bytes_of(&event.kind);
         self.urgent += usize::from(is_urgent(&event.kind));
+        self.unnoted += 1;
         self.events.push_back(event);
+    }
+
+    /// Those that have come since the last call.
+    pub(crate) fn take_unnoted(&mut self) -> impl Iterator<Item = &FeedEvent> {
+        let unnoted = std::mem::take(&mut self.unnoted);
+        self.events.range(self.events.len() - unnoted..)
     }
 
     /// Whether something else than market data is among them.
@@ -48,7 +57,7 @@ impl Gathered {
             true => std::mem::swap(events, &mut self.events),
             false => events.append(&mut self.events),
         }
-        (self.bytes, self.urgent) = (0, 0);
+        (self.bytes, self.urgent, self.unnoted) = (0, 0, 0);
     }
 
     /// Takes the first one, if `admits` its size in bytes.
@@ -63,12 +72,21 @@ impl Gathered {
         }
         self.bytes -= bytes;
         self.urgent -= usize::from(is_urgent);
-        Some((self.events.pop_front()?, bytes))
+        let event = self.events.pop_front()?;
+        self.unnoted = self.unnoted.min(self.events.len());
+        Some((event, bytes))
     }
 
     /// Forgets those that `is_void` is true of.
     pub(super) fn forget(&mut self, mut is_void: impl FnMut(&FeedEvent) -> bool) {
-        self.events.retain(|event| !is_void(event));
+        let first_unnoted = self.events.len() - self.unnoted;
+        let mut index = 0;
+        self.events.retain(|event| {
+            let is_kept = !is_void(event);
+            self.unnoted -= usize::from(!is_kept && index >= first_unnoted);
+            index += 1;
+            is_kept
+        });
         self.bytes = self.events.iter().map(|it| bytes_of(&it.kind)).sum();
         let is_urgent = |event: &&FeedEvent| is_urgent(&event.kind);
         self.urgent = self.events.iter().filter(is_urgent).count();

@@ -1,6 +1,7 @@
 //! The ways into the queue.
 
 use std::collections::HashSet;
+use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -79,10 +80,11 @@ impl Lane {
         self.source.backpressure == Backpressure::DropBookChanges
     }
 
-    /// The number of the next event that is taken: numbered as late as this, what is dropped leaves no
+    /// The numbers of the next events that are taken: numbered as late as this, what is dropped leaves no
     /// hole.
-    pub(super) fn next_number(&self) -> u64 {
-        self.source.taken.fetch_add(1, Ordering::Relaxed) + 1
+    pub(super) fn next_numbers(&self, count: usize) -> RangeFrom<u64> {
+        let taken = self.source.taken.fetch_add(count as u64, Ordering::Relaxed);
+        taken + 1..
     }
 
     /// Whether no book is told to be invalid.

@@ -308,3 +308,24 @@ async fn a_feed_that_is_to_stop_ends_when_its_subscriber_is_behind() {
     assert!(!stopping.put(ticker()));
     assert!(Connection::of(&queue, Backpressure::Slow).put(ticker()));
 }
+
+#[test]
+fn what_is_gathered_is_noted_once_also_if_some_is_forgotten() {
+    let event = |kind| FeedEvent {
+        sequence: 0,
+        exchange: "binance".into(),
+        connection: None,
+        received_ns: 0,
+        kind,
+    };
+    let mut gathered = Gathered::default();
+    gathered.push(event(ticker()));
+    gathered.push(event(change("A-B", 1)));
+    assert_eq!(gathered.take_unnoted().count(), 2);
+    gathered.push(event(change("A-B", 2)));
+    gathered.push(event(ticker()));
+    gathered.forget(|event| matches!(event.kind, FeedEventKind::L2Delta(_)));
+    assert_eq!(gathered.len(), 2);
+    assert_eq!(gathered.take_unnoted().count(), 1);
+    assert_eq!(gathered.take_unnoted().count(), 0);
+}

@@ -133,9 +133,10 @@ impl Waiting {
             && let Some(run) = self.runs.front_mut()
         {
             let of_run = run.count.min(left);
-            for event in events.by_ref().take(of_run) {
+            let numbers = run.lane.next_numbers(of_run);
+            for (number, event) in numbers.zip(events.by_ref().take(of_run)) {
                 self.bytes -= bytes_of(&event.kind);
-                event.sequence = run.lane.next_number();
+                event.sequence = number;
             }
             left -= of_run;
             run.count -= of_run;

@@ -52,6 +52,7 @@ async fn each_event_counts_once_however_it_is_read() {
         Arc::new(scope.websocket()),
     );
     let (queue, mut events) = event_queue(QueueLimits::default());
+    let handle = feed.handle();
     let running = tokio::spawn(async move { feed.run(queue).await });
 
     let mut read: Vec<FeedEvent> = Vec::new();
@@ -64,6 +65,12 @@ async fn each_event_counts_once_however_it_is_read() {
         }
         while read.len() < 60 {
             read.push(events.next().await.unwrap());
+        }
+        // By a message, which the exchange replies to before there is data of it.
+        let added: Symbol = "ETH-USDT".parse().unwrap();
+        handle.subscribe([added.clone()]);
+        while read.last().and_then(FeedEvent::symbol) != Some(&added) {
+            read.push(events.recv().await.unwrap());
         }
     };
     timeout(Duration::from_secs(20), reading).await.unwrap();

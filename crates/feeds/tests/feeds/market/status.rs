@@ -40,8 +40,8 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
                 {
                     "symbol": "A-B", "is_trading": true, "nearest": [], "connection": 1, "group": 1,
                     "channels": [
-                        {"channel": "trades", "last_event_ns": null, "stale_since_ns": null, "gaps": 0},
-                        {"channel": "l2_book", "last_event_ns": at("l2_snapshot"), "stale_since_ns": null, "gaps": 0},
+                        {"channel": "trades", "last_event_ns": null, "events": 0, "stale_since_ns": null, "gaps": 0},
+                        {"channel": "l2_book", "last_event_ns": at("l2_snapshot"), "events": 1, "stale_since_ns": null, "gaps": 0},
                     ],
                     "book": "live", "book_since_ns": at("l2_snapshot"),
                 },
@@ -52,8 +52,8 @@ async fn the_status_has_every_symbol_channel_book_and_connection() {
                 {
                     "symbol": "C-D", "is_trading": true, "nearest": [], "connection": 1, "group": 1,
                     "channels": [
-                        {"channel": "trades", "last_event_ns": at("trade"), "stale_since_ns": null, "gaps": 0},
-                        {"channel": "l2_book", "last_event_ns": null, "stale_since_ns": null, "gaps": 0},
+                        {"channel": "trades", "last_event_ns": at("trade"), "events": 1, "stale_since_ns": null, "gaps": 0},
+                        {"channel": "l2_book", "last_event_ns": null, "events": 0, "stale_since_ns": null, "gaps": 0},
                     ],
                     "book": "joining", "book_since_ns": assigned_ns,
                 },

@@ -18,9 +18,10 @@ const PAGES: [&str; 9] = [
     "docs/testing.md",
 ];
 
-const DEPLOYED: [&str; 4] = [
+const DEPLOYED: [&str; 5] = [
     "docs/deploy/Dockerfile",
     "docs/deploy/compose.yaml",
+    "docs/deploy/fleet.yaml",
     "docs/deploy/kubernetes.yaml",
     "docs/deploy/systemd/cryptofeed.service",
 ];

@@ -11,9 +11,9 @@ fn kubernetes_accepts_the_manifests() {
 }
 
 #[test]
-fn the_compose_file_is_valid() {
+fn the_compose_files_are_valid() {
     if let Some(mut check) = installed("check-jsonschema") {
         check.args(["--builtin-schema", "vendor.compose-spec"]);
-        succeeds(check.arg(file("compose.yaml")));
+        succeeds(check.args(["compose.yaml", "fleet.yaml"].map(file)));
     }
 }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod dashboard;
+mod fleet;
 mod grace;
 mod image;
 mod manifests;

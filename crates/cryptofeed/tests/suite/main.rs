@@ -12,6 +12,7 @@ mod deploy;
 mod documentation;
 mod failures;
 mod farewell;
+mod fleet;
 mod flood;
 mod generated;
 mod incident;

@@ -43,8 +43,7 @@ pub(crate) fn trade(event: &Value) -> Option<(String, String)> {
 }
 
 fn header<'a>(message: &'a Message, name: &str) -> &'a str {
-    let mut lines = message.headers.lines();
-    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    let value = message.header(name);
     value.unwrap_or_else(|| panic!("{name} is not in {:?}", message.headers))
 }
 

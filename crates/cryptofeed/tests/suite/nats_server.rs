@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ pub(crate) struct NatsServer {
     program: PathBuf,
     configuration: PathBuf,
     log: PathBuf,
+    host: IpAddr,
     port: u16,
     child: Option<Child>,
 }
@@ -31,12 +33,27 @@ pub(crate) struct Message {
     pub(crate) subject: String,
     pub(crate) headers: String,
     pub(crate) payload: String,
+    /// When the server took it: nanoseconds since 1970.
+    pub(crate) stored_ns: i64,
+}
+
+impl Message {
+    /// The value of a header, if it is there.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.lines();
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
 }
 
 impl NatsServer {
     /// Starts one whose files are in `workspace`, with `more` lines in its configuration. `None` if there is
     /// none on this machine.
     pub(crate) fn start(workspace: &Workspace, more: &str) -> Option<Self> {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), workspace, more)
+    }
+
+    /// The same at another address of the host.
+    pub(crate) fn start_at(host: IpAddr, workspace: &Workspace, more: &str) -> Option<Self> {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let folders = std::env::split_paths(&search).chain(SYSTEM_PROGRAMS.map(PathBuf::from));
         let found = folders
@@ -46,16 +63,17 @@ impl NatsServer {
             skip("INTEROP", "nats-server is not installed");
             return None;
         };
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let free = TcpListener::bind((host, 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let store = workspace.path("jetstream").display().to_string();
         let text =
-            format!("listen: 127.0.0.1:{port}\njetstream: {{store_dir: \"{store}\"}}\n{more}\n");
+            format!("listen: {host}:{port}\njetstream: {{store_dir: \"{store}\"}}\n{more}\n");
         let mut server = Self {
             program,
             configuration: workspace.file("nats.conf", &text),
             log: workspace.path("nats.log"),
+            host,
             port,
             child: None,
         };
@@ -64,7 +82,11 @@ impl NatsServer {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{}:{}", self.host, self.port)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Starts it again, where it was.
@@ -100,7 +122,7 @@ impl NatsServer {
         reason = "the server is asked directly, so that no code of the program is believed"
     )]
     fn connect(&self) -> Option<BufReader<TcpStream>> {
-        let socket = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let socket = TcpStream::connect((self.host, self.port)).ok()?;
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut reader = BufReader::new(socket);
         let mut info = String::new();
@@ -110,22 +132,47 @@ impl NatsServer {
 
     /// Every message of a stream, in its order.
     pub(crate) fn messages(&self, stream: &str) -> Vec<Message> {
+        self.messages_from(stream, 1)
+    }
+
+    /// Those from this sequence on, of a stream that forgets none of them.
+    pub(crate) fn messages_from(&self, stream: &str, first: u64) -> Vec<Message> {
         let mut reader = self.connect().unwrap();
         let mut send = reader.get_ref().try_clone().unwrap();
         let mut say = |text: String| send.write_all(text.as_bytes()).unwrap();
-        say("CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB answer 1\r\nSUB all 2\r\n".into());
+        // What was asked for before may still be on its way.
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let [answer, all] = ["answer", "all"].map(|it| format!("{it}-{number}"));
+        say(format!(
+            "CONNECT {{\"verbose\":false,\"headers\":true}}\r\nSUB {answer} 1\r\nSUB {all} 2\r\n"
+        ));
         let request = |subject: &str, body: &Value| {
             let body = body.to_string();
-            format!("PUB {subject} answer {}\r\n{body}\r\n", body.len())
+            format!("PUB {subject} {answer} {}\r\n{body}\r\n", body.len())
         };
         say(request(
             &format!("$JS.API.STREAM.INFO.{stream}"),
             &json!({}),
         ));
         let info: Value = serde_json::from_str(&next(&mut reader).payload).unwrap();
-        let expected = info["state"]["messages"].as_u64().unwrap_or_default();
-        let config =
-            json!({"deliver_subject": "all", "ack_policy": "none", "deliver_policy": "all"});
+        let is_there = info["error"]["code"] != 404;
+        let count = |key: &str| info["state"][key].as_u64();
+        let expected = match first {
+            1 => count("messages"),
+            first => count("last_seq").map(|last| (last + 1).saturating_sub(first)),
+        };
+        let expected = expected.unwrap_or_else(|| {
+            assert!(!is_there, "{info}");
+            0
+        });
+        if expected == 0 {
+            return vec![];
+        }
+        let config = json!({
+            "deliver_subject": all, "ack_policy": "none",
+            "deliver_policy": "by_start_sequence", "opt_start_seq": first,
+        });
         let body = json!({"stream_name": stream, "config": config});
         say(request(&format!("$JS.API.CONSUMER.CREATE.{stream}"), &body));
         let mut messages = vec![];
@@ -162,7 +209,10 @@ fn next(reader: &mut BufReader<TcpStream>) -> Message {
         let mut bytes = vec![0; all + 2];
         reader.read_exact(&mut bytes).unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        // $JS.ACK.<stream>.<consumer>.<times>.<sequence>.<its own>.<time>.<pending>
+        let stored_ns = words[3].split('.').nth(7).and_then(|it| it.parse().ok());
         return Message {
+            stored_ns: stored_ns.unwrap_or_default(),
             subject: words[1].to_owned(),
             headers: text(&bytes[..head]),
             payload: text(&bytes[head..all]),

@@ -560,8 +560,6 @@ fn fenced_lines(data: &[u8]) {
     let summary = tail.finish();
     assert_eq!(summary.events, events);
     assert!(summary.fenced <= events);
-    assert_eq!(
-        summary.fenced,
-        summary.runs.iter().map(|run| run.fenced).sum()
-    );
+    let fenced: u64 = summary.runs.iter().map(|run| run.fenced).sum();
+    assert_eq!(summary.fenced, fenced);
 }

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use proxy_config::{Document, Node, Sources, Transport};
 
-const SECTIONS: [&str; 7] = ["proxy", "feeds", "rest", "tls", "memory", "sinks", "status"];
+const SECTIONS: [&str; 8] = [
+    "proxy", "feeds", "rest", "tls", "memory", "sinks", "fleet", "status",
+];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -336,6 +338,22 @@ fn the_compose_file_gives_the_feed_its_files_and_no_way_out() {
     let files = Files::new("compose");
     let configuration = deploy("config/cryptofeed.yaml");
     assert!(configuration.contains("password_file: /run/secrets/proxy_password"));
+    uses_a_proxy_for_everything(sources().with_text("file", files.rebase(&configuration)));
+}
+
+#[test]
+fn the_fleet_for_compose_has_one_way_out_and_its_secrets_as_files() {
+    let text = deploy("fleet.yaml");
+    let keys = ["name", "services", "volumes", "networks", "secrets"];
+    let manifest = manifest(&text, &keys);
+    let inside = ["networks", "inside", "internal"];
+    assert_eq!(text_at(&manifest, &inside).as_deref(), Some("true"));
+    for name in ["proxy_password", "nats_password"] {
+        let file = text_at(&manifest, &["secrets", name, "file"]);
+        assert_eq!(file, Some(format!("./{name}")));
+    }
+    let files = Files::new("fleet");
+    let configuration = deploy("fleet/cryptofeed.yaml");
     uses_a_proxy_for_everything(sources().with_text("file", files.rebase(&configuration)));
 }
 

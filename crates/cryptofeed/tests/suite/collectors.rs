@@ -136,9 +136,17 @@ async fn a_collector_waits_for_its_server_and_goes_on_without_it() {
     run.logged(told, 1);
     streams(&run, 10);
     assert!(is_ready(address), "{}", get(address, "/ready"));
-    let status = workspace.output(&["status", "--address", &address.to_string()], &[]);
     let told = "fleet: the server does not answer; collectors 1, shards owned 16,";
-    assert!(status.stdout.contains(told), "{}", status.stdout);
+    let asked = ["status", "--address", &address.to_string()];
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let status = workspace.output(&asked, &[]).stdout;
+        if status.contains(told) {
+            break;
+        }
+        assert!(Instant::now() < end, "{status}");
+        sleep(Duration::from_millis(100));
+    }
     let metrics = get(address, "/metrics");
     assert!(metrics.contains("\ncryptofeed_fleet_connected 0\n"));
     assert!(metrics.contains("cryptofeed_fleet_shards{state=\"owned\"} 16\n"));

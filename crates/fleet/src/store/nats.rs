@@ -2,16 +2,18 @@
 
 use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::kv::{self, Operation, UpdateErrorKind};
-use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, ServerAddr};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use tokio::sync::watch;
 use transport::BoxError;
 
 use super::{Change, Entry, Store, StoreError, Stores};
@@ -62,9 +64,9 @@ impl Stores {
         let budgets = bucket(&context, format!("{name}_budgets"), Duration::ZERO).await?;
         let advice = bucket(&context, format!("{name}_advice"), LONGEST).await?;
         Ok(Self {
-            leases: Arc::new(NatsStore(leases)),
-            budgets: Arc::new(NatsStore(budgets)),
-            advice: Arc::new(NatsStore(advice)),
+            leases: Arc::new(leases),
+            budgets: Arc::new(budgets),
+            advice: Arc::new(advice),
         })
     }
 }
@@ -74,7 +76,7 @@ async fn bucket(
     context: &Context,
     bucket: String,
     max_age: Duration,
-) -> Result<kv::Store, JoinError> {
+) -> Result<NatsStore, JoinError> {
     let config = Config {
         name: format!("KV_{bucket}"),
         subjects: vec![format!("$KV.{bucket}.>")],
@@ -94,7 +96,7 @@ async fn bucket(
     };
     // As a stream: the client's own way asks for the account first, and does not understand what version
     // 2.9 answers. The server refuses only a bucket that has another configuration.
-    let created = context.create_stream(config).await;
+    let created = context.create_stream(config.clone()).await;
     let found = context.get_key_value(&bucket).await;
     let store = found.map_err(|error| match created {
         Ok(_) => JoinError::reach(error),
@@ -102,76 +104,198 @@ async fn bucket(
     })?;
     let status = store.status().await.map_err(JoinError::reach)?;
     match status.max_age() == max_age {
-        true => Ok(store),
+        true => Ok(NatsStore::new(context.clone(), config, store)),
         false => Err(JoinError::OtherLease(status.max_age())),
     }
 }
 
-/// One bucket.
+/// One bucket, and whichever replaces it after somebody has deleted it, or the server has lost its files.
+///
+/// The server counts the writes of each bucket from one. A revision is the time at which the bucket was
+/// created, in microseconds since 1970, and that number: so those of a new bucket are higher than all of the
+/// one before, unless the clock of the server goes back for as long as that one has lived.
 #[derive(Debug)]
-struct NatsStore(kv::Store);
+struct NatsStore {
+    context: Context,
+    config: Config,
+    bucket: kv::Store,
+    /// When the bucket was created.
+    created: watch::Sender<u64>,
+    /// The highest number that the server has given to a write of this collector.
+    highest: AtomicU64,
+    /// Something was not as expected: it may be another bucket, or none.
+    is_doubtful: AtomicBool,
+}
 
 #[async_trait]
 impl Store for NatsStore {
     async fn put(&self, key: &str, value: Bytes) -> Result<u64, StoreError> {
-        self.0.put(key, value).await.map_err(unreachable)
+        self.ascertain().await?;
+        let unanswered = self.unanswered();
+        let written = self.bucket.put(key, value).await;
+        unanswered.end();
+        self.written(written.map_err(|error| self.doubt(error))?)
+            .await
     }
 
     async fn update(&self, key: &str, value: Bytes, expected: u64) -> Result<u64, StoreError> {
-        let expected = match expected {
+        self.ascertain().await?;
+        let number = match expected {
             0 => self.removed(key).await?,
-            revision => revision,
+            revision => self.number(revision)?,
         };
-        let updated = self.0.update(key, value, expected).await;
-        updated.map_err(|error| match error.kind() {
+        let unanswered = self.unanswered();
+        let updated = self.bucket.update(key, value, number).await;
+        unanswered.end();
+        let updated = updated.map_err(|error| match error.kind() {
             UpdateErrorKind::WrongLastRevision => StoreError::Conflict,
-            _ => unreachable(error),
-        })
+            _ => self.doubt(error),
+        });
+        self.written(updated?).await
     }
 
     async fn remove(&self, key: &str, expected: u64) -> Result<(), StoreError> {
-        let removed = self.0.delete_expect_revision(key, Some(expected)).await;
+        self.ascertain().await?;
+        let number = self.number(expected)?;
+        let removed = self.bucket.delete_expect_revision(key, Some(number)).await;
         match removed {
             Ok(()) => Ok(()),
             Err(error) => match self.entry(key).await? {
-                Some(entry) if entry.revision == expected => Err(unreachable(error)),
+                Some(entry) if entry.revision == expected => Err(self.doubt(error)),
                 _ => Err(StoreError::Conflict),
             },
         }
     }
 
     async fn entry(&self, key: &str) -> Result<Option<Entry>, StoreError> {
-        let entry = self.0.entry(key).await.map_err(unreachable)?;
+        self.ascertain().await?;
+        let entry = self.bucket.entry(key).await;
+        let entry = entry.map_err(|error| self.doubt(error))?;
         let entry = entry.filter(|it| it.operation == Operation::Put);
         Ok(entry.map(|it| Entry {
             value: it.value,
-            revision: it.revision,
+            revision: self.revision(it.revision),
         }))
     }
 
     async fn watch(&self, prefix: &str) -> Result<BoxStream<'static, Change>, StoreError> {
-        let watch = self.0.watch_with_history(format!("{prefix}.>")).await;
-        let changes = watch.map_err(unreachable)?;
+        self.ascertain().await?;
+        let mut created = self.created.subscribe();
+        let watch = self.bucket.watch_with_history(format!("{prefix}.>")).await;
+        let changes = watch.map_err(|error| self.doubt(error))?;
         // Whoever watches begins anew after an error.
         let changes = changes.scan((), |(), entry| ready(entry.ok()));
         let changes = changes.map(|entry| Change {
             value: (entry.operation == Operation::Put).then_some(entry.value),
             key: entry.key,
         });
-        Ok(changes.boxed())
+        // In another bucket, the client would go on behind the number that it has come to in this one.
+        let is_replaced = async move { created.changed().await.is_ok() };
+        Ok(changes.take_until(is_replaced).boxed())
     }
 }
 
 impl NatsStore {
-    /// The revision of the mark that an entry was removed, or 0 without one.
+    fn new(context: Context, config: Config, bucket: kv::Store) -> Self {
+        let created = created(bucket.stream.cached_info());
+        Self {
+            context,
+            config,
+            bucket,
+            created: watch::Sender::new(created),
+            highest: AtomicU64::new(0),
+            is_doubtful: AtomicBool::new(false),
+        }
+    }
+
+    fn revision(&self, number: u64) -> u64 {
+        self.created.borrow().saturating_add(number)
+    }
+
+    /// The number of a write in this bucket, which none in an earlier one has.
+    fn number(&self, revision: u64) -> Result<u64, StoreError> {
+        let number = revision.checked_sub(*self.created.borrow());
+        number.filter(|it| *it > 0).ok_or(StoreError::Conflict)
+    }
+
+    /// The revision of what the server has written as this number.
+    async fn written(&self, number: u64) -> Result<u64, StoreError> {
+        let highest = self.highest.fetch_max(number, Ordering::Relaxed);
+        if number < highest {
+            self.is_doubtful.store(true, Ordering::Relaxed);
+            self.ascertain().await?;
+        }
+        Ok(self.revision(number))
+    }
+
+    /// The number of the mark that an entry was removed, or 0 without one.
     async fn removed(&self, key: &str) -> Result<u64, StoreError> {
-        let entry = self.0.entry(key).await.map_err(unreachable)?;
-        match entry {
+        let entry = self.bucket.entry(key).await;
+        match entry.map_err(|error| self.doubt(error))? {
             None => Ok(0),
             Some(entry) if entry.operation == Operation::Put => Err(StoreError::Conflict),
             Some(mark) => Ok(mark.revision),
         }
     }
+
+    fn unanswered(&self) -> Unanswered<'_> {
+        Unanswered(Some(&self.is_doubtful))
+    }
+
+    fn doubt(&self, error: impl Into<BoxError>) -> StoreError {
+        self.is_doubtful.store(true, Ordering::Relaxed);
+        unreachable(error)
+    }
+
+    /// Looks at the bucket, if there is a doubt, and creates it if there is none any longer.
+    async fn ascertain(&self) -> Result<(), StoreError> {
+        if !self.is_doubtful.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let found = match self.bucket.stream.get_info().await {
+            Ok(info) => info,
+            Err(_) => {
+                let stream = self.context.create_stream(self.config.clone()).await;
+                stream.map_err(unreachable)?.cached_info().clone()
+            }
+        };
+        let created = created(&found);
+        let is_other = self.created.send_if_modified(|known| {
+            let is_other = *known != created;
+            *known = created;
+            is_other
+        });
+        if is_other {
+            self.highest.store(0, Ordering::Relaxed);
+            let bucket = &self.bucket.name;
+            tracing::warn!(target: "fleet", bucket, "the bucket was deleted, and is another one now");
+        }
+        self.is_doubtful.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// A write whose answer nobody has waited for makes a doubt: without a bucket, there is none.
+struct Unanswered<'a>(Option<&'a AtomicBool>);
+
+impl Unanswered<'_> {
+    fn end(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(is_doubtful) = self.0 {
+            is_doubtful.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// When a bucket was created, in microseconds since 1970.
+fn created(info: &Info) -> u64 {
+    let micros = info.created.unix_timestamp_nanos() / 1_000;
+    u64::try_from(micros).unwrap_or_default()
 }
 
 fn unreachable(error: impl Into<BoxError>) -> StoreError {

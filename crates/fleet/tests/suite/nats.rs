@@ -61,3 +61,50 @@ async fn at_a_real_server_one_is_followed_within_the_lease_and_a_restart_moves_n
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_lost_its_files_is_shared_again_and_the_new_fences_are_higher() {
+    let Some(mut server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::new(Duration::from_secs(3)).unwrap();
+    let mut one = Collector::join(stores(&server, terms).await, "a", terms);
+    let mut other = Collector::join(stores(&server, terms).await, "b", terms);
+    both(&mut one, &mut other, 4.0).await;
+    let fences = |it: &Collector| -> Vec<_> {
+        let owned = it.roles.iter();
+        let owned = owned.filter_map(|(shard, role)| match role {
+            Role::Own(fence) => Some((*shard, *fence)),
+            _ => None,
+        });
+        owned.collect()
+    };
+    let before = [fences(&one), fences(&other)].concat();
+    assert_eq!(before.len(), 16);
+
+    server.kill();
+    server.lose_files();
+    server.run().await;
+    let start = Instant::now();
+    loop {
+        let after = [fences(&one), fences(&other)].concat();
+        let is_newer = |(shard, old)| after.iter().any(|(it, new)| it == shard && new > old);
+        if before.iter().map(|(shard, old)| (shard, old)).all(is_newer) {
+            break;
+        }
+        let waited = start.elapsed();
+        assert!(waited.as_secs() < 30, "{after:?} after {before:?}");
+        both(&mut one, &mut other, 0.2).await;
+    }
+
+    // Whoever comes is heard.
+    let mut third = Collector::join(stores(&server, terms).await, "c", terms);
+    let come = Instant::now();
+    while third.owned() == 0 {
+        assert!(come.elapsed() < Duration::from_secs(30), "it is not heard");
+        tokio::join!(
+            both(&mut one, &mut other, 0.2),
+            third.play(Duration::from_millis(200))
+        );
+    }
+}

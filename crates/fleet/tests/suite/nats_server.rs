@@ -1,8 +1,8 @@
 //! A NATS server with JetStream, as a process.
 
 use std::fs;
-use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -58,6 +58,24 @@ impl NatsServer {
             process.kill().unwrap();
             process.wait().unwrap();
         }
+    }
+
+    /// Removes its files, after it was killed.
+    pub(crate) fn lose_files(&self) {
+        fs::remove_dir_all(self.folder.join("store")).unwrap();
+    }
+
+    /// Deletes a stream, as whoever administers the server may.
+    pub(crate) fn delete_stream(&self, name: &str) {
+        #[expect(clippy::disallowed_methods, reason = "it is the test's own server")]
+        let mut connection = TcpStream::connect(self.address()).unwrap();
+        let delete = format!(
+            "CONNECT {{\"verbose\":false}}\r\nSUB gone 1\r\nPUB $JS.API.STREAM.DELETE.{name} gone 0\r\n\r\n"
+        );
+        connection.write_all(delete.as_bytes()).unwrap();
+        let lines = BufReader::new(connection).lines();
+        let answer = lines.map(Result::unwrap).find(|line| line.starts_with('{'));
+        assert!(answer.unwrap().contains("\"success\":true"));
     }
 
     /// Starts it again after it was killed, at the same port and with the same files.

@@ -102,3 +102,41 @@ async fn revisions_go_on_when_the_server_is_restarted() {
     };
     assert!(after > before);
 }
+
+#[tokio::test]
+async fn a_bucket_that_is_deleted_is_made_anew_and_whoever_has_the_old_one_notices() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::default();
+    let connect = async || {
+        let stores = Stores::connect(&server.url(), "deleted", terms).await;
+        stores.unwrap().leases
+    };
+    let (one, other) = (connect().await, connect().await);
+    let mut last = 0;
+    for _ in 0..20 {
+        last = one.put("shard.1", "a".into()).await.unwrap();
+    }
+    let mut changes = one.watch("member").await.unwrap();
+    server.delete_stream("KV_deleted_leases");
+
+    // The one that finds it missing makes another.
+    let patience = Duration::from_millis(100);
+    let lost = timeout(patience, other.put("member.b", "".into())).await;
+    assert!(!matches!(lost, Ok(Ok(_))), "{lost:?}");
+    let first = other.update("shard.2", "b".into(), 0).await.unwrap();
+    assert!(first > last, "{first} after {last}");
+    let second = one.put("member.a", "".into()).await.unwrap();
+    assert!(second > first, "{second} after {first}");
+    let old = one.update("shard.1", "a".into(), last).await;
+    assert!(matches!(old, Err(StoreError::Conflict)), "{old:?}");
+    let found = other.entry("member.a").await.unwrap().unwrap();
+    assert_eq!(found.revision, second);
+    // A watch of the old one would say nothing until the new one has as many entries.
+    let ended = timeout(Duration::from_secs(1), changes.next()).await;
+    assert!(matches!(ended, Ok(None)), "{ended:?}");
+    let mut changes = one.watch("member").await.unwrap();
+    let change = timeout(Duration::from_secs(5), changes.next()).await;
+    assert_eq!(change.unwrap().unwrap().key, "member.a");
+}

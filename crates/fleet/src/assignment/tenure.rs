@@ -247,15 +247,11 @@ impl Tenure {
             }
             (Ask::HandOver { .. } | Ask::Release { .. }, Answer::Done(_)) => self.lose(terms, now),
             (_, Answer::Conflict) => {
-                self.known = Known::Unknown;
-                // A new entry takes no longer than a look; for that of another, there is no hurry.
-                self.due = match self.hold {
-                    Hold::Off => {
-                        self.known = Known::Other;
-                        None
-                    }
-                    _ => None,
+                self.known = match self.hold {
+                    Hold::Off => Known::Other,
+                    _ => Known::Unknown,
                 };
+                self.due = None;
             }
             (_, Answer::Found(Some(holder))) if holder.owner == *own => {
                 self.known = Known::Own(holder.revision);

@@ -1,5 +1,6 @@
 //! Where a fleet keeps what its collectors share.
 
+mod joining;
 mod memory;
 mod nats;
 
@@ -11,8 +12,8 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use transport::BoxError;
 
+pub use self::joining::JoinError;
 pub use self::memory::MemoryStore;
-pub use self::nats::JoinError;
 
 use crate::shard::ShardCount;
 

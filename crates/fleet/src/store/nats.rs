@@ -1,14 +1,12 @@
-//! Buckets of JetStream.
+//! A bucket of JetStream.
 
 use std::future::ready;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_nats::jetstream::Context;
 use async_nats::jetstream::kv::{self, Operation, UpdateErrorKind};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Info, StorageType};
-use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions, ServerAddr};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -16,98 +14,10 @@ use futures_util::stream::BoxStream;
 use tokio::sync::watch;
 use transport::BoxError;
 
-use super::{Change, Entry, Store, StoreError, Stores};
-use crate::advice::LONGEST;
-use crate::terms::Terms;
+use super::{Change, Entry, JoinError, Store, StoreError};
 
 /// For how long a server knows duplicates, by default.
 const DUPLICATES: Duration = Duration::from_secs(120);
-
-/// How long an answer may take, beside the limits of whoever asks.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-impl Stores {
-    /// The buckets of the fleet `name` at a NATS server with JetStream, from version 2.9 on.
-    ///
-    /// Connects to the servers at `url`, one or several addresses with commas between them, and creates
-    /// the buckets of the fleet `name` if there are none yet. The client connects again by itself
-    /// whenever the connection is lost.
-    ///
-    /// # Errors
-    /// [`JoinError`].
-    pub async fn connect(url: &str, name: &str, terms: Terms) -> Result<Self, JoinError> {
-        let addresses = url.split(',').map(|it| it.trim().parse());
-        let addresses: Vec<ServerAddr> = addresses
-            .collect::<Result<_, _>>()
-            .map_err(|_| JoinError::Address)?;
-        let options = ConnectOptions::new()
-            .name(format!("fleet {name}"))
-            .connection_timeout(TIMEOUT)
-            .request_timeout(Some(TIMEOUT));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "it connects to the user's own server, and never to an exchange"
-        )]
-        let client = options.connect(addresses).await.map_err(JoinError::reach)?;
-        Self::over(client, name, terms).await
-    }
-
-    /// The buckets of the fleet `name` at the server that `client` is connected to, by the login and the
-    /// authorities that it has. Creates them if there are none yet.
-    ///
-    /// # Errors
-    /// [`JoinError`].
-    pub async fn over(client: Client, name: &str, terms: Terms) -> Result<Self, JoinError> {
-        let mut context = jetstream::new(client);
-        context.set_timeout(TIMEOUT);
-        let leases = bucket(&context, format!("{name}_leases"), terms.lease()).await?;
-        let budgets = bucket(&context, format!("{name}_budgets"), Duration::ZERO).await?;
-        let advice = bucket(&context, format!("{name}_advice"), LONGEST).await?;
-        Ok(Self {
-            leases: Arc::new(leases),
-            budgets: Arc::new(budgets),
-            advice: Arc::new(advice),
-        })
-    }
-}
-
-/// The bucket of this name, whose entries are removed at this age, or never for 0.
-async fn bucket(
-    context: &Context,
-    bucket: String,
-    max_age: Duration,
-) -> Result<NatsStore, JoinError> {
-    let config = Config {
-        name: format!("KV_{bucket}"),
-        subjects: vec![format!("$KV.{bucket}.>")],
-        max_messages_per_subject: 1,
-        max_age,
-        // Revisions go on after a restart of the server.
-        storage: StorageType::File,
-        discard: DiscardPolicy::New,
-        duplicate_window: match max_age {
-            Duration::ZERO => DUPLICATES,
-            age => age.min(DUPLICATES),
-        },
-        deny_delete: true,
-        allow_rollup: true,
-        allow_direct: true,
-        ..Config::default()
-    };
-    // As a stream: the client's own way asks for the account first, and does not understand what version
-    // 2.9 answers. The server refuses only a bucket that has another configuration.
-    let created = context.create_stream(config.clone()).await;
-    let found = context.get_key_value(&bucket).await;
-    let store = found.map_err(|error| match created {
-        Ok(_) => JoinError::reach(error),
-        Err(refusal) => JoinError::reach(refusal),
-    })?;
-    let status = store.status().await.map_err(JoinError::reach)?;
-    match status.max_age() == max_age {
-        true => Ok(NatsStore::new(context.clone(), config, store)),
-        false => Err(JoinError::OtherLease(status.max_age())),
-    }
-}
 
 /// One bucket, and whichever replaces it after somebody has deleted it, or the server has lost its files.
 ///
@@ -115,7 +25,7 @@ async fn bucket(
 /// created, in microseconds since 1970, and that number: so those of a new bucket are higher than all of the
 /// one before, unless the clock of the server goes back for as long as that one has lived.
 #[derive(Debug)]
-struct NatsStore {
+pub(super) struct NatsStore {
     context: Context,
     config: Config,
     bucket: kv::Store,
@@ -196,6 +106,44 @@ impl Store for NatsStore {
 }
 
 impl NatsStore {
+    /// The bucket of this name, whose entries are removed at this age, or never for 0.
+    pub(super) async fn open(
+        context: &Context,
+        bucket: String,
+        max_age: Duration,
+    ) -> Result<Self, JoinError> {
+        let config = Config {
+            name: format!("KV_{bucket}"),
+            subjects: vec![format!("$KV.{bucket}.>")],
+            max_messages_per_subject: 1,
+            max_age,
+            // Revisions go on after a restart of the server.
+            storage: StorageType::File,
+            discard: DiscardPolicy::New,
+            duplicate_window: match max_age {
+                Duration::ZERO => DUPLICATES,
+                age => age.min(DUPLICATES),
+            },
+            deny_delete: true,
+            allow_rollup: true,
+            allow_direct: true,
+            ..Config::default()
+        };
+        // As a stream: the client's own way asks for the account first, and does not understand what version
+        // 2.9 answers. The server refuses only a bucket that has another configuration.
+        let created = context.create_stream(config.clone()).await;
+        let found = context.get_key_value(&bucket).await;
+        let store = found.map_err(|error| match created {
+            Ok(_) => JoinError::reach(error),
+            Err(refusal) => JoinError::reach(refusal),
+        })?;
+        let status = store.status().await.map_err(JoinError::reach)?;
+        match status.max_age() == max_age {
+            true => Ok(Self::new(context.clone(), config, store)),
+            false => Err(JoinError::OtherLease(status.max_age())),
+        }
+    }
+
     fn new(context: Context, config: Config, bucket: kv::Store) -> Self {
         let created = created(bucket.stream.cached_info());
         Self {
@@ -300,28 +248,4 @@ fn created(info: &Info) -> u64 {
 
 fn unreachable(error: impl Into<BoxError>) -> StoreError {
     StoreError::Unreachable(error.into())
-}
-
-/// Why a fleet cannot be joined.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum JoinError {
-    /// It is no address of a server, such as `nats://host:4222`.
-    #[error("expected addresses such as nats://host:4222")]
-    Address,
-    /// The servers do not answer, or have no JetStream.
-    #[error("the server does not answer as one with JetStream")]
-    Unreachable(#[source] BoxError),
-    /// The fleet has leases of another length.
-    #[error("the fleet has leases of {0:?}")]
-    OtherLease(Duration),
-    /// The fleet has another number of shards.
-    #[error("the fleet has {0} shards")]
-    OtherShards(u16),
-}
-
-impl JoinError {
-    pub(super) fn reach(error: impl Into<BoxError>) -> Self {
-        Self::Unreachable(error.into())
-    }
 }

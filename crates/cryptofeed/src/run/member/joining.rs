@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fleet::{CollectorId, Fleet, JoinError, Sharing, Stores};
 use tokio::time::sleep;
+use transport::chain;
 
 use crate::configuration::FleetSettings;
 use crate::failure::Failure;
@@ -27,7 +28,7 @@ pub(super) async fn join(
                     let problem = format!("fleet.{key}: {error}; the name of this one is {name}");
                     return Err(Failure::Configuration(vec![problem]));
                 }
-                None => said(&error),
+                None => chain(&error).to_string(),
             },
             Err(problem) => problem,
         };
@@ -49,7 +50,7 @@ pub(super) async fn join(
 
 async fn connect(settings: &FleetSettings) -> Result<Result<Stores, JoinError>, String> {
     let client = settings.server.connect().await;
-    let client = client.map_err(|error| said(&error))?;
+    let client = client.map_err(|error| chain(&error).to_string())?;
     let joined = async {
         let stores = Stores::over(client, &settings.name, settings.terms).await?;
         stores.agree(settings.shards).await?;
@@ -64,13 +65,5 @@ fn key_of(error: &JoinError) -> Option<&'static str> {
         JoinError::OtherLease(_) => Some("lease_seconds"),
         JoinError::OtherShards(_) => Some("shards"),
         _ => None,
-    }
-}
-
-/// An error with its cause.
-fn said(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }

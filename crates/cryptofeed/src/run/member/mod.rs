@@ -14,11 +14,12 @@ use sinks::Fence;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::joining::join;
 use self::stored::{Found, Stored};
 use self::warming::Warming;
+use super::at;
 use super::workers::Workers;
 use crate::configuration::{ConfiguredSinks, FleetSettings};
 use crate::failure::Failure;
@@ -317,12 +318,5 @@ impl Part {
             Self::Joining(_) => std::future::pending().await,
             Self::Joined(fleet, _) => fleet.next().await,
         }
-    }
-}
-
-async fn at(end: Option<Instant>) {
-    match end {
-        Some(end) => sleep_until(end).await,
-        None => std::future::pending().await,
     }
 }

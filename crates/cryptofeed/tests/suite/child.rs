@@ -101,6 +101,11 @@ impl Running {
         self.lines.iter().collect()
     }
 
+    /// Passes over every line that has come so far.
+    pub(crate) fn skip(&self) {
+        self.lines.try_iter().for_each(drop);
+    }
+
     /// The number of the process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()

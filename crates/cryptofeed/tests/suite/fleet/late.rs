@@ -23,7 +23,7 @@ async fn come_back_late(network: &Network) {
     let _one = ONE.lock().await;
     let plan = Plan {
         host: HUB,
-        is_proxied: false,
+        exits: 0,
         symbols: 40,
         rate: 200.0,
         ..MARKET

@@ -21,11 +21,12 @@ use self::stage::{Plan, Stage};
 static ONE: Mutex<()> = Mutex::const_new(());
 
 /// As many books as the exchange answers for within a minute behind one address: at the start, to those who come,
-/// and to those who follow, with the trades that are missing.
+/// and to those who follow, with the trades that are missing. A release build has every book of a large exchange,
+/// and addresses for them.
 const MARKET: Plan = Plan {
     host: Ipv4Addr::LOCALHOST,
-    is_proxied: true,
-    symbols: 100,
+    exits: if cfg!(debug_assertions) { 1 } else { 8 },
+    symbols: if cfg!(debug_assertions) { 100 } else { 1500 },
     rate: 1000.0,
     lease: Duration::from_secs(3),
 };

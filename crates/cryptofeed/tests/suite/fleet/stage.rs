@@ -27,22 +27,22 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(super) struct Plan {
     /// Where the exchange and the server are.
     pub(super) host: Ipv4Addr,
-    /// Whether a proxy leads there, which goes to this machine only.
-    pub(super) is_proxied: bool,
+    /// How many proxies lead there, each by an address of its own; without any, it is direct.
+    pub(super) exits: u8,
     pub(super) symbols: usize,
     /// Updates a second.
     pub(super) rate: f64,
     pub(super) lease: Duration,
 }
 
-/// One exchange that enforces its limits, one proxy to it, one server.
+/// One exchange that enforces its limits, proxies to it, one server.
 pub(super) struct Stage {
     pub(super) workspace: Workspace,
     pub(super) server: NatsServer,
     pub(super) exchange: MockExchange,
     pub(super) looks: Looks,
     symbols: usize,
-    _proxy: MockProxy,
+    _proxies: Vec<MockProxy>,
 }
 
 impl Stage {
@@ -62,12 +62,22 @@ impl Stage {
             .ws_address((host, 0).into())
             .trade_memory(100_000);
         let exchange = exchange.start().await.unwrap();
-        let proxy = MockProxy::builder(ProxyKind::Socks5h).credentials("u", "s3cret");
-        let proxy = proxy.start().await.unwrap();
+        let mut proxies = Vec::new();
+        for number in 0..plan.exits {
+            let egress = Ipv4Addr::new(127, 0, 0, 2 + number);
+            let proxy = MockProxy::builder(ProxyKind::Socks5h)
+                .credentials("u", "s3cret")
+                .egress(egress.into());
+            proxies.push(proxy.start().await.unwrap());
+        }
         let (rest, ws, nats) = (exchange.rest_url(), exchange.ws_url(), server.url());
-        let rules = match plan.is_proxied {
-            true => format!("{{enabled: true, default: '{}'}}", proxy.url()),
-            false => "{enabled: false}".to_owned(),
+        let rules = match &proxies[..] {
+            [] => "{enabled: false}".to_owned(),
+            [proxy] => format!("{{enabled: true, default: '{}'}}", proxy.url()),
+            several => {
+                let urls: Vec<_> = several.iter().map(MockProxy::url).collect();
+                format!("{{enabled: true, default: {{pool: {{proxies: {urls:?}}}}}}}")
+            }
         };
         let lease = plan.lease.as_secs();
         let yaml = format!(
@@ -84,7 +94,7 @@ impl Stage {
             exchange,
             looks: Looks::default(),
             symbols: plan.symbols,
-            _proxy: proxy,
+            _proxies: proxies,
         })
     }
 

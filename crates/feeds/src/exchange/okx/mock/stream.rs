@@ -11,6 +11,9 @@ use testkit::mock::{
 use super::requests::{Channel, Failure, Op, Request, no_such_stream, of_request, parse_arg};
 use super::{LIMITS, levels, unpadded};
 
+/// The most trades that are told as one when a subscription begins.
+const LOOK_BACK: usize = 1000;
+
 /// One connection.
 ///
 /// Each argument of a request is acknowledged or refused by itself, and what is new begins with the
@@ -159,10 +162,14 @@ impl Subscription {
         let mut last = *id;
         let (action, entry) = match self.channel {
             Channel::Trades => {
-                let trades = source.market.trades(&self.symbol, 1)?;
-                let trade = trades.first()?;
-                last = trade.id;
-                ("", trade_entry(&[trade], *id, instrument))
+                let trades = source.market.trades(&self.symbol, LOOK_BACK)?;
+                let newest: Vec<_> = trades
+                    .chunk_by(is_told_as_one)
+                    .next_back()?
+                    .iter()
+                    .collect();
+                last = newest.last()?.id;
+                ("", trade_entry(&newest, *id, instrument))
             }
             Channel::Best => ("", best_entry(quote, *time, *id, instrument)),
             Channel::Ticker => ("", ticker_entry(quote, *time, instrument)),
@@ -190,12 +197,8 @@ impl Subscription {
                     .filter(|it| (epoch, it.id) > before)
                     .collect();
                 self.last = trades.last().map_or(before, |trade| (epoch, trade.id));
-                // One taker's trades at one price are told as one.
-                let is_same = |one: &&Trade, next: &&Trade| {
-                    (one.level.price, one.buyer_is_maker) == (next.level.price, next.buyer_is_maker)
-                };
                 let entries = trades
-                    .chunk_by(is_same)
+                    .chunk_by(|one, next| is_told_as_one(one, next))
                     .map(|trades| trade_entry(trades, delta.last_id, instrument));
                 entries.map(|entry| self.frame("", &entry, false)).collect()
             }
@@ -293,6 +296,12 @@ fn ticker_entry(Quote { bid, ask }: Quote, time: u64, instrument: &Instrument) -
     format!(
         r#"{{"instType":"SPOT","instId":"{symbol}","last":"{bid_price}","lastSz":"{bid_size}","askPx":"{ask_price}","askSz":"{ask_size}","bidPx":"{bid_price}","bidSz":"{bid_size}","ts":"{millis}"}}"#
     )
+}
+
+/// Whether one taker made both, at one price.
+fn is_told_as_one(one: &Trade, next: &Trade) -> bool {
+    let order = |it: &Trade| (it.time, it.level.price, it.buyer_is_maker);
+    order(one) == order(next)
 }
 
 /// The id is that of the last of `trades`, and their number is told beside it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use feeds::Okx;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
-use testkit::{Fault, MockExchangeBuilder, Replay};
+use testkit::{Fault, MockExchangeBuilder, Movement, Replay};
 
 use super::{decimal, event, number, open, quiet, request};
 use crate::mocks::client::Rest;
@@ -145,6 +145,41 @@ async fn trades_cover_their_ids_and_history_has_them_one_by_one() {
     let next = rest.json(&format!("{path}{oldest}&limit=1")).await;
     assert_eq!(next["data"].as_array().unwrap().len(), 1);
     assert_eq!(number(&next["data"][0]["tradeId"]), oldest - 1);
+}
+
+#[tokio::test]
+async fn a_subscription_begins_with_the_last_trades_as_the_stream_has_told_them() {
+    let bursts = Movement {
+        steps: 40,
+        ..Movement::CALM
+    };
+    // Each tick has a millisecond of its own.
+    let slow = Okx::mock().tick_interval(Duration::from_millis(20));
+    let (exchange, mut ws) = open(slow.movement(bursts)).await;
+    let rest = Rest::of(&exchange);
+    let args = [("trades", "BTC-USDT")];
+    let first = loop {
+        ws.say(&request("subscribe", "1", &args)).await;
+        event(&mut ws).await;
+        let first = ws.json().await["data"][0].clone();
+        if number(&first["count"]) > 1 {
+            break first;
+        }
+        ws.say(&request("unsubscribe", "2", &args)).await;
+        while ws.json().await["event"] != "unsubscribe" {}
+    };
+    let (id, count) = (number(&first["tradeId"]), number(&first["count"]));
+    let path = "/api/v5/market/history-trades?instId=BTC-USDT&type=1&after=";
+    let page = rest
+        .json(&format!("{path}{}&limit={}", id + 1, count + 1))
+        .await;
+    let mut rows = page["data"].as_array().unwrap().clone();
+    let before = rows.pop().unwrap();
+    let sizes = rows.iter().map(|row| decimal(&row["sz"]));
+    assert_eq!(sizes.sum::<Decimal>(), decimal(&first["sz"]));
+    let order = |row: &Value| ["px", "side", "ts"].map(|key| row[key].clone());
+    assert!(rows.iter().all(|row| order(row) == order(&first)), "{page}");
+    assert_ne!(order(&before), order(&first), "{page}");
 }
 
 #[tokio::test]

@@ -48,6 +48,16 @@ impl Ids {
         before.is_some_and(|(_, end)| *end >= *ids.end())
     }
 
+    /// What there is of a range, the lowest first.
+    pub(crate) fn common(&self, ids: &RangeInclusive<u64>) -> Vec<RangeInclusive<u64>> {
+        let before = self.0.range(..=*ids.end()).rev();
+        let meeting = before.take_while(|(_, end)| *end >= ids.start());
+        let common = meeting.map(|(start, end)| *start.max(ids.start())..=*end.min(ids.end()));
+        let mut common: Vec<_> = common.collect();
+        common.reverse();
+        common
+    }
+
     /// Keeps as many as `most` ranges, the highest.
     pub(crate) fn keep(&mut self, most: usize) {
         while self.0.len() > most {
@@ -110,6 +120,10 @@ mod tests {
                     assert_eq!(ids.insert(range), was_there);
                 }
                 assert_eq!(all(&ids), expected);
+                let asked = random.u64(..40)..=random.u64(40..70);
+                let common: Vec<u64> = ids.common(&asked).into_iter().flatten().collect();
+                let there = asked.filter(|id| expected.contains(id));
+                assert_eq!(common, there.collect::<Vec<_>>());
                 assert_eq!(ids.count(), expected.len() as u64);
                 let between = match (ids.first(), ids.last()) {
                     (Some(first), Some(last)) => (first..=last).collect(),

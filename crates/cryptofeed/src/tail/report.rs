@@ -15,6 +15,7 @@ pub(super) fn text(summary: &Summary) -> String {
     for (name, count) in [
         ("events", summary.events),
         ("trades", summary.trades),
+        ("trades that are there again", summary.repeated_trades),
         ("books", summary.books),
         ("books that were told to be invalid", summary.invalid_books),
         (

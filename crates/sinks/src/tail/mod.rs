@@ -139,12 +139,11 @@ impl Tail {
                 let count = trade.count;
                 self.summary.trades += u64::from(count);
                 let trades = self.trades_of(run, event, &trade.symbol);
-                if trades.take(run, trade, fence.is_some()) {
-                    let id = trade.id.as_ref().map(ToString::to_string);
+                if let Some(again) = trades.take(run, trade, fence.is_some()) {
                     let (exchange, symbol) = (&event.exchange, &trade.symbol);
-                    let id = id.unwrap_or_default();
-                    let id = id.escape_debug();
-                    let problem = format!("{exchange} {symbol}: trade {id} is there again");
+                    let problem = format!("{exchange} {symbol}: {}", again.problem);
+                    self.summary.repeated_trades =
+                        self.summary.repeated_trades.saturating_add(again.count);
                     self.summary.find(problem);
                 }
             }

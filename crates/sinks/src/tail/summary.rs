@@ -13,6 +13,8 @@ pub struct Summary {
     pub events: u64,
     /// Trades, each as often as it stands for.
     pub trades: u64,
+    /// Those of them that were there before: each is a finding, or a part of one.
+    pub repeated_trades: u64,
     /// Books that could be followed to their last change.
     pub books: u64,
     /// Times that a feed told a book to be invalid.

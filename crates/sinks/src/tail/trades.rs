@@ -5,11 +5,21 @@ use std::ops::RangeInclusive;
 
 use feeds::{Trade, TradeId};
 
+use super::show;
 use crate::ids::Ids;
 use crate::run::RunId;
 
 /// How many ranges of ids, or ids that are text, are remembered.
 const MOST: usize = 100_000;
+
+/// What of a trade was there before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Repetition {
+    /// How many trades.
+    pub(super) count: u64,
+    /// Which ones, and that they are there again.
+    pub(super) problem: String,
+}
 
 /// Which trades there are.
 #[derive(Debug, Default)]
@@ -23,20 +33,52 @@ pub(super) struct Trades {
     starts: BTreeSet<u64>,
 }
 
+impl Repetition {
+    /// That of the trades `there` among those with the ids of one event: an exchange may tell several as one
+    /// in its stream, and one by one when they are fetched.
+    fn of(ids: RangeInclusive<u64>, there: &[RangeInclusive<u64>]) -> Option<Self> {
+        let count = there.iter().map(|it| it.end() - it.start() + 1).sum();
+        let problem = match there {
+            [] => return None,
+            [all] if *all == ids && ids.start() == ids.end() => {
+                format!("trade {} is there again", show(&ids))
+            }
+            [all] if *all == ids => format!("trades {} are there again", show(&ids)),
+            _ => {
+                let again = there.iter().map(show).collect::<Vec<_>>().join(", ");
+                let all = show(&ids);
+                format!(
+                    "of the trades {all}, which are told as one, these are there again: {again}"
+                )
+            }
+        };
+        Some(Self { count, problem })
+    }
+}
+
 impl Trades {
-    /// Takes a trade. Returns whether it was there already.
+    /// Takes a trade. Returns what of it was there already.
     ///
     /// Whoever is in a fleet begins behind the last trade that is stored, so that nothing is missing before
     /// it without a word.
-    pub(super) fn take(&mut self, run: &RunId, trade: &Trade, is_in_fleet: bool) -> bool {
+    pub(super) fn take(
+        &mut self,
+        run: &RunId,
+        trade: &Trade,
+        is_in_fleet: bool,
+    ) -> Option<Repetition> {
         match &trade.id {
-            None => false,
+            None => None,
             Some(TradeId::Text(id)) => {
                 // Whatever is forgotten is not told to be there.
                 if self.texts.len() >= MOST {
                     self.texts.clear();
                 }
-                !self.texts.insert(id.to_string().into())
+                let is_new = self.texts.insert(id.to_string().into());
+                (!is_new).then(|| Repetition {
+                    count: 1,
+                    problem: format!("trade {} is there again", id.escape_debug()),
+                })
             }
             Some(TradeId::Number(id)) => {
                 let more = u64::from(trade.count.saturating_sub(1));
@@ -45,9 +87,10 @@ impl Trades {
                     self.begun.insert(run.clone());
                     self.starts.insert(first);
                 }
-                let was_there = self.numbers.insert(first..=*id);
+                let there = self.numbers.common(&(first..=*id));
+                self.numbers.insert(first..=*id);
                 self.numbers.keep(MOST);
-                was_there
+                Repetition::of(first..=*id, &there)
             }
         }
     }

@@ -42,6 +42,7 @@ mod fleet;
 mod gate;
 mod members;
 mod presence;
+mod reliance;
 mod rendezvous;
 mod shard;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use collector::{CollectorId, InvalidCollectorId};
 pub use fleet::{Fleet, FleetAdvice, FleetBudgets, Sharing, Standing};
 pub use gate::{Gate, GateLimits, Opening, Passage};
 pub use presence::Presence;
+pub use reliance::{Reliance, Relied};
 pub use shard::{Shard, ShardCount};
 pub use store::{Change, Entry, JoinError, MemoryStore, Store, StoreError, Stores};
 pub use terms::Terms;

@@ -14,6 +14,7 @@ use crate::budget::{Company, Missing};
 use crate::collector::CollectorId;
 use crate::members::Members;
 use crate::presence::Presence;
+use crate::reliance::Relied;
 use crate::shard::{Shard, ShardCount};
 use crate::terms::Terms;
 
@@ -154,6 +155,12 @@ impl Assignment {
         let tenures = self.tenures.iter();
         let confirmed = tenures.filter(move |(_, it, _)| it.is_confirmed(self.terms, now));
         confirmed.map(|(shard, ..)| *shard)
+    }
+
+    /// The leases that this collector has, and when it is sure of them.
+    pub fn relied(&self) -> impl Iterator<Item = (Shard, Relied)> {
+        let tenures = self.tenures.iter();
+        tenures.filter_map(|(shard, tenure, _)| Some((*shard, tenure.relied(self.terms)?)))
     }
 
     /// The shards that this collector publishes as their owner, whether or not it can reach the server.

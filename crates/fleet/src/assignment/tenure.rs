@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::collector::CollectorId;
+use crate::reliance::Relied;
 use crate::terms::Terms;
 
 /// The revision with which a collector got a shard. Whoever gets it later has a higher one, so what comes
@@ -118,6 +119,8 @@ enum Hold {
     },
     Own {
         fence: Fence,
+        /// When it was asked for with success.
+        since: Instant,
         confirmed_at: Option<Instant>,
     },
     Linger {
@@ -156,14 +159,29 @@ impl Tenure {
 
     /// Whether it is this collector's, and no other can have it now.
     pub(super) fn is_confirmed(&self, terms: Terms, now: Instant) -> bool {
-        let Hold::Own { confirmed_at, .. } = self.hold else {
-            return false;
+        self.relied(terms).is_some_and(|it| now < it.until)
+    }
+
+    /// How it relies on having it, if nobody else can get it by what it asks for.
+    pub(super) fn relied(&self, terms: Terms) -> Option<Relied> {
+        let Hold::Own {
+            fence,
+            since,
+            confirmed_at,
+        } = self.hold
+        else {
+            return None;
         };
         let is_given = matches!(
             self.asked,
             Some((Ask::HandOver { .. } | Ask::Release { .. }, _))
         );
-        confirmed_at.is_some_and(|at| now < at + terms.relied_on()) && !is_given
+        let confirmed_at = confirmed_at.filter(|_| !is_given)?;
+        Some(Relied {
+            fence,
+            from: since + terms.lease(),
+            until: confirmed_at + terms.relied_on(),
+        })
     }
 
     /// Whether it streams and waits for the owner to hand it over.
@@ -285,15 +303,17 @@ impl Tenure {
 
     fn confirm(&mut self, ask: Ask, revision: u64, asked_at: Instant) {
         let new = Fence(revision);
-        let fence = match (self.hold, ask) {
+        let (fence, since) = match (self.hold, ask) {
             (Hold::Linger { .. }, _) => return,
-            (Hold::Own { .. }, Ask::Take { expected: 0 }) => new,
-            (Hold::Own { fence, .. }, _) => fence,
-            (Hold::Off | Hold::Warm { .. }, _) => new,
+            // In between, another may have had it.
+            (Hold::Own { .. }, Ask::Take { expected: 0 }) => (new, asked_at),
+            (Hold::Own { fence, since, .. }, _) => (fence, since),
+            (Hold::Off | Hold::Warm { .. }, _) => (new, asked_at),
         };
         let confirmed_at = Some(asked_at);
         self.hold = Hold::Own {
             fence,
+            since,
             confirmed_at,
         };
     }

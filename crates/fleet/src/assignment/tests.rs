@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::bucket::Bucket;
+use crate::reliance::Reliance;
 
 /// A few collectors at one bucket, without a network between them.
 struct Rig {
@@ -222,6 +223,49 @@ fn without_the_server_all_go_on_and_nothing_moves_when_it_is_back() {
         .iter()
         .map(|it| it.confirmed(rig.now).count());
     assert_eq!(confirmed.collect::<Vec<_>>(), before);
+}
+
+/// Whether a collector is sure of what it owns, for all of it.
+fn is_sure(rig: &Rig, number: usize) -> bool {
+    let collector = &rig.collectors[number];
+    let reliance = Reliance::default();
+    reliance.set(collector.relied());
+    let mut owned = collector
+        .owned()
+        .map(|(shard, fence)| reliance.is_sure(shard, fence, rig.now));
+    let first = owned.next().unwrap();
+    assert!(owned.all(|it| it == first), "some are and some are not");
+    first
+}
+
+#[test]
+fn who_was_away_is_sure_again_at_once_only_if_its_leases_were_not_over() {
+    let mut rig = Rig::new();
+    let first = rig.join();
+    rig.pass(1.0);
+    assert!(!is_sure(&rig, first), "it has just got them");
+    rig.pass(LEASE);
+    assert!(is_sure(&rig, first));
+
+    // Stopped: nothing happens in it, and no answer comes.
+    let ends = |rig: &Rig| -> Vec<_> {
+        let relied = rig.collectors[first].relied();
+        relied.map(|(_, it)| it.until).collect()
+    };
+    rig.now = *ends(&rig).iter().min().unwrap() - Duration::from_millis(1);
+    assert!(is_sure(&rig, first));
+    rig.now = *ends(&rig).iter().max().unwrap();
+    assert!(!is_sure(&rig, first), "before anybody has told it");
+    rig.pass(0.1);
+    assert!(is_sure(&rig, first), "nobody else can have had them");
+
+    rig.now += Duration::from_secs_f64(1.5 * LEASE);
+    assert!(!is_sure(&rig, first));
+    rig.pass(0.5);
+    assert_eq!(rig.owned(), [8]);
+    assert!(!is_sure(&rig, first), "another may have come and gone");
+    rig.pass(LEASE);
+    assert!(is_sure(&rig, first));
 }
 
 #[test]

@@ -13,9 +13,10 @@ use tokio::task::AbortHandle;
 pub use self::advice::FleetAdvice;
 pub use self::budgets::FleetBudgets;
 
-use self::task::Task;
+use self::task::{Outward, Task};
 use crate::assignment::Role;
 use crate::collector::CollectorId;
+use crate::reliance::Reliance;
 use crate::shard::{Shard, ShardCount};
 use crate::store::Stores;
 use crate::terms::Terms;
@@ -28,6 +29,7 @@ pub struct Fleet {
     words: mpsc::UnboundedSender<Word>,
     standing: watch::Receiver<Standing>,
     sharing: Sharing,
+    reliance: Reliance,
     task: AbortHandle,
 }
 
@@ -79,13 +81,20 @@ impl Fleet {
         let (played, roles) = mpsc::unbounded_channel();
         let (words, heard) = mpsc::unbounded_channel();
         let (told, standing) = watch::channel(Standing::default());
-        let task = Task::new(own, shards, terms, stores, sharing.clone(), played, told);
+        let reliance = Reliance::default();
+        let said = Outward {
+            played,
+            told,
+            reliance: reliance.clone(),
+        };
+        let task = Task::new(own, shards, terms, stores, sharing.clone(), said);
         let task = tokio::spawn(task.run(heard)).abort_handle();
         Self {
             roles,
             words,
             standing,
             sharing,
+            reliance,
             task,
         }
     }
@@ -118,6 +127,12 @@ impl Fleet {
     #[must_use]
     pub fn advice(&self) -> FleetAdvice {
         self.sharing.advice.clone()
+    }
+
+    /// Which shards it is sure of, for who stores its events.
+    #[must_use]
+    pub fn reliance(&self) -> Reliance {
+        self.reliance.clone()
     }
 
     /// How it stands, and its changes.

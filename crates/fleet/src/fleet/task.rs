@@ -16,9 +16,17 @@ use super::{Sharing, Standing, Stores, Word};
 use crate::assignment::{Action, Assignment, Role};
 use crate::collector::CollectorId;
 use crate::presence::Presence;
+use crate::reliance::Reliance;
 use crate::shard::{Shard, ShardCount};
 use crate::store::{Change, Store};
 use crate::terms::Terms;
+
+/// Where a collector says what it does.
+pub(super) struct Outward {
+    pub(super) played: mpsc::UnboundedSender<(Shard, Role)>,
+    pub(super) told: watch::Sender<Standing>,
+    pub(super) reliance: Reliance,
+}
 
 /// Drives an [`Assignment`].
 pub(super) struct Task {
@@ -27,8 +35,7 @@ pub(super) struct Task {
     shards: ShardCount,
     terms: Terms,
     store: Arc<dyn Store>,
-    played: mpsc::UnboundedSender<(Shard, Role)>,
-    told: watch::Sender<Standing>,
+    outward: Outward,
     answers: FuturesUnordered<Answering>,
     is_connected: bool,
     /// What it has borrowed, if budgets are shared.
@@ -47,8 +54,7 @@ impl Task {
         terms: Terms,
         stores: Stores,
         sharing: Sharing,
-        played: mpsc::UnboundedSender<(Shard, Role)>,
-        told: watch::Sender<Standing>,
+        outward: Outward,
     ) -> Self {
         Self {
             assignment: Assignment::new(own.clone(), shards, terms),
@@ -70,8 +76,7 @@ impl Task {
             ledgers: stores.budgets,
             counsel: stores.advice,
             store: stores.leases,
-            played,
-            told,
+            outward,
             answers: FuturesUnordered::new(),
             is_connected: false,
         }
@@ -134,7 +139,7 @@ impl Task {
                     self.answers.push(answer);
                 }
                 Action::Play { shard, role } => {
-                    if self.played.send((shard, role)).is_err() {
+                    if self.outward.played.send((shard, role)).is_err() {
                         return false;
                     }
                 }
@@ -183,6 +188,7 @@ impl Task {
     }
 
     fn tell(&self) {
+        self.outward.reliance.set(self.assignment.relied());
         let now = now();
         let standing = Standing {
             is_connected: self.is_connected,
@@ -190,7 +196,7 @@ impl Task {
             owned: self.assignment.owned().count(),
             confirmed: self.assignment.confirmed(now).count(),
         };
-        self.told.send_if_modified(|told| {
+        self.outward.told.send_if_modified(|told| {
             let is_other = *told != standing;
             *told = standing;
             is_other

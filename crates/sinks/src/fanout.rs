@@ -8,7 +8,7 @@ use feeds::{ExchangeName, FeedEvent};
 use tokio::time::Instant;
 
 use crate::books::Books;
-use crate::fence::Fence;
+use crate::claim::Claim;
 use crate::outlet::{Arrival, Outlet, OutletSettings, OutletStatus};
 use crate::record::Record;
 use crate::run::RunId;
@@ -75,16 +75,16 @@ impl Fanout {
 
     /// Takes the next event of a feed, whose JSON is `line`.
     pub fn push(&mut self, event: &FeedEvent, line: &[u8]) {
-        self.push_fenced(event, line, None);
+        self.push_claimed(event, line, None);
     }
 
-    /// Takes the next event of a feed, whose JSON is `line`, with the fence of the shard that it belongs to.
-    pub fn push_fenced(&mut self, event: &FeedEvent, line: &[u8], fence: Option<Fence>) {
+    /// Takes the next event of a feed, whose JSON is `line`, with the claim to the shard that it belongs to.
+    pub fn push_claimed(&mut self, event: &FeedEvent, line: &[u8], claim: Option<Claim>) {
         let run = self.run_of(event);
         if let Some(books) = &mut self.books {
             books.take(event);
         }
-        let record = Arc::new(Record::new(run, event, line).with_fence(fence));
+        let record = Arc::new(Record::new(run, event, line).with_claim(claim));
         let arrival = Arrival {
             event,
             record: &record,

@@ -38,6 +38,7 @@
 //! ```
 
 mod books;
+mod claim;
 mod fanout;
 mod fence;
 mod files;
@@ -51,6 +52,7 @@ mod run;
 mod sink;
 pub mod tail;
 
+pub use claim::Claim;
 pub use fanout::{Behind, Fanout, Unstored};
 pub use fence::Fence;
 pub use files::{Compression, FilePattern, FileSettings, FileSink, InvalidFilePattern};

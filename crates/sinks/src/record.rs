@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use feeds::{Channel, ExchangeName, FeedEvent, FeedEventKind, Symbol, TradeId};
 
-use crate::fence::Fence;
+use crate::claim::Claim;
 use crate::run::RunId;
 
 /// An event as its line, with what sorts it and tells it from others.
@@ -11,8 +11,8 @@ use crate::run::RunId;
 pub struct Record {
     /// The run that the event's sequence belongs to.
     pub run: RunId,
-    /// That of the shard that the event belongs to, in a fleet.
-    pub fence: Option<Fence>,
+    /// That to the shard that the event belongs to, in a fleet.
+    pub claim: Option<Claim>,
     /// The event's number in its run.
     pub sequence: u64,
     /// The exchange.
@@ -43,6 +43,8 @@ pub enum Identity {
         id: TradeId,
         /// How many trades it is.
         count: u32,
+        /// Whether it was fetched: an exchange may tell trades one by one then that its stream tells as one.
+        is_fetched: bool,
         /// The exchange's time in milliseconds: its streams and its REST answers may differ below that.
         time_ms: Option<i64>,
     },
@@ -64,6 +66,7 @@ impl Identity {
                 Self::Trade {
                     id,
                     count: trade.count,
+                    is_fetched: trade.backfilled,
                     time_ms,
                 }
             }),
@@ -81,7 +84,7 @@ impl Record {
     pub fn new(run: RunId, event: &FeedEvent, line: &[u8]) -> Self {
         Self {
             run,
-            fence: None,
+            claim: None,
             sequence: event.sequence,
             exchange: event.exchange.clone(),
             connection: event.connection,
@@ -94,10 +97,10 @@ impl Record {
         }
     }
 
-    /// The same with the fence of its shard.
+    /// The same with the claim to its shard.
     #[must_use]
-    pub fn with_fence(self, fence: Option<Fence>) -> Self {
-        Self { fence, ..self }
+    pub fn with_claim(self, claim: Option<Claim>) -> Self {
+        Self { claim, ..self }
     }
 
     /// The record of `event`.

@@ -244,10 +244,10 @@ impl Writer<'_> {
                     arrived?;
                     self.note_waiting();
                     while let Some(event) = self.streams.take() {
-                        let Pass::Free(fence) = pass(&mut self.member, event) else {
+                        let Pass::Free(claim) = pass(&mut self.member, event) else {
                             continue;
                         };
-                        self.output.write(event, fence)?;
+                        self.output.write(event, claim)?;
                         // An event may be a line of megabytes, and hundreds may have come at once.
                         if self.output.stdout.is_full() {
                             self.flush().await?;
@@ -304,7 +304,7 @@ impl Writer<'_> {
             Turn::Begin(symbols) => {
                 for begun in symbols {
                     for event in begun.events {
-                        self.output.write(&event, begun.fence.clone())?;
+                        self.output.write(&event, begun.claim.clone())?;
                         if self.output.is_complete() {
                             return Ok(true);
                         }
@@ -370,8 +370,8 @@ impl Writer<'_> {
         while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            if let Pass::Free(fence) = pass(&mut self.member, event) {
-                self.output.leave_unwritten(event, fence);
+            if let Pass::Free(claim) = pass(&mut self.member, event) {
+                self.output.leave_unwritten(event, claim);
             }
         }
         self.streams.leave(end).await;
@@ -382,10 +382,10 @@ impl Writer<'_> {
         while !self.output.is_complete()
             && let Some(event) = self.streams.take_rest().await
         {
-            let Pass::Free(fence) = pass(&mut self.member, event) else {
+            let Pass::Free(claim) = pass(&mut self.member, event) else {
                 continue;
             };
-            self.output.write(event, fence)?;
+            self.output.write(event, claim)?;
             if self.output.stdout.is_full() {
                 self.flush().await?;
             }

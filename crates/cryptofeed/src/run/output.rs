@@ -4,7 +4,7 @@ use ::status::Board;
 use ::status::model::{FleetView, Gravity};
 use feeds::FeedEvent;
 use fleet::Standing;
-use sinks::Fence;
+use sinks::Claim;
 
 use super::format::Format;
 use super::stores::Stores;
@@ -34,16 +34,16 @@ impl Output {
         self.left == Some(0)
     }
 
-    /// Takes note of `event`, and gathers its line. In a fleet, it has the fence of its shard.
-    pub(super) fn write(&mut self, event: &FeedEvent, fence: Option<Fence>) -> Result<(), Failure> {
+    /// Takes note of `event`, and gathers its line. In a fleet, it has the claim to its shard.
+    pub(super) fn write(&mut self, event: &FeedEvent, claim: Option<Claim>) -> Result<(), Failure> {
         self.note(event);
         let lines = self.stdout.line();
         let start = lines.len();
         let is_written = self.format.write(event, lines).map_err(Failure::output)?;
         if let Some(stores) = &mut self.stores {
             match self.format {
-                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default(), fence),
-                Format::Text => stores.push_event(event, fence),
+                Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default(), claim),
+                Format::Text => stores.push_event(event, claim),
             }
         }
         if let Some(left) = &mut self.left
@@ -55,10 +55,10 @@ impl Output {
     }
 
     /// Takes note of `event`, which standard output does not get any longer.
-    pub(super) fn leave_unwritten(&mut self, event: &FeedEvent, fence: Option<Fence>) {
+    pub(super) fn leave_unwritten(&mut self, event: &FeedEvent, claim: Option<Claim>) {
         self.note(event);
         if let Some(stores) = &mut self.stores {
-            stores.push_event(event, fence);
+            stores.push_event(event, claim);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use feeds::{FeedEvent, QueueLimits};
 use sinks::{
-    Fanout, Fence, FileSettings, FileSink, NatsSink, OutletLimits, OutletSettings, Unstored,
+    Claim, Fanout, FileSettings, FileSink, NatsSink, OutletLimits, OutletSettings, Unstored,
 };
 use tokio::task::spawn_blocking;
 
@@ -59,17 +59,17 @@ impl Stores {
         self.fanout.reopener()
     }
 
-    /// Takes the next event, whose JSON is `line`, with the fence of its shard.
-    pub(super) fn push(&mut self, event: &FeedEvent, line: &[u8], fence: Option<Fence>) {
-        self.fanout.push_fenced(event, line, fence);
+    /// Takes the next event, whose JSON is `line`, with the claim to its shard.
+    pub(super) fn push(&mut self, event: &FeedEvent, line: &[u8], claim: Option<Claim>) {
+        self.fanout.push_claimed(event, line, claim);
     }
 
     /// Takes the next event, whose JSON nobody has made.
-    pub(super) fn push_event(&mut self, event: &FeedEvent, fence: Option<Fence>) {
+    pub(super) fn push_event(&mut self, event: &FeedEvent, claim: Option<Claim>) {
         let mut line = Vec::new();
         // A vector takes everything, and an event can always be written.
         let _ = event.write_json(&mut line);
-        self.push(event, &line, fence);
+        self.push(event, &line, claim);
     }
 
     /// Has everything stored that was pushed, and waits for sinks that are behind if they are to be waited

@@ -157,6 +157,16 @@ impl Running {
         send("-TERM", &self.child);
     }
 
+    /// Sends SIGSTOP: it does nothing more, and nobody is told.
+    pub(crate) fn stop(&self) {
+        send("-STOP", &self.child);
+    }
+
+    /// Sends SIGCONT.
+    pub(crate) fn go_on(&self) {
+        send("-CONT", &self.child);
+    }
+
     /// Sends SIGHUP.
     pub(crate) fn reload(&self) {
         send("-HUP", &self.child);

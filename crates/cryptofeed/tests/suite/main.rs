@@ -14,6 +14,7 @@ mod failures;
 mod farewell;
 mod fleet;
 mod flood;
+mod gathered;
 mod generated;
 mod incident;
 mod live_metrics;

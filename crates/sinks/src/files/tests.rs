@@ -64,7 +64,7 @@ impl Drop for Scratch {
 fn record(run: &RunId, sequence: u64, channel: Option<Channel>, received_ns: i64) -> Arc<Record> {
     Arc::new(Record {
         run: run.clone(),
-        fence: None,
+        claim: None,
         sequence,
         exchange: "binance".into(),
         connection: None,

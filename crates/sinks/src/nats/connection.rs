@@ -87,8 +87,8 @@ impl Connection {
         let mut headers = HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, message_id(record));
         headers.insert(RUN_HEADER, record.run.as_str());
-        if let Some(fence) = &record.fence {
-            headers.insert(FENCE_HEADER, fence.to_string());
+        if let Some(claim) = &record.claim {
+            headers.insert(FENCE_HEADER, claim.fence().to_string());
         }
         let reply = format!("{}.{number}", self.inbox);
         let (subject, line) = (subject(record), record.line.clone());

@@ -1,6 +1,7 @@
 //! Events in a NATS JetStream.
 
 pub(crate) mod connection;
+mod gathered;
 mod late;
 pub(crate) mod reading;
 mod said;
@@ -11,6 +12,7 @@ mod subject;
 mod window;
 
 use std::fmt;
+use std::time::Instant;
 
 use async_nats::jetstream::stream::Stream;
 use async_trait::async_trait;
@@ -18,6 +20,7 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use self::connection::{Answer, Connection, PATIENCE};
+use self::gathered::{Gathered, Verdict};
 use self::late::Late;
 pub use self::server::{InvalidNatsUrl, NatsLogin, NatsServer, NatsUrl};
 pub use self::stored::StoredTrades;
@@ -59,7 +62,8 @@ impl NatsSettings {
 /// a server that is started again, is sent again in its order, and the server knows by `Nats-Msg-Id` what it
 /// has already. Trades and tickers with ids have that of the exchange, so that two collectors store them
 /// once; every other event is its collector's own. A trade that waited for longer than half of the time for
-/// which the server knows that is looked for in the stream. The header `Cryptofeed-Run` names the run that an event's
+/// which the server knows that is looked for in the stream. So is one that stands for several, if the
+/// [`Claim`](crate::Claim) of its collector is not sure: another may have stored them one by one. The header `Cryptofeed-Run` names the run that an event's
 /// sequence belongs to, and `Cryptofeed-Fence` has the [`Fence`](crate::Fence) of its shard in a fleet.
 pub struct NatsSink {
     settings: NatsSettings,
@@ -67,12 +71,17 @@ pub struct NatsSink {
     window: Window,
     /// How many events the server does not take, whatever is tried.
     refused: u64,
+    /// How many trades were not sent, since others have stored all of what they tell.
+    repeated: u64,
+    /// How many were sent although others have stored a part of what they tell.
+    overlapping: u64,
 }
 
 struct Connected {
     connection: Connection,
     stream: Stream,
     late: Late,
+    gathered: Gathered,
 }
 
 impl NatsSink {
@@ -84,6 +93,8 @@ impl NatsSink {
             settings,
             connection: None,
             refused: 0,
+            repeated: 0,
+            overlapping: 0,
         }
     }
 
@@ -97,6 +108,7 @@ impl NatsSink {
             connection,
             stream,
             late,
+            gathered: Gathered::default(),
         };
         let open = self.window.unacknowledged();
         if !open.is_empty() {
@@ -106,43 +118,101 @@ impl NatsSink {
         connected
             .look(open.iter().map(|(_, record)| &**record))
             .await?;
-        for (number, record) in open {
-            if connected.late.has(&record) {
-                self.window.close(number);
+        connected
+            .gathered
+            .note(open.iter().map(|(_, record)| &**record));
+        for (place, (number, record)) in open.iter().enumerate() {
+            let rest = open.iter().skip(place).map(|(_, record)| &**record);
+            if self.is_stored(&mut connected, record, rest).await? {
+                self.window.close(*number);
             } else {
-                connected.connection.publish(number, &record).await?;
+                connected.connection.publish(*number, record).await?;
             }
         }
         Ok(connected)
     }
 
-    /// Sends `records` until the window is full, and takes the answers that have come.
+    /// Whether another has stored a trade, of which `rest` are this one and those behind it.
+    async fn is_stored<'a>(
+        &mut self,
+        connected: &mut Connected,
+        record: &Record,
+        rest: impl Iterator<Item = &'a Record> + Clone + Send,
+    ) -> Result<bool, SinkError> {
+        loop {
+            match self.judge(connected, record) {
+                Verdict::Unknown => connected.look_for_gathered(rest.clone()).await?,
+                verdict => return Ok(verdict == Verdict::Stored),
+            }
+        }
+    }
+
+    /// Whether another has stored a trade, which is counted.
+    fn judge(&mut self, connected: &mut Connected, record: &Record) -> Verdict {
+        let Connected { late, gathered, .. } = connected;
+        let verdict = match late.has(record) {
+            true => Verdict::Stored,
+            false => gathered.judge(record, Instant::now),
+        };
+        match verdict {
+            Verdict::New | Verdict::Unknown => {}
+            Verdict::Stored => {
+                self.repeated += 1;
+                if self.repeated.is_power_of_two() {
+                    let in_all = self.repeated;
+                    tracing::info!(
+                        in_all,
+                        "a trade is not stored: another collector has done so"
+                    );
+                }
+            }
+            Verdict::Part => {
+                self.overlapping += 1;
+                if self.overlapping.is_power_of_two() {
+                    let (subject, in_all) = (subject::subject(record), self.overlapping);
+                    tracing::warn!(
+                        subject,
+                        in_all,
+                        "several trades that are told as one are stored, although another collector has stored some of them"
+                    );
+                }
+            }
+        }
+        verdict
+    }
+
+    /// Sends `records` until the window is full, or what is stored is to be looked at first, and takes the
+    /// answers that have come.
     async fn send(
         &mut self,
         connected: &mut Connected,
         records: &mut Records,
-    ) -> Result<(), SinkError> {
-        let Connected {
-            connection, late, ..
-        } = connected;
+    ) -> Result<Sent, SinkError> {
+        let mut sent = Sent::AsManyAsMay;
         while self.window.has_room()
             && let Some(record) = records.pop_front()
         {
-            if !connection.takes(&record) {
+            if !connected.connection.takes(&record) {
                 let bytes = record.line.len();
                 self.refuse(format_args!("{bytes} bytes are more than the server takes"));
                 continue;
             }
-            if late.has(&record) {
-                continue;
+            match self.judge(connected, &record) {
+                Verdict::Stored => continue,
+                Verdict::New | Verdict::Part => {}
+                Verdict::Unknown => {
+                    records.push_front(record);
+                    sent = Sent::UpToADoubt;
+                    break;
+                }
             }
             let number = self.window.push(record.clone());
-            connection.publish(number, &record).await?;
+            connected.connection.publish(number, &record).await?;
         }
-        while let Some(answer) = connection.answered() {
+        while let Some(answer) = connected.connection.answered() {
             self.take(answer?)?;
         }
-        Ok(())
+        Ok(sent)
     }
 
     fn take(&mut self, answer: Answer) -> Result<(), SinkError> {
@@ -208,12 +278,18 @@ impl NatsSink {
     ) -> Result<(), SinkError> {
         if let Some(records) = &records {
             connected.look(records.iter().map(|it| &**it)).await?;
+            connected.gathered.note(records.iter().map(|it| &**it));
         }
         loop {
             let is_done = match &mut records {
                 Some(records) => {
                     let sent = timeout(PATIENCE, self.send(connected, records)).await;
-                    sent.map_err(|elapsed| SinkError::new("send events", elapsed))??;
+                    let sent = sent.map_err(|elapsed| SinkError::new("send events", elapsed))??;
+                    if sent == Sent::UpToADoubt {
+                        let records = records.iter().map(|it| &**it);
+                        connected.look_for_gathered(records).await?;
+                        continue;
+                    }
                     records.is_empty() || self.window.has_room()
                 }
                 None => self.window.open() == 0,
@@ -227,7 +303,25 @@ impl NatsSink {
     }
 }
 
+/// How far events were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// Until there were no more, or the window was full.
+    AsManyAsMay,
+    /// Up to a trade that another collector may have stored.
+    UpToADoubt,
+}
+
 impl Connected {
+    /// Looks at what is stored of trades that may be there in another form.
+    async fn look_for_gathered<'a>(
+        &mut self,
+        records: impl Iterator<Item = &'a Record> + Send,
+    ) -> Result<(), SinkError> {
+        let looked = self.gathered.look(&self.stream, records).await;
+        looked.map_err(|error| SinkError::new("find what is stored", error))
+    }
+
     /// Looks for late trades in the stream, which the server recognises no longer.
     async fn look(
         &mut self,
@@ -282,7 +376,7 @@ mod tests {
         let mut sink = NatsSink::new(NatsSettings::new(url));
         let number = sink.window.push(Arc::new(Record {
             run: RunId::named("r"),
-            fence: None,
+            claim: None,
             sequence: 1,
             exchange: "binance".into(),
             connection: None,

@@ -62,6 +62,7 @@ pub(super) fn message_id(record: &Record) -> String {
             id: trade,
             count,
             time_ms,
+            ..
         } => {
             escape(record.exchange.as_str(), &mut id);
             id.push_str(".trades.");
@@ -112,7 +113,7 @@ mod tests {
     fn record(symbol: Option<&str>, identity: Identity) -> Record {
         Record {
             run: RunId::named("20240808T235414Z-1f3a9c"),
-            fence: None,
+            claim: None,
             sequence: 7,
             exchange: "backpack".into(),
             connection: None,
@@ -146,8 +147,12 @@ mod tests {
     #[test]
     fn a_trade_is_the_same_to_every_collector_and_an_event_of_a_book_is_not() {
         let trade = |id, time_ms| {
-            let (id, count) = (id, 1);
-            let identity = Identity::Trade { id, count, time_ms };
+            let identity = Identity::Trade {
+                id,
+                count: 1,
+                is_fetched: false,
+                time_ms,
+            };
             message_id(&record(Some("BTC-USDT"), identity))
         };
         let ids = [

@@ -96,7 +96,7 @@ mod tests {
     fn record(sequence: u64) -> Arc<Record> {
         Arc::new(Record {
             run: RunId::named("r"),
-            fence: None,
+            claim: None,
             sequence,
             exchange: "binance".into(),
             connection: None,

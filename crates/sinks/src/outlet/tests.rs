@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::claim::Claim;
 use crate::fanout::{Behind, Fanout, Unstored};
 use crate::fence::Fence;
 use crate::record::Record;
@@ -49,7 +50,8 @@ impl Sink for Memory {
         if store.is_full {
             return Err(SinkError::new("store it", "it is full"));
         }
-        let fences = records.iter().map(|record| record.fence.clone());
+        let fence = |record: &Arc<Record>| Some(record.claim.as_ref()?.fence().clone());
+        let fences = records.iter().map(fence);
         store.fences.extend(fences);
         let read = |record: Arc<Record>| serde_json::from_slice(&record.line).unwrap();
         store.lines.extend(records.drain(..).map(read));
@@ -208,9 +210,10 @@ async fn a_sink_that_is_to_stop_ends_everything_when_it_is_behind() {
 async fn what_a_sink_drops_is_told_with_the_number_and_the_book_begins_anew() {
     let (memory, mut fanout) = fanout(Backpressure::DropBookChanges, 40);
     let fence = Fence::new("prod", 3, 10);
+    let claim = fence.clone().map(|fence| Claim::new(fence, |_| true));
     let push = |fanout: &mut Fanout, event: &FeedEvent| {
         let line = serde_json::to_vec(event).unwrap();
-        fanout.push_fenced(event, &line, fence.clone());
+        fanout.push_claimed(event, &line, claim.clone());
     };
     push(&mut fanout, &snapshot(1));
     fanout.send().await.unwrap();

@@ -110,7 +110,7 @@ impl Waiting {
                     Some(snapshot) => {
                         self.mend(&book);
                         let snapshot = Record::of(record.run.clone(), &snapshot);
-                        self.push(Arc::new(snapshot.with_fence(record.fence.clone())));
+                        self.push(Arc::new(snapshot.with_claim(record.claim.clone())));
                     }
                     None => {
                         broken.untold += 1;
@@ -241,7 +241,7 @@ fn book_of(record: &Record) -> Option<Book> {
     Some((record.exchange.clone(), record.symbol.clone()?))
 }
 
-/// What takes the place of `record`, with its number and its fence.
+/// What takes the place of `record`, with its number and its claim.
 fn told(record: &Record, kind: FeedEventKind) -> Arc<Record> {
     let event = FeedEvent {
         sequence: record.sequence,
@@ -251,5 +251,5 @@ fn told(record: &Record, kind: FeedEventKind) -> Arc<Record> {
         kind,
     };
     let told = Record::of(record.run.clone(), &event);
-    Arc::new(told.with_fence(record.fence.clone()))
+    Arc::new(told.with_claim(record.claim.clone()))
 }

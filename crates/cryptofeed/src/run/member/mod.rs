@@ -8,9 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use feeds::{ExchangeName, FeedEvent, FeedStatus, Symbol, Trade};
-use fleet::{Fleet, Gate, GateLimits, Opening, Passage, Role, Shard, Sharing, Standing};
+use fleet::{Fleet, Gate, GateLimits, Opening, Passage, Reliance, Role, Shard, Sharing, Standing};
 use futures_util::FutureExt;
-use sinks::Fence;
+use sinks::{Claim, Fence};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -43,8 +43,9 @@ pub(super) struct Member {
     warming: Warming,
     looks: Interval,
     stored: Stored,
-    /// The fence of each shard that it has, or had last.
-    fences: HashMap<Shard, Fence>,
+    /// The claim to each shard that it has, or had last.
+    claims: HashMap<Shard, Claim>,
+    reliance: Reliance,
     owned: HashSet<Shard>,
     standing: Standing,
     leaving_until: Option<Instant>,
@@ -86,14 +87,14 @@ pub(super) struct Beginning {
     pub(super) symbol: Symbol,
     /// What comes first.
     pub(super) events: Vec<FeedEvent>,
-    pub(super) fence: Option<Fence>,
+    pub(super) claim: Option<Claim>,
     /// The stored trade behind which some may be missing.
     pub(super) after: Option<Trade>,
 }
 
 /// Whether an event is for others.
 pub(super) enum Pass {
-    Free(Option<Fence>),
+    Free(Option<Claim>),
     Barred,
 }
 
@@ -131,7 +132,8 @@ impl Member {
             warming: Warming::default(),
             looks,
             stored: Stored::new(nats, lease, runtime),
-            fences: HashMap::new(),
+            claims: HashMap::new(),
+            reliance: Reliance::default(),
             owned: HashSet::new(),
             standing: Standing::default(),
             leaving_until: None,
@@ -160,6 +162,7 @@ impl Member {
             match news {
                 News::Joined(fleet) => {
                     let standing = fleet.standing();
+                    self.reliance = fleet.reliance();
                     self.part = Part::Joined(fleet, standing);
                 }
                 News::Role(shard, role) => {
@@ -215,7 +218,7 @@ impl Member {
     pub(super) fn take(&mut self, event: &mut FeedEvent) -> Pass {
         match self.gate.take(event, Instant::now().into_std()) {
             Passage::Barred => Pass::Barred,
-            Passage::Free(fence) => Pass::Free(fence.and_then(|it| self.fence(it))),
+            Passage::Free(fence) => Pass::Free(fence.and_then(|it| self.claim(it))),
         }
     }
 
@@ -275,23 +278,26 @@ impl Member {
                 exchange: exchange.clone(),
                 symbol,
                 events,
-                fence: fence.and_then(|it| self.fence(it)),
+                claim: fence.and_then(|it| self.claim(it)),
                 after: stored.filter(|_| may_lack_trades),
             }
         };
         symbols.map(begin).collect()
     }
 
-    fn fence(&mut self, (shard, fleet::Fence(revision)): (Shard, fleet::Fence)) -> Option<Fence> {
-        if let Some(known) = self.fences.get(&shard)
-            && known.revision() == revision
+    fn claim(&mut self, (shard, held): (Shard, fleet::Fence)) -> Option<Claim> {
+        let fleet::Fence(revision) = held;
+        if let Some(known) = self.claims.get(&shard)
+            && known.fence().revision() == revision
         {
             return Some(known.clone());
         }
         let number = u16::try_from(shard.index()).ok()?;
         let fence = Fence::new(&self.fleet, number, revision)?;
-        self.fences.insert(shard, fence.clone());
-        Some(fence)
+        let reliance = self.reliance.clone();
+        let claim = Claim::new(fence, move |now| reliance.is_sure(shard, held, now));
+        self.claims.insert(shard, claim.clone());
+        Some(claim)
     }
 }
 

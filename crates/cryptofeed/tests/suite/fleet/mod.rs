@@ -6,6 +6,8 @@ mod late;
 mod network;
 mod reader;
 mod stage;
+#[cfg(unix)]
+mod stopped;
 mod truth;
 
 use std::collections::BTreeSet;
@@ -13,6 +15,7 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use feeds::Binance;
 use tokio::sync::Mutex;
 
 use self::stage::{Plan, Stage};
@@ -24,6 +27,7 @@ static ONE: Mutex<()> = Mutex::const_new(());
 /// and to those who follow, with the trades that are missing. A release build has every book of a large exchange,
 /// and addresses for them.
 const MARKET: Plan = Plan {
+    exchange: ("binance", Binance::mock),
     host: Ipv4Addr::LOCALHOST,
     exits: if cfg!(debug_assertions) { 1 } else { 8 },
     symbols: if cfg!(debug_assertions) { 100 } else { 1500 },

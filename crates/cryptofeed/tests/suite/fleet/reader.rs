@@ -18,6 +18,8 @@ pub(super) struct Reader {
     trades: HashMap<String, BTreeMap<u64, u32>>,
     /// Events from a collector that the shard was taken from.
     pub(super) fenced: u64,
+    /// Trades that were fetched.
+    pub(super) fetched: u64,
     pub(super) events: u64,
     /// The symbols whose books were compared with the market, by the run that they are of.
     pub(super) compared: HashMap<String, BTreeSet<String>>,
@@ -52,6 +54,7 @@ impl Reader {
             let Some(TradeId::Number(last)) = trade.id else {
                 panic!("no id: {}", message.payload);
             };
+            self.fetched += u64::from(trade.backfilled);
             let trades = self.trades.entry(symbol.clone()).or_default();
             for id in last + 1 - u64::from(trade.count)..=last {
                 *trades.entry(id).or_default() += 1;

@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use feeds::Binance;
 use serde_json::Value;
-use testkit::{MockExchange, MockProxy, ProxyKind, TestCa};
+use testkit::{MockExchange, MockExchangeBuilder, MockProxy, ProxyKind, TestCa};
 
 use super::reader::Reader;
 use super::truth::{self, Looks};
@@ -25,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
+    /// The exchange, by its name and its mock.
+    pub(super) exchange: (&'static str, fn() -> MockExchangeBuilder),
     /// Where the exchange and the server are.
     pub(super) host: Ipv4Addr,
     /// How many proxies lead there, each by an address of its own; without any, it is direct.
@@ -54,7 +55,8 @@ impl Stage {
         let ca = TestCa::new().unwrap();
         workspace.file("ca.pem", &ca.pem());
         let tls = ca.server_config(&[&host.to_string()]).unwrap();
-        let exchange = Binance::mock()
+        let (name, mock) = plan.exchange;
+        let exchange = mock()
             .tls(tls)
             .symbols(plan.symbols)
             .rate(plan.rate)
@@ -83,7 +85,7 @@ impl Stage {
         let yaml = format!(
             "tls: {{ca_file: ca.pem}}\n\
              proxy: {rules}\n\
-             feeds: {{binance: {{symbols: ['T*'], rest_url: '{rest}', ws_url: '{ws}'}}}}\n\
+             feeds: {{{name}: {{symbols: ['T*'], rest_url: '{rest}', ws_url: '{ws}'}}}}\n\
              sinks: {{nats: {{url: '{nats}'}}}}\n\
              fleet: {{url: '{nats}', name: prod, lease_seconds: {lease}}}\n"
         );

@@ -48,11 +48,21 @@ impl Exit {
     #[must_use]
     pub fn egress(&self) -> Option<IpAddr> {
         match self {
-            Self::Direct => None,
             Self::DirectFrom(exit) => exit.egress().or(match exit.bind() {
                 Bind::Address(ip) => Some(*ip),
                 Bind::Interface(_) => None,
             }),
+            Self::Direct | Self::Proxy(_) => self.configured_egress(),
+        }
+    }
+
+    /// The address that exchanges see of its connections, if the configuration says it, without the guess
+    /// that it is the local one.
+    #[must_use]
+    pub fn configured_egress(&self) -> Option<IpAddr> {
+        match self {
+            Self::Direct => None,
+            Self::DirectFrom(exit) => exit.egress(),
             Self::Proxy(proxy) => proxy.server().egress(),
         }
     }

@@ -36,8 +36,8 @@ mod files;
 mod handshake_mode;
 mod headers;
 mod health_check;
+mod http_url;
 mod keys;
-mod list_url;
 #[cfg(feature = "loader")]
 mod loader;
 mod no_proxy;
@@ -66,7 +66,7 @@ pub use exit::{DirectExit, Exit};
 pub use handshake_mode::HandshakeMode;
 pub use headers::{InvalidHeader, ProxyHeaders};
 pub use health_check::{HealthCheck, HealthCheckMethod, InvalidHealthCheck};
-pub use list_url::{ListUrl, ListUrlError};
+pub use http_url::{HttpUrl, HttpUrlError};
 #[cfg(feature = "loader")]
 pub use loader::{Document, Loaded, Node, RuleOrigins, Sources, Table, json_schema, nearest};
 pub use origin::Origin;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::connection_proxies::DIRECT;
+use crate::http_url::HttpUrl;
 use crate::keys::{SOURCE, Said, said};
-use crate::list_url::ListUrl;
 use crate::proxy_server::ProxyServer;
 
 /// The valid times between two looks at a source, in seconds.
@@ -49,7 +49,7 @@ pub enum SourcePlace {
     /// At a URL.
     Url {
         /// The URL.
-        url: ListUrl,
+        url: HttpUrl,
         /// The way of the request.
         route: ListRoute,
     },
@@ -84,7 +84,7 @@ impl PoolSource {
 
     /// The list at `url`, asked for by `route` every 30 seconds.
     #[must_use]
-    pub fn url(url: ListUrl, route: ListRoute) -> Self {
+    pub fn url(url: HttpUrl, route: ListRoute) -> Self {
         Self::new(SourcePlace::Url { url, route })
     }
 
@@ -131,7 +131,7 @@ impl PoolSource {
         }
     }
 
-    pub(crate) fn list_url(&self) -> Option<(&ListUrl, &ListRoute)> {
+    pub(crate) fn list_url(&self) -> Option<(&HttpUrl, &ListRoute)> {
         match self.place() {
             SourcePlace::Url { url, route } => Some((url, route)),
             SourcePlace::File(_) | SourcePlace::Program(_) => None,

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, ProxyRule};
 use crate::exchange_id::ExchangeId;
+use crate::http_url::HttpUrl;
 use crate::keys::{SETTINGS, Said, said};
 
 /// The settings of the whole proxy system.
@@ -39,6 +40,7 @@ pub struct ProxySettings {
     default: ConnectionProxies,
     exchanges: HashMap<ExchangeId, ConnectionProxies>,
     ambient: Option<AmbientProxies>,
+    egress_url: Option<HttpUrl>,
 }
 
 impl ProxySettings {
@@ -99,6 +101,14 @@ impl ProxySettings {
         self
     }
 
+    /// The same settings with a server that answers with the address of who asks, as plain text, for whoever
+    /// learns by which address each exit leaves.
+    #[must_use]
+    pub fn with_egress_url(mut self, url: HttpUrl) -> Self {
+        self.egress_url = Some(url);
+        self
+    }
+
     /// Whether proxies are used. They are not if the settings do not state it.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
@@ -111,11 +121,12 @@ impl ProxySettings {
         self.enabled.is_some()
     }
 
-    /// Whether `enabled` is missing: the settings are strict, have rules or use the environment's
-    /// proxies, but do not state whether the system is enabled.
+    /// Whether `enabled` is missing: the settings are strict, have rules, use the environment's
+    /// proxies or name a server for egresses, but do not state whether the system is enabled.
     #[must_use]
     pub fn lacks_enabled(&self) -> bool {
-        !self.says_enabled() && (self.is_strict() || self.ambient.is_some() || self.has_rules())
+        let has_more = self.ambient.is_some() || self.egress_url.is_some();
+        !self.says_enabled() && (self.is_strict() || has_more || self.has_rules())
     }
 
     /// Whether there is any rule: a default, one of an exchange, or one of the environment.
@@ -164,6 +175,12 @@ impl ProxySettings {
     #[must_use]
     pub fn ambient(&self) -> Option<&AmbientProxies> {
         self.ambient.as_ref()
+    }
+
+    /// The server that is asked by which address each exit leaves, if there is one.
+    #[must_use]
+    pub fn egress_url(&self) -> Option<&HttpUrl> {
+        self.egress_url.as_ref()
     }
 
     /// The rules of one exchange.

@@ -53,7 +53,7 @@ fn value(content: &Content) -> String {
         Content::ProxyRule => "rule".to_owned(),
         Content::List(item) => format!("a URL, or a list of URLs and {}", value(item)),
         Content::Server | Content::Member => format!("tables of {}", code(content.names())),
-        Content::ListUrl => "URL with `https` or `http`".to_owned(),
+        Content::HttpUrl => "URL with `https` or `http`".to_owned(),
         Content::ListRoute => "`direct`, proxy URL, or table of the keys of a proxy".to_owned(),
         Content::Name => "name".to_owned(),
         Content::Pool

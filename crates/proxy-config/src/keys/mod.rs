@@ -94,8 +94,8 @@ pub(crate) enum Content {
     Member,
     /// Where a pool gets its proxies from.
     Source,
-    /// The URL of a list of proxies.
-    ListUrl,
+    /// Where something is fetched.
+    HttpUrl,
     /// The way to a list of proxies: `direct`, or one proxy as a URL or a table.
     ListRoute,
     /// A name that the program has chosen.
@@ -162,7 +162,7 @@ impl Content {
             | Self::Bind
             | Self::Address
             | Self::Url
-            | Self::ListUrl
+            | Self::HttpUrl
             | Self::Name
             | Self::Word(_)
             | Self::Exchanges
@@ -250,7 +250,7 @@ impl Content {
                 | Self::Bind
                 | Self::Address
                 | Self::Url
-                | Self::ListUrl
+                | Self::HttpUrl
                 | Self::Name
                 | Self::Word(_)
         )

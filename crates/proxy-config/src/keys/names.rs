@@ -5,6 +5,7 @@ pub(crate) const ENABLED: &str = "enabled";
 pub(crate) const DEFAULT: &str = "default";
 pub(crate) const EXCHANGES: &str = "exchanges";
 pub(crate) const FROM_ENV: &str = "from_env";
+pub(crate) const EGRESS_URL: &str = "egress_url";
 
 pub(crate) const URL: &str = "url";
 pub(crate) const TIMEOUT_SECONDS: &str = "timeout_seconds";

@@ -8,7 +8,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::{Entry, Field};
 
 use crate::headers::{ProxyHeaders, REDACTED};
-use crate::list_url::ListUrl;
+use crate::http_url::HttpUrl;
 use crate::proxy_url::ProxyUrl;
 
 /// A value as in a configuration. Serialized, it shows no login and no header's value.
@@ -20,7 +20,7 @@ pub(crate) enum Said<'a> {
     Word(&'static str),
     Text(Cow<'a, str>),
     Url(&'a ProxyUrl),
-    ListUrl(&'a ListUrl),
+    HttpUrl(&'a HttpUrl),
     File(&'a Path),
     Headers(&'a ProxyHeaders),
     List(Vec<Self>),
@@ -65,7 +65,7 @@ impl Serialize for Said<'_> {
             Self::Word(word) => serializer.serialize_str(word),
             Self::Text(text) => serializer.serialize_str(text),
             Self::Url(url) => url.serialize(serializer),
-            Self::ListUrl(url) => serializer.collect_str(url),
+            Self::HttpUrl(url) => serializer.collect_str(url),
             Self::File(path) => path.serialize(serializer),
             Self::Headers(headers) => {
                 serializer.collect_map(headers.iter().map(|(name, _)| (name, REDACTED)))

@@ -5,8 +5,9 @@
 //! [name](super::names).
 
 use super::names::{
-    self, BIND, CA_FILE, CHOICE, DEFAULT, EGRESS, ENABLED, EXCHANGES, FROM_ENV, HEADERS,
-    HEADERS_FILE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, TRUST, URL, USERNAME, VIA,
+    self, BIND, CA_FILE, CHOICE, DEFAULT, EGRESS, EGRESS_URL, ENABLED, EXCHANGES, FROM_ENV,
+    HEADERS, HEADERS_FILE, PASSWORD, PASSWORD_FILE, PROXIES, TIMEOUT_SECONDS, TRUST, URL, USERNAME,
+    VIA,
 };
 use super::said::said;
 use super::{Content, Entry, Replaces, Said, Words};
@@ -24,7 +25,7 @@ use crate::settings::ProxySettings;
 use crate::transport::Transport;
 
 /// The section.
-pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
+pub(crate) static SETTINGS: [Entry<ProxySettings>; 6] = [
     Entry::boolean(
         ENABLED,
         false,
@@ -73,6 +74,15 @@ pub(crate) static SETTINGS: [Entry<ProxySettings>; 5] = [
         },
     )
     .wrong("a variable that is not a proxy URL"),
+    Entry::joint(
+        EGRESS_URL,
+        Content::HttpUrl,
+        "A server that answers with the address of who asks, as plain text. `run` asks it once through each exit, \
+         and counts budgets by the addresses.",
+        |settings: &ProxySettings| settings.egress_url().map(Said::HttpUrl),
+    )
+    .absent("nobody is asked")
+    .wrong("what is no URL, or has a login or a fragment"),
 ];
 
 /// The rules of both transports.
@@ -429,9 +439,9 @@ pub(crate) static SOURCE: [Entry<PoolSource>; 5] = [
     .replaces(Replaces::Keys(&[URL, names::PROXY, names::PROGRAM])),
     Entry::joint(
         URL,
-        Content::ListUrl,
+        Content::HttpUrl,
         "Where a list of the same form is fetched. Everything behind host and port is hidden.",
-        |source: &PoolSource| source.list_url().map(|(url, _)| Said::ListUrl(url)),
+        |source: &PoolSource| source.list_url().map(|(url, _)| Said::HttpUrl(url)),
     )
     .wrong("*`url` requires `proxy`*; what is no URL, or has a login or a fragment")
     .replaces(Replaces::Keys(&[names::FILE, names::PROGRAM])),

@@ -84,7 +84,7 @@ fn of(content: &Content) -> Value {
         Content::List(item) => any_of([url_ref(), json!({"type": "array", "items": of(item)})]),
         Content::Server => json!({"$ref": "#/$defs/server"}),
         Content::Member => json!({"$ref": "#/$defs/member"}),
-        Content::ListUrl => json!({"type": "string", "pattern": "^https?://\\S+$"}),
+        Content::HttpUrl => json!({"type": "string", "pattern": "^https?://\\S+$"}),
         Content::ListRoute => any_of([direct(), url_ref(), table(content)]),
         Content::Name => json!({"type": "string", "minLength": 1}),
         Content::Pool

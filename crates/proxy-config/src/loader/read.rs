@@ -8,7 +8,8 @@ use crate::ambient::AmbientProxies;
 use crate::connection_proxies::{ConnectionProxies, DIRECT, ProxyRule};
 use crate::dial_options::{DialOptions, MOST_HOPS, TooManyHops};
 use crate::exchange_id::ExchangeId;
-use crate::keys::names::{CHOICE, DEFAULT, ENABLED, EXCHANGES, FROM_ENV, VIA};
+use crate::http_url::HttpUrl;
+use crate::keys::names::{CHOICE, DEFAULT, EGRESS_URL, ENABLED, EXCHANGES, FROM_ENV, VIA};
 use crate::keys::{Content, DIAL, SETTINGS};
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::{Node, Table};
@@ -39,6 +40,9 @@ pub(crate) fn settings(
         && node.boolean()?
     {
         settings = settings.with_ambient(ambient(&node)?);
+    }
+    if let Some(node) = fields.field(EGRESS_URL) {
+        settings = settings.with_egress_url(node.parse(HttpUrl::parse)?);
     }
     let exchanges = fields.field(EXCHANGES).and_then(|node| node.entries());
     for (id, node) in exchanges.unwrap_or_default() {

@@ -1,9 +1,9 @@
 //! Reading where a pool gets its members from.
 
 use crate::connection_proxies::DIRECT;
+use crate::http_url::HttpUrl;
 use crate::keys::names::{FILE, PROGRAM, PROXY, URL};
 use crate::keys::{Content, SOURCE};
-use crate::list_url::ListUrl;
 use crate::loader::fill::{Reach, fill};
 use crate::loader::node::Node;
 use crate::loader::read_server::server;
@@ -19,7 +19,7 @@ pub(crate) fn source(node: &Node<'_>) -> Option<PoolSource> {
     }
     let source = match places {
         [_, Some(url), _] => {
-            let url = url.parse(ListUrl::parse);
+            let url = url.parse(HttpUrl::parse);
             let route = match proxy {
                 Some(proxy) => route(&proxy),
                 None => {

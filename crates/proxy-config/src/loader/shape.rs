@@ -53,7 +53,7 @@ pub(crate) fn shape(node: &Node<'_>, content: &Content) -> Option<Value> {
         | Content::Bind
         | Content::Address
         | Content::Url
-        | Content::ListUrl
+        | Content::HttpUrl
         | Content::Name
         | Content::Word(_) => Some(node.value().clone()),
     }

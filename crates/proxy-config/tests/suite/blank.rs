@@ -96,6 +96,7 @@ fn every_place_in_every_section_needs_a_value() {
         ),
         ("proxy: {enabled: no, exchanges: }", "proxy.exchanges"),
         ("proxy: {enabled: no, from_env: }", "proxy.from_env"),
+        ("proxy: {enabled: no, egress_url: }", "proxy.egress_url"),
         (
             "proxy: {enabled: no, exchanges: {OKX: {ws: }}}",
             "proxy.exchanges.okx.websocket",

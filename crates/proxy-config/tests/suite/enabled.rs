@@ -10,7 +10,7 @@ const PROBLEM: &str = "there are rules, but `enabled` is not set; \
     add `enabled: true` to use the proxies, or `enabled: false` to connect without them";
 
 /// Everything that can be said of connections, as a file has it.
-const SAID: [&str; 9] = [
+const SAID: [&str; 10] = [
     "strict: true",
     "strict: false",
     "default: 'http://u:s3cret@h:1'",
@@ -20,6 +20,7 @@ const SAID: [&str; 9] = [
     "exchanges: {}",
     "from_env: true",
     "from_env: false",
+    "egress_url: 'https://mirror.example/ip'",
 ];
 
 fn file(section: &str) -> Sources {

@@ -189,7 +189,7 @@ fn an_unknown_variable_is_refused_with_the_name_it_was_probably_meant_to_have() 
         messages(env(&[("_XQ", "1")])),
         ["proxy.xq (from CRYPTOFEED_PROXY_XQ): unknown variable; \
              what follows CRYPTOFEED_PROXY_ must begin with one of ENABLED, STRICT, DEFAULT, \
-             EXCHANGES, FROM_ENV"]
+             EXCHANGES, FROM_ENV, EGRESS_URL"]
     );
 }
 

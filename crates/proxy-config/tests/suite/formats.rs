@@ -10,6 +10,7 @@ const YAML: &str = "
 proxy:
   enabled: yes
   strict: true
+  egress_url: https://mirror.example/ip?format=text
   default:
     http: socks5h://alice:s%40crit@proxy.example:1080
     websocket:
@@ -31,6 +32,7 @@ const TOML: &str = "
 [proxy]
 enabled = true
 strict = 'on'
+egress_url = 'https://mirror.example/ip?format=text'
 
 [proxy.default]
 rest = 'socks5h://alice:s%40crit@proxy.example:1080'
@@ -52,6 +54,7 @@ const JSON: &str = r#"{
     "proxy": {
         "enabled": true,
         "strict": 1,
+        "egress_url": "https://mirror.example/ip?format=text",
         "default": {
             "http": {"url": "socks5h:\/\/alice:s%40crit@proxy.example:1080"},
             "websocket": {
@@ -78,6 +81,7 @@ fn variables(folder: &Folder) -> Vec<(String, String)> {
     named(&[
         ("_ENABLED", "1"),
         ("_STRICT", "yes"),
+        ("_EGRESS_URL", "https://mirror.example/ip?format=text"),
         (
             "_DEFAULT__REST",
             "socks5h://alice:s%40crit@proxy.example:1080",
@@ -117,6 +121,7 @@ fn code(folder: &Folder) -> ProxySettings {
     let binance = ProxyConfig::new(url("socks5://u:1%2E10@[::1]:1080"));
     ProxySettings::enabled()
         .with_strict(true)
+        .with_egress_url("https://mirror.example/ip?format=text".parse().unwrap())
         .with_default(ConnectionProxies::both(http).with_websocket(websocket))
         .with_exchange(id("backpack"), ConnectionProxies::both(ProxyRule::Direct))
         .with_exchange(

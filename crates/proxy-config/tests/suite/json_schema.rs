@@ -40,6 +40,7 @@ fn everything_that_can_be_written_is_valid() {
         proxy(json!("socks5h://u:p@h:1")),
         proxy(json!({"enabled": "yes", "strict": true, "default": "direct"})),
         proxy(json!({"default": {"rest": "http://h:1/", "ws": "direct"}})),
+        proxy(json!({"default": "direct", "egress_url": "https://mirror.example/ip"})),
         proxy(json!({"exchanges": {"BINANCE": "http://h:1", "okx": "direct"}})),
         proxy(json!({"default": every_key})),
         proxy(json!({"default": {"pool": {"proxies": ["http://h:1"]}, "timeout_seconds": 5}})),

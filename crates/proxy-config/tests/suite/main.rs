@@ -14,6 +14,7 @@ mod config_crate;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]
+mod egress_url;
 mod enabled;
 #[cfg(test)]
 mod environment;

@@ -187,19 +187,16 @@ fn what_does_not_say_one_place_and_the_way_there_is_an_error() {
     for (url, problem) in [
         (
             "lists.example",
-            "expected a URL, such as https://lists.example/proxies.txt",
+            "expected a URL, such as https://server.example/path",
         ),
-        (
-            "ftp://h/",
-            "the URL of a list must begin with https:// or http://",
-        ),
+        ("ftp://h/", "the URL must begin with https:// or http://"),
         (
             "https://u:p@h/",
-            "the URL of a list must not have a login, which would not be sent",
+            "the URL must not have a login, which would not be sent",
         ),
         (
             "https://h/#a",
-            "the URL of a list must not have a fragment; write # as %23",
+            "the URL must not have a fragment; write # as %23",
         ),
     ] {
         assert_eq!(

@@ -147,6 +147,7 @@ fn whatever_is_taken_away_is_missed() {
             "enabled": false,
             "strict": true,
             "from_env": false,
+            "egress_url": "https://mirror.example/ip",
             "default": {"http": {
                 "url": "https://h:1", "timeout_seconds": 5, "username": "u", "password": "p",
                 "tls": {"ca_file": "Cargo.toml"}, "handshake": "auto", "quick_ack": true,

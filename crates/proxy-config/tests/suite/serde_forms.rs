@@ -58,7 +58,7 @@ fn errors_are_joined_and_show_no_value() {
     assert_eq!(
         error,
         "?: unknown key; did you mean `exchanges`? \
-         (known keys: enabled, strict, default, exchanges, from_env); \
+         (known keys: enabled, strict, default, exchanges, from_env, egress_url); \
          enabled: expected true or false, yes or no, on or off, 1 or 0; \
          default.http.timeout_seconds: expected a whole number from 1 to 300; \
          default.http.url: Unsupported proxy scheme: ftp; \

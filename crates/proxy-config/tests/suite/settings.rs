@@ -190,11 +190,12 @@ fn whether_the_system_is_enabled_is_said_or_not() {
 fn settings_lack_the_word_if_they_say_anything_else() {
     let nobody = AmbientProxies::default();
     let rules = ConnectionProxies::both(ProxyRule::Direct);
-    let makes: [fn(ProxySettings, &AmbientProxies, &ConnectionProxies) -> ProxySettings; 4] = [
+    let makes: [fn(ProxySettings, &AmbientProxies, &ConnectionProxies) -> ProxySettings; 5] = [
         |settings, _, _| settings.with_strict(true),
         |settings, nobody, _| settings.with_ambient(nobody.clone()),
         |settings, _, rules| settings.with_default(rules.clone()),
         |settings, _, rules| settings.with_exchange(id("okx"), rules.clone()),
+        |settings, _, _| settings.with_egress_url("https://mirror.example/".parse().unwrap()),
     ];
     for make in makes {
         let lacks = |settings| make(settings, &nobody, &rules).lacks_enabled();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{ETAG, IF_NONE_MATCH};
 use http::{HeaderValue, Request, StatusCode};
 use parking_lot::Mutex;
-use proxy_config::{ListUrl, ProxyList};
+use proxy_config::{HttpUrl, ProxyList};
 use transport::{
     BoxError, DialError, Dialer, HttpError, HttpErrorKind, HttpTransport, ResponseLimits,
 };
@@ -27,7 +27,7 @@ const LIMITS: ResponseLimits = ResponseLimits {
 
 /// A URL, which is asked whether its list is still the one in use (RFC 9110, section 13.1.2).
 pub(crate) struct UrlSource {
-    url: ListUrl,
+    url: HttpUrl,
     client: HttpClient<Arc<dyn Dialer>>,
     /// The entity tag of the list in use.
     used: Mutex<Option<HeaderValue>>,
@@ -35,7 +35,7 @@ pub(crate) struct UrlSource {
 
 impl UrlSource {
     /// The list at `url`, asked for by `client`, which is its way.
-    pub(crate) fn new(url: &ListUrl, client: HttpClient<Arc<dyn Dialer>>) -> Self {
+    pub(crate) fn new(url: &HttpUrl, client: HttpClient<Arc<dyn Dialer>>) -> Self {
         Self {
             url: url.clone(),
             client: client.with_limits(LIMITS),

@@ -23,7 +23,7 @@ fn value(said: Said<'_>, references: &References) -> Value {
         Said::Word(word) => word.into(),
         Said::Text(text) => text.into_owned().into(),
         Said::Url(url) => references.url(url.clone()),
-        Said::ListUrl(url) => url.reveal().into(),
+        Said::HttpUrl(url) => url.reveal().into(),
         // A path that is not UTF-8 becomes one that does not exist, which is an error.
         Said::File(path) => path.to_string_lossy().into_owned().into(),
         Said::Headers(headers) => {

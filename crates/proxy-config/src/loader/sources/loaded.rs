@@ -9,8 +9,9 @@ use super::PROXY;
 use super::origins::RuleOrigins;
 use crate::destination::Destination;
 use crate::exchange_id::ExchangeId;
-use crate::keys::names::{DEFAULT, EXCHANGES};
+use crate::keys::names::{DEFAULT, EGRESS_URL, EXCHANGES};
 use crate::loader::node::child;
+use crate::loader::references::origin_in;
 use crate::origin::Origin;
 use crate::settings::ProxySettings;
 use crate::transport::Transport;
@@ -78,6 +79,12 @@ impl Loaded {
                 ambient.rule(destination)?,
             ))
         })
+    }
+
+    /// What set `egress_url`, if it is set.
+    #[must_use]
+    pub fn egress_url_set_by(&self) -> Option<&Origin> {
+        origin_in(&self.origins, self.value(&[PROXY, EGRESS_URL])?)
     }
 
     /// The origins of the exchange's own rule, or else of the default.

@@ -25,8 +25,10 @@ mod firehose;
 mod fleet_advice;
 mod fleet_budgets;
 mod interop;
+mod learned_egresses;
 mod local_addresses;
 mod log_lines;
+mod mirror;
 #[path = "../crates/fleet/tests/suite/nats_server.rs"]
 #[expect(dead_code, reason = "other suites use more of it")]
 mod nats_server;

@@ -1,6 +1,5 @@
 //! Waiting until the budgets of an exchange have room.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::future::pending;
 use std::pin::pin;
@@ -8,18 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use parking_lot::Mutex;
-use proxy_config::{Bind, ExchangeId, Exit};
+use proxy_config::{ExchangeId, Exit};
 use proxy_resolve::Route;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use transport::{
-    Account, BudgetShares, DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase,
-    Window,
-};
+use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase};
 
-use crate::dialer_factory::endpoint;
-use crate::egress_budgets::{EgressBudgets, Ticket, Turn};
+use crate::accounts::{Answer, End, Heirs, SharedBudgets};
+use crate::egress_budgets::Ticket;
 use crate::exits::Exits;
 use crate::injector::ProxyInjector;
 use crate::query::RouteQuery;
@@ -30,125 +24,6 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// For how long an exchange bans an egress that does not say it.
 const BAN: Duration = Duration::from_secs(600);
-
-/// The budgets of all exchanges at all egresses. A reload does not touch them: what was sent was sent.
-#[derive(Debug, Default)]
-pub(crate) struct Admission {
-    accounts: Mutex<HashMap<Owner, Arc<Shared>>>,
-    /// Who else uses them.
-    pub(crate) shares: Option<Arc<dyn BudgetShares>>,
-}
-
-/// Whose budgets they are, and where.
-type Owner = (Option<ExchangeId>, Egress);
-
-#[derive(Debug)]
-struct Shared {
-    budgets: Mutex<EgressBudgets>,
-    /// Something may have changed for those that wait.
-    changed: Notify,
-    /// Others use them, too.
-    shares: Option<(Account, Arc<dyn BudgetShares>)>,
-}
-
-impl Admission {
-    fn of(&self, owner: Owner) -> Arc<Shared> {
-        let mut accounts = self.accounts.lock();
-        if let Some(shared) = accounts.get(&owner) {
-            return Arc::clone(shared);
-        }
-        // Proxies come and go. Those that nothing is known of any longer are not kept.
-        let now = Instant::now();
-        accounts.retain(|_, shared| {
-            Arc::strong_count(shared) > 1 || !shared.budgets.lock().is_unused(now)
-        });
-        let shared = Arc::new(Shared {
-            budgets: Mutex::default(),
-            changed: Notify::new(),
-            shares: self.shares_of(&owner),
-        });
-        accounts.insert(owner, Arc::clone(&shared));
-        shared
-    }
-
-    /// What is used of all budgets.
-    pub(crate) fn used(&self, now: Instant) -> Vec<Used> {
-        let all: Vec<_> = {
-            let accounts = self.accounts.lock();
-            let all = accounts.iter();
-            all.map(|(owner, shared)| (owner.clone(), Arc::clone(shared)))
-                .collect()
-        };
-        let of_account = |((exchange, egress), shared): (Owner, Arc<Shared>)| {
-            let mut budgets = shared.budgets.lock();
-            let (used, waiting) = (budgets.used(now), budgets.waiting());
-            drop(budgets);
-            used.into_iter().map(move |(window, units)| Used {
-                exchange: exchange.clone(),
-                egress: egress.clone(),
-                window,
-                units,
-                waiting,
-            })
-        };
-        all.into_iter().flat_map(of_account).collect()
-    }
-
-    /// Others that use the same. What is of no exchange has no budget that is anybody's.
-    fn shares_of(&self, (exchange, egress): &Owner) -> Option<(Account, Arc<dyn BudgetShares>)> {
-        let account = Account {
-            exchange: exchange.as_ref()?.as_str().to_owned(),
-            egress: egress.clone(),
-        };
-        Some((account, Arc::clone(self.shares.as_ref()?)))
-    }
-}
-
-impl Shared {
-    /// Tells what is used, and takes what may be.
-    fn take_share(&self, budgets: &mut EgressBudgets, draws: &Draws, now: Instant) {
-        let Some((account, shares)) = &self.shares else {
-            return;
-        };
-        for draw in draws.iter() {
-            let usage = budgets.usage(draw.window, now);
-            budgets.limit(draw.window, shares.share(account, draw.window, usage));
-        }
-    }
-
-    /// Ends when another share may be taken.
-    async fn other_share(&self) {
-        match &self.shares {
-            Some((_, shares)) => shares.changed().await,
-            None => pending().await,
-        }
-    }
-}
-
-/// What is used of a budget.
-#[derive(Debug)]
-pub(crate) struct Used {
-    pub(crate) exchange: Option<ExchangeId>,
-    pub(crate) egress: Egress,
-    pub(crate) window: Window,
-    pub(crate) units: u64,
-    /// How many requests wait, for this or another budget of the same exchange and egress.
-    pub(crate) waiting: usize,
-}
-
-/// By which address connections by `exit` leave.
-pub(crate) fn egress(exit: &Exit) -> Egress {
-    if let Some(address) = exit.egress() {
-        return Egress::Address(address);
-    }
-    match (exit, exit.bind()) {
-        (Exit::Proxy(proxy), _) => Egress::Proxy(endpoint(proxy.url())),
-        (Exit::DirectFrom(_), Some(Bind::Interface(name))) => {
-            Egress::Interface(name.as_str().into())
-        }
-        (Exit::Direct | Exit::DirectFrom(_), _) => Egress::Direct,
-    }
-}
 
 /// Who wants to be admitted: a request, or a dial.
 #[derive(Clone, Copy)]
@@ -168,10 +43,8 @@ impl<'a> Applicant<'a> {
         if self.draws.is_empty() {
             return true;
         }
-        let shared = self.shared(egress(exit));
-        let (mut budgets, now) = (shared.budgets.lock(), Instant::now());
-        shared.take_share(&mut budgets, self.draws, now);
-        budgets.has_room(self.draws, now)
+        self.shared(self.injector.egress(exit))
+            .has_room(self.draws, Instant::now())
     }
 
     /// Waits for what it uses at `exit`, one of those of `route`. There is no permit for what uses nothing.
@@ -203,42 +76,30 @@ impl<'a> Applicant<'a> {
             let error = DialError::new(hop, Phase::Route, DialErrorKind::OverBudget);
             return Err(error.with_source(OverBudget(*draw)));
         }
-        let egress = egress(exit);
-        let shared = self.shared(egress.clone());
-        let ticket = shared.budgets.lock().enter(self.draws);
-        let mut permit = Permit {
-            shared,
-            draws: self.draws,
-            place: Place::Waiting(ticket),
-            waited: Duration::ZERO,
-        };
+        let mut egress = self.injector.egress(exit);
+        let mut permit = Permit::waiting(self.shared(egress.clone()), self.draws);
         let start = Instant::now();
         let mut tell_at = Some(start + LONG);
         let mut rerouted = pin!(self.rerouted(route));
         loop {
             // From before the look on, so that no change is missed.
             let shared = Arc::clone(&permit.shared);
-            let changed = shared.changed.notified();
+            let changed = shared.changed();
             let mut other_share = pin!(shared.other_share());
             let now = Instant::now();
-            let turn = {
-                let mut budgets = shared.budgets.lock();
-                shared.take_share(&mut budgets, self.draws, now);
-                let turn = budgets.poll(ticket, now);
-                // It is in use now, which nobody else must be given.
-                if turn == Turn::Now {
-                    shared.take_share(&mut budgets, self.draws, now);
-                }
-                turn
-            };
-            let at = match turn {
-                Turn::Now => {
-                    permit.place = Place::Admitted;
+            let at = match permit.poll(|| self.injector.egress(exit) == egress, now) {
+                Answer::Admitted(heirs) => {
+                    permit.place = Place::Admitted(heirs, End::Finished);
                     permit.waited = now - start;
                     return Ok(permit);
                 }
-                Turn::At(at) => Some(at),
-                Turn::Later => None,
+                Answer::At(at) => Some(at),
+                Answer::Later => None,
+                Answer::Elsewhere => {
+                    egress = self.injector.egress(exit);
+                    permit = Permit::waiting(self.shared(egress.clone()), self.draws);
+                    continue;
+                }
             };
             if tell_at.take_if(|at| *at <= now).is_some() {
                 self.tell_of_wait(&egress);
@@ -256,20 +117,16 @@ impl<'a> Applicant<'a> {
     pub(crate) fn correct(&self, exit: &Exit, answer: &HeaderMap) {
         for draw in self.draws.iter() {
             if let Some(used) = draw.window.used(answer) {
-                let shared = self.shared(egress(exit));
-                let mut budgets = shared.budgets.lock();
-                budgets.correct(draw, used, Instant::now());
-                drop(budgets);
-                shared.changed.notify_waiters();
+                self.shared(self.injector.egress(exit))
+                    .correct(draw, used, Instant::now());
             }
         }
     }
 
     /// The exchange has answered 418 at `exit`: until the ban is over, nobody asks who shares the budgets.
     pub(crate) fn banned(&self, exit: &Exit, wait: Option<Duration>) {
-        if let Some((account, shares)) = &self.shared(egress(exit)).shares {
-            shares.ban(account, wait.unwrap_or(BAN));
-        }
+        self.shared(self.injector.egress(exit))
+            .ban(wait.unwrap_or(BAN), Instant::now());
     }
 
     /// Ends when other exits apply than those of `route`.
@@ -282,9 +139,9 @@ impl<'a> Applicant<'a> {
         }
     }
 
-    fn shared(&self, egress: Egress) -> Arc<Shared> {
+    fn shared(&self, egress: Egress) -> Arc<SharedBudgets> {
         let owner = (self.query.exchange.clone(), egress);
-        self.injector.admission().of(owner)
+        self.injector.accounts().of(owner)
     }
 
     fn tell_of_wait(&self, egress: &Egress) {
@@ -301,7 +158,7 @@ impl<'a> Applicant<'a> {
 }
 
 /// Sleeps to `at`, or for ever.
-async fn sleep_to(at: Option<Instant>) {
+pub(crate) async fn sleep_to(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => pending().await,
@@ -311,7 +168,7 @@ async fn sleep_to(at: Option<Instant>) {
 /// A place among those that wait, and later the right to send one request. When it is dropped, the
 /// request has its answer, or will have none.
 pub(crate) struct Permit<'a> {
-    shared: Arc<Shared>,
+    shared: Arc<SharedBudgets>,
     draws: &'a Draws,
     place: Place,
     waited: Duration,
@@ -320,16 +177,32 @@ pub(crate) struct Permit<'a> {
 #[derive(Clone, Copy)]
 enum Place {
     Waiting(Ticket),
-    Admitted,
-    GivenBack,
+    Admitted(Heirs, End),
 }
 
-impl Permit<'_> {
+impl<'a> Permit<'a> {
+    fn waiting(shared: Arc<SharedBudgets>, draws: &'a Draws) -> Self {
+        Self {
+            place: Place::Waiting(shared.enter(draws)),
+            shared,
+            draws,
+            waited: Duration::ZERO,
+        }
+    }
+
+    fn poll(&self, is_here: impl FnOnce() -> bool, now: Instant) -> Answer {
+        match self.place {
+            Place::Waiting(ticket) => self.shared.poll(ticket, self.draws, is_here, now),
+            Place::Admitted(heirs, _) => Answer::Admitted(heirs),
+        }
+    }
+
     /// Ends it with what came of the request. What has not reached the exchange used nothing.
     pub(crate) fn end(mut self, failure: Option<&(dyn Error + 'static)>) {
-        if failure.is_some_and(is_unreached) {
-            self.shared.budgets.lock().give_back(self.draws);
-            self.place = Place::GivenBack;
+        if let Place::Admitted(_, end) = &mut self.place
+            && failure.is_some_and(is_unreached)
+        {
+            *end = End::GivenBack;
         }
     }
 
@@ -341,16 +214,11 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut budgets = self.shared.budgets.lock();
+        let now = Instant::now();
         match self.place {
-            Place::Waiting(ticket) => budgets.give_up(ticket),
-            Place::Admitted => budgets.finish(self.draws, Instant::now()),
-            Place::GivenBack => {}
+            Place::Waiting(ticket) => self.shared.give_up(ticket, self.draws, now),
+            Place::Admitted(heirs, end) => self.shared.end(heirs, self.draws, end, now),
         }
-        self.shared
-            .take_share(&mut budgets, self.draws, Instant::now());
-        drop(budgets);
-        self.shared.changed.notify_waiters();
     }
 }
 

@@ -95,6 +95,23 @@ impl EgressBudgets {
         self.budget(draw).correct(draw, used, now);
     }
 
+    /// Counts what `other` has in use as well: what is under way there until it is [finished](Self::finish) or
+    /// [given back](Self::give_back) here, and what is finished since then, if that is said.
+    pub(crate) fn join(&mut self, other: &mut Self, since: Option<Instant>, now: Instant) {
+        for (name, budget) in &mut other.budgets {
+            self.budgets
+                .entry(name)
+                .or_default()
+                .join(budget, since, now);
+        }
+    }
+
+    /// Whether a request is admitted and not finished.
+    pub(crate) fn has_some_under_way(&self) -> bool {
+        let mut budgets = self.budgets.values();
+        budgets.any(Budget::has_some_under_way)
+    }
+
     /// Whether a request would be admitted at once if it came now.
     pub(crate) fn has_room(&mut self, draws: &[Draw], now: Instant) -> bool {
         self.turn(self.waiting.len(), draws, now) == Turn::Now

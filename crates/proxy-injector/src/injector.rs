@@ -2,20 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use proxy_config::{ExchangeId, Exit, ProxySettings};
 use rustls::ClientConfig;
 use tokio::sync::watch;
-use transport::{BoxError, BudgetShares, Connection, Dialer, Endpoint, HealthAdvice};
+use tokio::time::Instant;
+use transport::{BoxError, BudgetShares, Connection, Dialer, Egress, Endpoint, HealthAdvice};
 use transport_tls::TlsTrust;
 use transport_tunnel::Resolver;
 
-use crate::admission::{Admission, egress};
+use crate::accounts::Accounts;
 use crate::clients::Clients;
 use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::dials::Dials;
+use crate::egresses::Egresses;
 use crate::exhaustion::Exhaustion;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::metrics::count_reload;
@@ -37,7 +40,8 @@ pub struct ProxyInjector {
     exchanges: Mutex<BTreeSet<ExchangeId>>,
     live: Mutex<LiveConnections>,
     sessions: Mutex<Vec<Weak<Mutex<Clients>>>>,
-    admission: Admission,
+    accounts: Accounts,
+    egresses: Arc<Egresses>,
     exhaustion: Arc<Exhaustion>,
     dials: Dials,
     #[cfg(feature = "metrics")]
@@ -66,13 +70,16 @@ impl ProxyInjector {
     }
 
     fn over(settings: ProxySettings, factory: DialerFactory) -> Self {
+        let egresses = Arc::<Egresses>::default();
+        factory.exits().lock().set_egresses(Arc::clone(&egresses));
         Self {
             settings: watch::Sender::new(Arc::new(settings)),
             factory,
             exchanges: Mutex::default(),
             live: Mutex::default(),
             sessions: Mutex::default(),
-            admission: Admission::default(),
+            accounts: Accounts::default(),
+            egresses,
             exhaustion: Arc::default(),
             dials: Dials::default(),
             #[cfg(feature = "metrics")]
@@ -124,7 +131,7 @@ impl ProxyInjector {
     /// Shares the budgets of exchanges with other processes: no more is used of them than `shares` says.
     #[must_use]
     pub fn with_budget_shares(mut self, shares: Arc<dyn BudgetShares>) -> Self {
-        self.admission.shares = Some(shares);
+        self.accounts.shares = Some(shares);
         self
     }
 
@@ -194,7 +201,8 @@ impl ProxyInjector {
     /// - A write that another thread has begun on an old route is not waited for: it may end, and the
     ///   connection be closed, just after this returns. No write begins any longer.
     /// - Idle REST connections are closed. A request that has been sent gets its answer on the old one.
-    /// - Pools start over with all their members. A list of proxies that is still in use stays known.
+    /// - Pools start over with all their members. A list of proxies that is still in use stays known, and so
+    ///   does the egress that was learned of an exit.
     ///
     /// A `WARN` line names every route that used a proxy, or was refused, and is direct now.
     ///
@@ -278,7 +286,7 @@ impl ProxyInjector {
             return None;
         }
         let (io, mut info) = connection.into_parts();
-        info.set_egress(egress(&exit));
+        info.set_egress(self.egress(&exit));
         let admitted = Arc::new(LiveConnection::new(io, query, exit, revocation));
         live.add(&admitted);
         let connection = Revocable::new(Arc::clone(&admitted), target.clone());
@@ -337,8 +345,24 @@ impl ProxyInjector {
         &self.factory
     }
 
-    pub(crate) fn admission(&self) -> &Admission {
-        &self.admission
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    pub(crate) fn egresses(&self) -> Arc<Egresses> {
+        Arc::clone(&self.egresses)
+    }
+
+    /// What the limits of exchanges are counted by for connections by `exit`.
+    pub(crate) fn egress(&self, exit: &Exit) -> Egress {
+        self.egresses.of(exit)
+    }
+
+    /// From now on, `exit` is known to leave by `address`, or it is not known any longer.
+    pub(crate) fn locate(&self, exit: &Exit, address: Option<IpAddr>) {
+        let now = Instant::now();
+        self.accounts.locate(&self.egresses, exit, address, now);
+        self.factory.exits().lock().locate(exit, now);
     }
 }
 

@@ -43,6 +43,7 @@
 //! In the span of a dial that succeeds, each phase is an event `phase` of level `DEBUG`, with `hop`, `phase`
 //! and `elapsed_s`, in seconds.
 
+mod accounts;
 mod admission;
 mod checks;
 mod clients;
@@ -52,12 +53,15 @@ mod dialer;
 mod dialer_factory;
 mod dials;
 mod egress_budgets;
+mod egress_mirror;
+mod egresses;
 mod exhaustion;
 mod exits;
 mod failover;
 #[cfg(feature = "ring")]
 mod global;
 mod injector;
+mod learning;
 mod listed;
 mod live;
 mod logged_dialer;
@@ -77,9 +81,12 @@ mod snapshot;
 mod sources;
 mod stack_request;
 
+pub use egress_mirror::{EgressMirror, read_egress};
+pub use egresses::EgressSource;
 #[cfg(feature = "ring")]
 pub use global::{init_proxy_system, proxy_injector};
 pub use injector::ProxyInjector;
+pub use learning::{LearnedEgress, UnknownEgress};
 pub use listed::NoProxyListed;
 pub use metrics::METRICS;
 #[cfg(feature = "metrics")]

@@ -55,6 +55,29 @@ impl Budget {
         }
     }
 
+    /// Counts what `other` has in use as well, of which what is finished only if that was after `since`.
+    pub(super) fn join(&mut self, other: &mut Self, since: Option<Instant>, now: Instant) {
+        other.forget_old(now);
+        self.window = self.window.or(other.window);
+        self.under_way += other.under_way;
+        let known = since.zip(other.window);
+        let known_until = known.map(|(since, window)| since + window.per);
+        let is_new = |(until, _): &&(Instant, u64)| known_until.is_none_or(|known| known < *until);
+        self.finished.extend(other.finished.iter().filter(is_new));
+        self.finished
+            .make_contiguous()
+            .sort_by_key(|(until, _)| *until);
+        // Of others, both may mean the same.
+        if let Some((until, units)) = other.of_others {
+            let (own_until, own_units) = self.of_others.unwrap_or((until, units));
+            self.of_others = Some((until.max(own_until), units.max(own_units)));
+        }
+    }
+
+    pub(super) fn has_some_under_way(&self) -> bool {
+        self.under_way > 0
+    }
+
     /// From now on, no more than `share` units are used by this process.
     pub(super) fn limit(&mut self, share: u64) {
         self.share = Some(share);

@@ -3,6 +3,7 @@
 mod advice;
 mod choice;
 mod counsel;
+mod neighbours;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::record::{Ban, Course, Out, Record, View};
 use super::rendezvous::identity;
 use super::turns::Turns;
 use super::verdict::Verdict;
-use crate::admission::egress;
+use crate::egresses::{Egresses, stated};
 use crate::route_key::RouteKey;
 
 /// An exit: a proxy with those on the way to it, or a local address.
@@ -39,6 +40,7 @@ pub(crate) struct KnownExits {
     exits: HashMap<ExitId, Known>,
     pools: HashMap<PoolId, Pool>,
     last_id: u64,
+    egresses: Arc<Egresses>,
     advice: Option<Arc<dyn HealthAdvice>>,
 }
 
@@ -49,7 +51,7 @@ struct Known {
     selected: u64,
     /// The pools that it is in, and its place there.
     seats: Vec<(PoolId, usize)>,
-    /// Of a proxy.
+    /// What other processes know it by, if it is a proxy.
     egress: Option<Egress>,
 }
 
@@ -79,14 +81,15 @@ impl KnownExits {
                     id
                 }
             };
-            let egress = egress(&exit);
+            let (egress, stated) = (self.egresses.of(&exit), stated(&exit));
             let known = self.exits.entry(id).or_default();
             known.seats.push((pool, place));
-            known.egress = exit.proxy().map(|_| egress.clone());
+            known.egress = exit.proxy().map(|_| stated.clone());
             members.push(Member {
                 id,
                 exit,
                 egress,
+                stated,
                 weight: member.weight(),
                 identity,
             });
@@ -437,9 +440,16 @@ impl KnownExits {
         (ban, wait): (Ban, Option<Duration>),
         now: Instant,
     ) {
-        let mut until = now;
-        self.change(id, |record| until = record.ban(exchange, ban, wait, now));
-        self.tell_ban(id, exchange, until);
+        let banned = match ban {
+            // It is the address that is banned, whatever leads to it.
+            Ban::Strict => self.with_neighbours(id),
+            Ban::Declined => vec![id],
+        };
+        for id in banned {
+            let mut until = now;
+            self.change(id, |record| until = record.ban(exchange, ban, wait, now));
+            self.tell_ban(id, exchange, until);
+        }
     }
 
     /// `exchange` has answered what came by the exit, and wants its address.

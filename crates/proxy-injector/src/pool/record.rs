@@ -210,6 +210,16 @@ impl Record {
         until
     }
 
+    /// Until when exchanges have banned it.
+    pub(crate) fn bans(&self, now: Instant) -> impl Iterator<Item = (&ExchangeId, Instant)> {
+        self.out.iter().filter_map(move |(place, out)| match place {
+            Place::Exchange(exchange) if out.ban == Ban::Strict && out.until > now => {
+                Some((exchange, out.until))
+            }
+            Place::Exchange(_) | Place::Target(_) => None,
+        })
+    }
+
     /// It does not reach `target`.
     pub(crate) fn miss(&mut self, target: &Endpoint, now: Instant) {
         let until = now + self.config.cooldown();

@@ -9,8 +9,8 @@ use transport::{Egress, Phase};
 
 use super::route::as_text;
 use super::times::{Moment, Since, millis};
-use crate::admission::egress;
 use crate::dials::{Failure, History, word};
+use crate::egresses::{EgressSource, Egresses};
 
 /// One exit, and what came of the dials through it.
 ///
@@ -31,8 +31,10 @@ pub struct ExitSnapshot {
     pub latency: Option<DialLatency>,
     /// The last dial or check that failed. It stays when others succeed.
     pub last_failure: Option<LastFailure>,
-    /// The address that exchanges see, where it is configured or a local address of direct connections.
+    /// The address that exchanges see, where it is known.
     pub egress_address: Option<IpAddr>,
+    /// What it is known from.
+    pub egress_source: Option<EgressSource>,
 }
 
 /// How many dials came to which outcome.
@@ -103,20 +105,23 @@ pub struct LastFailure {
 impl ExitSnapshot {
     pub(super) fn new(
         exit: &Exit,
+        egresses: &Egresses,
         connections: u64,
         history: Option<&History>,
         moment: &Moment,
     ) -> Self {
+        let (egress_address, egress_source) = egresses.address(exit).unzip();
         Self {
             exit: exit.to_string(),
-            egress: egress(exit),
+            egress: egresses.of(exit),
             connections,
             dials: history.map(DialCounts::of).unwrap_or_default(),
             latency: history.and_then(|history| DialLatency::of(history.recent())),
             last_failure: history
                 .and_then(History::last_failure)
                 .map(|failure| LastFailure::of(failure, moment)),
-            egress_address: exit.egress(),
+            egress_address,
+            egress_source,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of the exits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use proxy_config::{Exit, PoolConfig};
 
@@ -8,6 +9,7 @@ use super::exit::ExitSnapshot;
 use super::member::MemberSnapshot;
 use super::times::Moment;
 use crate::dials::History;
+use crate::egresses::Egresses;
 use crate::injector::ProxyInjector;
 use crate::pool::View;
 use crate::route_key::RouteKey;
@@ -31,8 +33,10 @@ pub(super) fn members(pool: &PoolConfig) -> Vec<Member> {
 }
 
 /// What is known of exits, copied.
-#[derive(Default)]
-pub(super) struct Known(HashMap<RouteKey, Facts>);
+pub(super) struct Known {
+    facts: HashMap<RouteKey, Facts>,
+    egresses: Arc<Egresses>,
+}
 
 #[derive(Default)]
 struct Facts {
@@ -54,14 +58,17 @@ impl Known {
         let exchanges = injector.scopes();
         // With one lock for all of them, which hashes and copies only.
         let views = exits.lock().views(&keys, &exchanges);
-        let mut known = Self::default();
+        let mut known = Self {
+            facts: HashMap::new(),
+            egresses: injector.egresses(),
+        };
         for ((key, history), view) in keys.into_iter().zip(histories).zip(views) {
-            let facts = known.0.entry(key).or_default();
+            let facts = known.facts.entry(key).or_default();
             facts.history = history.map(|history| history.lock().clone());
             facts.view = view;
         }
         for exit in open {
-            if let Some(facts) = known.0.get_mut(&RouteKey::of(exit)) {
+            if let Some(facts) = known.facts.get_mut(&RouteKey::of(exit)) {
                 facts.connections += 1;
             }
         }
@@ -69,14 +76,14 @@ impl Known {
     }
 
     pub(super) fn exit(&self, exit: &Exit, moment: &Moment) -> ExitSnapshot {
-        let facts = self.0.get(&RouteKey::of(exit));
+        let facts = self.facts.get(&RouteKey::of(exit));
         let connections = facts.map_or(0, |facts| facts.connections);
         let history = facts.and_then(|facts| facts.history.as_ref());
-        ExitSnapshot::new(exit, connections, history, moment)
+        ExitSnapshot::new(exit, &self.egresses, connections, history, moment)
     }
 
     pub(super) fn member(&self, member: &Member, moment: &Moment) -> MemberSnapshot {
-        let facts = self.0.get(&RouteKey::of(&member.exit));
+        let facts = self.facts.get(&RouteKey::of(&member.exit));
         let view = facts.and_then(|facts| facts.view.as_ref());
         let exit = self.exit(&member.exit, moment);
         MemberSnapshot::new(exit, (member.weight, member.is_enabled), view, moment)

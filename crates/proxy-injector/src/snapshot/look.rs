@@ -18,7 +18,6 @@ use super::member::MemberSnapshot;
 use super::member::{Mark, PoolSnapshot};
 use super::route::{RouteSnapshot, Way};
 use super::times::{Moment, Until};
-use crate::admission::egress;
 use crate::injector::ProxyInjector;
 #[cfg(feature = "metrics")]
 use crate::metrics::name_of_exit;
@@ -168,13 +167,13 @@ impl ProxyInjector {
         for (member, shown) in members.iter().flatten().zip(shown) {
             for mark in &shown.marks {
                 if let Mark::Banned { exchange, until } = mark {
-                    let account = (exchange.clone(), egress(&member.exit));
+                    let account = (exchange.clone(), self.egress(&member.exit));
                     let latest = banned.entry(account).or_insert(*until);
                     *latest = (*latest).max(*until);
                 }
             }
         }
-        let used = self.admission().used(moment.now).into_iter();
+        let used = self.accounts().used(moment.now).into_iter();
         let budgets = used.map(|used| {
             let units = u64::from(used.window.units);
             let account = used.exchange.clone().map(|id| (id, used.egress.clone()));

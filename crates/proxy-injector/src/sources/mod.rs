@@ -66,6 +66,12 @@ impl Sources {
         Some(watches.get(source.place())?.state().borrow().clone())
     }
 
+    /// What is known of all lists that somebody looks after.
+    pub(crate) fn states(&self) -> Vec<Receiver<ListState>> {
+        let watches = self.watches.lock();
+        watches.values().map(ListWatch::state).collect()
+    }
+
     /// Looks no more after the lists that `settings` do not use. The others stay as they are.
     pub(crate) fn retain(&self, settings: &ProxySettings) {
         let used: Vec<_> = sources_of(settings).collect();

@@ -26,7 +26,10 @@ pub(super) struct Pool {
 pub(super) struct Member {
     pub(super) id: ExitId,
     pub(super) exit: Exit,
+    /// What exchanges count by.
     pub(super) egress: Egress,
+    /// The same as far as the configuration says it.
+    pub(super) stated: Egress,
     pub(super) weight: u64,
     pub(super) identity: u64,
 }
@@ -53,7 +56,8 @@ impl Pool {
         is_advised: impl Fn(usize, &Member) -> bool,
         has_room: impl Fn(&Exit) -> bool,
     ) -> Option<usize> {
-        let is_apart = |member: &Member| !course.apart_from.contains(&member.egress);
+        let apart_from = self.egresses_of(course.apart_from);
+        let is_apart = |member: &Member| !apart_from.contains(&&member.egress);
         // Another exit would be wrong, so a full one is waited for.
         if self.strategy == PoolStrategy::Sticky {
             let best = |must_be_apart: bool, takes_advised: bool| {
@@ -81,6 +85,17 @@ impl Pool {
             }
         }
         best.map(|(_, place)| place)
+    }
+
+    /// `egresses`, and what is known now of those that connections had before it was learned.
+    fn egresses_of<'a>(&'a self, egresses: &'a [Egress]) -> Vec<&'a Egress> {
+        if egresses.is_empty() {
+            return Vec::new();
+        }
+        let members = self.members.iter();
+        let known = members.filter(|member| egresses.contains(&member.stated));
+        let known = known.map(|member| &member.egress);
+        egresses.iter().chain(known).collect()
     }
 
     /// The members that may be used, the next one first.

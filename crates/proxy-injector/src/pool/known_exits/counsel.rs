@@ -69,7 +69,7 @@ fn judge(heard: &[Advice], exchange: Option<&str>, members: &[Member]) -> Words 
     let mut places = HashMap::new();
     for (place, member) in members.iter().enumerate() {
         // Exits with the same egress differ by what is secret, so nobody can say which of them is meant.
-        let known = places.entry(&member.egress).or_insert(Some(place));
+        let known = places.entry(&member.stated).or_insert(Some(place));
         *known = known.filter(|known| *known == place && member.exit.proxy().is_some());
     }
     let mut by_adviser: HashMap<&str, Words> = HashMap::new();

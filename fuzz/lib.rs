@@ -15,6 +15,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proxy_config::{Credentials, PoolMember, ProxyList, ProxyUrl, Sources};
+use proxy_injector::read_egress;
 use sinks::tail::{Source, Tail};
 use sinks::{Fence, RunId};
 use status::model::{Output, Readiness, Status};
@@ -133,6 +134,18 @@ pub fn status_request(data: &[u8]) {
         let (_, given) = given.split_once(' ').unwrap_or_default();
         let login = BASE64_STANDARD.decode(given.trim()).unwrap_or_default();
         assert!(given.trim() == TOKEN || login.ends_with(TOKEN.as_bytes()));
+    }
+}
+
+/// Any bytes as the answer of a server that tells the address of who asks: it is an address of one machine, in the
+/// form of its own family, and nothing but spaces stands beside it.
+pub fn egress_answer(data: &[u8]) {
+    if let Some(address) = read_egress(data) {
+        assert!(!address.is_unspecified() && !address.is_multicast());
+        assert_eq!(address, address.to_canonical());
+        assert_eq!(read_egress(address.to_string().as_bytes()), Some(address));
+        let text = std::str::from_utf8(data).unwrap().trim();
+        assert!(text.len() <= 45 && !text.contains(char::is_whitespace));
     }
 }
 

@@ -32,6 +32,7 @@ seeds_of![
     backpack_message,
     binance_message,
     connect_reply,
+    egress_answer,
     fleet_entry,
     kraken_message,
     okx_message,

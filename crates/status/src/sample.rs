@@ -111,6 +111,7 @@ pub(crate) fn failed(name: &str, at_s: i64) -> ProxyView {
         failed: 1,
         latency: None,
         egress: None,
+        egress_source: None,
         last_failure: Some(ProxyFailure {
             at_ns: ns(at_s),
             exchange: Some("binance".to_owned()),

@@ -1,5 +1,6 @@
 //! `cryptofeed check`.
 
+mod egress_url;
 mod listing;
 mod proxies;
 mod report;
@@ -29,7 +30,7 @@ Examples:
 ///   set by   the variable, or the place in the file, that set the rule; also for the timeout, the
 ///            password and the strategy, if something else set them
 ///
-/// Below it are the limits of answers to REST requests, and what set each of them, where events go, and the
+/// Below it are the server that is asked by which addresses exits leave, the limits of answers to REST requests, and what set each of them, where events go, and the
 /// fleet, if it is part of one.
 ///
 /// Credentials are hidden. The route of a feed is the one to its own addresses, since NO_PROXY may

@@ -7,6 +7,7 @@ use proxy_config::{ExchangeId, Transport};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::egress_url::EgressUrl;
 use super::row::Row;
 use crate::configuration::{
     Configuration, FleetSetting, FleetSettings, RestLimit, ShownSinks, any_other,
@@ -19,6 +20,8 @@ use crate::table;
 pub(super) struct Report {
     enabled: bool,
     strict: bool,
+    /// Who is asked by which addresses exits leave.
+    egress_url: Option<EgressUrl>,
     routes: Vec<Row>,
     rest: BTreeMap<&'static str, RestLimit>,
     sinks: ShownSinks,
@@ -43,6 +46,7 @@ impl Report {
         Self {
             enabled: settings.is_enabled(),
             strict: settings.is_strict(),
+            egress_url: EgressUrl::of(loaded),
             routes: known.chain(others).collect(),
             rest: configuration.rest().rows().collect(),
             sinks: configuration.sinks().shown(),
@@ -66,6 +70,7 @@ impl Report {
             enabled, strict, ..
         } = self;
         let mut text = format!("proxy.enabled: {enabled}, proxy.strict: {strict}\n{table}\n");
+        text.extend(self.egress_url.as_ref().map(EgressUrl::line));
         for (key, RestLimit { value, set_by }) in &self.rest {
             let value = value.map_or_else(|| "none".to_owned(), |value| value.to_string());
             let set_by = set_by.as_ref().map(ToString::to_string);

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use clap::{Args, value_parser};
 use indicatif::MultiProgress;
-use proxy_config::ExchangeId;
+use proxy_config::{ExchangeId, HttpUrl};
+use proxy_injector::EgressMirror;
 
-use self::egress::Mirror;
 use self::round::Rounds;
 use self::watch::Watch;
 use crate::configuration::{ConfigurationArgs, ConfiguredFeed, Start};
@@ -98,7 +98,7 @@ impl Probe {
             trust,
             ..
         } = self.configuration.load_first().await?;
-        let mirror = self.egress.as_deref().map(Mirror::parse).transpose();
+        let mirror = self.egress.as_deref().map(HttpUrl::parse).transpose();
         let mirror = mirror
             .map_err(|problem| Failure::Configuration(vec![format!("--egress: {problem}")]))?;
         let rounds = Rounds {
@@ -106,7 +106,7 @@ impl Probe {
             injector: &injector,
             trust: &trust,
             limits: configuration.rest().limits(),
-            mirror,
+            mirror: mirror.map(EgressMirror::new),
             has_lines: self.watch.is_none(),
         };
         let mut interrupt = Interrupt::listen()?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use indicatif::MultiProgress;
-use proxy_injector::ProxyInjector;
+use proxy_injector::{EgressMirror, ProxyInjector};
 use transport::ResponseLimits;
 use transport_tls::TlsTrust;
 
-use super::egress::{Egresses, Mirror, one_of_each_exit};
+use super::egress::{Egresses, ask_each, one_of_each_exit};
 use super::line::Line;
 use super::progress::Progress;
 use super::report::Report;
@@ -26,7 +26,7 @@ pub(super) struct Rounds<'a> {
     pub(super) trust: &'a TlsTrust,
     pub(super) limits: ResponseLimits,
     /// Who is asked for the address of each exit.
-    pub(super) mirror: Option<Mirror>,
+    pub(super) mirror: Option<EgressMirror>,
     /// Whether each connection has a line where there is no terminal for a bar.
     pub(super) has_lines: bool,
 }
@@ -50,7 +50,7 @@ impl Rounds<'_> {
         });
         let mut dials = stream::iter(dials).buffer_unordered(AT_ONCE);
         let mirror = self.mirror.as_ref();
-        let asks = mirror.map(|mirror| mirror.ask_each(&lines, self.trust, self.limits));
+        let asks = mirror.map(|mirror| ask_each(mirror, &lines, self.trust, self.limits));
         let questions = mirror.map_or(0, |_| one_of_each_exit(&lines).count());
         let mut egresses = Egresses::new();
         let progress = Progress::new(bars, lines.len() + questions, self.has_lines);

@@ -63,7 +63,7 @@ impl Row {
     pub(super) fn new(line: Line, outcome: Option<Outcome>, egresses: &Egresses) -> Self {
         let exit = line.candidate.exit();
         let learned = exit.and_then(|exit| egresses.get(exit));
-        let configured = exit.and_then(configured_egress);
+        let configured = exit.and_then(Exit::configured_egress);
         let (seen_egress, egress_error) = match learned {
             None => (None, None),
             Some(Err(error)) => (None, Some(format!("failed to {error}"))),
@@ -166,15 +166,6 @@ impl Row {
         let shares = self.timings.iter();
         let shares = shares.filter(|share| phases.contains(&share.phase));
         text(shares.map(|share| share.ms).reduce(|a, b| a + b))
-    }
-}
-
-/// The address that the configuration says of `exit`, without the guess that it is the local one.
-fn configured_egress(exit: &Exit) -> Option<IpAddr> {
-    match exit {
-        Exit::Direct => None,
-        Exit::DirectFrom(exit) => exit.egress(),
-        Exit::Proxy(proxy) => proxy.server().egress(),
     }
 }
 

@@ -180,6 +180,8 @@ impl Run {
             observed: observed.as_ref(),
             reopen,
         };
+        let learning = start.injector.clone().follow_egresses();
+        workers.run(|| drop(tokio::spawn(learning)));
         let mut alive = pin!(service.stays_alive(workers.run(Handle::current)));
         service.is_ready("the feeds are started");
         let outcome = loop {

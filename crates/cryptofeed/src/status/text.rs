@@ -181,7 +181,9 @@ fn proxy(proxy: &ProxyView, status: &Status) -> [String; 9] {
         proxy.succeeded.to_string(),
         proxy.failed.to_string(),
         latency.unwrap_or_else(|| "-".to_owned()),
-        proxy.egress.as_ref().map_or_else(|| "-".to_owned(), shown),
+        proxy
+            .egress_with_source()
+            .map_or_else(|| "-".to_owned(), shown),
         failure.unwrap_or_else(|| "-".to_owned()),
     ]
 }

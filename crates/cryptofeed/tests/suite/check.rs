@@ -297,7 +297,7 @@ fn routes_are_told_with_their_reason_and_what_set_them() {
     let report: Value = serde_json::from_str(&check.stdout).unwrap();
     assert_eq!(
         report,
-        json!({"enabled": true, "strict": true, "routes": [
+        json!({"enabled": true, "strict": true, "egress_url": null, "routes": [
             direct("http"),
             direct("websocket"),
             default(json!("binance"), json!("api.binance.com:443")),

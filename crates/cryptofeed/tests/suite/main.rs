@@ -17,9 +17,12 @@ mod flood;
 mod gathered;
 mod generated;
 mod incident;
+mod learning;
 mod live_metrics;
 mod log_fields;
 mod metrics;
+#[path = "../../../../tests/mirror.rs"]
+mod mirror;
 mod mock;
 mod nats;
 mod nats_server;

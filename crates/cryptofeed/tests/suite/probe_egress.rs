@@ -1,72 +1,12 @@
 //! `cryptofeed probe --egress`.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex};
-
 use serde_json::Value;
 use testkit::ProxyKind;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
+use crate::mirror::{Mirror, ok, once};
 use crate::probe::{configure, probes};
 use crate::workspace::Workspace;
 use crate::world::World;
-
-/// A server that answers with what `answer` makes of the address of who asks.
-struct Mirror {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<IpAddr>>>,
-}
-
-impl Mirror {
-    async fn start(answer: impl Fn(IpAddr) -> String + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((mut stream, peer)) = listener.accept().await {
-                seen.lock().unwrap().push(peer.ip());
-                let mut request = [0; 1024];
-                let length = stream.read(&mut request).await.unwrap();
-                assert!(request[..length].starts_with(b"GET /ip?format=text HTTP/1.1\r\n"));
-                let answer = answer(peer.ip());
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-        });
-        Self { address, asked }
-    }
-
-    async fn honest() -> Self {
-        Self::start(|peer| ok(&format!("{peer}\n"))).await
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/ip?format=text", self.address)
-    }
-
-    /// Who has asked, and how often.
-    fn asked(&self) -> BTreeMap<String, u32> {
-        let mut times = BTreeMap::new();
-        for peer in &*self.asked.lock().unwrap() {
-            *times.entry(peer.to_string()).or_default() += 1;
-        }
-        times
-    }
-}
-
-fn ok(body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
-}
-
-fn once(addresses: &[&str]) -> BTreeMap<String, u32> {
-    let addresses = addresses.iter();
-    addresses
-        .map(|address| ((*address).to_owned(), 1))
-        .collect()
-}
 
 fn texts(probes: &[Value], key: &str) -> Vec<Option<String>> {
     let texts = probes.iter().map(|probe| probe[key].as_str());
@@ -260,15 +200,15 @@ fn what_cannot_be_asked_is_an_error_of_usage() {
     for (url, problem) in [
         (
             "ftp://mirror.example/",
-            "--egress: scheme \"ftp\" is none of http, https",
+            "--egress: the URL must begin with https:// or http://",
         ),
         (
             "mirror.example",
-            "--egress: scheme \"\" is none of http, https",
+            "--egress: expected a URL, such as https://server.example/path",
         ),
         (
             "http://u:s3cret@mirror.example/",
-            "--egress: it has a login, which cannot be sent",
+            "--egress: the URL must not have a login, which would not be sent",
         ),
     ] {
         let run = workspace.output(&["probe", "--egress", url], &[]);

@@ -109,6 +109,7 @@ fn exit(exit: &ExitSnapshot) -> ProxyView {
         failed: exit.dials.failed.iter().map(|it| it.count).sum(),
         latency,
         egress: exit.egress_address.map(|it| it.to_string()),
+        egress_source: exit.egress_source.map(|it| it.to_string()),
         last_failure: exit.last_failure.as_ref().map(failure),
         marks: Vec::new(),
     }

@@ -42,10 +42,25 @@ pub struct ProxyView {
     pub latency: Option<ProxyLatency>,
     /// The address that exchanges see, where it is known.
     pub egress: Option<String>,
+    /// What it is known from: `configured`, `learned` from a server that has seen it, or `bound`, a local address.
+    #[serde(default)]
+    pub egress_source: Option<String>,
     /// The last dial or check that failed. It stays when others succeed.
     pub last_failure: Option<ProxyFailure>,
     /// Where it is of no use now, such as at an exchange that has banned it.
     pub marks: Vec<String>,
+}
+
+impl ProxyView {
+    /// The address that exchanges see, with what it is known from.
+    #[must_use]
+    pub fn egress_with_source(&self) -> Option<String> {
+        let egress = self.egress.as_ref()?;
+        Some(match &self.egress_source {
+            Some(source) => format!("{egress} ({source})"),
+            None => egress.clone(),
+        })
+    }
 }
 
 /// How long dials took, in milliseconds.

@@ -93,7 +93,7 @@ fn proxy(html: &mut String, proxy: &ProxyView, now_ns: i64) {
         succeeded = thousands(proxy.succeeded),
         failures = thousands(proxy.failed),
         latency = or_dash(latency),
-        egress = or_dash(proxy.egress.as_ref()),
+        egress = or_dash(proxy.egress_with_source().as_ref()),
         last = last_failure(proxy, now_ns),
     );
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::text;
+use super::{file, text};
 use crate::flood::{Flood, Flooded};
 use crate::workspace::Workspace;
 
@@ -16,6 +16,24 @@ fn period(name: &str, key: &str) -> Duration {
     Duration::from_secs(digits.parse().unwrap())
 }
 
+/// How long a collector of a fleet hands over, in the words of the guide.
+const HANDOVER: Duration = Duration::from_secs(20);
+
+#[test]
+fn every_grace_period_is_longer_than_a_handover_and_the_end_of_a_run() {
+    let guide = std::fs::read_to_string(file("../user-guide.md")).unwrap();
+    assert!(guide.contains("for 20 seconds at most"));
+    for (name, key) in [
+        ("systemd/cryptofeed.service", "\nTimeoutStopSec="),
+        ("compose.yaml", " stop_grace_period: "),
+        ("fleet.yaml", " stop_grace_period: "),
+        ("kubernetes.yaml", " terminationGracePeriodSeconds: "),
+    ] {
+        let most = HANDOVER + Duration::from_secs(5);
+        assert!(period(name, key) > most, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn under_load_and_read_slowly_a_run_ends_in_half_of_every_grace_period_with_whole_lines() {
     let periods = [
@@ -23,7 +41,11 @@ async fn under_load_and_read_slowly_a_run_ends_in_half_of_every_grace_period_wit
         period("compose.yaml", " stop_grace_period: "),
         period("kubernetes.yaml", " terminationGracePeriodSeconds: "),
     ];
-    let most = periods.into_iter().min().unwrap() / 2;
+    let most = Duration::from_secs(5);
+    assert!(
+        periods.iter().all(|period| most <= *period / 2),
+        "{periods:?}"
+    );
     let workspace = Workspace::new();
     let exchange = Flooded::start(Flood::Changes).await;
     exchange.configure_with(&workspace, "slow");

@@ -157,7 +157,8 @@ async fn at_a_real_server_a_proxy_that_is_declined_to_one_is_the_last_of_another
     let Some(server) = NatsServer::start().await else {
         return;
     };
-    let stores = Stores::connect(&server.url(), "advice", Terms::default()).await;
+    let shards = ShardCount::default();
+    let stores = Stores::connect(&server.url(), "advice", shards, Terms::default()).await;
     one_is_declined_and_the_other_asks_through_another(&stores.unwrap()).await;
 }
 

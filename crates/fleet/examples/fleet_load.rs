@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let shards = ShardCount::new(1_024).ok_or("no such number of shards")?;
     let mut fleets: Vec<Fleet> = Vec::new();
     for _ in 0..collectors {
-        let stores = Stores::connect(&url, "load", terms).await?;
+        let stores = Stores::connect(&url, "load", shards, terms).await?;
         let own = CollectorId::new_run_of("load");
         fleets.push(Fleet::join(stores, own, shards, terms));
     }

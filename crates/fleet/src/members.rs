@@ -110,6 +110,11 @@ impl Members {
         !absent.is_empty()
     }
 
+    /// Whether `id` is there.
+    pub(crate) fn knows(&self, id: &CollectorId) -> bool {
+        self.known.contains_key(id)
+    }
+
     /// How many are there.
     pub(crate) fn count(&self) -> usize {
         self.known.len()

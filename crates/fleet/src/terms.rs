@@ -46,6 +46,16 @@ impl Terms {
         self.lease * 8 / 10
     }
 
+    /// How often a collector looks whether what it shares is still there.
+    pub(crate) fn look(self) -> Duration {
+        self.renewal().min(Duration::from_secs(5))
+    }
+
+    /// How long the others have to claim what they hold after it was lost: each of them looks three times.
+    pub(crate) fn claims(self) -> Duration {
+        self.look() * 3
+    }
+
     /// After how long an answer that has not come is given up, and from one question to the next.
     pub(crate) fn retry(self) -> Duration {
         self.lease / 20

@@ -27,6 +27,7 @@ pub const METRICS: &[Metric] = &[
     OUTPUT_LATENCY,
     FLEET_CONNECTED,
     FLEET_COLLECTORS,
+    FLEET_DIFFERING,
     FLEET_SHARDS,
 ];
 
@@ -88,6 +89,12 @@ const FLEET_COLLECTORS: Metric = Metric::gauge(
     "cryptofeed_fleet_collectors",
     &[],
     "In a fleet: how many collectors are there, as far as this one knows.",
+);
+
+const FLEET_DIFFERING: Metric = Metric::gauge(
+    "cryptofeed_fleet_differing",
+    &[],
+    "In a fleet: how many of the other collectors have other feeds than this one, or publish to another stream.",
 );
 
 const FLEET_SHARDS: Metric = Metric::gauge(
@@ -229,6 +236,7 @@ fn set(status: &Status) {
         let connected = u8::from(fleet.is_connected);
         gauge!(FLEET_CONNECTED.name).set(f64::from(connected));
         gauge!(FLEET_COLLECTORS.name).set(number(fleet.collectors));
+        gauge!(FLEET_DIFFERING.name).set(number(fleet.differing));
         gauge!(FLEET_SHARDS.name, "state" => "owned").set(number(fleet.owned));
         gauge!(FLEET_SHARDS.name, "state" => "confirmed").set(number(fleet.confirmed));
     }

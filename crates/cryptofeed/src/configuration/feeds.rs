@@ -87,6 +87,17 @@ impl ConfiguredExchange {
 }
 
 impl ConfiguredFeed {
+    /// What it streams, as text that is the same for feeds that stream the same.
+    pub(crate) fn plan(&self) -> String {
+        let symbols = self.subscription.symbols().iter();
+        let mut symbols: Vec<_> = symbols.map(ToString::to_string).collect();
+        symbols.sort_unstable();
+        let name = self.exchange.name();
+        let urls = &self.exchange.urls;
+        let (channels, depth) = (self.subscription.channels(), self.subscription.depth());
+        format!("{name} {urls:?} {symbols:?} {channels:?} {depth:?}")
+    }
+
     /// The feed over the transports that `injector` has for it, with `limits` for answers to REST
     /// requests.
     pub(crate) fn into_feed(self, injector: &Arc<ProxyInjector>, limits: ResponseLimits) -> Feed {

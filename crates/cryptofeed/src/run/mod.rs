@@ -143,7 +143,7 @@ impl Run {
             (Stdout::nowhere(), Format::Jsonl)
         };
         let stores = Stores::open(&workers, &sinks, start.configuration.memory()).await?;
-        let member = fleet.map(|fleet| Member::join(fleet, sharing, &sinks));
+        let member = fleet.map(|fleet| Member::join(fleet, sharing, feeds, &sinks));
         let member = member.transpose()?;
         let reopen = stores.as_ref().map(Stores::reopener);
         let mut writer = Writer {
@@ -206,6 +206,9 @@ impl Run {
                 never = &mut alive => match never {},
                 outcome = writer.copy() => break outcome,
             };
+            if let Some(member) = &mut writer.member {
+                member.change(&feeds);
+            }
             writer.streams.change(feeds);
             service.is_ready("new settings apply");
         };

@@ -69,6 +69,7 @@ impl Output {
             collectors,
             owned,
             confirmed,
+            differing,
         } = standing;
         if collectors != before.collectors {
             tracing::info!(
@@ -85,7 +86,15 @@ impl Output {
             collectors,
             owned,
             confirmed,
+            differing,
         });
+        if differing > 0 && before.differing == 0 {
+            board.tell(
+                Gravity::Warning,
+                "fleet",
+                "collectors of the fleet have other feeds than this one",
+            );
+        }
         if is_connected != before.is_connected {
             let (gravity, text) = match is_connected {
                 true => (Gravity::Info, "the server of the fleet answers"),

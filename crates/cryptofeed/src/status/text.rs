@@ -39,11 +39,16 @@ pub(super) fn of(status: &Status) -> String {
             collectors,
             owned,
             confirmed,
+            differing,
             ..
         } = fleet;
+        let differing = match differing {
+            0 => String::new(),
+            differing => format!(", with other feeds {differing}"),
+        };
         let _ = writeln!(
             text,
-            "fleet: {server}; collectors {collectors}, shards owned {owned}, confirmed {confirmed}"
+            "fleet: {server}; collectors {collectors}, shards owned {owned}, confirmed {confirmed}{differing}"
         );
     }
     for reason in reasons(&status.readiness) {

@@ -113,6 +113,8 @@ async fn a_collector_that_divides_the_symbols_otherwise_is_refused() {
     let _binance = shared(&workspace, &server, 4).await;
     let first = collector(&workspace);
     streams(&first, 4);
+    // What is agreed is where the leases are.
+    server.delete_stream("KV_cryptofeed_budgets");
     for (variable, value, told) in [
         (
             "CRYPTOFEED_FLEET_SHARDS",
@@ -129,6 +131,44 @@ async fn a_collector_that_divides_the_symbols_otherwise_is_refused() {
         assert_eq!(other.code, Some(2), "{}", other.stderr);
         assert!(other.stderr.contains(told), "{}", other.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collectors_with_other_feeds_are_told_to_each_other_until_they_have_the_same() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 10).await;
+    let feeds = std::fs::read_to_string(workspace.path("cryptofeed.yaml")).unwrap();
+    workspace.file("other.yaml", &feeds.replace("'T*'", "T0001-USDT"));
+    let start = |config| {
+        let run = ["run", "--config", config, "--status", "127.0.0.1:0"];
+        workspace.start(&run, &[])
+    };
+    let runs = ["cryptofeed.yaml", "other.yaml"].map(start);
+    let addresses = runs.each_ref().map(address_of);
+    let told = "a collector of the fleet has other feeds or another stream than this one";
+    for run in &runs {
+        run.logged(told, 1);
+    }
+    let until = |differing: u8| {
+        let end = Instant::now() + PATIENCE;
+        for address in addresses {
+            let part = format!("\"differing\":{differing}");
+            while !get(address, "/status.json").contains(&part) {
+                assert!(Instant::now() < end, "{}", get(address, "/status.json"));
+                sleep(Duration::from_millis(100));
+            }
+        }
+    };
+    until(1);
+    let asked = ["status", "--address", &addresses[0].to_string()];
+    let status = workspace.output(&asked, &[]).stdout;
+    assert!(status.contains(", with other feeds 1\n"), "{status}");
+    workspace.file("other.yaml", &feeds);
+    runs[1].reload();
+    until(0);
 }
 
 fn is_ready(address: SocketAddr) -> bool {

@@ -130,6 +130,17 @@ impl NatsServer {
         info.starts_with("INFO").then_some(reader)
     }
 
+    /// Deletes a stream, as whoever administers the server may.
+    pub(crate) fn delete_stream(&self, name: &str) {
+        let mut reader = self.connect().unwrap();
+        let delete = format!(
+            "CONNECT {{\"verbose\":false}}\r\nSUB gone 1\r\nPUB $JS.API.STREAM.DELETE.{name} gone 0\r\n\r\n"
+        );
+        reader.get_mut().write_all(delete.as_bytes()).unwrap();
+        let answer = next(&mut reader).payload;
+        assert!(answer.contains("\"success\":true"), "{answer}");
+    }
+
     /// Every message of a stream, in its order.
     pub(crate) fn messages(&self, stream: &str) -> Vec<Message> {
         self.messages_from(stream, 1)

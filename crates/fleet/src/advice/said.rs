@@ -80,6 +80,13 @@ impl Said {
         }
     }
 
+    /// What was told may have been lost.
+    pub(crate) fn doubt(&mut self, now: Instant) {
+        if self.marks.values().any(|own| now < own.said_until()) {
+            self.change(now);
+        }
+    }
+
     fn change(&mut self, now: Instant) {
         if !self.is_news {
             self.write_at = self.write_at.max(Some(now + SETTLING));

@@ -173,6 +173,11 @@ impl Assignment {
             })
     }
 
+    /// Whether `id` is there, as far as this one knows.
+    pub(crate) fn knows(&self, id: &CollectorId) -> bool {
+        self.members.knows(id)
+    }
+
     /// How many collectors are there, as far as this one knows.
     #[must_use]
     pub fn members(&self) -> usize {

@@ -38,6 +38,8 @@ pub enum LedgerAsk {
 pub enum LedgerAnswer {
     /// It says this, with this revision, or 0 if there is no entry yet.
     Found(Ledger, u64),
+    /// The same, but the bucket is a new one: others may hold what it does not say.
+    Incomplete(Ledger, u64),
     /// It is written, with this revision.
     Done(u64),
     /// The entry has another revision. Nothing is changed.
@@ -105,6 +107,10 @@ pub struct Slice {
     unsure: Option<u32>,
     /// Until when it has no more than what is in use.
     yields_until: Option<Instant>,
+    /// The ledger may have been lost.
+    is_doubtful: bool,
+    /// It was, and not all have claimed yet what they hold.
+    is_incomplete: bool,
     peak: Peak,
 }
 
@@ -130,6 +136,8 @@ impl Slice {
             ask_at: None,
             unsure: None,
             yields_until: None,
+            is_doubtful: false,
+            is_incomplete: false,
             peak: Peak {
                 most: [0; 2],
                 since: now,
@@ -141,6 +149,12 @@ impl Slice {
     #[must_use]
     pub fn usable(&self) -> u32 {
         self.usable
+    }
+
+    /// The ledger may have been lost: what is held is claimed again.
+    pub fn doubt(&mut self) {
+        self.seen = None;
+        self.is_doubtful = self.held > 0;
     }
 
     /// Shrinks what is held of one that the server has last heard of at `present_at`.
@@ -192,6 +206,10 @@ impl Slice {
                 .min(self.held),
             None => self.target(demand, company.collectors()),
         };
+        let target = match self.is_incomplete {
+            true => target.min(self.held),
+            false => target,
+        };
         if self.usable > target {
             self.usable = target;
             // Who has just asked may not have told what it uses since.
@@ -204,12 +222,27 @@ impl Slice {
         }
         let is_heard = present_at.is_some_and(|at| now < at + GRACE);
         let is_waiting = self.asked.is_some() || self.ask_at.is_some_and(|at| now < at);
-        let has_reason = returns || grows || self.unsure.is_some();
-        if is_waiting || !is_heard || !has_reason {
+        let is_settled = !self.is_doubtful && !self.is_incomplete;
+        let has_reason = returns || grows || self.unsure.is_some() || !is_settled;
+        if is_waiting {
+            return None;
+        }
+        if !is_heard || !has_reason {
+            // Nobody tells when what is used is forgotten.
+            let is_too_much = is_heard && target < self.held;
+            self.ask_at = is_too_much.then(|| now + PAUSE * 10);
             return None;
         }
         let ask = match self.seen.take() {
             None => LedgerAsk::Look,
+            Some((mut ledger, expected)) if self.is_incomplete => {
+                if self.held == ledger.slice(&self.own) && self.unsure.is_none() {
+                    self.ask_at = Some(now + PAUSE * 10);
+                    return None;
+                }
+                ledger.set(&self.own, self.held);
+                LedgerAsk::Write { ledger, expected }
+            }
             Some((mut ledger, expected)) => {
                 self.reclaim(&mut ledger, company, now);
                 let units = target.min(self.available(&ledger, demand));
@@ -247,6 +280,11 @@ impl Slice {
                 let most = self.unsure.unwrap_or(u32::MAX);
                 self.hold(ledger.slice(&self.own).min(most));
                 self.seen = Some((ledger, revision));
+                (self.is_doubtful, self.is_incomplete) = (false, false);
+            }
+            (LedgerAsk::Look, LedgerAnswer::Incomplete(ledger, revision)) => {
+                self.seen = Some((ledger, revision));
+                (self.is_doubtful, self.is_incomplete) = (false, true);
             }
             // Whoever writes at the same time is not met again.
             (_, LedgerAnswer::Conflict) => {

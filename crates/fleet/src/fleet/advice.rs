@@ -119,6 +119,11 @@ impl Adviser {
         self.advice.0.state.lock().said.wrote(is_written);
     }
 
+    /// What it has told may have been lost.
+    pub(super) fn doubt(&self) {
+        self.advice.0.state.lock().said.doubt(now());
+    }
+
     /// Another collector has found something. Of what is none, nothing is heeded.
     pub(super) fn hear(&self, change: &Change) {
         let Some(id) = adviser_of(&change.key).filter(|id| *id != self.own) else {

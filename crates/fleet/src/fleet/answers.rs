@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
+use transport::chain;
 
 use super::budgets::Key;
 use super::keys::{member_key, shard_key};
 use crate::assignment::{Answer, Ask, Holder};
 use crate::budget::LedgerAnswer;
 use crate::collector::CollectorId;
-use crate::presence::Presence;
 use crate::shard::Shard;
 use crate::store::{Store, StoreError};
 
@@ -20,8 +20,8 @@ use crate::store::{Store, StoreError};
 pub(super) enum Answered {
     /// The server has what was said at this time.
     Presented(Instant),
-    /// It does not answer.
-    NotPresented,
+    /// It does not answer, or not as expected.
+    NotPresented(String),
     Shard(Shard, Answer),
     Ledger(Key, LedgerAnswer),
     /// Whether the others can know what this collector has found.
@@ -35,15 +35,16 @@ pub(super) type Answering = BoxFuture<'static, Answered>;
 pub(super) fn present(
     store: Arc<dyn Store>,
     own: &CollectorId,
-    presence: &Presence,
+    said: String,
     patience: Duration,
 ) -> Answering {
-    let (key, value) = (member_key(own), presence.to_string());
+    let key = member_key(own);
     let sent_at = tokio::time::Instant::now().into_std();
     Box::pin(async move {
-        match timeout(patience, store.put(&key, value.into())).await {
+        match timeout(patience, store.put(&key, said.into())).await {
             Ok(Ok(_)) => Answered::Presented(sent_at),
-            _ => Answered::NotPresented,
+            Ok(Err(error)) => Answered::NotPresented(chain(&error).to_string()),
+            Err(_) => Answered::NotPresented("no answer in time".to_owned()),
         }
     })
 }

@@ -11,6 +11,8 @@ use crate::shard::Shard;
 pub(super) const MEMBERS: &str = "member";
 /// What the keys of bans begin with.
 pub(super) const BANS: &str = "ban";
+/// Where it is told that all have written what they hold.
+pub(super) const COMPLETE: &str = "complete";
 /// What the keys of advice begin with.
 pub(super) const ADVICE: &str = "advice";
 

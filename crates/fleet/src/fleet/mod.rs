@@ -4,6 +4,7 @@ mod advice;
 mod answers;
 mod budgets;
 mod keys;
+mod plans;
 mod purse;
 mod task;
 
@@ -46,6 +47,7 @@ pub struct Sharing {
 #[derive(Debug)]
 enum Word {
     Ready(Shard),
+    Plan(String),
     Leave,
 }
 
@@ -60,6 +62,8 @@ pub struct Standing {
     pub owned: usize,
     /// How many of them no other can have now. Without the server, none in the end.
     pub confirmed: usize,
+    /// How many of the others have told of [another plan](Fleet::tell_plan).
+    pub differing: usize,
 }
 
 impl Fleet {
@@ -110,6 +114,12 @@ impl Fleet {
     /// The symbols of `shard` are streaming.
     pub fn ready(&self, shard: Shard) {
         let _ = self.words.send(Word::Ready(shard));
+    }
+
+    /// Tells the others what this one would stream if it were alone, and where it goes, as a text that is the same
+    /// for the same. [`Standing::differing`] counts those that have told of another one.
+    pub fn tell_plan(&self, plan: &str) {
+        let _ = self.words.send(Word::Plan(plan.to_owned()));
     }
 
     /// Hands everything over to others. [`next`](Self::next) goes on to tell what to do until then.

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, timeout};
 
 use super::answers::{Answered, Answering};
 use super::budgets::{FleetBudgets, Key};
-use super::keys::ledger_key;
+use super::keys::{COMPLETE, ledger_key};
 use crate::assignment::Assignment;
 use crate::budget::{Demand, Ledger, LedgerAnswer, LedgerAsk, Slice};
 use crate::collector::CollectorId;
 use crate::store::{Change, Store, StoreError};
+use crate::terms::Terms;
 
 /// The longest ban that is believed: a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
@@ -22,8 +24,10 @@ pub(super) struct Purse {
     own: CollectorId,
     budgets: FleetBudgets,
     store: Arc<dyn Store>,
-    patience: Duration,
+    terms: Terms,
     slices: HashMap<Key, Slice>,
+    /// Since when the bucket has been seen to be a new one.
+    incomplete_since: Option<Instant>,
 }
 
 impl Purse {
@@ -31,14 +35,15 @@ impl Purse {
         own: CollectorId,
         budgets: FleetBudgets,
         store: Arc<dyn Store>,
-        patience: Duration,
+        terms: Terms,
     ) -> Self {
         Self {
             own,
             budgets,
             store,
-            patience,
+            terms,
             slices: HashMap::new(),
+            incomplete_since: None,
         }
     }
 
@@ -53,7 +58,26 @@ impl Purse {
             .budgets
             .with(|state| state.bans.values().copied().min());
         let slices = self.slices.values().filter_map(Slice::due);
-        slices.chain(bans.map(Instant::into_std)).min()
+        let times = [bans, self.complete_at()].into_iter().flatten();
+        slices.chain(times.map(Instant::into_std)).min()
+    }
+
+    /// When the others have had time to claim what they hold.
+    fn complete_at(&self) -> Option<Instant> {
+        let since = self.incomplete_since;
+        since.map(|since| since + self.terms.claims())
+    }
+
+    /// What all share may have been lost: tells the bans that nobody knows any longer, and has what is held
+    /// claimed again.
+    pub(super) fn doubt(&mut self) -> Vec<Answering> {
+        self.slices.values_mut().for_each(Slice::doubt);
+        self.incomplete_since = None;
+        let now = Instant::now();
+        let bans = self.budgets.with(|state| state.bans.clone()).into_iter();
+        let bans = bans.filter(|(_, until)| now < *until);
+        bans.map(|(key, until)| self.tell_again(key, until - now))
+            .collect()
     }
 
     /// What to ask now.
@@ -91,10 +115,22 @@ impl Purse {
         }
         let ledgers = asked.into_iter().map(|(key, ask)| self.ask(key, ask));
         let bans = untold.into_iter().map(|(key, wait)| self.tell(key, wait));
-        ledgers.chain(bans).collect()
+        let mut asked: Vec<_> = ledgers.chain(bans).collect();
+        if self.complete_at().is_some_and(|at| at <= now) {
+            self.incomplete_since = None;
+            asked.push(self.complete());
+        }
+        asked
     }
 
     pub(super) fn answer(&mut self, key: &Key, answer: LedgerAnswer) {
+        match &answer {
+            LedgerAnswer::Incomplete(..) => {
+                self.incomplete_since.get_or_insert_with(Instant::now);
+            }
+            LedgerAnswer::Found(..) => self.incomplete_since = None,
+            _ => {}
+        }
         if let Some(slice) = self.slices.get_mut(key) {
             slice.answer(answer, Instant::now().into_std());
         }
@@ -113,7 +149,7 @@ impl Purse {
     }
 
     fn ask(&self, key: Key, ask: LedgerAsk) -> Answering {
-        let (store, patience) = (Arc::clone(&self.store), self.patience);
+        let (store, patience) = (Arc::clone(&self.store), self.terms.retry());
         Box::pin(async move {
             let (account, window) = &key;
             let name = ledger_key(account, window);
@@ -127,9 +163,30 @@ impl Purse {
         })
     }
 
+    /// Says that all have claimed what they hold.
+    fn complete(&self) -> Answering {
+        let (store, patience) = (Arc::clone(&self.store), self.terms.retry());
+        Box::pin(async move {
+            let _ = timeout(patience, store.update(COMPLETE, Bytes::new(), 0)).await;
+            Answered::Nothing
+        })
+    }
+
+    /// Tells the others of a ban, if they cannot know it.
+    fn tell_again(&self, key: String, wait: Duration) -> Answering {
+        let (store, patience) = (Arc::clone(&self.store), self.terms.retry());
+        let telling = self.tell(key.clone(), wait);
+        Box::pin(async move {
+            match timeout(patience, store.entry(&key)).await {
+                Ok(Ok(None)) => telling.await,
+                _ => Answered::Nothing,
+            }
+        })
+    }
+
     /// Tells the others of a ban, and removes the entry when it is over.
     fn tell(&self, key: String, wait: Duration) -> Answering {
-        let (store, patience) = (Arc::clone(&self.store), self.patience);
+        let (store, patience) = (Arc::clone(&self.store), self.terms.retry());
         let until = Instant::now() + wait;
         Box::pin(async move {
             loop {
@@ -151,14 +208,21 @@ impl Purse {
 
 async fn answer(store: &dyn Store, key: &str, ask: LedgerAsk) -> Result<LedgerAnswer, StoreError> {
     match ask {
-        LedgerAsk::Look => match store.entry(key).await? {
-            None => Ok(LedgerAnswer::Found(Ledger::default(), 0)),
-            Some(entry) => match Ledger::parse(&entry.value) {
-                Ok(ledger) => Ok(LedgerAnswer::Found(ledger, entry.revision)),
-                // Nobody knows how much there is to borrow.
-                Err(invalid) => Err(StoreError::Unreachable(invalid.into())),
-            },
-        },
+        LedgerAsk::Look => {
+            let (ledger, revision) = match store.entry(key).await? {
+                None => (Ledger::default(), 0),
+                Some(entry) => match Ledger::parse(&entry.value) {
+                    Ok(ledger) => (ledger, entry.revision),
+                    // Nobody knows how much there is to borrow.
+                    Err(invalid) => return Err(StoreError::Unreachable(invalid.into())),
+                },
+            };
+            // Afterwards: if the bucket is lost in between, it is not complete.
+            Ok(match store.entry(COMPLETE).await? {
+                Some(_) => LedgerAnswer::Found(ledger, revision),
+                None => LedgerAnswer::Incomplete(ledger, revision),
+            })
+        }
         LedgerAsk::Write { ledger, expected } => {
             let revision = store.update(key, ledger.to_json().into(), expected).await?;
             Ok(LedgerAnswer::Done(revision))

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::advice::Adviser;
 use super::answers::{Answered, Answering, ask, present};
 use super::keys::{ADVICE, BANS, MEMBERS, member_key, member_of};
+use super::plans::Plans;
 use super::purse::Purse;
 use super::{Sharing, Standing, Stores, Word};
 use crate::assignment::{Action, Assignment, Role};
@@ -43,6 +44,7 @@ pub(super) struct Task {
     /// Where budgets are.
     ledgers: Arc<dyn Store>,
     adviser: Adviser,
+    plans: Plans,
     /// Where advice is.
     counsel: Arc<dyn Store>,
 }
@@ -64,7 +66,7 @@ impl Task {
                 own.clone(),
                 sharing.budgets,
                 Arc::clone(&stores.budgets),
-                terms.retry(),
+                terms,
             ),
             adviser: Adviser::new(
                 own.clone(),
@@ -73,6 +75,7 @@ impl Task {
                 terms.retry(),
             ),
             own,
+            plans: Plans::default(),
             ledgers: stores.budgets,
             counsel: stores.advice,
             store: stores.leases,
@@ -100,17 +103,24 @@ impl Task {
                 },
                 change = bans.next() => match change {
                     Some(change) => self.purse.hear(&change),
-                    None => bans = watch(&*self.ledgers, BANS, self.terms).await,
+                    None => {
+                        bans = watch(&*self.ledgers, BANS, self.terms).await;
+                        self.answers.extend(self.purse.doubt());
+                    }
                 },
                 change = advice.next() => match change {
                     Some(change) => self.adviser.hear(&change),
-                    None => advice = watch(&*self.counsel, ADVICE, self.terms).await,
+                    None => {
+                        advice = watch(&*self.counsel, ADVICE, self.terms).await;
+                        self.adviser.doubt();
+                    }
                 },
                 () = self.purse.used() => {}
                 () = self.adviser.found() => {}
                 Some(answered) = self.answers.next() => self.take(answered),
                 word = words.recv() => match word {
                     Some(Word::Ready(shard)) => self.assignment.ready(shard),
+                    Some(Word::Plan(plan)) => self.plans.set_own(&plan),
                     Some(Word::Leave) => self.assignment.leave(now()),
                     None => break,
                 },
@@ -127,7 +137,11 @@ impl Task {
             let store = Arc::clone(&self.store);
             match action {
                 Action::Present(presence) => {
-                    let answer = present(store, &self.own, &presence, patience);
+                    let said = match presence {
+                        Presence::Leaving => presence.to_string(),
+                        Presence::There { .. } => self.plans.said(&presence.to_string()),
+                    };
+                    let answer = present(store, &self.own, said, patience);
                     self.answers.push(answer);
                 }
                 Action::Ask {
@@ -155,9 +169,9 @@ impl Task {
         match answered {
             Answered::Presented(sent_at) => {
                 self.assignment.presented(sent_at);
-                self.connected(true);
+                self.connected(None);
             }
-            Answered::NotPresented => self.connected(false),
+            Answered::NotPresented(problem) => self.connected(Some(problem)),
             Answered::Shard(shard, answer) => self.assignment.answer(shard, answer, now()),
             Answered::Ledger(key, answer) => self.purse.answer(&key, answer),
             Answered::Advised(is_written) => self.adviser.answer(is_written),
@@ -165,16 +179,18 @@ impl Task {
         }
     }
 
-    fn connected(&mut self, is_connected: bool) {
+    fn connected(&mut self, problem: Option<String>) {
+        let is_connected = problem.is_none();
         if self.is_connected == is_connected {
             return;
         }
         self.is_connected = is_connected;
         let (collector, shards) = (&self.own, self.assignment.owned().count());
-        if is_connected {
-            tracing::info!(target: "fleet", %collector, shards, "the fleet answers");
-        } else {
-            tracing::warn!(target: "fleet", %collector, shards, "the fleet does not answer; what this collector has goes on");
+        match problem {
+            None => tracing::info!(target: "fleet", %collector, shards, "the fleet answers"),
+            Some(problem) => {
+                tracing::warn!(target: "fleet", %collector, shards, problem, "the fleet does not answer; what this collector has goes on");
+            }
         }
     }
 
@@ -182,12 +198,14 @@ impl Task {
         let Some(id) = member_of(&change.key) else {
             return;
         };
-        let presence = change.value;
-        let presence = presence.map(|text| Presence::parse(&text, self.shards));
+        let presence = change.value.map(|said| {
+            let presence = self.plans.hear(&id, &said);
+            Presence::parse(presence, self.shards)
+        });
         self.assignment.hear(&id, presence, now());
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         self.outward.reliance.set(self.assignment.relied());
         let now = now();
         let standing = Standing {
@@ -195,6 +213,7 @@ impl Task {
             collectors: self.assignment.members(),
             owned: self.assignment.owned().count(),
             confirmed: self.assignment.confirmed(now).count(),
+            differing: self.plans.differing(|id| self.assignment.knows(id)),
         };
         self.outward.told.send_if_modified(|told| {
             let is_other = *told != standing;

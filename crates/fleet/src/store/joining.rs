@@ -8,8 +8,10 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 use transport::BoxError;
 
 use super::Stores;
+use super::agreed::Agreed;
 use super::nats::NatsStore;
 use crate::advice::LONGEST;
+use crate::shard::ShardCount;
 use crate::terms::Terms;
 
 /// How long an answer may take, beside the limits of whoever asks.
@@ -22,9 +24,16 @@ impl Stores {
     /// the buckets of the fleet `name` if there are none yet. The client connects again by itself
     /// whenever the connection is lost.
     ///
+    /// The first collector decides into how many `shards` the symbols are divided, and on what `terms`.
+    ///
     /// # Errors
     /// [`JoinError`].
-    pub async fn connect(url: &str, name: &str, terms: Terms) -> Result<Self, JoinError> {
+    pub async fn connect(
+        url: &str,
+        name: &str,
+        shards: ShardCount,
+        terms: Terms,
+    ) -> Result<Self, JoinError> {
         let addresses = url.split(',').map(|it| it.trim().parse());
         let addresses: Vec<ServerAddr> = addresses
             .collect::<Result<_, _>>()
@@ -38,7 +47,7 @@ impl Stores {
             reason = "it connects to the user's own server, and never to an exchange"
         )]
         let client = options.connect(addresses).await.map_err(JoinError::reach)?;
-        Self::over(client, name, terms).await
+        Self::over(client, name, shards, terms).await
     }
 
     /// The buckets of the fleet `name` at the server that `client` is connected to, by the login and the
@@ -46,12 +55,22 @@ impl Stores {
     ///
     /// # Errors
     /// [`JoinError`].
-    pub async fn over(client: Client, name: &str, terms: Terms) -> Result<Self, JoinError> {
+    pub async fn over(
+        client: Client,
+        name: &str,
+        shards: ShardCount,
+        terms: Terms,
+    ) -> Result<Self, JoinError> {
         let mut context = jetstream::new(client);
         context.set_timeout(TIMEOUT);
-        let leases = NatsStore::open(&context, format!("{name}_leases"), terms.lease()).await?;
-        let budgets = NatsStore::open(&context, format!("{name}_budgets"), Duration::ZERO).await?;
-        let advice = NatsStore::open(&context, format!("{name}_advice"), LONGEST).await?;
+        let open = |kind: &str, agreed: Agreed| {
+            let bucket = format!("{name}_{kind}");
+            NatsStore::open(&context, bucket, agreed, terms.look())
+        };
+        // Where a lease is, there is also what all who have one agree about.
+        let leases = open("leases", Agreed::leases(shards, terms)).await?;
+        let budgets = open("budgets", Agreed::max_age(Duration::ZERO)).await?;
+        let advice = open("advice", Agreed::max_age(LONGEST)).await?;
         Ok(Self {
             leases: Arc::new(leases),
             budgets: Arc::new(budgets),
@@ -76,6 +95,9 @@ pub enum JoinError {
     /// The fleet has another number of shards.
     #[error("the fleet has {0} shards")]
     OtherShards(u16),
+    /// A bucket has the name of one of the fleet, and is none.
+    #[error("the bucket {0} is there, and is none of a fleet")]
+    OtherBucket(String),
 }
 
 impl JoinError {

@@ -1,5 +1,6 @@
 //! Where a fleet keeps what its collectors share.
 
+mod agreed;
 mod joining;
 mod memory;
 mod nats;
@@ -14,8 +15,6 @@ use transport::BoxError;
 
 pub use self::joining::JoinError;
 pub use self::memory::MemoryStore;
-
-use crate::shard::ShardCount;
 
 /// A key-value bucket: what a fleet asks of its engine. Keys are letters of ASCII, digits, `-`, `_`, `=`
 /// and `.`.
@@ -67,32 +66,6 @@ pub struct Stores {
     pub advice: Arc<dyn Store>,
 }
 
-/// Where a fleet keeps how many shards it has.
-const SHARDS: &str = "shards";
-
-impl Stores {
-    /// Has the fleet divide its symbols into so many `shards`: the first collector decides.
-    ///
-    /// # Errors
-    /// [`JoinError::OtherShards`] if the fleet has another number; [`JoinError::Unreachable`].
-    pub async fn agree(&self, shards: ShardCount) -> Result<(), JoinError> {
-        let wanted = Bytes::from(shards.value().to_string());
-        match self.budgets.update(SHARDS, wanted.clone(), 0).await {
-            Ok(_) => return Ok(()),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(JoinError::reach(error)),
-        }
-        let entry = self.budgets.entry(SHARDS).await;
-        match entry.map_err(JoinError::reach)? {
-            Some(entry) if entry.value != wanted => {
-                let found = String::from_utf8_lossy(&entry.value);
-                Err(JoinError::OtherShards(found.parse().unwrap_or_default()))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
 /// An entry of a [`Store`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -120,24 +93,4 @@ pub enum StoreError {
     /// There was no answer, or not the expected one. It may have been done.
     #[error("the store does not answer")]
     Unreachable(#[source] BoxError),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn the_first_collector_decides_how_many_shards_there_are() {
-        let store = || Arc::new(MemoryStore::new(None));
-        let stores = Stores {
-            leases: store(),
-            budgets: store(),
-            advice: store(),
-        };
-        let [eight, nine] = [8, 9].map(|count| ShardCount::new(count).unwrap());
-        stores.agree(eight).await.unwrap();
-        stores.agree(eight).await.unwrap();
-        let refused = stores.agree(nine).await.unwrap_err();
-        assert_eq!(refused.to_string(), "the fleet has 8 shards");
-    }
 }

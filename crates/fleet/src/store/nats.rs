@@ -1,6 +1,7 @@
 //! A bucket of JetStream.
 
 use std::future::ready;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use transport::BoxError;
 
+use super::agreed::Agreed;
 use super::{Change, Entry, JoinError, Store, StoreError};
 
 /// For how long a server knows duplicates, by default.
@@ -28,13 +31,18 @@ const DUPLICATES: Duration = Duration::from_secs(120);
 pub(super) struct NatsStore {
     context: Context,
     config: Config,
+    agreed: Agreed,
     bucket: kv::Store,
     /// When the bucket was created.
     created: watch::Sender<u64>,
     /// The highest number that the server has given to a write of this collector.
     highest: AtomicU64,
     /// Something was not as expected: it may be another bucket, or none.
-    is_doubtful: AtomicBool,
+    is_doubtful: Arc<AtomicBool>,
+    /// It was told that the bucket is that of others.
+    is_refused: AtomicBool,
+    /// How often whoever watches looks whether it is the same bucket.
+    look: Duration,
 }
 
 #[async_trait]
@@ -99,21 +107,36 @@ impl Store for NatsStore {
             value: (entry.operation == Operation::Put).then_some(entry.value),
             key: entry.key,
         });
-        // In another bucket, the client would go on behind the number that it has come to in this one.
-        let is_replaced = async move { created.changed().await.is_ok() };
+        // In another bucket, the client would go on behind the number that it has come to in this one. Who only
+        // listens would not find out.
+        let (stream, look) = (self.bucket.stream.clone(), self.look);
+        let is_doubtful = Arc::clone(&self.is_doubtful);
+        let known = *created.borrow_and_update();
+        let is_replaced = async move {
+            while timeout(look, created.changed()).await.is_err() {
+                let found = stream.get_info().await;
+                if !found.is_ok_and(|info| self::created(&info) == known) {
+                    is_doubtful.store(true, Ordering::Relaxed);
+                    break;
+                }
+            }
+        };
         Ok(changes.take_until(is_replaced).boxed())
     }
 }
 
 impl NatsStore {
-    /// The bucket of this name, whose entries are removed at this age, or never for 0.
+    /// The bucket of this name.
     pub(super) async fn open(
         context: &Context,
         bucket: String,
-        max_age: Duration,
+        agreed: Agreed,
+        look: Duration,
     ) -> Result<Self, JoinError> {
+        let max_age = agreed.max_age;
         let config = Config {
             name: format!("KV_{bucket}"),
+            description: agreed.description(),
             subjects: vec![format!("$KV.{bucket}.>")],
             max_messages_per_subject: 1,
             max_age,
@@ -137,23 +160,19 @@ impl NatsStore {
             Ok(_) => JoinError::reach(error),
             Err(refusal) => JoinError::reach(refusal),
         })?;
-        let status = store.status().await.map_err(JoinError::reach)?;
-        match status.max_age() == max_age {
-            true => Ok(Self::new(context.clone(), config, store)),
-            false => Err(JoinError::OtherLease(status.max_age())),
-        }
-    }
-
-    fn new(context: Context, config: Config, bucket: kv::Store) -> Self {
-        let created = created(bucket.stream.cached_info());
-        Self {
-            context,
+        let info = store.stream.cached_info();
+        agreed.expect(&info.config)?;
+        Ok(Self {
+            context: context.clone(),
             config,
-            bucket,
-            created: watch::Sender::new(created),
+            agreed,
+            created: watch::Sender::new(self::created(info)),
+            bucket: store,
             highest: AtomicU64::new(0),
-            is_doubtful: AtomicBool::new(false),
-        }
+            is_doubtful: Arc::default(),
+            look,
+            is_refused: AtomicBool::new(false),
+        })
     }
 
     fn revision(&self, number: u64) -> u64 {
@@ -169,11 +188,27 @@ impl NatsStore {
     /// The revision of what the server has written as this number.
     async fn written(&self, number: u64) -> Result<u64, StoreError> {
         let highest = self.highest.fetch_max(number, Ordering::Relaxed);
-        if number < highest {
+        // One bucket gives no number twice.
+        if number <= highest {
             self.is_doubtful.store(true, Ordering::Relaxed);
             self.ascertain().await?;
         }
         Ok(self.revision(number))
+    }
+
+    /// Whoever has made the bucket anew may be of another fleet: it is told once, and then there is none.
+    fn expect(&self, found: &Info) -> Result<(), StoreError> {
+        let expected = self.agreed.expect(&found.config);
+        let is_refused = expected.is_err();
+        if let Err(problem) = &expected
+            && !self.is_refused.load(Ordering::Relaxed)
+        {
+            let bucket = &self.bucket.name;
+            tracing::error!(target: "fleet", bucket, %problem, "the bucket was deleted, and one for other settings is there; \
+                 this collector goes on without the fleet");
+        }
+        self.is_refused.store(is_refused, Ordering::Relaxed);
+        expected.map_err(unreachable)
     }
 
     /// The number of the mark that an entry was removed, or 0 without one.
@@ -207,6 +242,7 @@ impl NatsStore {
                 stream.map_err(unreachable)?.cached_info().clone()
             }
         };
+        self.expect(&found)?;
         let created = created(&found);
         let is_other = self.created.send_if_modified(|known| {
             let is_other = *known != created;

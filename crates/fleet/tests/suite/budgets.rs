@@ -28,9 +28,13 @@ fn waits(units: u32) -> Usage {
     }
 }
 
+fn shards() -> ShardCount {
+    ShardCount::new(4).unwrap()
+}
+
 fn join(stores: &Stores, terms: Terms, name: &str) -> Fleet {
     let own = CollectorId::new_run_of(name);
-    Fleet::join(stores.clone(), own, ShardCount::new(4).unwrap(), terms)
+    Fleet::join(stores.clone(), own, shards(), terms)
 }
 
 /// Waits for a share of at least `least`, as who admits requests does.
@@ -78,7 +82,7 @@ async fn at_a_real_server_two_collectors_borrow_half_of_a_budget_each() {
         return;
     };
     let terms = Terms::default();
-    let stores = Stores::connect(&server.url(), "budgets", terms).await;
+    let stores = Stores::connect(&server.url(), "budgets", shards(), terms).await;
     two_borrow(&stores.unwrap(), terms).await;
 }
 
@@ -138,4 +142,43 @@ async fn without_the_store_a_slice_is_used_and_nothing_more() {
         store.set_reachable(true);
     }
     assert!(share(&one.budgets(), waits(640), 100).await >= 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_the_ledgers_are_lost_nobody_borrows_what_others_hold_and_bans_are_known() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::new(Terms::MIN).unwrap();
+    let stores = Stores::connect(&server.url(), "lost", shards(), terms).await;
+    let stores = stores.unwrap();
+    let [one, other] = two_borrow(&stores, terms).await;
+    let elsewhere = Account {
+        egress: Egress::Direct,
+        ..account()
+    };
+    one.budgets().ban(&elsewhere, Duration::from_secs(60));
+    let uses = Usage {
+        under_way: 280,
+        ..waits(0)
+    };
+    for it in [&one, &other] {
+        it.budgets().share(&account(), WEIGHT, uses);
+    }
+    sleep(Duration::from_secs(1)).await;
+
+    server.delete_stream("KV_lost_budgets");
+    let late = Stores::connect(&server.url(), "lost", shards(), terms).await;
+    let late = join(&late.unwrap(), terms, "c");
+    let end = Instant::now() + Duration::from_secs(12);
+    let mut last = 0;
+    while Instant::now() < end {
+        let of = |it: &Fleet, usage| it.budgets().share(&account(), WEIGHT, usage);
+        assert!(of(&one, uses) > 0 && of(&other, uses) > 0);
+        last = of(&late, waits(640));
+        assert!(2 * 280 + last <= 640, "{last}");
+        assert_eq!(late.budgets().share(&elsewhere, WEIGHT, waits(10)), 0);
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(last >= 10, "{last}");
 }

@@ -7,7 +7,10 @@ use std::time::Duration;
 use fleet::{CollectorId, Fleet, MemoryStore, Role, Shard, ShardCount, Stores, Terms};
 use tokio::time::{sleep, timeout};
 
-const SHARDS: u16 = 16;
+/// The shards of the fleet.
+pub(crate) fn shards() -> ShardCount {
+    ShardCount::new(16).unwrap()
+}
 
 /// A collector that streams at once.
 pub(crate) struct Collector {
@@ -18,9 +21,8 @@ pub(crate) struct Collector {
 impl Collector {
     pub(crate) fn join(stores: Stores, name: &str, terms: Terms) -> Self {
         let own = CollectorId::new_run_of(name);
-        let shards = ShardCount::new(SHARDS).unwrap();
         Self {
-            fleet: Fleet::join(stores, own, shards, terms),
+            fleet: Fleet::join(stores, own, shards(), terms),
             roles: BTreeMap::new(),
         }
     }

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use fleet::{Role, Stores, Terms};
 
-use crate::joining::{Collector, both};
+use crate::joining::{Collector, both, shards};
 use crate::nats_server::NatsServer;
 
 async fn stores(server: &NatsServer, terms: Terms) -> Stores {
-    let stores = Stores::connect(&server.url(), "test", terms).await;
+    let stores = Stores::connect(&server.url(), "test", shards(), terms).await;
     stores.unwrap()
 }
 

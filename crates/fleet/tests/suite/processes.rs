@@ -29,9 +29,10 @@ async fn a_collector_plays_its_part() {
         return;
     };
     let terms = Terms::new(LEASE).unwrap();
-    let stores = Stores::connect(&url, "processes", terms).await.unwrap();
+    let shards = ShardCount::new(SHARDS).unwrap();
+    let stores = Stores::connect(&url, "processes", shards, terms).await;
     let own = CollectorId::new_run_of("test");
-    let mut fleet = Fleet::join(stores, own, ShardCount::new(SHARDS).unwrap(), terms);
+    let mut fleet = Fleet::join(stores.unwrap(), own, shards, terms);
     while let Some((shard, role)) = fleet.next().await {
         fleet.ready(shard);
         match role {

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use fleet::{Change, MemoryStore, Store, StoreError, Stores, Terms};
+use fleet::{Change, MemoryStore, ShardCount, Store, StoreError, Stores, Terms};
 use futures_util::StreamExt;
 use tokio::time::{sleep, timeout};
 
 use crate::nats_server::NatsServer;
+
+fn shards() -> ShardCount {
+    ShardCount::new(8).unwrap()
+}
 
 async fn keeps_the_rules(store: &dyn Store, max_age: Duration) {
     let first = store.update("shard.1", "a".into(), 0).await.unwrap();
@@ -72,12 +76,15 @@ async fn a_bucket_of_jetstream_keeps_the_rules() {
         return;
     };
     let terms = Terms::new(Terms::MIN).unwrap();
-    let stores = Stores::connect(&server.url(), "rules", terms)
+    let stores = Stores::connect(&server.url(), "rules", shards(), terms)
         .await
         .unwrap();
     keeps_the_rules(&*stores.leases, terms.lease()).await;
-    let other = Stores::connect(&server.url(), "rules", Terms::default()).await;
+    let other = Stores::connect(&server.url(), "rules", shards(), Terms::default()).await;
     assert_eq!(other.unwrap_err().to_string(), "the fleet has leases of 2s");
+    let more = ShardCount::new(9).unwrap();
+    let other = Stores::connect(&server.url(), "rules", more, terms).await;
+    assert_eq!(other.unwrap_err().to_string(), "the fleet has 8 shards");
 }
 
 #[tokio::test]
@@ -86,7 +93,7 @@ async fn revisions_go_on_when_the_server_is_restarted() {
         return;
     };
     let terms = Terms::default();
-    let stores = Stores::connect(&server.url(), "restarted", terms)
+    let stores = Stores::connect(&server.url(), "restarted", shards(), terms)
         .await
         .unwrap();
     let store = stores.leases;
@@ -110,7 +117,7 @@ async fn a_bucket_that_is_deleted_is_made_anew_and_whoever_has_the_old_one_notic
     };
     let terms = Terms::default();
     let connect = async || {
-        let stores = Stores::connect(&server.url(), "deleted", terms).await;
+        let stores = Stores::connect(&server.url(), "deleted", shards(), terms).await;
         stores.unwrap().leases
     };
     let (one, other) = (connect().await, connect().await);
@@ -139,4 +146,77 @@ async fn a_bucket_that_is_deleted_is_made_anew_and_whoever_has_the_old_one_notic
     let mut changes = one.watch("member").await.unwrap();
     let change = timeout(Duration::from_secs(5), changes.next()).await;
     assert_eq!(change.unwrap().unwrap().key, "member.a");
+}
+
+#[tokio::test]
+async fn what_a_fleet_agrees_about_is_lost_with_its_leases_only_and_nobody_follows_others() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let connect = async |count| {
+        let shards = ShardCount::new(count).unwrap();
+        Stores::connect(&server.url(), "agreed", shards, Terms::default()).await
+    };
+    let stores = connect(8).await.unwrap();
+    for bucket in ["budgets", "advice"] {
+        server.delete_stream(&format!("KV_agreed_{bucket}"));
+    }
+    let refused = connect(9).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the fleet has 8 shards");
+    // Who lives says it again with the bucket.
+    server.delete_stream("KV_agreed_leases");
+    let patience = Duration::from_millis(100);
+    let lost = timeout(patience, stores.leases.put("member.a", "".into())).await;
+    assert!(!matches!(lost, Ok(Ok(_))), "{lost:?}");
+    stores.leases.put("member.a", "".into()).await.unwrap();
+    let refused = connect(9).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the fleet has 8 shards");
+
+    // If nobody has in time, it takes no part in another fleet.
+    let mut changes = stores.leases.watch("member").await.unwrap();
+    server.delete_stream("KV_agreed_leases");
+    let others = connect(9).await.unwrap();
+    let ended = async { while changes.next().await.is_some() {} };
+    timeout(Duration::from_secs(20), ended).await.unwrap();
+    for _ in 0..3 {
+        let kept_out = stores.leases.update("shard.2", "a".into(), 0).await;
+        assert!(
+            matches!(kept_out, Err(StoreError::Unreachable(_))),
+            "{kept_out:?}"
+        );
+    }
+    assert_eq!(others.leases.entry("shard.2").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn who_only_listens_finds_out_that_a_bucket_is_gone_or_another_one() {
+    let Some(server) = NatsServer::start().await else {
+        return;
+    };
+    let terms = Terms::new(Terms::MIN).unwrap();
+    let connect = async || Stores::connect(&server.url(), "heard", shards(), terms).await;
+    let stores = connect().await.unwrap();
+    for is_made_anew in [false, true] {
+        let mut watches = Vec::new();
+        for store in [&stores.leases, &stores.budgets, &stores.advice] {
+            watches.push(store.watch("ban").await.unwrap());
+        }
+        for bucket in ["leases", "budgets", "advice"] {
+            server.delete_stream(&format!("KV_heard_{bucket}"));
+        }
+        if is_made_anew {
+            connect().await.unwrap();
+        }
+        for mut changes in watches {
+            let ended = timeout(Duration::from_secs(5), changes.next()).await;
+            assert!(matches!(ended, Ok(None)), "{ended:?}");
+        }
+    }
+    // It is there again before anybody writes.
+    assert_eq!(stores.budgets.entry("ban.x").await.unwrap(), None);
+    let mut changes = stores.budgets.watch("ban").await.unwrap();
+    let others = connect().await.unwrap();
+    others.budgets.put("ban.x", "5".into()).await.unwrap();
+    let change = timeout(Duration::from_secs(5), changes.next()).await;
+    assert_eq!(change.unwrap().unwrap().key, "ban.x");
 }

@@ -13,6 +13,8 @@ pub struct FleetView {
     pub owned: usize,
     /// How many of them no other collector can have now. Without the server, none in the end.
     pub confirmed: usize,
+    /// How many of the others have other feeds than this one, or publish to another stream.
+    pub differing: usize,
 }
 
 impl FleetView {

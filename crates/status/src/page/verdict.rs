@@ -62,13 +62,15 @@ fn fleet(fleet: &FleetView) -> String {
         collectors,
         owned,
         confirmed,
+        differing,
     } = fleet;
-    let (class, server) = match is_connected {
-        true => ("", ""),
-        false => ("bad", ", server does not answer"),
+    let (class, problem) = match (is_connected, differing) {
+        (true, 0) => ("", String::new()),
+        (true, _) => ("bad", format!(", {differing} with other feeds")),
+        (false, _) => ("bad", ", server does not answer".to_owned()),
     };
     format!(
-        r#"<div><dt>Fleet</dt><dd class="{class}">{owned} shards ({confirmed} confirmed), {collectors} collectors{server}</dd></div>"#
+        r#"<div><dt>Fleet</dt><dd class="{class}">{owned} shards ({confirmed} confirmed), {collectors} collectors{problem}</dd></div>"#
     )
 }
 

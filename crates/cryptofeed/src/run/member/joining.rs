@@ -51,12 +51,7 @@ pub(super) async fn join(
 async fn connect(settings: &FleetSettings) -> Result<Result<Stores, JoinError>, String> {
     let client = settings.server.connect().await;
     let client = client.map_err(|error| chain(&error).to_string())?;
-    let joined = async {
-        let stores = Stores::over(client, &settings.name, settings.terms).await?;
-        stores.agree(settings.shards).await?;
-        Ok(stores)
-    };
-    Ok(joined.await)
+    Ok(Stores::over(client, &settings.name, settings.shards, settings.terms).await)
 }
 
 /// The key to change, where trying again is of no use.
@@ -64,6 +59,7 @@ fn key_of(error: &JoinError) -> Option<&'static str> {
     match error {
         JoinError::OtherLease(_) => Some("lease_seconds"),
         JoinError::OtherShards(_) => Some("shards"),
+        JoinError::OtherBucket(_) => Some("name"),
         _ => None,
     }
 }

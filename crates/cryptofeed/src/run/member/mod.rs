@@ -1,6 +1,7 @@
 //! This run as a collector of a fleet.
 
 mod joining;
+mod plan;
 mod stored;
 mod warming;
 
@@ -17,11 +18,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval};
 
 use self::joining::join;
+use self::plan::plan;
 use self::stored::{Found, Stored};
 use self::warming::Warming;
 use super::at;
 use super::workers::Workers;
-use crate::configuration::{ConfiguredSinks, FleetSettings};
+use crate::configuration::{ConfiguredFeed, ConfiguredSinks, FleetSettings};
 use crate::failure::Failure;
 use crate::streams::Share;
 
@@ -43,6 +45,10 @@ pub(super) struct Member {
     warming: Warming,
     looks: Interval,
     stored: Stored,
+    /// The stream that others can read.
+    stream: Option<String>,
+    /// What the others are told of its feeds.
+    plan: String,
     /// The claim to each shard that it has, or had last.
     claims: HashMap<Shard, Claim>,
     reliance: Reliance,
@@ -99,10 +105,11 @@ pub(super) enum Pass {
 }
 
 impl Member {
-    /// Becomes one, as soon as the server is there. Others find what is stored in the stream of `sinks`.
+    /// Becomes one of `feeds`, as soon as the server is there. Others find what is stored in the stream of `sinks`.
     pub(super) fn join(
         settings: FleetSettings,
         sharing: Sharing,
+        feeds: &[ConfiguredFeed],
         sinks: &ConfiguredSinks,
     ) -> Result<Self, Failure> {
         let workers = Workers::start_one("fleet")?;
@@ -112,6 +119,7 @@ impl Member {
                            publish to `sinks.nats`";
             tracing::warn!(problem, "the fleet has no stream in common");
         }
+        let stream = nats.as_ref().map(|it| it.stream.name.clone());
         let lease = settings.terms.lease();
         let window = nats.as_ref().map(|it| it.stream.duplicate_window / 2);
         let kept = lease * 3;
@@ -132,6 +140,8 @@ impl Member {
             warming: Warming::default(),
             looks,
             stored: Stored::new(nats, lease, runtime),
+            plan: plan(feeds, stream.as_deref()),
+            stream,
             claims: HashMap::new(),
             reliance: Reliance::default(),
             owned: HashSet::new(),
@@ -161,6 +171,7 @@ impl Member {
             };
             match news {
                 News::Joined(fleet) => {
+                    fleet.tell_plan(&self.plan);
                     let standing = fleet.standing();
                     self.reliance = fleet.reliance();
                     self.part = Part::Joined(fleet, standing);
@@ -193,6 +204,14 @@ impl Member {
         let collectors = self.standing.collectors;
         tracing::info!(shards = self.owned.len(), collectors, "leaving the fleet");
         self.leaving_until = Some(Instant::now() + HANDOVER);
+    }
+
+    /// Has other feeds from now on.
+    pub(super) fn change(&mut self, feeds: &[ConfiguredFeed]) {
+        self.plan = plan(feeds, self.stream.as_deref());
+        if let Part::Joined(fleet, _) = &self.part {
+            fleet.tell_plan(&self.plan);
+        }
     }
 
     /// Whether it is leaving.

@@ -10,6 +10,8 @@ const PER: Duration = Duration::from_secs(60);
 /// What a collector knows of the others.
 struct Known {
     present_at: Instant,
+    /// How many there are beside two.
+    comes: usize,
     missing: BTreeMap<CollectorId, Missing>,
 }
 
@@ -19,7 +21,7 @@ impl Company for Known {
     }
 
     fn collectors(&self) -> usize {
-        2 - self.missing.len()
+        2 + self.comes - self.missing.len()
     }
 
     fn missing(&self, id: &CollectorId, _now: Instant) -> Option<Missing> {
@@ -31,6 +33,7 @@ struct Rig {
     now: Instant,
     ledger: Ledger,
     revision: u64,
+    is_complete: bool,
     known: Known,
 }
 
@@ -41,8 +44,10 @@ impl Rig {
             now,
             ledger: Ledger::default(),
             revision: 0,
+            is_complete: true,
             known: Known {
                 present_at: now,
+                comes: 0,
                 missing: BTreeMap::new(),
             },
         }
@@ -67,7 +72,10 @@ impl Rig {
 
     fn answer(&mut self, ask: LedgerAsk) -> LedgerAnswer {
         match ask {
-            LedgerAsk::Look => LedgerAnswer::Found(self.ledger.clone(), self.revision),
+            LedgerAsk::Look => match self.is_complete {
+                true => LedgerAnswer::Found(self.ledger.clone(), self.revision),
+                false => LedgerAnswer::Incomplete(self.ledger.clone(), self.revision),
+            },
             LedgerAsk::Write { ledger, expected } if expected == self.revision => {
                 assert!(ledger.lent() <= u64::from(TOTAL), "{ledger:?}");
                 self.ledger = ledger;
@@ -194,6 +202,7 @@ fn who_is_cut_off_stops_using_its_slice_before_another_takes_it() {
         rig.pass(10);
         let alone = Known {
             present_at: last_heard,
+            comes: 0,
             missing: BTreeMap::new(),
         };
         cut_off.poll(uses(200), &alone, rig.now);
@@ -249,4 +258,61 @@ fn what_may_have_been_given_back_is_not_used_until_another_write_says_so() {
     assert_eq!(slice.usable(), 0);
     rig.pass(2);
     assert!(rig.settle(&mut slice, waits(10)) >= 10);
+}
+
+#[test]
+fn what_a_lost_ledger_said_is_claimed_before_anybody_borrows_more() {
+    let mut rig = Rig::new();
+    let [mut one, mut other, mut late] = ["a", "b", "c"].map(|name| rig.slice(name));
+    let many = Demand {
+        largest: 10,
+        ..waits(640)
+    };
+    let [held, also_held] = [&mut one, &mut other].map(|it| rig.settle(it, many));
+    assert_eq!((held, also_held), (280, 280));
+    (rig.ledger, rig.revision, rig.is_complete) = (Ledger::default(), 0, false);
+
+    rig.pass(1);
+    assert_eq!(rig.settle(&mut late, waits(10)), 0);
+    one.doubt();
+    assert_eq!(rig.settle(&mut one, uses(280)), 280);
+    assert_eq!(
+        (rig.ledger.lent(), rig.settle(&mut late, waits(10))),
+        (280, 0)
+    );
+    rig.pass(2);
+    other.doubt();
+    assert_eq!(rig.settle(&mut other, many), 280);
+    assert_eq!(rig.ledger.lent(), 560);
+    rig.is_complete = true;
+    rig.pass(2);
+    assert_eq!(rig.settle(&mut late, waits(10)), 10);
+    assert_eq!(rig.settle(&mut one, uses(280)), 280);
+    assert_eq!(rig.ledger.lent(), 570);
+}
+
+#[test]
+fn who_cannot_ask_is_not_due_at_once() {
+    let mut rig = Rig::new();
+    let mut slice = rig.slice("a");
+    let many = Demand {
+        largest: 10,
+        ..waits(640)
+    };
+    assert_eq!(rig.settle(&mut slice, many), 280);
+    // Somebody comes, and more than is fair by then is in use.
+    rig.known.comes = 2;
+    for _ in 0..10 {
+        rig.pass(1);
+        rig.settle(&mut slice, uses(250));
+        assert!(slice.due().is_none_or(|due| due > rig.now));
+    }
+    rig.pass(1);
+    rig.settle(&mut slice, uses(100));
+    assert!(rig.ledger.lent() < 280);
+    // Nothing is heard any longer.
+    slice.doubt();
+    rig.now += GRACE * 2;
+    assert_eq!(rig.settle(&mut slice, many), 1);
+    assert!(slice.due().is_none_or(|due| due > rig.now));
 }

@@ -145,6 +145,17 @@ impl Slice {
         }
     }
 
+    /// Whether it may have something.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held > 0 || self.unsure.is_some() || self.asked.is_some()
+    }
+
+    /// How much of it is in use by one that leaves.
+    pub(crate) fn left(&self, in_use: u64) -> u32 {
+        let used = u32::try_from(in_use).unwrap_or(u32::MAX);
+        used.min(self.held)
+    }
+
     /// How many units may be in use now.
     #[must_use]
     pub fn usable(&self) -> u32 {
@@ -354,6 +365,7 @@ impl Slice {
                 continue;
             };
             let absence = now.saturating_duration_since(since);
+            let has_left = has_left || ledger.has_left(&id);
             let keeps_for = if has_left { Duration::ZERO } else { REST };
             if absence >= after(keeps_for) {
                 ledger.set(&id, 0);

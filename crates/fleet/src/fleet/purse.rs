@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use tokio::time::{Instant, timeout};
 
 use super::answers::{Answered, Answering};
-use super::budgets::{FleetBudgets, Key};
+use super::budgets::{Cell, FleetBudgets, Key};
 use super::keys::{COMPLETE, ledger_key};
 use crate::assignment::Assignment;
 use crate::budget::{Demand, Ledger, LedgerAnswer, LedgerAsk, Slice};
 use crate::collector::CollectorId;
 use crate::store::{Change, Store, StoreError};
 use crate::terms::Terms;
+
+/// How often who leaves writes a ledger that others write at the same time.
+const TRIES: usize = 8;
 
 /// The longest ban that is believed: a day.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
@@ -93,12 +97,8 @@ impl Purse {
                 let (total, per) = (cell.window.units, cell.window.per);
                 let new = || Slice::new(own.clone(), total, per, now.into_std());
                 let slice = slices.entry(key.clone()).or_insert_with(new);
-                let recent = match now < cell.usage.free_at {
-                    true => cell.usage.recent,
-                    false => 0,
-                };
                 let demand = Demand {
-                    in_use: cell.usage.under_way + recent,
+                    in_use: in_use(cell, now),
                     waiting: cell.usage.waiting,
                     largest: cell.usage.largest,
                 };
@@ -163,6 +163,42 @@ impl Purse {
         })
     }
 
+    /// Says how much of each slice is in use, and that its owner leaves: the rest is for others at once. Nothing more is
+    /// used.
+    pub(super) async fn leave(&self) {
+        let now = Instant::now();
+        let used = self.budgets.with(|state| {
+            let cells = state.cells.iter_mut();
+            let used = cells.filter_map(|(key, cell)| {
+                let slice = self.slices.get(key).filter(|it| it.is_held())?;
+                let used = slice.left(in_use(cell, now));
+                cell.usable = used;
+                Some((key.clone(), used))
+            });
+            used.collect::<Vec<_>>()
+        });
+        let leaving = used
+            .into_iter()
+            .map(|((account, window), used)| async move {
+                let key = ledger_key(&account, window);
+                for _ in 0..TRIES {
+                    let Ok(Some(entry)) = self.store.entry(&key).await else {
+                        return;
+                    };
+                    let Ok(mut ledger) = Ledger::parse(&entry.value) else {
+                        return;
+                    };
+                    ledger.leave(&self.own, used);
+                    let written = ledger.to_json().into();
+                    match self.store.update(&key, written, entry.revision).await {
+                        Err(StoreError::Conflict) => {}
+                        _ => return,
+                    }
+                }
+            });
+        join_all(leaving).await;
+    }
+
     /// Says that all have claimed what they hold.
     fn complete(&self) -> Answering {
         let (store, patience) = (Arc::clone(&self.store), self.terms.retry());
@@ -204,6 +240,15 @@ impl Purse {
             }
         })
     }
+}
+
+/// What counts at the exchange, or may.
+fn in_use(cell: &Cell, now: Instant) -> u64 {
+    let recent = match now < cell.usage.free_at {
+        true => cell.usage.recent,
+        false => 0,
+    };
+    cell.usage.under_way + recent
 }
 
 async fn answer(store: &dyn Store, key: &str, ask: LedgerAsk) -> Result<LedgerAnswer, StoreError> {

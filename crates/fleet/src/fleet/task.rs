@@ -226,6 +226,7 @@ impl Task {
     async fn say_farewell(self) {
         let key = member_key(&self.own);
         let gone = async {
+            self.purse.leave().await;
             if let Ok(Some(entry)) = self.store.entry(&key).await {
                 let _ = self.store.remove(&key, entry.revision).await;
             }

@@ -182,3 +182,39 @@ async fn after_the_ledgers_are_lost_nobody_borrows_what_others_hold_and_bans_are
     }
     assert!(last >= 10, "{last}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn after_all_are_started_again_what_the_last_ones_did_not_use_is_there_at_once() {
+    let terms = Terms::default();
+    let leases = MemoryStore::new(Some(terms.lease()));
+    let stores = stores(&leases);
+    let mut collectors = two_borrow(&stores, terms).await;
+    let uses = Usage {
+        under_way: 100,
+        ..waits(0)
+    };
+    for it in &collectors {
+        it.budgets().share(&account(), WEIGHT, uses);
+    }
+    sleep(Duration::from_secs(1)).await;
+    for it in &collectors {
+        it.leave();
+    }
+    for it in &mut collectors {
+        while it.next().await.is_some() {}
+        assert!(it.budgets().share(&account(), WEIGHT, waits(640)) <= 100);
+    }
+    drop(collectors);
+
+    let again = join(&stores, terms, "a");
+    let begun = Instant::now();
+    assert!(share(&again.budgets(), waits(640), 300).await <= 440);
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
+    // What was used is forgotten by the exchange after a minute.
+    sleep(Duration::from_secs(80)).await;
+    assert!(share(&again.budgets(), waits(640), 560).await >= 560);
+}

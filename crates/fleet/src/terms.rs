@@ -70,12 +70,6 @@ impl Terms {
     pub(crate) fn farewell(self) -> Duration {
         self.lease * 3
     }
-
-    /// For how long a shard that moves to this collector may take to stream before it is asked for all
-    /// the same: some symbols may have nothing to stream.
-    pub(crate) fn warm_up(self) -> Duration {
-        self.lease * 3
-    }
 }
 
 /// Ten seconds.

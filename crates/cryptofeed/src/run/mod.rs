@@ -354,6 +354,7 @@ impl Writer<'_> {
             }
         }
         self.output.note_written();
+        self.note_waiting();
         if self.streams.waiting() == 0 {
             self.backlog.end();
         } else {

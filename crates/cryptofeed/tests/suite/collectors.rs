@@ -248,3 +248,32 @@ async fn what_a_collector_has_that_is_killed_is_streamed_by_another_and_no_trade
     assert_eq!(code, Some(0), "{log}");
     assert_whole(&workspace, &server, 40);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_reach_an_exchange_takes_nothing_from_those_that_can_and_blames_its_proxy() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let _binance = shared(&workspace, &server, 10).await;
+    let run = ["run", "--status", "127.0.0.1:0"];
+    let able = workspace.start(&run, &[]);
+    let able_at = address_of(&able);
+    let has_all = || get(able_at, "/status.json").contains("\"owned\":16,\"confirmed\":16");
+    let end = Instant::now() + PATIENCE;
+    while !has_all() {
+        assert!(Instant::now() < end, "{}", get(able_at, "/status.json"));
+        sleep(Duration::from_millis(100));
+    }
+    let nobody = ("CRYPTOFEED_PROXY", "socks5h://127.0.0.1:1");
+    let unable = workspace.start(&run, &[nobody]);
+    unable.logged("the collectors of the fleet have changed", 2);
+    // Longer than what is not ready was waited for, three leases.
+    let end = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < end {
+        assert!(has_all(), "{}", get(able_at, "/status.json"));
+        sleep(Duration::from_millis(200));
+    }
+    let ready = get(address_of(&unable), "/ready");
+    assert!(ready.contains("Connection refused"), "{ready}");
+}

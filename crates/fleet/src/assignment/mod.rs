@@ -97,7 +97,7 @@ impl Assignment {
         self.present_at = self.present_at.max(Some(sent_at));
     }
 
-    /// The symbols of `shard` are streaming.
+    /// The symbols of `shard` are streaming: whoever has it may hand it over. It keeps what nobody is ready for.
     pub fn ready(&mut self, shard: Shard) {
         if let Some((_, tenure, _)) = self.tenures.get_mut(shard.index()) {
             tenure.ready();
@@ -226,7 +226,7 @@ impl Assignment {
             Some(_) => Presence::Leaving,
             None => {
                 let waiting = self.tenures.iter();
-                let waiting = waiting.filter(|(_, it, _)| it.is_waiting(self.terms, now));
+                let waiting = waiting.filter(|(_, it, _)| it.is_waiting());
                 let ready_for: BTreeSet<_> = waiting.map(|(shard, ..)| *shard).collect();
                 Presence::There { ready_for }
             }

@@ -114,7 +114,6 @@ enum Known {
 enum Hold {
     Off,
     Warm {
-        since: Instant,
         is_ready: bool,
     },
     Own {
@@ -185,16 +184,13 @@ impl Tenure {
     }
 
     /// Whether it streams and waits for the owner to hand it over.
-    pub(super) fn is_waiting(&self, terms: Terms, now: Instant) -> bool {
-        match self.hold {
-            Hold::Warm { since, is_ready } => is_ready || now >= since + terms.warm_up(),
-            _ => false,
-        }
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.hold, Hold::Warm { is_ready: true })
     }
 
     /// Its symbols are streaming.
     pub(super) fn ready(&mut self) {
-        if let Hold::Warm { is_ready, .. } = &mut self.hold {
+        if let Hold::Warm { is_ready } = &mut self.hold {
             *is_ready = true;
         }
     }
@@ -280,8 +276,7 @@ impl Tenure {
                 self.known = Known::Other;
                 self.due = Some(retry);
                 if self.hold == Hold::Off {
-                    let (since, is_ready) = (now, false);
-                    self.hold = Hold::Warm { since, is_ready };
+                    self.hold = Hold::Warm { is_ready: false };
                 }
             }
             (_, Answer::Found(None)) => {

@@ -111,7 +111,7 @@ impl Fleet {
         self.roles.recv().await
     }
 
-    /// The symbols of `shard` are streaming.
+    /// The symbols of `shard` are streaming: whoever has it may hand it over. It keeps what nobody is ready for.
     pub fn ready(&self, shard: Shard) {
         let _ = self.words.send(Word::Ready(shard));
     }

@@ -137,7 +137,7 @@ impl Member {
             gate: Gate::new(settings.shards, limits),
             share: Share::none_of(settings.shards),
             part: Part::Joining(runtime.spawn(join(settings, own, sharing))),
-            warming: Warming::default(),
+            warming: Warming::new(lease * 3),
             looks,
             stored: Stored::new(nats, lease, runtime),
             plan: plan(feeds, stream.as_deref()),

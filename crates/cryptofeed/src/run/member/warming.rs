@@ -16,20 +16,29 @@ const UNHEARD: Duration = Duration::from_millis(1_500);
 const QUIET: Duration = Duration::from_secs(5);
 
 /// Shards that are to stream before they are this collector's.
-#[derive(Debug, Default)]
-pub(super) struct Warming(BTreeMap<Shard, Instant>);
+#[derive(Debug)]
+pub(super) struct Warming {
+    shards: BTreeMap<Shard, Instant>,
+    patience: Duration,
+}
 
 impl Warming {
+    /// None yet. After `patience`, symbols that are connected count as streaming: some books may never be true.
+    pub(super) fn new(patience: Duration) -> Self {
+        let shards = BTreeMap::new();
+        Self { shards, patience }
+    }
+
     pub(super) fn begin(&mut self, shard: Shard) {
-        self.0.insert(shard, Instant::now());
+        self.shards.insert(shard, Instant::now());
     }
 
     pub(super) fn end(&mut self, shard: Shard) {
-        self.0.remove(&shard);
+        self.shards.remove(&shard);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.shards.is_empty()
     }
 
     /// Those of which every symbol that is trading streams. Each is told once.
@@ -41,10 +50,12 @@ impl Warming {
             }
             for symbol in feed.symbols.iter().filter(|it| it.is_trading) {
                 let shard = share.shard_of(&feed.exchange, &symbol.symbol);
-                let Some(since) = self.0.get(&shard) else {
+                let Some(since) = self.shards.get(&shard) else {
                     continue;
                 };
-                if !is_streaming(symbol, since.elapsed()) {
+                let warm = since.elapsed();
+                let is_late = warm > self.patience && symbol.connection.is_some();
+                if !is_late && !is_streaming(symbol, warm) {
                     waiting.insert(shard);
                 }
             }
@@ -52,7 +63,8 @@ impl Warming {
         let is_ready = |(shard, since): &(&Shard, &Instant)| {
             since.elapsed() > UNHEARD && !waiting.contains(shard)
         };
-        let ready: Vec<_> = self.0.iter().filter(is_ready).map(|(it, _)| *it).collect();
+        let ready = self.shards.iter().filter(is_ready);
+        let ready: Vec<_> = ready.map(|(it, _)| *it).collect();
         for shard in &ready {
             self.end(*shard);
         }
@@ -110,7 +122,8 @@ mod tests {
         let share = Share::none_of(shards);
         let here = share.shard_of(&"okx".into(), &Symbol::parse("A-B").unwrap());
         let other = shards.iter().find(|it| *it != here).unwrap();
-        let mut warming = Warming::default();
+        let patience = Duration::from_secs(30);
+        let mut warming = Warming::new(patience);
         warming.begin(here);
         warming.begin(other);
         let live = feed(Some(1), BookStatus::Live);
@@ -129,5 +142,22 @@ mod tests {
         advance(QUIET).await;
         assert_eq!(warming.ready(&[quiet], &share), [here]);
         assert!(warming.is_empty() && warming.ready(&[live], &share).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shard_is_taken_late_with_a_book_that_is_not_true_and_never_without_a_connection() {
+        let share = Share::none_of(ShardCount::new(1).unwrap());
+        let patience = Duration::from_secs(30);
+        let mut warming = Warming::new(patience);
+        let here = share.shard_of(&"okx".into(), &Symbol::parse("A-B").unwrap());
+        warming.begin(here);
+        let joining = feed(Some(1), BookStatus::Joining);
+        let mut apart = joining.clone();
+        apart.symbols[0].connection = None;
+        advance(patience).await;
+        assert_eq!(warming.ready(std::slice::from_ref(&joining), &share), []);
+        advance(patience).await;
+        assert_eq!(warming.ready(&[apart], &share), []);
+        assert_eq!(warming.ready(&[joining], &share), [here]);
     }
 }

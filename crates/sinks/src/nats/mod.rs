@@ -169,9 +169,11 @@ impl NatsSink {
             Verdict::Part => {
                 self.overlapping += 1;
                 if self.overlapping.is_power_of_two() {
-                    let (subject, in_all) = (subject::subject(record), self.overlapping);
+                    let symbol = record.symbol.as_ref().map(|symbol| symbol.as_str());
+                    let in_all = self.overlapping;
                     tracing::warn!(
-                        subject,
+                        exchange = %record.exchange,
+                        symbol,
                         in_all,
                         "several trades that are told as one are stored, although another collector has stored some of them"
                     );

@@ -229,6 +229,14 @@ impl Run {
     }
 }
 
+/// How much of the lines is written.
+#[derive(Debug, Clone, Copy)]
+enum Extent {
+    All,
+    /// As much as makes room in a full buffer.
+    Full,
+}
+
 /// Carries events from the feeds to standard output and the other sinks.
 struct Writer<'a> {
     streams: Streams,
@@ -255,7 +263,7 @@ impl Writer<'_> {
                         self.output.write(event, claim)?;
                         // An event may be a line of megabytes, and hundreds may have come at once.
                         if self.output.stdout.is_full() {
-                            self.flush().await?;
+                            self.relieve().await?;
                         }
                         if self.output.is_complete() {
                             return Ok(());
@@ -325,23 +333,42 @@ impl Writer<'_> {
         Ok(false)
     }
 
+    /// Writes all lines.
     async fn flush(&mut self) -> Result<(), Failure> {
-        if let Some(stores) = &mut self.output.stores {
-            tokio::select! {
-                biased;
-                sent = stores.send() => sent?,
-                failure = self.streams.failed() => return Err(failure),
-            }
-        }
-        self.flush_stdout().await
+        self.send_to_stores().await?;
+        self.write(Extent::All).await
     }
 
-    async fn flush_stdout(&mut self) -> Result<(), Failure> {
+    /// Writes as much as makes room for more lines.
+    async fn relieve(&mut self) -> Result<(), Failure> {
+        self.send_to_stores().await?;
+        self.write(Extent::Full).await
+    }
+
+    async fn send_to_stores(&mut self) -> Result<(), Failure> {
+        let Some(stores) = &mut self.output.stores else {
+            return Ok(());
+        };
+        tokio::select! {
+            biased;
+            sent = stores.send() => sent,
+            failure = self.streams.failed() => Err(failure),
+        }
+    }
+
+    async fn write(&mut self, extent: Extent) -> Result<(), Failure> {
         let began_at = Instant::now();
         loop {
+            let stdout = &mut self.output.stdout;
+            let writing = async {
+                match extent {
+                    Extent::All => stdout.flush().await,
+                    Extent::Full => stdout.relieve().await,
+                }
+            };
             tokio::select! {
                 biased;
-                flushed = self.output.stdout.flush() => match flushed {
+                written = writing => match written {
                     Ok(()) => break,
                     Err(error) => return Err(self.unwritten(Some(error))),
                 },
@@ -353,9 +380,12 @@ impl Writer<'_> {
                 }
             }
         }
-        self.output.note_written();
+        let is_all_written = self.output.stdout.is_empty();
+        if is_all_written {
+            self.output.note_written();
+        }
         self.note_waiting();
-        if self.streams.waiting() == 0 {
+        if is_all_written && self.streams.waiting() == 0 {
             self.backlog.end();
         } else {
             self.backlog.note_wait(began_at);
@@ -393,7 +423,7 @@ impl Writer<'_> {
             };
             self.output.write(event, claim)?;
             if self.output.stdout.is_full() {
-                self.flush().await?;
+                self.relieve().await?;
             }
         }
         self.flush().await

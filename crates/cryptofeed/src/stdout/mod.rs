@@ -29,7 +29,7 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Buffers lines and writes them in pieces of whole lines. Nothing waits for the reader but
-/// [`flush`](Self::flush).
+/// [`flush`](Self::flush) and [`relieve`](Self::relieve).
 #[derive(Debug)]
 pub(crate) struct Stdout {
     sink: Sink,
@@ -62,15 +62,23 @@ impl Stdout {
         &mut self.gathered
     }
 
-    /// Whether the buffer is full, so that it needs a [`flush`](Self::flush) even if more follows.
+    /// Whether the buffer is full, so that [`relieve`](Self::relieve) has to make room even if more follows.
     pub(crate) fn is_full(&self) -> bool {
-        self.gathered.len() >= FULL
+        self.rest().len() >= FULL
+    }
+
+    /// Whether everything is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest().is_empty()
     }
 
     /// How many lines are not written, or not completely.
     pub(crate) fn unwritten(&self) -> usize {
-        let rest = self.gathered.get(self.written..).unwrap_or_default();
-        rest.iter().filter(|byte| **byte == b'\n').count()
+        self.rest().iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.gathered.get(self.written..).unwrap_or_default()
     }
 
     /// Waits until nobody can read any more, if the system tells before something is written.
@@ -81,17 +89,30 @@ impl Stdout {
     /// Writes the buffer. If the future is dropped before its end, the next call continues: no line is
     /// lost or repeated, and none is torn, unless it is too long for one write.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
-        loop {
+        self.write_down_to(0).await
+    }
+
+    /// Writes as much of a full buffer as makes room in it, as [`flush`](Self::flush) does. The rest is written
+    /// together with the lines that follow.
+    // A small write costs nearly as much as a large one: it wakes the reader.
+    pub(crate) async fn relieve(&mut self) -> io::Result<()> {
+        self.write_down_to(FULL - 1).await
+    }
+
+    /// Writes until no more than `most` bytes are left.
+    async fn write_down_to(&mut self, most: usize) -> io::Result<()> {
+        while self.rest().len() > most {
+            let largest = self.sink.largest();
             let rest = self.gathered.get(self.written..).unwrap_or_default();
-            if rest.is_empty() {
-                break;
-            }
-            self.written += self.sink.write(piece(rest, self.sink.largest())).await?;
+            self.written += self.sink.write(piece(rest, largest)).await?;
         }
-        self.gathered.clear();
-        // After a line of megabytes.
-        self.gathered.shrink_to(FULL * 2);
-        self.written = 0;
+        // Each byte is moved once at most.
+        if self.written >= self.rest().len() {
+            self.gathered.drain(..self.written);
+            self.written = 0;
+            // After a line of megabytes.
+            self.gathered.shrink_to(FULL * 2);
+        }
         Ok(())
     }
 }
@@ -122,5 +143,40 @@ mod tests {
             assert_eq!(piece(text, largest), expected.as_bytes(), "{largest}");
         }
         assert_eq!(piece(b"", 8), b"");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_makes_no_room_in_a_full_buffer_is_written_with_the_lines_that_follow() {
+        use tokio::io::AsyncReadExt;
+        use tokio::net::unix::pipe;
+
+        let (sender, mut receiver) = pipe::pipe().unwrap();
+        let reader = tokio::spawn(async move {
+            let mut read = Vec::new();
+            receiver.read_to_end(&mut read).await.map(|_| read)
+        });
+        let mut stdout = Stdout {
+            sink: Sink::Pipe(sender),
+            ..Stdout::nowhere()
+        };
+        let mut expected = Vec::new();
+        let mut append = |stdout: &mut Stdout, line: String| {
+            stdout.line().extend_from_slice(line.as_bytes());
+            expected.extend_from_slice(line.as_bytes());
+        };
+        for round in 0..3 {
+            while !stdout.is_full() {
+                append(&mut stdout, format!("{round:0299}\n"));
+            }
+            stdout.relieve().await.unwrap();
+            assert!(!stdout.is_full());
+            assert!(!stdout.is_empty());
+        }
+        append(&mut stdout, "the last one\n".to_owned());
+        stdout.flush().await.unwrap();
+        assert!(stdout.is_empty());
+        drop(stdout);
+        assert_eq!(reader.await.unwrap().unwrap(), expected);
     }
 }

@@ -62,8 +62,8 @@ mod sync;
 pub use book::{OrderBook, OutOfStep};
 pub use channel::{Channel, UnknownChannel};
 pub use event::{
-    Covers, EVENT_SCHEMA, ExchangeName, FeedEvent, FeedEventKind, InvalidReason, L2Delta,
-    L2Snapshot, Side, Ticker, Trade,
+    Covers, EVENT_SCHEMA, EventWriter, ExchangeName, FeedEvent, FeedEventKind, InvalidReason,
+    L2Delta, L2Snapshot, Side, Ticker, Trade,
 };
 pub use exchange::registry::*;
 pub use exchange::{

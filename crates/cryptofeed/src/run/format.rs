@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use clap::ValueEnum;
-use feeds::FeedEvent;
+use feeds::{EventWriter, FeedEvent};
 
 use super::text;
 
@@ -25,11 +25,16 @@ impl Format {
         }
     }
 
-    /// Writes `event` as one line, if the format includes it. Returns whether it does.
-    pub(super) fn write(self, event: &FeedEvent, line: &mut Vec<u8>) -> io::Result<bool> {
+    /// Writes `event` as one line, JSON by `json`, if the format includes it. Returns whether it does.
+    pub(super) fn write(
+        self,
+        json: &mut EventWriter,
+        event: &FeedEvent,
+        line: &mut Vec<u8>,
+    ) -> io::Result<bool> {
         match self {
             Self::Jsonl => {
-                event.write_json(line)?;
+                json.write(event, line)?;
                 line.push(b'\n');
                 Ok(true)
             }

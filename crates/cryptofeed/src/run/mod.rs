@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use ::status::model::FleetView;
 use clap::Args;
-use feeds::FeedEvent;
+use feeds::{EventWriter, FeedEvent};
 use fleet::Sharing;
 use sinks::NatsUrl;
 use tokio::runtime::Handle;
@@ -162,6 +162,7 @@ impl Run {
             output: Output {
                 stdout,
                 format,
+                json: EventWriter::default(),
                 stores,
                 board,
                 received_ns: None,

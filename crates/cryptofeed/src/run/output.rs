@@ -2,7 +2,7 @@
 
 use ::status::Board;
 use ::status::model::{FleetView, Gravity};
-use feeds::FeedEvent;
+use feeds::{EventWriter, FeedEvent};
 use fleet::Standing;
 use sinks::Claim;
 
@@ -17,6 +17,7 @@ use crate::tally::Tallies;
 pub(super) struct Output {
     pub(super) stdout: Stdout,
     pub(super) format: Format,
+    pub(super) json: EventWriter,
     /// The other sinks, if there are any.
     pub(super) stores: Option<Stores>,
     pub(super) board: Option<Board>,
@@ -39,7 +40,8 @@ impl Output {
         self.note(event);
         let lines = self.stdout.line();
         let start = lines.len();
-        let is_written = self.format.write(event, lines).map_err(Failure::output)?;
+        let is_written = self.format.write(&mut self.json, event, lines);
+        let is_written = is_written.map_err(Failure::output)?;
         if let Some(stores) = &mut self.stores {
             match self.format {
                 Format::Jsonl => stores.push(event, lines.get(start..).unwrap_or_default(), claim),

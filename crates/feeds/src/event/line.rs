@@ -11,44 +11,101 @@ use rust_decimal::Decimal;
 use super::data::{L2Delta, Side, Ticker, Trade};
 use super::digits::{write_number, write_quoted};
 use super::json::Version;
-use super::{FeedEvent, FeedEventKind};
+use super::{ExchangeName, FeedEvent, FeedEventKind};
 use crate::exchange::TradeId;
 use crate::level::Level;
 use crate::plain_text::first_special;
 
 impl FeedEvent {
     /// Appends the event in JSON to `text`: the same bytes as [`Serialize`](serde::Serialize) makes, in a
-    /// fraction of the time if it is market data.
+    /// fraction of the time if it is market data. Of many events, an [`EventWriter`] makes them in less.
     ///
     /// # Errors
     /// None that a feed's events can cause.
     pub fn write_json(&self, text: &mut Vec<u8>) -> io::Result<()> {
-        match &self.kind {
-            FeedEventKind::Trade(it) => self.write(text, "trade", |line| trade(line, it)),
-            FeedEventKind::Ticker(it) => self.write(text, "ticker", |line| ticker(line, it)),
-            FeedEventKind::L2Delta(it) => self.write(text, "l2_delta", |line| delta(line, it)),
-            _ => Ok(serde_json::to_writer(text, self)?),
-        }
+        write(self, text, |line| origin(line, self))
+    }
+}
+
+/// Writes events in JSON, one behind the other.
+///
+/// Where an event comes from, and when it was received, is what the one before has as a rule. It is not formed
+/// again then.
+#[derive(Debug, Default)]
+pub struct EventWriter {
+    exchange: Option<ExchangeName>,
+    connection: Option<u64>,
+    received_ns: i64,
+    /// What these are in JSON.
+    origin: Vec<u8>,
+}
+
+impl EventWriter {
+    /// Appends `event` to `text`, as [`FeedEvent::write_json`] does.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn write(&mut self, event: &FeedEvent, text: &mut Vec<u8>) -> io::Result<()> {
+        write(event, text, |line| {
+            if !self.has_origin_of(event) {
+                self.origin.clear();
+                origin(&mut Line(&mut self.origin), event)?;
+                self.exchange = Some(event.exchange.clone());
+                (self.connection, self.received_ns) = (event.connection, event.received_ns);
+            }
+            line.0.extend_from_slice(&self.origin);
+            Ok(())
+        })
     }
 
-    fn write(
-        &self,
-        text: &mut Vec<u8>,
-        name: &str,
-        fields: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut line = Line(text);
-        const { assert!(Version::NUMBER == 1) };
-        line.raw(r#"{"v":1,"sequence":"#).number(self.sequence);
-        line.raw(r#","exchange":"#).text(self.exchange.as_str())?;
-        line.raw(r#","connection":"#);
-        line.option(self.connection, Line::number);
-        line.raw(r#","received_ns":"#).signed(self.received_ns);
-        line.raw(r#","type":""#).raw(name).raw("\"");
-        fields(&mut line)?;
-        line.raw("}");
-        Ok(())
+    fn has_origin_of(&self, event: &FeedEvent) -> bool {
+        self.received_ns == event.received_ns
+            && self.connection == event.connection
+            && self.exchange.as_ref() == Some(&event.exchange)
     }
+}
+
+/// Appends an event, whose origin is written by `origin`.
+fn write(
+    event: &FeedEvent,
+    text: &mut Vec<u8>,
+    origin: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    match &event.kind {
+        FeedEventKind::Trade(it) => frame(event, text, origin, "trade", |line| trade(line, it)),
+        FeedEventKind::Ticker(it) => frame(event, text, origin, "ticker", |line| ticker(line, it)),
+        FeedEventKind::L2Delta(it) => {
+            frame(event, text, origin, "l2_delta", |line| delta(line, it))
+        }
+        _ => Ok(serde_json::to_writer(text, event)?),
+    }
+}
+
+#[inline(always)]
+fn frame(
+    event: &FeedEvent,
+    text: &mut Vec<u8>,
+    origin: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
+    name: &str,
+    fields: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut line = Line(text);
+    const { assert!(Version::NUMBER == 1) };
+    line.raw(r#"{"v":1,"sequence":"#).number(event.sequence);
+    origin(&mut line)?;
+    line.raw(r#","type":""#).raw(name).raw("\"");
+    fields(&mut line)?;
+    line.raw("}");
+    Ok(())
+}
+
+/// Where an event comes from, and when it was received.
+fn origin(line: &mut Line<'_>, event: &FeedEvent) -> io::Result<()> {
+    line.raw(r#","exchange":"#).text(event.exchange.as_str())?;
+    line.raw(r#","connection":"#);
+    line.option(event.connection, Line::number);
+    line.raw(r#","received_ns":"#).signed(event.received_ns);
+    Ok(())
 }
 
 fn trade(line: &mut Line<'_>, trade: &Trade) -> io::Result<()> {
@@ -302,6 +359,25 @@ mod tests {
             event.write_json(&mut line).unwrap();
             let expected = format!("before {}", serde_json::to_string(&event).unwrap());
             prop_assert_eq!(String::from_utf8(line).unwrap(), expected);
+        }
+
+        #[test]
+        fn a_writer_of_many_events_makes_the_bytes_of_each(
+            events in prop::collection::vec(
+                (prop_oneof![ticker(), notice()], 0..3_usize, 0..2_u64, -1..1_i64),
+                0..9,
+            ),
+        ) {
+            let mut writer = EventWriter::default();
+            let (mut lines, mut expected) = (Vec::new(), Vec::new());
+            for (kind, exchange, connection, received_ns) in events {
+                let exchange = ["a", "b", "c"][exchange].into();
+                let connection = Some(connection).filter(|it| *it > 0);
+                let event = FeedEvent { sequence: 1, exchange, connection, received_ns, kind };
+                writer.write(&event, &mut lines).unwrap();
+                event.write_json(&mut expected).unwrap();
+            }
+            prop_assert_eq!(lines, expected);
         }
     }
 }

@@ -16,6 +16,7 @@ use serde::ser::{Serialize, Serializer};
 
 pub use self::data::{Covers, L2Delta, L2Snapshot, Side, Ticker, Trade};
 use self::json::{Version, milliseconds, number_text, some_milliseconds};
+pub use self::line::EventWriter;
 use crate::channel::Channel;
 use crate::pattern::SymbolPattern;
 use crate::symbol::Symbol;

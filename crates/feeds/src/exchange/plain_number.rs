@@ -73,7 +73,8 @@ fn digits(mut value: u64, text: &[u8]) -> (u64, usize) {
         let power = POWERS.get(length).copied().unwrap_or_default();
         value = value.wrapping_mul(power).wrapping_add(number);
         count += length;
-        if length < 8 {
+        // Eight digits are all of them as a rule.
+        if length < 8 || !after.first().is_some_and(u8::is_ascii_digit) {
             return (value, count);
         }
         rest = after;

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Malformed;
 use super::plain_number::plain_decimal;
-use crate::plain_text::first_special;
+use crate::plain_text::{first_equal, first_special};
 
 /// Reads JSON as a `T`.
 ///
@@ -79,7 +79,7 @@ pub(crate) fn verbatim(json: &str) -> Option<(&str, &str)> {
 // `split_once` is made for long texts.
 #[inline]
 pub(crate) fn split_at_first(text: &str, separator: u8) -> Option<(&str, &str)> {
-    let end = text.bytes().position(|byte| byte == separator)?;
+    let end = first_equal(text.as_bytes(), separator)?;
     Some((text.get(..end)?, text.get(end + 1..)?))
 }
 

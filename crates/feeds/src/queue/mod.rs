@@ -6,7 +6,6 @@ mod lane;
 mod size;
 mod waiting;
 
-use std::collections::vec_deque::Drain;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -232,7 +231,8 @@ impl Events {
     /// Returns how many these are; 0 once every feed has ended. Cancel safe.
     pub async fn recv_many(&mut self, batch: &mut Vec<FeedEvent>, limit: usize) -> usize {
         let before = batch.len();
-        let count = poll_fn(|cx| self.poll_take(cx, limit, |events| batch.extend(events))).await;
+        let mut take = |waiting: &mut Waiting| waiting.move_to(batch, limit);
+        let count = poll_fn(|cx| self.poll_take(cx, limit, &mut take)).await;
         let read = batch.get(before..).unwrap_or_default();
         self.observer.observe(read, || self.shared.len());
         count
@@ -260,23 +260,23 @@ impl Events {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<FeedEvent>> {
         let mut next = None;
-        let taken = self.poll_take(cx, 1, |mut events| next = events.next());
+        let taken = self.poll_take(cx, 1, |waiting| next = waiting.take(1).next());
         let read = next.as_slice();
         self.observer.observe(read, || self.shared.len());
         taken.map(|_| next)
     }
 
-    /// Takes as many as `limit` events as soon as there are any, and tells how many: 0 if none will come.
+    /// Has as many as `limit` events taken as soon as there are any, and tells how many: 0 if none will come.
     fn poll_take(
         &self,
         cx: &mut Context<'_>,
         limit: usize,
-        take: impl FnOnce(Drain<'_, FeedEvent>),
+        take: impl FnOnce(&mut Waiting),
     ) -> Poll<usize> {
         let mut waiting = self.shared.waiting.lock();
         let count = waiting.len().min(limit);
         if count > 0 {
-            take(waiting.take(count));
+            take(&mut waiting);
             let has_room = waiting.is_half_free(&self.shared.limits);
             drop(waiting);
             if has_room {

@@ -127,6 +127,23 @@ impl Waiting {
     /// Takes as many as `most` events, and numbers them.
     pub(super) fn take(&mut self, most: usize) -> Drain<'_, FeedEvent> {
         let count = most.min(self.events.len());
+        self.number(count);
+        self.events.drain(..count)
+    }
+
+    /// Moves as many as `most` events behind those of `batch`, and numbers them.
+    pub(super) fn move_to(&mut self, batch: &mut Vec<FeedEvent>, most: usize) {
+        if !batch.is_empty() || self.events.len() > most {
+            return batch.extend(self.take(most));
+        }
+        self.number(self.events.len());
+        // One's memory for the other's, so that no event is copied.
+        let free = std::mem::take(batch);
+        *batch = std::mem::replace(&mut self.events, free.into()).into();
+    }
+
+    /// Numbers the first `count` events, which are about to be taken.
+    fn number(&mut self, count: usize) {
         let mut events = self.events.range_mut(..count);
         let mut left = count;
         while left > 0
@@ -144,7 +161,6 @@ impl Waiting {
                 self.runs.pop_front();
             }
         }
-        self.events.drain(..count)
     }
 
     /// Drops changes until a quarter is free. Returns whether there were any to drop.

@@ -1,7 +1,7 @@
 //! The way to the subscriber.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -40,8 +40,11 @@ pub(super) struct EventSender {
     /// The number of the connection that events are about, or of the last one; 0 before the first.
     connection: Arc<AtomicU64>,
     clock: Arc<Mutex<Clock>>,
+    moment: Arc<Moment>,
     /// What is not handed over yet.
     gathered: Arc<Mutex<Gathered>>,
+    /// Whether that is due. Beside the lock, since each message asks.
+    due: Arc<AtomicBool>,
 }
 
 /// The time since a connection was opened.
@@ -50,8 +53,6 @@ struct Clock {
     /// The wall clock then.
     opened_ns: i64,
     opened_at: Instant,
-    /// The time of what is taken in a row, and how many bytes of it may still come.
-    row: Option<(i64, usize)>,
 }
 
 impl Clock {
@@ -59,7 +60,6 @@ impl Clock {
         Self {
             opened_ns: wall_clock_ns(),
             opened_at: Instant::now(),
-            row: None,
         }
     }
 
@@ -67,6 +67,30 @@ impl Clock {
         let since = self.opened_at.elapsed().as_nanos();
         let since = i64::try_from(since).unwrap_or(i64::MAX);
         self.opened_ns.saturating_add(since)
+    }
+}
+
+/// The time that messages in a row have.
+// All who ask for it are parts of one task: no lock is needed.
+#[derive(Debug)]
+struct Moment {
+    at_ns: AtomicI64,
+    /// How many bytes of messages may still have it; [`Self::OVER`] if the clock is to be looked at again.
+    left: AtomicUsize,
+}
+
+impl Moment {
+    const OVER: usize = usize::MAX;
+
+    fn over() -> Arc<Self> {
+        Arc::new(Self {
+            at_ns: AtomicI64::new(0),
+            left: AtomicUsize::new(Self::OVER),
+        })
+    }
+
+    fn end(&self) {
+        self.left.store(Self::OVER, Ordering::Relaxed);
     }
 }
 
@@ -86,7 +110,9 @@ impl EventSender {
             connections: Arc::default(),
             connection: Arc::default(),
             clock: Arc::new(Mutex::new(Clock::start())),
+            moment: Moment::over(),
             gathered: Arc::default(),
+            due: Arc::default(),
         }
     }
 
@@ -97,7 +123,9 @@ impl EventSender {
             lane: Lane::of(Arc::clone(self.lane.source())),
             connection: Arc::default(),
             clock: Arc::new(Mutex::new(Clock::start())),
+            moment: Moment::over(),
             gathered: Arc::default(),
+            due: Arc::default(),
             ..self.clone()
         }
     }
@@ -111,6 +139,7 @@ impl EventSender {
     pub(super) fn begin_connection(&self) {
         self.speak_of(self.number_beside());
         *self.clock.lock() = Clock::start();
+        self.begin_row();
     }
 
     /// Another connection is open beside it. Returns its number.
@@ -130,15 +159,14 @@ impl EventSender {
 
     /// The time: nanoseconds since 1970, UTC. Until the next connection it does not step back.
     pub(super) fn now_ns(&self) -> i64 {
-        let mut clock = self.clock.lock();
         // What comes later has no earlier time.
-        clock.row = None;
-        clock.now_ns()
+        self.begin_row();
+        self.clock.lock().now_ns()
     }
 
     /// What comes now is the first of a row.
     pub(super) fn begin_row(&self) {
-        self.clock.lock().row = None;
+        self.moment.end();
     }
 
     /// When a message of so many bytes came that is taken in a row with others, without a wait in between.
@@ -146,10 +174,17 @@ impl EventSender {
     /// The clock is looked at for as much at a time as takes some twenty microseconds, since it costs as much as
     /// to read a message of a hundred bytes.
     pub(super) fn arrived_ns(&self, bytes: usize) -> i64 {
-        let mut clock = self.clock.lock();
-        let (now_ns, left) = clock.row.unwrap_or_else(|| (clock.now_ns(), ONE_LOOK));
-        clock.row = left.checked_sub(bytes).map(|left| (now_ns, left));
-        now_ns
+        let Moment { at_ns, left } = &*self.moment;
+        let rest = match left.load(Ordering::Relaxed) {
+            Moment::OVER => {
+                at_ns.store(self.clock.lock().now_ns(), Ordering::Relaxed);
+                ONE_LOOK
+            }
+            rest => rest,
+        };
+        let rest = rest.checked_sub(bytes).unwrap_or(Moment::OVER);
+        left.store(rest, Ordering::Relaxed);
+        at_ns.load(Ordering::Relaxed)
     }
 
     /// Sends what happened at `received_ns`.
@@ -196,7 +231,8 @@ impl EventSender {
     #[inline(always)]
     pub(super) fn gather(&self, kind: FeedEventKind, received_ns: i64) {
         let connection = self.connection();
-        self.gathered.lock().push(FeedEvent {
+        let mut gathered = self.gathered.lock();
+        gathered.push(FeedEvent {
             // Numbered when it is taken.
             sequence: 0,
             exchange: self.exchange.into(),
@@ -204,6 +240,11 @@ impl EventSender {
             received_ns,
             kind,
         });
+        let QueueLimits { events, bytes, .. } = self.queue.limits();
+        let is_much = gathered.len() >= events / PART || gathered.bytes() >= bytes / PART;
+        if is_much || gathered.is_urgent() {
+            self.due.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Hands over what is gathered, if that is much, or something else than market data is among it.
@@ -225,9 +266,7 @@ impl EventSender {
 
     /// Whether much is gathered, or something else than market data is among it.
     pub(super) fn is_due(&self) -> bool {
-        let gathered = self.gathered.lock();
-        let QueueLimits { events, bytes, .. } = self.queue.limits();
-        gathered.is_urgent() || gathered.len() >= events / PART || gathered.bytes() >= bytes / PART
+        self.due.load(Ordering::Relaxed)
     }
 
     /// Ends when something is gathered. To be polled when there is nothing else to be done, so that what is
@@ -244,6 +283,7 @@ impl EventSender {
         // There may be no room.
         self.begin_row();
         let put = self.queue.put(&self.lane, &self.gathered).await;
+        self.due.store(false, Ordering::Relaxed);
         put.map_err(|_| Stopped)
     }
 

@@ -38,6 +38,13 @@ enum Rest {
     Interrupted(Interruption, Vec<ExchangeMessage>),
 }
 
+/// What is left of a message that came at `received_ns`.
+struct Left {
+    rest: Rest,
+    message: Message,
+    received_ns: i64,
+}
+
 impl Session {
     /// Takes what the socket yields, and as much of what has come with it as is taken in a row. Tells why the
     /// connection ended, if it did.
@@ -55,7 +62,18 @@ impl Session {
                 self.events.begin_row();
             }
             consume_budget().await;
-            let end = self.receive(next, connection).await?;
+            let end = match self.receive(next, connection) {
+                Ok(None) => None,
+                Ok(Some(Left {
+                    rest,
+                    message,
+                    received_ns,
+                })) => {
+                    self.take_rest(rest, &message, connection, received_ns)
+                        .await?
+                }
+                Err(end) => Some(end),
+            };
             if self.events.is_due() {
                 self.events.hand_over().await?;
             }
@@ -72,30 +90,36 @@ impl Session {
         Ok(None)
     }
 
-    /// Takes what the socket yields. Tells why the connection ended, if it did.
-    async fn receive(
+    /// Takes what the socket yields, as long as that is market data. Returns what is left of it, or why the
+    /// connection ended.
+    // Without a future, which would be made and dropped for each message.
+    fn receive(
         &mut self,
         message: Option<Result<Message, WsError>>,
         connection: &mut Connection,
-    ) -> Result<Option<Failure>, Stopped> {
+    ) -> Result<Option<Left>, Failure> {
         if let Some(Err(error)) = &message {
             self.note_failure(error, connection.has_data);
         }
-        let message = match connection.message(message) {
+        let message = match connection.message(message)? {
             // Signs of life, and no more. The transport answers pings.
-            Ok(Message::Ping(_)) => return Ok(None),
-            Ok(Message::Pong(_)) => {
+            Message::Ping(_) => return Ok(None),
+            Message::Pong(_) => {
                 self.answers_pings = Some(true);
                 return Ok(None);
             }
-            Ok(message) => message,
-            Err(end) => return Ok(Some(end)),
+            message => message,
         };
         let received_ns = self.events.arrived_ns(length(&message));
         if let (Some(_), Some(number)) = (&self.merge, self.number) {
             self.events.speak_of(number);
         }
-        self.take_message(&message, connection, received_ns).await
+        let rest = self.take_market_data(&message, connection, received_ns);
+        Ok(rest.map(|rest| Left {
+            rest,
+            message,
+            received_ns,
+        }))
     }
 
     /// Takes what `message` says, which came at `received_ns`. Tells why the connection ended, if it did.

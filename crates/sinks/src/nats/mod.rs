@@ -169,7 +169,7 @@ impl NatsSink {
             Verdict::Part => {
                 self.overlapping += 1;
                 if self.overlapping.is_power_of_two() {
-                    let symbol = record.symbol.as_ref().map(|symbol| symbol.as_str());
+                    let symbol = record.symbol.as_ref().map(feeds::Symbol::as_str);
                     let in_all = self.overlapping;
                     tracing::warn!(
                         exchange = %record.exchange,

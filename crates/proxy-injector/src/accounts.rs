@@ -98,7 +98,7 @@ impl Accounts {
         for (exchange, old) in left {
             if !old.is_unused(now) {
                 let new = self.in_all(&mut all, (exchange, after.clone()));
-                old.count_also_in(&new, &after, now);
+                old.count_also_in(&new, now);
             }
             old.changed.notify_waiters();
         }
@@ -139,20 +139,10 @@ pub(crate) struct SharedBudgets {
 struct State {
     budgets: EgressBudgets,
     /// Where what was admitted until then counts as well.
-    heirs: Vec<Heir>,
-    /// When they became that.
-    joined: HashMap<Egress, Instant>,
+    heirs: Vec<Weak<SharedBudgets>>,
     /// Until when others were told not to use these.
     banned_until: Option<Instant>,
 }
-
-/// Budgets that had as many heirs themselves when they became one.
-#[derive(Debug, Clone)]
-struct Heir(Weak<SharedBudgets>, Heirs);
-
-/// How many heirs there were when something was admitted: those after them count it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Heirs(usize);
 
 /// What came of a request that was admitted.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +155,7 @@ pub(crate) enum End {
 
 /// Whether a request that waits may be sent.
 pub(crate) enum Answer {
-    Admitted(Heirs),
+    Admitted,
     /// Not before this time, unless something changes.
     At(Instant),
     /// Not before something changes.
@@ -218,7 +208,7 @@ impl SharedBudgets {
             Turn::Now => {
                 // It is in use now, which nobody else must be given.
                 self.take_share(&mut state.budgets, draws, now);
-                Answer::Admitted(Heirs(state.heirs.len()))
+                Answer::Admitted
             }
             Turn::At(at) => Answer::At(at),
             Turn::Later => Answer::Later,
@@ -234,21 +224,23 @@ impl SharedBudgets {
         self.changed.notify_waiters();
     }
 
-    /// Ends a request that was admitted when there were these `heirs`.
-    pub(crate) fn end(&self, heirs: Heirs, draws: &Draws, end: End, now: Instant) {
+    /// Ends a request that was admitted, here and wherever else it counts.
+    pub(crate) fn end(&self, ticket: Ticket, draws: &Draws, end: End, now: Instant) {
         let mut state = self.state.lock();
+        // An heir does not count what was admitted later, and one of an heir may be this one.
+        if !state.budgets.has_under_way(ticket) {
+            return;
+        }
         match end {
-            End::Finished => state.budgets.finish(draws, now),
-            End::GivenBack => state.budgets.give_back(draws),
+            End::Finished => state.budgets.finish(ticket, draws, now),
+            End::GivenBack => state.budgets.give_back(ticket),
         }
         self.take_share(&mut state.budgets, draws, now);
-        let later = state.heirs.get(heirs.0..).unwrap_or_default().to_vec();
+        let heirs = state.heirs.clone();
         drop(state);
         self.changed.notify_waiters();
-        for Heir(heir, heirs) in later {
-            if let Some(heir) = heir.upgrade() {
-                heir.end(heirs, draws, end, now);
-            }
+        for heir in heirs.iter().filter_map(Weak::upgrade) {
+            heir.end(ticket, draws, end, now);
         }
     }
 
@@ -280,19 +272,18 @@ impl SharedBudgets {
         !is_banned && state.budgets.is_unused(now)
     }
 
-    /// Counts all that is in use here in `heir`, too, which are those at `egress`: what was used by when that is
-    /// free, and what is under way when it ends. Nothing counts there twice that ended before.
+    /// Counts all that is in use here in `heir`, too: what was used by when that is free, and what is under way when it
+    /// ends. Nothing counts there twice.
     // One at a time, so that two locks are in no other order.
-    fn count_also_in(&self, heir: &Arc<Self>, egress: &Egress, now: Instant) {
+    fn count_also_in(&self, heir: &Arc<Self>, now: Instant) {
         let mut old = self.state.lock();
         let mut new = heir.state.lock();
-        let since = old.joined.insert(egress.clone(), now);
-        new.budgets.join(&mut old.budgets, since, now);
-        if old.budgets.has_some_under_way() {
-            let heirs = Heirs(new.heirs.len());
-            old.heirs.push(Heir(Arc::downgrade(heir), heirs));
-        } else {
+        new.budgets.join(&mut old.budgets, now);
+        let heir_of_all = Arc::downgrade(heir);
+        if !old.budgets.has_some_under_way() {
             old.heirs.clear();
+        } else if !old.heirs.iter().any(|it| it.ptr_eq(&heir_of_all)) {
+            old.heirs.push(heir_of_all);
         }
         let banned_until = old.banned_until;
         drop((old, new));

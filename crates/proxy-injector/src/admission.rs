@@ -12,7 +12,7 @@ use proxy_resolve::Route;
 use tokio::time::{Instant, sleep_until};
 use transport::{DialError, DialErrorKind, Draw, Draws, Egress, Endpoint, Hop, Phase};
 
-use crate::accounts::{Answer, End, Heirs, SharedBudgets};
+use crate::accounts::{Answer, End, SharedBudgets};
 use crate::egress_budgets::Ticket;
 use crate::exits::Exits;
 use crate::injector::ProxyInjector;
@@ -88,8 +88,8 @@ impl<'a> Applicant<'a> {
             let mut other_share = pin!(shared.other_share());
             let now = Instant::now();
             let at = match permit.poll(|| self.injector.egress(exit) == egress, now) {
-                Answer::Admitted(heirs) => {
-                    permit.place = Place::Admitted(heirs, End::Finished);
+                Answer::Admitted => {
+                    permit.place = Place::Admitted(End::Finished);
                     permit.waited = now - start;
                     return Ok(permit);
                 }
@@ -170,20 +170,22 @@ pub(crate) async fn sleep_to(at: Option<Instant>) {
 pub(crate) struct Permit<'a> {
     shared: Arc<SharedBudgets>,
     draws: &'a Draws,
+    ticket: Ticket,
     place: Place,
     waited: Duration,
 }
 
 #[derive(Clone, Copy)]
 enum Place {
-    Waiting(Ticket),
-    Admitted(Heirs, End),
+    Waiting,
+    Admitted(End),
 }
 
 impl<'a> Permit<'a> {
     fn waiting(shared: Arc<SharedBudgets>, draws: &'a Draws) -> Self {
         Self {
-            place: Place::Waiting(shared.enter(draws)),
+            ticket: shared.enter(draws),
+            place: Place::Waiting,
             shared,
             draws,
             waited: Duration::ZERO,
@@ -192,14 +194,14 @@ impl<'a> Permit<'a> {
 
     fn poll(&self, is_here: impl FnOnce() -> bool, now: Instant) -> Answer {
         match self.place {
-            Place::Waiting(ticket) => self.shared.poll(ticket, self.draws, is_here, now),
-            Place::Admitted(heirs, _) => Answer::Admitted(heirs),
+            Place::Waiting => self.shared.poll(self.ticket, self.draws, is_here, now),
+            Place::Admitted(_) => Answer::Admitted,
         }
     }
 
     /// Ends it with what came of the request. What has not reached the exchange used nothing.
     pub(crate) fn end(mut self, failure: Option<&(dyn Error + 'static)>) {
-        if let Place::Admitted(_, end) = &mut self.place
+        if let Place::Admitted(end) = &mut self.place
             && failure.is_some_and(is_unreached)
         {
             *end = End::GivenBack;
@@ -216,8 +218,8 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let now = Instant::now();
         match self.place {
-            Place::Waiting(ticket) => self.shared.give_up(ticket, self.draws, now),
-            Place::Admitted(heirs, end) => self.shared.end(heirs, self.draws, end, now),
+            Place::Waiting => self.shared.give_up(self.ticket, self.draws, now),
+            Place::Admitted(end) => self.shared.end(self.ticket, self.draws, end, now),
         }
     }
 }

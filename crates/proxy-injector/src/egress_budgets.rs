@@ -3,6 +3,7 @@
 mod budget;
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 use transport::{Draw, Draws, Usage, Window};
@@ -30,7 +31,6 @@ use self::budget::Budget;
 pub(crate) struct EgressBudgets {
     budgets: HashMap<&'static str, Budget>,
     waiting: VecDeque<Waiting>,
-    tickets: u64,
 }
 
 #[derive(Debug)]
@@ -39,15 +39,21 @@ struct Waiting {
     draws: Draws,
 }
 
-/// The place of one request among those that wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One request, wherever it waits or counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(u64);
+
+impl Ticket {
+    fn next() -> Self {
+        static TICKETS: AtomicU64 = AtomicU64::new(0);
+        Self(TICKETS.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 impl EgressBudgets {
     /// Lets a request wait behind all others.
     pub(crate) fn enter(&mut self, draws: &Draws) -> Ticket {
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
+        let ticket = Ticket::next();
         let draws = draws.clone();
         self.waiting.push_back(Waiting { ticket, draws });
         ticket
@@ -64,7 +70,7 @@ impl EgressBudgets {
         if turn == Turn::Now {
             self.waiting.remove(place);
             for draw in &*draws {
-                self.budget(draw).admit(draw);
+                self.budget(draw).admit(ticket, draw);
             }
         }
         turn
@@ -76,16 +82,16 @@ impl EgressBudgets {
     }
 
     /// An admitted request has its answer, or will never have one.
-    pub(crate) fn finish(&mut self, draws: &[Draw], now: Instant) {
+    pub(crate) fn finish(&mut self, ticket: Ticket, draws: &[Draw], now: Instant) {
         for draw in draws {
-            self.budget(draw).finish(draw, now);
+            self.budget(draw).finish(ticket, draw, now);
         }
     }
 
     /// An admitted request has not reached the exchange, and will not.
-    pub(crate) fn give_back(&mut self, draws: &[Draw]) {
-        for draw in draws {
-            self.budget(draw).give_back(draw);
+    pub(crate) fn give_back(&mut self, ticket: Ticket) {
+        for budget in self.budgets.values_mut() {
+            budget.give_back(ticket);
         }
     }
 
@@ -96,14 +102,17 @@ impl EgressBudgets {
     }
 
     /// Counts what `other` has in use as well: what is under way there until it is [finished](Self::finish) or
-    /// [given back](Self::give_back) here, and what is finished since then, if that is said.
-    pub(crate) fn join(&mut self, other: &mut Self, since: Option<Instant>, now: Instant) {
+    /// [given back](Self::give_back) here, and what is finished. What counts here already does not count twice.
+    pub(crate) fn join(&mut self, other: &mut Self, now: Instant) {
         for (name, budget) in &mut other.budgets {
-            self.budgets
-                .entry(name)
-                .or_default()
-                .join(budget, since, now);
+            self.budgets.entry(name).or_default().join(budget, now);
         }
+    }
+
+    /// Whether this request is admitted and not finished.
+    pub(crate) fn has_under_way(&self, ticket: Ticket) -> bool {
+        let mut budgets = self.budgets.values();
+        budgets.any(|budget| budget.has_under_way(ticket))
     }
 
     /// Whether a request is admitted and not finished.

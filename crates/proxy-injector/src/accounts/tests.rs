@@ -34,10 +34,10 @@ impl Rig {
         let (shared, draws) = (self.shared(exit), draws(units));
         let ticket = shared.enter(&draws);
         match shared.poll(ticket, &draws, || true, self.at(seconds)) {
-            Answer::Admitted(heirs) => Begun {
+            Answer::Admitted => Begun {
                 shared,
                 draws,
-                heirs,
+                ticket,
             },
             _ => panic!("there was no room"),
         }
@@ -65,12 +65,12 @@ impl Rig {
 struct Begun {
     shared: Arc<SharedBudgets>,
     draws: Draws,
-    heirs: Heirs,
+    ticket: Ticket,
 }
 
 impl Begun {
     fn end(self, end: End, now: Instant) {
-        self.shared.end(self.heirs, &self.draws, end, now);
+        self.shared.end(self.ticket, &self.draws, end, now);
     }
 }
 
@@ -146,6 +146,34 @@ fn what_was_used_at_one_gateway_counts_once_at_an_address_that_its_logins_share(
     assert_eq!((rig.left(&logins[1], 20), rig.left(&logins[2], 20)), (6, 4));
     rig.learn(&logins[2], ADDRESS, 30);
     assert_eq!(rig.left(&logins[0], 30), 4);
+}
+
+#[test]
+fn what_was_used_counts_once_however_often_exits_with_one_address_come_and_go() {
+    let rig = Rig::new();
+    let exits = ["http://a:1", "http://b:1", "http://c:1"].map(exit);
+    for exit in &exits {
+        rig.learn(exit, ADDRESS, 0);
+    }
+    rig.send(&exits[0], 2, 10);
+    let begun = rig.begin(&exits[0], 3, 10);
+    // As with a list that loses members and has them again.
+    for seconds in [20, 22, 24] {
+        for exit in &exits {
+            rig.learn(exit, None, seconds);
+        }
+        assert_eq!(rig.left(&exits[2], seconds), 5);
+        for exit in &exits {
+            rig.learn(exit, ADDRESS, seconds + 1);
+        }
+    }
+    assert_eq!(rig.left(&exits[2], 30), 5);
+    begun.end(End::Finished, rig.at(40));
+    let left = |seconds| rig.left(&exits[1], seconds);
+    assert_eq!([40, 69, 70, 99, 100].map(left), [5, 5, 7, 7, 10]);
+    // Nothing is under way for ever.
+    rig.learn(&exits[1], None, 40);
+    assert_eq!((rig.left(&exits[1], 99), rig.left(&exits[1], 100)), (7, 10));
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Rig {
     fn send(&mut self, units: u32, from: u64, to: u64) {
         let ticket = self.enter(&[weight(units)]);
         assert_eq!(self.poll(ticket, from), Turn::Now);
-        self.budgets.finish(&[weight(units)], self.at(to));
+        self.budgets.finish(ticket, &[weight(units)], self.at(to));
     }
 }
 
@@ -59,7 +59,7 @@ fn units_are_free_again_one_window_after_the_answer() {
     let next = rig.enter(&[weight(6)]);
     assert_eq!(rig.poll(next, 60), Turn::Later);
     let free_at = rig.at(170);
-    rig.budgets.finish(&[weight(6)], rig.at(70));
+    rig.budgets.finish(sent, &[weight(6)], rig.at(70));
     assert_eq!(rig.poll(next, 169), Turn::At(free_at));
     assert_eq!(rig.poll(next, 170), Turn::Now);
 }
@@ -91,7 +91,7 @@ fn the_latest_answer_corrects_upwards_for_one_window() {
         let sent = rig.enter(&[weight(2)]);
         assert_eq!(rig.poll(sent, 0), Turn::Now);
         rig.budgets.correct(&weight(2), used, rig.at(10));
-        rig.budgets.finish(&[weight(2)], rig.at(10));
+        rig.budgets.finish(sent, &[weight(2)], rig.at(10));
         assert!(rig.budgets.has_room(&[weight(fits)], rig.at(10)), "{used}");
         assert!(
             !rig.budgets.has_room(&[weight(too_much)], rig.at(109)),
@@ -123,7 +123,7 @@ fn what_an_answer_says_of_our_own_units_is_free_at_their_own_time() {
         let sent = rig.enter(&[weight(units)]);
         assert_eq!(rig.poll(sent, from), Turn::Now);
         rig.budgets.correct(&weight(units), used, rig.at(from));
-        rig.budgets.finish(&[weight(units)], rig.at(from));
+        rig.budgets.finish(sent, &[weight(units)], rig.at(from));
         assert!(rig.budgets.has_room(&[weight(10 - used)], rig.at(from)));
         assert!(!rig.budgets.has_room(&[weight(11 - used)], rig.at(from)));
     }
@@ -154,7 +154,7 @@ fn a_share_is_for_what_is_used_here_and_the_whole_for_all() {
     rig.budgets.limit(window, 8);
     assert_eq!(rig.poll(wide, 20), Turn::Now);
     rig.budgets.correct(&weight(2), 10, rig.at(30));
-    rig.budgets.finish(&[weight(2)], rig.at(30));
+    rig.budgets.finish(wide, &[weight(2)], rig.at(30));
     assert!(!rig.budgets.has_room(&[weight(1)], rig.at(30)));
     // With nothing at all, nobody knows when.
     rig.budgets.limit(window, 0);
@@ -171,7 +171,7 @@ fn what_did_not_reach_the_exchange_is_free_at_once() {
     rig.budgets.correct(&weight(1), 5, rig.at(10));
     assert!(rig.budgets.has_room(&[weight(1)], rig.at(10)));
     assert!(!rig.budgets.has_room(&[weight(2)], rig.at(10)));
-    rig.budgets.give_back(&[weight(4)]);
+    rig.budgets.give_back(lost);
     assert!(rig.budgets.has_room(&[weight(5)], rig.at(10)));
     assert!(!rig.budgets.has_room(&[weight(6)], rig.at(10)));
 }
@@ -207,7 +207,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 enum Stage {
     Coming,
     Waiting(Ticket),
-    Sent,
+    Sent(Ticket),
     Over,
 }
 
@@ -274,7 +274,7 @@ fn run(rig: &mut Rig, plans: Vec<Plan>) -> Outcome {
                             let plan = &request.plan;
                             let counted = plan.counted_after.map(|after| now + after);
                             outcome.counted.extend(counted.map(|at| (at, plan.units)));
-                            request.stage = Stage::Sent;
+                            request.stage = Stage::Sent(ticket);
                             now + plan.answered_after
                         }
                         Turn::At(later) => {
@@ -284,10 +284,10 @@ fn run(rig: &mut Rig, plans: Vec<Plan>) -> Outcome {
                         Turn::Later => u64::MAX,
                     };
                 }
-                Stage::Sent if request.due <= now => {
+                Stage::Sent(ticket) if request.due <= now => {
                     match request.plan.counted_after {
-                        Some(_) => rig.budgets.finish(&draws, at),
-                        None => rig.budgets.give_back(&draws),
+                        Some(_) => rig.budgets.finish(ticket, &draws, at),
+                        None => rig.budgets.give_back(ticket),
                     }
                     (request.stage, request.due) = (Stage::Over, u64::MAX);
                     has_changed = true;

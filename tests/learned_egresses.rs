@@ -406,3 +406,37 @@ async fn without_an_answer_it_is_told_connections_go_on_and_the_server_is_asked_
     assert_eq!(warned.len(), 2, "{warned:?}");
     assert!(warned[0].contains("status 503"), "{warned:?}");
 }
+
+#[tokio::test]
+async fn what_makes_an_address_none_to_count_by_is_told_once_for_all_exits() {
+    let world = World::start().await;
+    let asked = AtomicU32::new(0);
+    // A server that sees the load balancer before it, and then gateways that rotate.
+    let server = Mirror::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => ok("10.0.0.1"),
+        number => ok(&format!("203.0.113.{number}")),
+    })
+    .await;
+    let [a, b] = world.two_proxies().await;
+    let with = settings(pool(&[&a, &b])).with_egress_url(server.url().parse().unwrap());
+    let injected = world.injector(with.clone());
+    injected.exchange("binance");
+    let (capture, _guard) = Capture::begin();
+    let following = tokio::spawn(Arc::clone(&injected.injector).follow_egresses());
+    until(|| capture.lines("WARN").len() == 1).await;
+    let told = capture.lines("INFO").concat();
+    assert!(told.contains("learned=2 addresses=1 unknown=0"), "{told}");
+    injected.injector.reload(with).unwrap();
+    until(|| capture.lines("WARN").len() == 2).await;
+    following.abort();
+    let warned = capture.lines("WARN");
+    assert!(warned[0].contains("none of the internet"), "{warned:?}");
+    assert!(warned[0].contains("seen=10.0.0.1 exits=2"), "{warned:?}");
+    let changed = "other addresses than before";
+    assert!(warned[1].contains(changed), "{warned:?}");
+    assert!(
+        warned[1].contains("before=10.0.0.1 seen=203.0.113."),
+        "{warned:?}"
+    );
+    assert!(warned[1].contains("exits=2"), "{warned:?}");
+}

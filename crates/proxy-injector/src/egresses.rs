@@ -78,7 +78,8 @@ impl Egresses {
         Some((exit.egress()?, EgressSource::Bound))
     }
 
-    fn learned(&self, exit: &Exit) -> Option<IpAddr> {
+    /// The address that a server has seen of `exit`.
+    pub(crate) fn learned(&self, exit: &Exit) -> Option<IpAddr> {
         let learned = self.learned.read();
         // Who learns nothing does not pay for the key.
         if learned.is_empty() {

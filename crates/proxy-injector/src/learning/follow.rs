@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
-use transport::chain;
 
+use super::AT_ONCE;
 use super::agenda::Agenda;
+use super::outcome::Outcome;
 use super::ways::ways_by_and_by;
-use super::{AT_ONCE, LearnedEgress};
 use crate::admission::sleep_to;
 use crate::egress_mirror::EgressMirror;
 use crate::injector::ProxyInjector;
@@ -76,43 +76,6 @@ impl ProxyInjector {
                 }
                 () = sleep_to(next_at) => {}
             }
-        }
-    }
-}
-
-/// What came of the questions since the last line in the log.
-// A pool may have thousands of exits.
-#[derive(Default)]
-struct Outcome {
-    learned: usize,
-    /// The first exit that got no answer, and why.
-    failed: Option<(String, String)>,
-}
-
-impl Outcome {
-    fn note(&mut self, learned: &LearnedEgress) {
-        match &learned.address {
-            Ok(_) => self.learned += 1,
-            Err(error) => {
-                let failed = || (learned.exit.to_string(), chain(error).to_string());
-                self.failed.get_or_insert_with(failed);
-            }
-        }
-    }
-
-    /// Of `unknown` exits, the address is not known.
-    fn tell(&mut self, unknown: usize) {
-        let Self { learned, failed } = std::mem::take(self);
-        if learned > 0 {
-            tracing::info!(learned, unknown, "learned by which addresses exits leave");
-        }
-        if let Some((proxy, error)) = failed {
-            tracing::warn!(
-                proxy,
-                error,
-                unknown,
-                "it is not known by which addresses exits leave, so they have budgets of their own; the first is shown"
-            );
         }
     }
 }

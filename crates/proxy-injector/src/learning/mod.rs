@@ -5,6 +5,7 @@
 
 mod agenda;
 mod follow;
+mod outcome;
 mod ways;
 
 use std::collections::HashSet;
@@ -34,6 +35,8 @@ pub struct LearnedEgress {
     pub exit: Exit,
     /// The address, or why it is not known.
     pub address: Result<IpAddr, UnknownEgress>,
+    /// The one that a server had seen before, if any.
+    pub before: Option<IpAddr>,
 }
 
 /// Why it is not known by which address an exit leaves. It shows neither the path of the server's URL, which may have
@@ -83,6 +86,7 @@ impl ProxyInjector {
     async fn learn(self: &Arc<Self>, mirror: &EgressMirror, way: AskedWay) -> LearnedEgress {
         let address = self.ask(mirror, &way).await;
         let exit = way.exit;
+        let before = self.egresses().learned(&exit);
         if let Ok(seen) = address {
             self.locate(&exit, Some(seen));
             if let Some(configured) = exit.configured_egress().filter(|it| *it != seen) {
@@ -97,6 +101,7 @@ impl ProxyInjector {
         LearnedEgress {
             exit,
             address: address.map_err(UnknownEgress::from),
+            before,
         }
     }
 

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use proxy_config::{ExchangeId, Exit, PoolConfig, ProxyConfig, ProxyUrl, Transport};
 use proxy_resolve::Route;
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use transport::{Dialer, Endpoint};
 use transport_tls::{TlsTrust, http1_only, with_own_sessions};
 use transport_tunnel::{Resolver, RouteDialer, SystemResolver, TcpDialer};
@@ -226,7 +227,7 @@ impl DialerFactory {
         let mut pools = self.pools.lock();
         // The pools first, so that only proxies are kept that still have connections.
         pools.made.clear();
-        pools.exits.lock().pardon();
+        pools.exits.lock().pardon(Instant::now());
         old
     }
 }

@@ -201,7 +201,7 @@ impl ProxyInjector {
     /// - A write that another thread has begun on an old route is not waited for: it may end, and the
     ///   connection be closed, just after this returns. No write begins any longer.
     /// - Idle REST connections are closed. A request that has been sent gets its answer on the old one.
-    /// - Pools start over with all their members. A list of proxies that is still in use stays known, and so
+    /// - Pools start over with all their members, except those that exchanges have banned (418). A list of proxies that is still in use stays known, and so
     ///   does the egress that was learned of an exit.
     ///
     /// A `WARN` line names every route that used a proxy, or was refused, and is direct now.

@@ -139,7 +139,7 @@ impl KnownExits {
     }
 
     /// Forgets a pool.
-    pub(crate) fn remove_pool(&mut self, pool: PoolId) {
+    pub(crate) fn remove_pool(&mut self, pool: PoolId, now: Instant) {
         let Some(gone) = self.pools.remove(&pool) else {
             return;
         };
@@ -148,23 +148,26 @@ impl KnownExits {
                 exit.seats.retain(|(of, _)| *of != pool);
             }
         }
-        self.forget_unused();
+        self.forget_unused(now);
     }
 
-    /// Takes back all that speaks against any exit.
-    pub(crate) fn pardon(&mut self) {
+    /// Takes back all that speaks against any exit, except the bans of exchanges.
+    pub(crate) fn pardon(&mut self, now: Instant) {
         let ids: Vec<_> = self.exits.keys().copied().collect();
         for id in ids {
-            self.tell_pardon(id);
-            self.change(id, Record::pardon);
+            self.tell_pardon(id, now);
+            self.change(id, |record| record.pardon(now));
         }
-        self.forget_unused();
+        self.forget_unused(now);
     }
 
-    /// Forgets the exits without a pool and without a connection that must still count.
-    fn forget_unused(&mut self) {
-        self.exits
-            .retain(|_, exit| !exit.seats.is_empty() || exit.record.leases() > 0);
+    /// Forgets the exits without a pool, without a connection that must still count, and without a ban, which one that
+    /// leaves a list and comes back still has.
+    fn forget_unused(&mut self, now: Instant) {
+        self.exits.retain(|_, exit| {
+            let record = &exit.record;
+            !exit.seats.is_empty() || record.leases() > 0 || record.bans(now).next().is_some()
+        });
         self.known.retain(|_, id| self.exits.contains_key(id));
     }
 
@@ -324,7 +327,7 @@ impl KnownExits {
         });
         let is_unused = |exit: &Known| exit.seats.is_empty() && exit.record.leases() == 0;
         if self.exits.get(&id).is_some_and(is_unused) {
-            self.forget_unused();
+            self.forget_unused(now);
         }
     }
 
@@ -516,7 +519,7 @@ mod tests {
         for names in ["a b c", "a b c d", "a b c", "a b d", "a b c d", "a c d"] {
             let pool = exits.add_pool(&config(names), now);
             if let Some(before) = before.replace(pool) {
-                exits.remove_pool(before);
+                exits.remove_pool(before, now);
             }
             let course = Course::default();
             let selected = exits.select(pool, &course, &HashSet::new(), |_| true, now);

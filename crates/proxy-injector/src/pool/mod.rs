@@ -116,6 +116,6 @@ impl ProxyPool {
 
 impl Drop for ProxyPool {
     fn drop(&mut self) {
-        self.exits.lock().remove_pool(self.id);
+        self.exits.lock().remove_pool(self.id, Instant::now());
     }
 }

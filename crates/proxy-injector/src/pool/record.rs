@@ -54,6 +54,12 @@ pub(crate) struct Out {
     pub(crate) ban: Ban,
 }
 
+impl Out {
+    fn is_banned(&self, now: Instant) -> bool {
+        self.ban == Ban::Strict && self.until > now
+    }
+}
+
 /// What is known of a proxy, for those who look at it.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
@@ -117,9 +123,10 @@ impl Record {
         }
     }
 
-    /// Where it is, or was, of no use.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
-        self.out.keys()
+    /// Where it is, or was, of no use, other than for a ban.
+    pub(crate) fn pardonable(&self, now: Instant) -> impl Iterator<Item = &Place> {
+        let pardonable = self.out.iter().filter(move |(_, out)| !out.is_banned(now));
+        pardonable.map(|(place, _)| place)
     }
 
     pub(crate) fn breaker(&mut self) -> &mut Breaker {
@@ -197,7 +204,8 @@ impl Record {
         }
     }
 
-    /// `exchange` does not want it, for `wait` if it says so. Returns until when that is.
+    /// `exchange` does not want it, for `wait` if it says so. Returns until when that is. Nothing ends a ban before its
+    /// time: another answer may have been under way before.
     pub(crate) fn ban(
         &mut self,
         exchange: &ExchangeId,
@@ -206,16 +214,20 @@ impl Record {
         now: Instant,
     ) -> Instant {
         let until = now + wait.unwrap_or(DEFAULT_BAN).min(LONGEST_BAN);
-        self.leave_out(Place::Exchange(exchange.clone()), ban, until, now);
+        let place = Place::Exchange(exchange.clone());
+        let before = self.out.get(&place).filter(|out| out.is_banned(now));
+        let before = before.filter(|out| ban != Ban::Strict || until < out.until);
+        if let Some(before) = before {
+            return before.until;
+        }
+        self.leave_out(place, ban, until, now);
         until
     }
 
     /// Until when exchanges have banned it.
     pub(crate) fn bans(&self, now: Instant) -> impl Iterator<Item = (&ExchangeId, Instant)> {
         self.out.iter().filter_map(move |(place, out)| match place {
-            Place::Exchange(exchange) if out.ban == Ban::Strict && out.until > now => {
-                Some((exchange, out.until))
-            }
+            Place::Exchange(exchange) if out.is_banned(now) => Some((exchange, out.until)),
             Place::Exchange(_) | Place::Target(_) => None,
         })
     }
@@ -253,11 +265,11 @@ impl Record {
         current.max_by_key(|out| (out.ban == Ban::Strict, out.until))
     }
 
-    /// Forgets all that speaks against it.
-    pub(crate) fn pardon(&mut self) {
+    /// Forgets all that speaks against it, except bans: asking makes them longer.
+    pub(crate) fn pardon(&mut self, now: Instant) {
         self.breaker = Breaker::default();
         self.failed_checks = 0;
         self.is_down = false;
-        self.out.clear();
+        self.out.retain(|_, out| out.is_banned(now));
     }
 }

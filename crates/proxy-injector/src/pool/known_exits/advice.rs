@@ -9,7 +9,7 @@ use transport::{Advice, HealthAdvice, HealthMark};
 
 use super::{ExitId, KnownExits};
 use crate::pool::breaker::Standing;
-use crate::pool::record::{Place, Record};
+use crate::pool::record::Place;
 
 impl KnownExits {
     /// From now on, `advice` is told what speaks against exits, and asked what others say.
@@ -67,10 +67,10 @@ impl KnownExits {
         self.tell(id, Some(exchange), |advice, mark| advice.mark(mark, until));
     }
 
-    /// Nothing speaks against an exit any longer, at any exchange.
-    pub(super) fn tell_pardon(&self, id: ExitId) {
+    /// Nothing speaks against an exit any longer, at any exchange that has not banned it.
+    pub(super) fn tell_pardon(&self, id: ExitId, now: Instant) {
         let record = self.exits.get(&id).map(|exit| &exit.record);
-        for place in record.into_iter().flat_map(Record::places) {
+        for place in record.into_iter().flat_map(|it| it.pardonable(now)) {
             if let Place::Exchange(exchange) = place {
                 self.tell(id, Some(exchange), |advice, mark| advice.clear(&mark));
             }

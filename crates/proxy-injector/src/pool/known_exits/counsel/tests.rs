@@ -339,7 +339,7 @@ fn others_are_told_when_a_breaker_opens_and_closes_and_of_bans() {
     let ban = (Ban::Declined, None);
     rig.exits.ban(first, &binance(), ban, rig.now);
     assert_eq!(rig.take_told(), told("a:1 binance", Some(600)));
-    rig.exits.pardon();
+    rig.exits.pardon(rig.now);
     assert_eq!(rig.take_told(), told("a:1 binance", None));
 }
 
@@ -358,7 +358,7 @@ fn nobody_is_told_of_exits_that_differ_by_logins_or_are_of_this_machine_nor_heed
     let told = rig.take_told();
     let told: Vec<_> = told.iter().map(|(mark, _)| mark.as_str()).collect();
     assert_eq!(told, ["c:1 -"]);
-    rig.exits.pardon();
+    rig.exits.pardon(rig.now);
     rig.hear(&["x gate"]);
     assert_eq!(rig.taken().len(), 4);
 }

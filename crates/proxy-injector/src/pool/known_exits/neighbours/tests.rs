@@ -39,6 +39,16 @@ impl Rig {
         }
     }
 
+    /// Has the pool of the proxies at these places instead of the one before.
+    fn list(&mut self, places: &[usize]) {
+        let proxies = places.iter().map(|place| self.members[*place].proxy());
+        let servers = proxies.map(|proxy| proxy.unwrap().server().clone());
+        let config = PoolConfig::new(servers.map(PoolMember::new)).unwrap();
+        let pool = self.exits.add_pool(&config, self.now);
+        self.exits.remove_pool(self.pool, self.now);
+        self.pool = pool;
+    }
+
     fn learn(&mut self, place: usize, address: Option<&str>) {
         let exit = &self.members[place];
         let address = address.map(|address| address.parse().unwrap());
@@ -87,6 +97,29 @@ fn what_an_exchange_has_banned_is_banned_for_all_exits_that_turn_out_to_have_the
     assert_eq!(rig.take(&[]), HashSet::from([2]));
     // For no longer than the ban itself.
     rig.now += MINUTE;
+    assert_eq!(rig.take(&[]), HashSet::from([0, 1, 2]));
+}
+
+#[test]
+fn a_ban_ends_by_its_time_alone() {
+    let mut rig = Rig::new();
+    rig.ban(0, Ban::Strict);
+    // What was under way when it began has another answer.
+    rig.ban(0, Ban::Declined);
+    let id = rig.exits.find(&rig.members[0]).unwrap();
+    let short = Some(Duration::from_secs(1));
+    rig.exits.ban(id, &binance(), (Ban::Strict, short), rig.now);
+    rig.ban(1, Ban::Declined);
+    // A reload takes back what may be over.
+    rig.exits.pardon(rig.now);
+    rig.now += Duration::from_secs(59);
+    assert_eq!(rig.take(&[]), HashSet::from([1, 2]));
+    // It leaves a list and comes back.
+    for members in [&[1, 2][..], &[0, 1, 2]] {
+        rig.list(members);
+    }
+    assert_eq!(rig.take(&[]), HashSet::from([1, 2]));
+    rig.now += Duration::from_secs(1);
     assert_eq!(rig.take(&[]), HashSet::from([0, 1, 2]));
 }
 

@@ -88,16 +88,32 @@ impl Accounts {
         let before = egresses.unconfigured(exit);
         egresses.set(exit, address);
         let after = egresses.unconfigured(exit);
+        self.carry_over(&mut all, &before, &after, now);
+    }
+
+    /// An exit that was counted by the egress `before` is counted by `after` from now on: what was used there counts here
+    /// as well.
+    pub(crate) fn move_over(&self, before: &Egress, after: &Egress, now: Instant) {
+        self.carry_over(&mut self.all.lock(), before, after, now);
+    }
+
+    fn carry_over(
+        &self,
+        all: &mut HashMap<Owner, Arc<SharedBudgets>>,
+        before: &Egress,
+        after: &Egress,
+        now: Instant,
+    ) {
         if before == after {
             return;
         }
-        let left = all.iter().filter(|((_, egress), _)| *egress == before);
+        let left = all.iter().filter(|((_, egress), _)| egress == before);
         let left: Vec<_> = left
             .map(|((exchange, _), shared)| (exchange.clone(), Arc::clone(shared)))
             .collect();
         for (exchange, old) in left {
             if !old.is_unused(now) {
-                let new = self.in_all(&mut all, (exchange, after.clone()));
+                let new = self.in_all(all, (exchange, after.clone()));
                 old.count_also_in(&new, now);
             }
             old.changed.notify_waiters();

@@ -1,8 +1,10 @@
 //! The exits of a route.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use proxy_config::{Exit, PoolConfig, PoolMember, PoolSource, ProxyServer, SourcePlace};
+use proxy_config::{
+    Exit, PoolConfig, PoolMember, PoolSource, ProxyServer, ProxySettings, SourcePlace,
+};
 use proxy_resolve::Route;
 
 use crate::route_key::{RouteKey, is_same_proxies};
@@ -35,6 +37,24 @@ impl Exits {
             Route::Refused => HashSet::new(),
         })
     }
+}
+
+/// The exits that the rules of `settings` name, without those of lists.
+pub(crate) fn named(settings: &ProxySettings) -> HashMap<RouteKey, Exit> {
+    let exchanges = settings.exchanges().map(|(_, proxies)| proxies);
+    let all = exchanges.chain([settings.default_proxies()]);
+    let rules = all.flat_map(|proxies| [proxies.http(), proxies.websocket()]);
+    let exits = rules.flatten().flat_map(|rule| match Route::from(rule) {
+        Route::Direct => vec![Exit::Direct],
+        Route::DirectFrom(exit) => vec![exit.into()],
+        Route::Proxy(proxy) => vec![proxy.into()],
+        Route::Pool(pool) => {
+            let members = pool.enabled_members();
+            members.map(|member| pool.through(member)).collect()
+        }
+        Route::Refused => Vec::new(),
+    });
+    exits.map(|exit| (RouteKey::of(&exit), exit)).collect()
 }
 
 /// Whether a connection by the exit `taken` is allowed by `route`. Only the proxies count, not how they

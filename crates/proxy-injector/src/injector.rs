@@ -20,6 +20,7 @@ use crate::dialer_factory::{DialerFactory, LazyTrust};
 use crate::dials::Dials;
 use crate::egresses::Egresses;
 use crate::exhaustion::Exhaustion;
+use crate::exits::named;
 use crate::live::{LiveConnection, LiveConnections, Revocation};
 use crate::metrics::count_reload;
 use crate::proxy_source::ProxySource;
@@ -220,7 +221,8 @@ impl ProxyInjector {
         // these can rely on it that nothing more is sent on an old route.
         let old = self.factory.start_over();
         let stale = live.revoke_stale(&settings);
-        self.settings.send_replace(Arc::new(settings));
+        let before = self.settings.send_replace(Arc::new(settings));
+        self.carry_over(&before);
         self.factory.sources.retain(&self.settings());
         drop(live);
         // Without the lock: a program's own stacks may run any code when they are dropped.
@@ -240,6 +242,17 @@ impl ProxyInjector {
             );
         }
         Ok(changes)
+    }
+
+    /// What was used by exits whose `egress` is another one than with the settings `before` counts on.
+    fn carry_over(&self, before: &ProxySettings) {
+        let (before, now) = (named(before), Instant::now());
+        for (key, exit) in named(&self.settings()) {
+            if let Some(before) = before.get(&key) {
+                let (before, after) = (self.egress(before), self.egress(&exit));
+                self.accounts.move_over(&before, &after, now);
+            }
+        }
     }
 
     /// The scope for the connections of `exchange`.

@@ -334,6 +334,22 @@ async fn a_reload_moves_who_waits_and_forgets_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reload_that_gives_an_exit_an_egress_or_takes_it_away_forgets_nothing() {
+    let world = World::start();
+    let injector = world.injector(through(proxy("a")));
+    let session = scope(&injector, "binance").http();
+    burst(&session, [3]).await;
+    let address = "203.0.113.7".parse().unwrap();
+    let known = ProxyConfig::from(proxy("a").server().clone().with_egress(address));
+    injector.reload(through(known)).unwrap();
+    burst(&session, [3]).await;
+    assert_eq!(world.take_seen(), "0 a, 10 a");
+    injector.reload(through(proxy("a"))).unwrap();
+    burst(&session, [3]).await;
+    assert_eq!(world.take_seen(), "20 a");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_gives_up_leaves_its_place_and_takes_nothing_with_it() {
     let world = World::start();
     let injector = world.injector(through(proxy("a")));

@@ -42,6 +42,12 @@ impl Fence {
         }
     }
 
+    /// The name of the fleet: `prod`.
+    #[must_use]
+    pub fn fleet(&self) -> &str {
+        self.shard.split('.').next().unwrap_or_default()
+    }
+
     /// The shard, with the name of the fleet: `prod.17`.
     #[must_use]
     pub fn shard(&self) -> &str {
@@ -75,7 +81,8 @@ mod tests {
     fn a_fence_reads_back_as_itself_and_nothing_else_is_one() {
         let fence = Fence::new("prod", 17, 4711).unwrap();
         assert_eq!(fence.to_string(), "prod.17.4711");
-        assert_eq!((fence.shard(), fence.revision()), ("prod.17", 4711));
+        assert_eq!((fence.fleet(), fence.shard()), ("prod", "prod.17"));
+        assert_eq!(fence.revision(), 4711);
         assert_eq!(Fence::parse("prod.17.4711"), Some(fence));
         for text in [
             "",

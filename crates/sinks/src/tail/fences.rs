@@ -7,11 +7,11 @@ use feeds::{ExchangeName, Symbol};
 use crate::fence::Fence;
 use crate::run::RunId;
 
-/// The highest fence of every shard, and the run that the book of every symbol is of.
+/// The highest fence of every shard, and the run that the book of every symbol is of in each fleet.
 #[derive(Debug, Default)]
 pub(super) struct Fences {
     highest: HashMap<Box<str>, u64>,
-    owners: HashMap<(ExchangeName, Symbol), Owner>,
+    owners: HashMap<(Box<str>, ExchangeName, Symbol), Owner>,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,8 @@ impl Fences {
         }
     }
 
-    /// The book of a symbol is that of `run` from now on. Returns the run that it was of, if that is another.
+    /// The book of a symbol is that of `run` from now on, in the fleet of `fence`. Returns the run that it was of
+    /// there, if that is another. Another fleet that publishes to the same stream has a book of its own.
     pub(super) fn own(
         &mut self,
         exchange: &ExchangeName,
@@ -50,7 +51,7 @@ impl Fences {
             run: run.clone(),
             fence: fence.clone(),
         };
-        let key = (exchange.clone(), symbol.clone());
+        let key = (fence.fleet().into(), exchange.clone(), symbol.clone());
         let before = self.owners.insert(key, owner)?;
         (before.run != *run).then_some(before.run)
     }
@@ -61,6 +62,6 @@ impl Fences {
             let highest = self.highest.get(owner.fence.shard());
             highest.is_some_and(|it| owner.fence.revision() < *it)
         });
-        taken.map(|((exchange, symbol), owner)| (&owner.run, exchange, symbol))
+        taken.map(|((_, exchange, symbol), owner)| (&owner.run, exchange, symbol))
     }
 }

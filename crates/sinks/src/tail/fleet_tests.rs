@@ -113,3 +113,29 @@ fn shards_of_other_fleets_are_others() {
     }
     assert_eq!(tail.finish().fenced, 0);
 }
+
+#[test]
+fn two_fleets_in_one_stream_have_a_book_each() {
+    let mut tail = Tail::new(Source::Stream);
+    for (run, fleet, event) in [
+        ("a", "x", snapshot(1, 4)),
+        ("b", "y", snapshot(1, 4)),
+        ("a", "x", delta(2, 5, 99)),
+        ("b", "y", delta(2, 5, 99)),
+        // The shard of one of them has a successor.
+        ("c", "x", snapshot(1, 5)),
+        ("b", "y", delta(3, 6, 98)),
+        ("c", "x", delta(2, 6, 98)),
+    ] {
+        let revision = if run == "c" { 2 } else { 1 };
+        let fence = Fence::new(fleet, 3, revision);
+        tail.take(&RunId::named(run), fence.as_ref(), &event);
+    }
+    assert_eq!(
+        ["a", "b", "c"].map(|run| bids(&tail, run)),
+        [None, Some(2), Some(1)]
+    );
+    let summary = tail.finish();
+    assert_eq!(summary.findings, [""; 0]);
+    assert_eq!((summary.books, summary.fenced), (2, 0));
+}

@@ -59,7 +59,7 @@ pub use files::{Compression, FilePattern, FileSettings, FileSink, InvalidFilePat
 pub use lines::Lines;
 #[cfg(feature = "nats")]
 pub use nats::{
-    InvalidNatsUrl, NatsLogin, NatsServer, NatsSettings, NatsSink, NatsStream, NatsUrl,
+    InvalidNatsUrl, NatsLogin, NatsServer, NatsSettings, NatsSink, NatsStream, NatsUrl, Newest,
     StoredTrades,
 };
 pub use outlet::{OutletLimits, OutletSettings, OutletStatus};

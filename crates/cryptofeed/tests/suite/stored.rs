@@ -94,7 +94,44 @@ async fn the_newest_trade_of_many_symbols_is_found_also_behind_one_that_was_fetc
     assert_eq!(newest.len(), 300);
     for number in 0..300 {
         let id = TradeId::Number(number as u64 + 1);
-        assert_eq!(newest[&symbol(number)].id, Some(id), "{number}");
+        assert_eq!(newest[&symbol(number)].trade.id, Some(id), "{number}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_collector_has_told_to_be_missing_and_has_not_fetched_is_for_its_successor() {
+    let workspace = Workspace::new();
+    let Some(server) = NatsServer::start(&workspace, "") else {
+        return;
+    };
+    let settings = settings(&server, Duration::from_secs(120));
+    let client = settings.server.connect().await.unwrap();
+    let stored = StoredTrades::open(client, &settings.stream).await.unwrap();
+    let (exchange, now) = (ExchangeName::from("binance"), now_ns());
+    let live = |id| trade(symbol(1), id, false, now);
+    let fetched = |id| trade(symbol(1), id, true, now);
+    let gap = |from, to| FeedEventKind::TradeGap {
+        symbol: symbol(1),
+        from,
+        to,
+    };
+    let begun = vec![live(1), live(2), gap(3, 4), live(5), gap(6, 7), live(8)];
+    for (kinds, expected) in [
+        (vec![live(1), live(2)], (2, None)),
+        (begun, (8, Some(2))),
+        (vec![fetched(3)], (8, Some(2))),
+        (vec![fetched(4)], (8, Some(5))),
+        (vec![fetched(7), fetched(6)], (8, None)),
+    ] {
+        store(&settings, now, kinds).await;
+        let newest = stored.newest(&exchange, [symbol(1)]).await.unwrap();
+        let newest = &newest[&symbol(1)];
+        let id = |trade: &Trade| match trade.id {
+            Some(TradeId::Number(id)) => id,
+            _ => 0,
+        };
+        let found = (id(&newest.trade), newest.before_missing.as_ref().map(id));
+        assert_eq!(found, expected);
     }
 }
 

@@ -23,7 +23,7 @@ use self::connection::{Answer, Connection, PATIENCE};
 use self::gathered::{Gathered, Verdict};
 use self::late::Late;
 pub use self::server::{InvalidNatsUrl, NatsLogin, NatsServer, NatsUrl};
-pub use self::stored::StoredTrades;
+pub use self::stored::{Newest, StoredTrades};
 pub use self::stream::NatsStream;
 use self::window::Window;
 use crate::record::Record;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::Context;
+use async_nats::jetstream::context::CreateStreamError;
 use async_nats::jetstream::stream::{Config, Source, Stream};
 
 use super::subject::PREFIX;
@@ -96,10 +97,8 @@ impl NatsStream {
             move |error| SinkError::new(doing, error)
         };
         let wanted = self.events();
-        let stream = context
-            .get_or_create_stream(wanted.clone())
-            .await
-            .map_err(failed(&self.name))?;
+        let stream = have(context, wanted.clone()).await;
+        let stream = stream.map_err(failed(&self.name))?;
         let found = &stream.cached_info().config;
         let differs = self.max_age.is_some() && found.max_age != wanted.max_age
             || self.max_bytes.is_some() && found.max_bytes != wanted.max_bytes;
@@ -110,11 +109,18 @@ impl NatsStream {
                 "the stream is there already with other limits, which are left as they are"
             );
         }
-        context
-            .get_or_create_stream(self.last_snapshots())
-            .await
-            .map_err(failed(&self.snapshots()))?;
+        let snapshots = have(context, self.last_snapshots()).await;
+        snapshots.map_err(failed(&self.snapshots()))?;
         Ok(stream)
+    }
+}
+
+/// The stream of that name, which is created if there is none. Others may be doing so at the same time.
+async fn have(context: &Context, wanted: Config) -> Result<Stream, CreateStreamError> {
+    let name = wanted.name.clone();
+    match context.get_or_create_stream(wanted).await {
+        Err(refusal) => context.get_stream(name).await.map_err(|_| refusal),
+        stream => stream,
     }
 }
 

@@ -27,9 +27,20 @@ pub(super) fn subject(record: &Record) -> String {
 
 /// `md.v1.binance.trade.BTC-USDT`
 pub(super) fn trades_of(exchange: &ExchangeName, symbol: &Symbol) -> String {
+    subject_of(exchange, "trade", symbol)
+}
+
+/// `md.v1.binance.trade_gap.BTC-USDT`
+pub(super) fn gaps_of(exchange: &ExchangeName, symbol: &Symbol) -> String {
+    subject_of(exchange, "trade_gap", symbol)
+}
+
+fn subject_of(exchange: &ExchangeName, name: &str, symbol: &Symbol) -> String {
     let mut subject = format!("{PREFIX}.");
     escape(exchange.as_str(), &mut subject);
-    subject.push_str(".trade.");
+    subject.push('.');
+    subject.push_str(name);
+    subject.push('.');
     escape(symbol.as_str(), &mut subject);
     subject
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use feeds::{ExchangeName, FeedEvent, FeedStatus, Symbol, Trade};
 use fleet::{Fleet, Gate, GateLimits, Opening, Passage, Reliance, Role, Shard, Sharing, Standing};
 use futures_util::FutureExt;
-use sinks::{Claim, Fence};
+use sinks::{Claim, Fence, Newest};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -286,19 +286,24 @@ impl Member {
         let Found { exchange, symbols } = found;
         let now = Instant::now().into_std();
         let symbols = symbols.into_iter();
-        let begin = |(symbol, stored): (Symbol, Option<Trade>)| {
-            let id = stored.as_ref().and_then(|trade| trade.id.as_ref());
+        let begin = |(symbol, stored): (Symbol, Option<Newest>)| {
+            let id = stored.as_ref().and_then(|it| it.trade.id.as_ref());
             let Opening {
                 fence,
                 events,
                 may_lack_trades,
             } = self.gate.open(&exchange, &symbol, id, now);
+            // Whoever was to fetch what is missing may be the one that has gone.
+            let after = stored.and_then(|it| match it.before_missing {
+                None => may_lack_trades.then_some(it.trade),
+                before => before,
+            });
             Beginning {
                 exchange: exchange.clone(),
                 symbol,
                 events,
                 claim: fence.and_then(|it| self.claim(it)),
-                after: stored.filter(|_| may_lack_trades),
+                after,
             }
         };
         symbols.map(begin).collect()

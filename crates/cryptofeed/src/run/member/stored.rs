@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use feeds::{ExchangeName, Symbol, Trade};
+use feeds::{ExchangeName, Symbol};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use sinks::{NatsSettings, SinkError, StoredTrades};
+use sinks::{NatsSettings, Newest, SinkError, StoredTrades};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -19,7 +19,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The newest stored trade of each of some symbols.
 pub(super) struct Found {
     pub(super) exchange: ExchangeName,
-    pub(super) symbols: Vec<(Symbol, Option<Trade>)>,
+    pub(super) symbols: Vec<(Symbol, Option<Newest>)>,
 }
 
 /// Looks for the newest trades in the stream that others can read, if there is one.
@@ -104,8 +104,8 @@ impl Stream {
             return None;
         };
         let symbols = symbols.into_iter().map(|symbol| {
-            let trade = newest.remove(&symbol);
-            (symbol, trade)
+            let newest = newest.remove(&symbol);
+            (symbol, newest)
         });
         let symbols = symbols.collect();
         Some(Found { exchange, symbols })
@@ -115,7 +115,7 @@ impl Stream {
         &self,
         exchange: &ExchangeName,
         symbols: &[Symbol],
-    ) -> Result<HashMap<Symbol, Trade>, SinkError> {
+    ) -> Result<HashMap<Symbol, Newest>, SinkError> {
         let NatsSettings { server, stream, .. } = &self.settings;
         let open = || async { StoredTrades::open(server.connect().await?, stream).await };
         let trades = self.trades.get_or_try_init(open).await?;

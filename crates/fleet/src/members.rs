@@ -74,16 +74,16 @@ impl Members {
             return self.forget(id, now);
         };
         self.gone.remove(id);
-        let is_leaving = presence == Presence::Leaving;
+        let takes = takes(&presence);
         let member = Member {
             seen_at: now,
             presence,
         };
         let before = self.known.insert(id.clone(), member);
-        let was_there = before.is_some_and(|it| it.presence != Presence::Leaving);
-        match (was_there, is_leaving) {
-            (true, true) => self.vacate(id),
-            (false, false) => self.offer(id),
+        let took = before.is_some_and(|it| self::takes(&it.presence));
+        match (took, takes) {
+            (true, false) => self.vacate(id),
+            (false, true) => self.offer(id),
             _ => return false,
         }
         true
@@ -131,8 +131,14 @@ impl Members {
         let id = self.place_of(shard)?;
         match &self.known.get(id)?.presence {
             Presence::There { ready_for } => ready_for.contains(&shard).then_some(id),
-            Presence::Leaving => None,
+            Presence::Aside | Presence::Leaving => None,
         }
+    }
+
+    /// Whether shards may belong to others than this one.
+    pub(crate) fn others_take(&self) -> bool {
+        let mut others = self.known.iter().filter(|(id, _)| **id != self.own);
+        others.any(|(_, it)| takes(&it.presence))
     }
 
     /// Whether `id` is missing, if nothing that it says would be missed.
@@ -188,7 +194,7 @@ impl Members {
     /// Gives what belonged to `id` to others.
     fn vacate(&mut self, id: &CollectorId) {
         let there = self.known.iter();
-        let there = there.filter(|(other, it)| *other != id && it.presence != Presence::Leaving);
+        let there = there.filter(|(other, it)| *other != id && takes(&it.presence));
         let there: Vec<_> = there.map(|(other, _)| other).collect();
         for (number, place) in self.places.iter_mut().enumerate() {
             if place.as_ref().is_some_and(|(_, owner)| owner == id) {
@@ -200,6 +206,11 @@ impl Members {
             }
         }
     }
+}
+
+/// Whether shards may belong to one that says this.
+fn takes(presence: &Presence) -> bool {
+    matches!(presence, Presence::There { .. })
 }
 
 #[cfg(test)]

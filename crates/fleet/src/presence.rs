@@ -7,7 +7,7 @@ use crate::shard::{Shard, ShardCount};
 
 /// What a collector says of itself: that it is there, and which shards it is ready for.
 ///
-/// As text, `leaving`, or the numbers of these shards: `3,17`.
+/// As text, `leaving`, `aside`, or the numbers of these shards: `3,17`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
     /// It is there, and streams these shards, which another collector still has the leases of.
@@ -15,10 +15,13 @@ pub enum Presence {
         /// The shards.
         ready_for: BTreeSet<Shard>,
     },
+    /// It is there and has nothing, since it could stream nothing of what belonged to it. Nothing does for a while.
+    Aside,
     /// It hands over all that it has.
     Leaving,
 }
 
+const ASIDE: &str = "aside";
 const LEAVING: &str = "leaving";
 
 impl Presence {
@@ -28,6 +31,9 @@ impl Presence {
     pub fn parse(text: &[u8], shards: ShardCount) -> Self {
         if text == LEAVING.as_bytes() {
             return Self::Leaving;
+        }
+        if text == ASIDE.as_bytes() {
+            return Self::Aside;
         }
         let text = str::from_utf8(text).unwrap_or_default();
         Self::There {
@@ -43,6 +49,7 @@ impl fmt::Display for Presence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leaving => f.write_str(LEAVING),
+            Self::Aside => f.write_str(ASIDE),
             Self::There { ready_for } => {
                 for (place, shard) in ready_for.iter().enumerate() {
                     if place > 0 {
@@ -64,7 +71,7 @@ mod tests {
     fn a_presence_is_read_as_it_was_written_and_nonsense_is_ready_for_nothing() {
         let count = ShardCount::new(20).unwrap();
         let parse = |text: &str| Presence::parse(text.as_bytes(), count);
-        for text in ["", "3", "3,17", "leaving"] {
+        for text in ["", "3", "3,17", "aside", "leaving"] {
             assert_eq!(parse(text).to_string(), text);
         }
         for (text, read) in [("20,3", "3"), ("x", ""), ("Leaving", ""), (",,1,", "1")] {

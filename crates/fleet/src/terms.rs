@@ -66,6 +66,12 @@ impl Terms {
         self.lease / 2
     }
 
+    /// After how long a collector that can stream nothing of what belongs to it leaves that to others, and for
+    /// how long. Whoever can be ready at all is so after three leases and the time that connecting takes.
+    pub(crate) fn aside(self) -> Duration {
+        self.lease * 6
+    }
+
     /// For how long a collector that leaves waits for others to be ready.
     pub(crate) fn farewell(self) -> Duration {
         self.lease * 3

@@ -61,6 +61,10 @@ pub struct Assignment {
     present_at: Option<Instant>,
     said: Option<Presence>,
     leaving_until: Option<Instant>,
+    /// Since when it has nothing, and is ready for nothing of what belongs to it.
+    fruitless_since: Option<Instant>,
+    /// Until when it leaves everything to others.
+    aside_until: Option<Instant>,
     /// Something has changed that may matter to every shard.
     is_changed: bool,
 }
@@ -79,6 +83,8 @@ impl Assignment {
             present_at: None,
             said: None,
             leaving_until: None,
+            fruitless_since: None,
+            aside_until: None,
             is_changed: true,
         }
     }
@@ -136,6 +142,7 @@ impl Assignment {
         let mut actions = Vec::new();
         if self.members.is_informed() {
             self.poll_shards(now, &mut actions);
+            self.step_aside(now);
         }
         self.present(now, &mut actions);
         self.is_changed = false;
@@ -221,10 +228,35 @@ impl Assignment {
         }
     }
 
+    /// One that cannot reach an exchange would get the shards of one that dies, and keep them. So it leaves them
+    /// to others, if there are any, and tries again some time later.
+    fn step_aside(&mut self, now: Instant) {
+        let others_take = self.members.others_take();
+        self.aside_until
+            .take_if(|until| *until <= now || !others_take);
+        let mut tenures = self.tenures.iter();
+        let has_something = |(_, tenure, role): &(Shard, Tenure, Role)| {
+            matches!(role, Role::Own(_) | Role::Linger(_)) || tenure.is_waiting()
+        };
+        let is_fruitless = others_take
+            && !self.tenures.iter().any(has_something)
+            && tenures.any(|(.., role)| *role == Role::Warm);
+        if !is_fruitless {
+            self.fruitless_since = None;
+            return;
+        }
+        let since = *self.fruitless_since.get_or_insert(now);
+        if now >= since + self.terms.aside() {
+            self.fruitless_since = None;
+            self.aside_until = Some(now + self.terms.aside());
+        }
+    }
+
     fn present(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        let presence = match self.leaving_until {
-            Some(_) => Presence::Leaving,
-            None => {
+        let presence = match (self.leaving_until, self.aside_until) {
+            (Some(_), _) => Presence::Leaving,
+            (None, Some(_)) => Presence::Aside,
+            (None, None) => {
                 let waiting = self.tenures.iter();
                 let waiting = waiting.filter(|(_, it, _)| it.is_waiting());
                 let ready_for: BTreeSet<_> = waiting.map(|(shard, ..)| *shard).collect();

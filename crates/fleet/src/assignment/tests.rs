@@ -304,3 +304,36 @@ fn what_nobody_streams_in_time_is_released_by_whoever_leaves() {
     assert!(rig.collectors[first].has_left());
     assert_eq!(rig.owned(), [0, 8]);
 }
+
+#[test]
+fn who_can_stream_nothing_gets_nothing_of_one_that_dies_unless_nobody_else_is_there() {
+    let mut rig = Rig::new();
+    let (a, b) = (rig.join(), rig.join());
+    rig.pass(30.0);
+    rig.is_streaming = false;
+    let c = rig.join();
+    let lease = Terms::default().lease().as_secs_f64();
+    rig.pass(lease * 7.0);
+    assert_eq!(rig.collectors[c].said, Some(Presence::Aside));
+    assert!(rig.roles[c].iter().all(|role| *role == Role::Off));
+    // It dies: the other has everything.
+    rig.cut_off[a] = true;
+    rig.is_streaming = true;
+    rig.pass(lease * 2.0);
+    assert_eq!(rig.collectors[b].owned().count(), usize::from(SHARDS));
+    // What it tries again may work by now.
+    rig.pass(lease * 6.0);
+    let had = rig.collectors[c].owned().count();
+    assert!(had > 0 && matches!(rig.collectors[c].said, Some(Presence::There { .. })));
+
+    let mut rig = Rig::new();
+    let a = rig.join();
+    rig.pass(30.0);
+    rig.is_streaming = false;
+    let c = rig.join();
+    rig.pass(lease * 7.0);
+    assert_eq!(rig.collectors[c].said, Some(Presence::Aside));
+    rig.cut_off[a] = true;
+    rig.pass(lease * 2.0);
+    assert_eq!(rig.collectors[c].owned().count(), usize::from(SHARDS));
+}

@@ -139,7 +139,7 @@ impl Task {
                 Action::Present(presence) => {
                     let said = match presence {
                         Presence::Leaving => presence.to_string(),
-                        Presence::There { .. } => self.plans.said(&presence.to_string()),
+                        _ => self.plans.said(&presence.to_string()),
                     };
                     let answer = present(store, &self.own, said, patience);
                     self.answers.push(answer);

@@ -39,6 +39,8 @@ pub(super) struct Task {
     outward: Outward,
     answers: FuturesUnordered<Answering>,
     is_connected: bool,
+    /// It has told that nothing belongs to it.
+    is_aside: bool,
     /// What it has borrowed, if budgets are shared.
     purse: Purse,
     /// Where budgets are.
@@ -82,6 +84,7 @@ impl Task {
             outward,
             answers: FuturesUnordered::new(),
             is_connected: false,
+            is_aside: false,
         }
     }
 
@@ -137,6 +140,7 @@ impl Task {
             let store = Arc::clone(&self.store);
             match action {
                 Action::Present(presence) => {
+                    self.step_aside(presence == Presence::Aside);
                     let said = match presence {
                         Presence::Leaving => presence.to_string(),
                         _ => self.plans.said(&presence.to_string()),
@@ -163,6 +167,14 @@ impl Task {
         self.answers.extend(self.adviser.poll());
         self.tell();
         !self.assignment.has_left()
+    }
+
+    fn step_aside(&mut self, is_aside: bool) {
+        if is_aside && !self.is_aside {
+            let (collector, pause_s) = (&self.own, self.terms.aside().as_secs());
+            tracing::warn!(target: "fleet", %collector, pause_s, "nothing that belongs to this collector can be streamed here; it is left to others for a while");
+        }
+        self.is_aside = is_aside;
     }
 
     fn take(&mut self, answered: Answered) {

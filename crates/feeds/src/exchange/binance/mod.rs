@@ -271,6 +271,16 @@ fn parts(stream: &Stream) -> (String, &'static str) {
 
 /// `btcusdt@depth@100ms` and `!serverShutdown` tell their kind after the first sign.
 fn kind_of(stream: &str) -> &str {
+    // The streams that are asked for end so. Names of symbols are not searched then.
+    if stream.ends_with("@depth@100ms") {
+        return "depth";
+    }
+    if stream.ends_with("@bookTicker") {
+        return "bookTicker";
+    }
+    if stream.ends_with("@trade") {
+        return "trade";
+    }
     let kind = match stream.strip_prefix('!') {
         Some(of_all_symbols) => of_all_symbols,
         None => split_at_first(stream, b'@').map_or(stream, |(_, kind)| kind),
@@ -311,5 +321,26 @@ impl Row<'_> {
         // `BTCUSDT` alone does not say where the base ends and the quote begins.
         let symbol = format!("{}-{}", &*self.base_asset, &*self.quote_asset);
         Some(Instrument::new(Symbol::parse(&symbol).ok()?, &self.symbol))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_a_stream_is_told_by_its_name() {
+        for (stream, kind) in [
+            ("btcusdt@trade", "trade"),
+            ("btcusdt@bookTicker", "bookTicker"),
+            ("btcusdt@depth@100ms", "depth"),
+            ("btcusdt@depth", "depth"),
+            ("币安人生usdt@depth@100ms", "depth"),
+            ("btcusdt@aggTrade", "aggTrade"),
+            ("!serverShutdown", "serverShutdown"),
+            ("!ticker@arr", "ticker"),
+        ] {
+            assert_eq!(kind_of(stream), kind, "{stream}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use super::session::{Session, symbols};
 use super::words::words;
 use crate::channel::Channel;
 use crate::event::FeedEventKind;
-use crate::exchange::{Decoder, ExchangeMessage, Frame, Malformed, Time};
+use crate::exchange::{BookChange, Decoder, ExchangeMessage, Frame, Malformed, Time, Trade};
 use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
@@ -40,7 +40,7 @@ enum Rest {
 
 /// What is left of a message that came at `received_ns`.
 struct Left {
-    rest: Rest,
+    rest: Box<Rest>,
     message: Message,
     received_ns: i64,
 }
@@ -136,26 +136,27 @@ impl Session {
     }
 
     /// Takes what `message` says, as long as that is market data. Returns what is left.
-    // Without a future, through which each message would be moved again and again.
+    // Without a future, through which each message would be moved again and again. What is left is boxed, since it is
+    // large and rare.
     fn take_market_data(
         &mut self,
         message: &Message,
         connection: &mut Connection,
         received_ns: i64,
-    ) -> Option<Rest> {
+    ) -> Option<Box<Rest>> {
         let mut messages = std::mem::take(&mut self.messages);
         messages.clear();
         let limit = self.exchange.limits().frame;
         let malformed = read(message, limit, connection, &self.instruments, &mut messages);
         if let Some(malformed) = malformed {
             self.messages = messages;
-            return Some(Rest::Malformed(malformed));
+            return Some(Box::new(Rest::Malformed(malformed)));
         }
         let mut said = messages.drain(..);
         if let Some(by) = self.take_all_data(&mut said, connection, received_ns) {
             let left = said.collect();
             self.messages = messages;
-            return Some(Rest::Interrupted(by, left));
+            return Some(Box::new(Rest::Interrupted(by, left)));
         }
         drop(said);
         self.messages = messages;
@@ -165,12 +166,12 @@ impl Session {
     /// Takes what is left of `message`. Tells why the connection ended, if it did.
     async fn take_rest(
         &mut self,
-        rest: Rest,
+        rest: Box<Rest>,
         message: &Message,
         connection: &mut Connection,
         received_ns: i64,
     ) -> Result<Option<Failure>, Stopped> {
-        let (mut by, mut messages) = match rest {
+        let (mut by, mut messages) = match *rest {
             Rest::Malformed(malformed) => {
                 self.events.send(malformed, received_ns).await?;
                 self.books.note_loss(true, received_ns).await?;
@@ -221,26 +222,32 @@ impl Session {
     }
 
     /// Takes market data that is news.
-    #[inline]
+    // Inlined, and looked at where it is, since what is moved after that is copied.
+    #[inline(always)]
     pub(super) fn take_data(&mut self, said: ExchangeMessage, received_ns: i64) {
         self.note_word(&said, received_ns);
-        match said {
-            ExchangeMessage::Book(change) => {
-                self.note_time(&change.symbol, Channel::L2Book, change.time, received_ns);
-                // Emitted by the book, if it is true, and never past it.
-                self.take_change(change, received_ns);
+        match &said {
+            ExchangeMessage::Book(BookChange { symbol, time, .. }) => {
+                self.note_time(symbol, Channel::L2Book, *time, received_ns);
             }
-            ExchangeMessage::Trade(trade) => {
-                self.note_time(&trade.symbol, Channel::Trades, trade.time, received_ns);
-                self.take_trade(trade, received_ns);
+            ExchangeMessage::Trade(Trade { symbol, time, .. }) => {
+                self.note_time(symbol, Channel::Trades, *time, received_ns);
             }
             ExchangeMessage::Ticker(ticker) => {
                 self.note_time(&ticker.symbol, Channel::Ticker, ticker.time, received_ns);
                 if self.successor.is_open() {
-                    self.tickers.note(&ticker, received_ns);
-                } else if self.tickers.is_known(&ticker, received_ns) {
+                    self.tickers.note(ticker, received_ns);
+                } else if self.tickers.is_known(ticker, received_ns) {
                     return;
                 }
+            }
+            _ => {}
+        }
+        match said {
+            // Emitted by the book, if it is true, and never past it.
+            ExchangeMessage::Book(change) => self.take_change(change, received_ns),
+            ExchangeMessage::Trade(trade) => self.take_trade(trade, received_ns),
+            ExchangeMessage::Ticker(ticker) => {
                 self.events.gather(ticker_event(ticker), received_ns);
             }
             _ => {}
@@ -318,6 +325,7 @@ impl Session {
     }
 
     /// Tells of a time that cannot be, once for each stream.
+    #[inline]
     fn note_time(&mut self, symbol: &Symbol, channel: Channel, time: Time, received_ns: i64) {
         if time != Time::Impossible || !self.without_time.insert((symbol.clone(), channel)) {
             return;

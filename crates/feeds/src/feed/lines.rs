@@ -276,8 +276,18 @@ impl Session {
 
     /// Takes a change of a book of the first connection. If the book is wrong then, and that of the second
     /// one is true, the first one shall be left for it.
+    #[inline(always)]
     pub(super) fn take_change(&mut self, change: BookChange, received_ns: i64) {
-        if !self.second.is_settled() || !self.standby.is_true(&change.symbol) {
+        match self.second.is_settled() {
+            true => self.take_change_beside(change, received_ns),
+            false => self.books.update(change, received_ns),
+        }
+    }
+
+    /// As [`take_change`](Self::take_change), while there is a second connection.
+    #[inline(never)]
+    fn take_change_beside(&mut self, change: BookChange, received_ns: i64) {
+        if !self.standby.is_true(&change.symbol) {
             return self.books.update(change, received_ns);
         }
         let symbol = change.symbol.clone();

@@ -20,10 +20,13 @@ impl Gathered {
     // Inlined, so that the event is made where it stays.
     #[inline(always)]
     pub(crate) fn push(&mut self, event: FeedEvent) {
-        self.bytes += bytes_of(&event.kind);
-        self.urgent += usize::from(is_urgent(&event.kind));
-        self.unnoted += 1;
         self.events.push_back(event);
+        // Looked at only where it stays: what is looked at before is made elsewhere, and copied.
+        if let Some(event) = self.events.back() {
+            self.bytes += bytes_of(&event.kind);
+            self.urgent += usize::from(is_urgent(&event.kind));
+            self.unnoted += 1;
+        }
     }
 
     /// Those that have come since the last call.

@@ -18,6 +18,20 @@ pub(super) struct Received {
 }
 
 impl Received {
+    /// Takes `change`, and leaves one that says nothing in its place.
+    pub(super) fn taken(change: &mut BookChange, at_ns: i64) -> Self {
+        let nothing = BookChange {
+            symbol: change.symbol.clone(),
+            bids: Vec::new(),
+            asks: Vec::new(),
+            ..*change
+        };
+        Self {
+            change: std::mem::replace(change, nothing),
+            at_ns,
+        }
+    }
+
     fn bytes(&self) -> usize {
         let levels = self.change.bids.capacity() + self.change.asks.capacity();
         size_of::<Self>() + levels * size_of::<Level>()

@@ -26,7 +26,7 @@ impl BookSync {
 
     /// What is told of a change.
     #[inline(always)]
-    pub(super) fn delta(&self, change: BookChange) -> L2Delta {
+    pub(crate) fn delta(&self, change: BookChange) -> L2Delta {
         L2Delta {
             symbol: change.symbol,
             epoch: self.epoch,
@@ -36,21 +36,6 @@ impl BookSync {
             asks: change.asks,
             timestamp_ns: change.time.ns(),
         }
-    }
-
-    /// Emits `delta`, or returns it if it `is_next`.
-    #[inline(always)]
-    pub(super) fn emit_unless(
-        &mut self,
-        is_next: bool,
-        delta: L2Delta,
-        at_ns: i64,
-    ) -> Option<L2Delta> {
-        if is_next {
-            return Some(delta);
-        }
-        self.emit(FeedEventKind::L2Delta(delta), at_ns);
-        None
     }
 
     pub(super) fn emit_invalid(&mut self, reason: InvalidReason, at_ns: i64) {

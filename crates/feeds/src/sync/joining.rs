@@ -2,22 +2,24 @@
 
 use super::buffer::{Buffer, Received};
 use super::{BookSync, SyncState};
-use crate::event::{FeedEventKind, L2Delta};
-use crate::exchange::{Ids, Renewal, Step};
+use crate::event::FeedEventKind;
+use crate::exchange::{BookChange, Ids, Renewal, Step};
 
 impl BookSync {
     /// Keeps a change until there is a snapshot.
     pub(super) fn buffer(&mut self, received: Received, is_new_time: bool) {
+        let Received { change, at_ns } = &received;
+        let ids = change.ids;
         let SyncState::Joining { changes } = &self.state else {
             return;
         };
         let step = changes
             .last_ids()
-            .map(|last| (self.rules.follows)(last.last.unwrap_or_default(), &received.change.ids));
+            .map(|last| (self.rules.follows)(last.last.unwrap_or_default(), &ids));
         let is_restart = step == Some(Step::Old)
-            && (self.is_restart(&received, is_new_time) || self.is_old_for_too_long(&received));
+            && (self.is_restart(&ids, is_new_time) || self.is_old_for_too_long(change, *at_ns));
         if is_restart {
-            self.first_id = received.change.ids.first.or(received.change.ids.last);
+            self.first_id = ids.first.or(ids.last);
             self.outdate_request();
         }
         let SyncState::Joining { changes } = &mut self.state else {
@@ -70,42 +72,45 @@ impl BookSync {
         self.emit_snapshot(snapshot);
         // Each by the rules of a live book: one of them may still cross it. Their times have been
         // looked at.
-        for Received { change, at_ns } in changes {
+        for Received { mut change, at_ns } in changes {
             let at_ns = at_ns.max(since_ns);
-            if let Some(delta) = self.follow(Received { change, at_ns }, false) {
+            if self.follow(&mut change, at_ns, false) {
+                let delta = self.delta(change);
                 self.emit(FeedEventKind::L2Delta(delta), at_ns);
             }
         }
     }
 
-    /// Takes a change behind the snapshot with the id `last_id`, or one that the snapshot holds.
+    /// As [`follow`](Self::follow), for a change behind the snapshot with the id `last_id`, or one that the snapshot
+    /// holds.
     pub(super) fn catch_up(
         &mut self,
         last_id: u64,
         stream_id: Option<u64>,
-        received: Received,
+        change: &mut BookChange,
+        at_ns: i64,
         is_new_time: bool,
-    ) -> Option<L2Delta> {
+    ) -> bool {
         let Renewal::Request { joins, .. } = self.rules.renewal else {
-            return None;
+            return false;
         };
-        let ids = received.change.ids;
+        let ids = change.ids;
         let step = joins(last_id, &ids);
         if step != Step::Old {
-            return self.advance(last_id, step, received, is_new_time);
+            return self.advance(last_id, step, change, at_ns, is_new_time);
         }
         // It is older than the snapshot. Whether it is new, only the stream's last id tells.
         let is_repeated = stream_id.is_some_and(|id| (self.rules.follows)(id, &ids) == Step::Old);
-        if self.is_old_for_too_long(&received)
-            || is_repeated && self.is_restart(&received, is_new_time)
+        if self.is_old_for_too_long(change, at_ns)
+            || is_repeated && self.is_restart(&ids, is_new_time)
         {
-            self.begin_anew(received);
-            return None;
+            self.begin_anew(Received::taken(change, at_ns));
+            return false;
         }
         self.state = SyncState::Joined {
             last_id,
             stream_id: if is_repeated { stream_id } else { ids.last },
         };
-        None
+        false
     }
 }

@@ -20,7 +20,7 @@ use self::known::KnownBook;
 use self::replay::Told;
 use self::stream_clock::StreamClock;
 use crate::book::OrderBook;
-use crate::event::{FeedEventKind, InvalidReason, L2Delta};
+use crate::event::{FeedEventKind, InvalidReason};
 use crate::exchange::{BookChange, BookContent, BookRules, Ids, Renewal, Step};
 use crate::symbol::Symbol;
 
@@ -252,32 +252,31 @@ impl BookSync {
     }
 
     /// Takes what comes next in the stream, received at `received_ns`.
-    pub fn update(&mut self, change: BookChange, received_ns: i64) {
-        if let Some(delta) = self.take_next(change, received_ns) {
+    pub fn update(&mut self, mut change: BookChange, received_ns: i64) {
+        if self.take_next(&mut change, received_ns) {
             // Before what has become necessary by it.
-            let delta = BookAction::Emit(FeedEventKind::L2Delta(delta), received_ns);
+            let delta = FeedEventKind::L2Delta(self.delta(change));
+            let delta = BookAction::Emit(delta, received_ns);
             self.actions.push_front(delta);
         }
     }
 
-    /// As [`update`](Self::update). If a delta is the first thing to be emitted then, it is returned instead, for
-    /// the time `received_ns`.
-    // Most changes are nothing but that, and each way through a queue costs as much as a level of a book.
+    /// As [`update`](Self::update). If a delta is the first thing to be emitted then, that is what is left in
+    /// `change`, and true is returned: the caller has it told, as [`delta`](Self::delta) makes it, before anything
+    /// else.
+    // Most changes are nothing but that, and each way through a queue costs as much as a level of a book. By
+    // reference, since a change is large, and each function would copy it.
     #[inline(always)]
-    pub(crate) fn take_next(&mut self, change: BookChange, received_ns: i64) -> Option<L2Delta> {
-        let received = Received {
-            change,
-            at_ns: received_ns,
-        };
+    pub(crate) fn take_next(&mut self, change: &mut BookChange, received_ns: i64) -> bool {
         self.note_waited(received_ns);
-        if received.change.content == BookContent::Snapshot {
-            self.take_streamed(received);
-            return None;
+        if change.content == BookContent::Snapshot {
+            self.take_streamed(Received::taken(change, received_ns));
+            return false;
         }
-        let is_new_time = self.is_latest(&received);
+        let is_new_time = self.is_latest(change, received_ns);
         match self.state {
-            SyncState::Joining { .. } if !self.is_requested() => None,
-            _ => self.follow(received, is_new_time),
+            SyncState::Joining { .. } if !self.is_requested() => false,
+            _ => self.follow(change, received_ns, is_new_time),
         }
     }
 
@@ -347,15 +346,14 @@ impl BookSync {
     }
 
     /// Whether the exchange's time of the change is later than all before it on the connection.
-    fn is_latest(&mut self, received: &Received) -> bool {
-        let ids = received.change.ids;
+    fn is_latest(&mut self, change: &BookChange, at_ns: i64) -> bool {
+        let ids = change.ids;
         self.first_id = self.first_id.or(ids.first).or(ids.last);
-        self.clock.note(received)
+        self.clock.note(change.time, at_ns)
     }
 
     /// Whether numbering has begun anew with a change whose id is not new.
-    fn is_restart(&self, received: &Received, is_new_time: bool) -> bool {
-        let ids = received.change.ids;
+    fn is_restart(&self, ids: &Ids, is_new_time: bool) -> bool {
         let is_before = |(last, first): (u64, u64)| last < first;
         // Another connection may tell another time of the same change.
         !(self.is_replay || self.is_behind)
@@ -363,32 +361,31 @@ impl BookSync {
     }
 
     /// Whether nothing that is new has come for too long, with this change that is not.
-    fn is_old_for_too_long(&mut self, received: &Received) -> bool {
+    fn is_old_for_too_long(&mut self, change: &BookChange, at_ns: i64) -> bool {
         if self.is_replay {
             return false;
         }
         // What was sent before the snapshot came is old without a doubt: whoever is slow to take events holds
         // up the reading.
-        let sent_ns = self.clock.sent_ns(received).max(self.since_ns);
+        let sent_ns = self.clock.sent_ns(change.time, at_ns).max(self.since_ns);
         let since_ns = *self.old_since_ns.get_or_insert(sent_ns);
         sent_ns.saturating_sub(since_ns) > MAX_OLD_NS
     }
 
-    /// Takes what comes next in the stream. Returns the delta that it makes, if nothing else is to be emitted
-    /// before that.
+    /// Takes what comes next in the stream. Returns whether what is left of it is told before anything else.
     #[inline(always)]
-    fn follow(&mut self, received: Received, is_new_time: bool) -> Option<L2Delta> {
+    fn follow(&mut self, change: &mut BookChange, at_ns: i64, is_new_time: bool) -> bool {
         match self.state {
             SyncState::Live { last_id } => {
-                let step = (self.rules.follows)(last_id, &received.change.ids);
-                self.advance(last_id, step, received, is_new_time)
+                let step = (self.rules.follows)(last_id, &change.ids);
+                self.advance(last_id, step, change, at_ns, is_new_time)
             }
             SyncState::Joined {
                 last_id, stream_id, ..
-            } => self.catch_up(last_id, stream_id, received, is_new_time),
+            } => self.catch_up(last_id, stream_id, change, at_ns, is_new_time),
             SyncState::Joining { .. } => {
-                self.buffer(received, is_new_time);
-                None
+                self.buffer(Received::taken(change, at_ns), is_new_time);
+                false
             }
         }
     }
@@ -408,7 +405,7 @@ impl BookSync {
 
     /// Takes a snapshot that came in the stream.
     fn take_streamed(&mut self, mut received: Received) {
-        self.is_latest(&received);
+        self.is_latest(&received.change, received.at_ns);
         self.request = SnapshotRequest::None;
         match self.begin(&mut received) {
             Ok(()) => {
@@ -421,53 +418,55 @@ impl BookSync {
         }
     }
 
-    /// Applies the change, which stands so to a book that is true up to `last_id`. Returns the delta that it
-    /// makes, if nothing else is to be emitted before that.
+    /// As [`follow`](Self::follow), for a change that stands so to a book that is true up to `last_id`.
     #[inline(always)]
     fn advance(
         &mut self,
         last_id: u64,
         step: Step,
-        mut received: Received,
+        change: &mut BookChange,
+        at_ns: i64,
         is_new_time: bool,
-    ) -> Option<L2Delta> {
-        let ids = received.change.ids;
-        let at_ns = received.at_ns;
+    ) -> bool {
+        let ids = change.ids;
         match step {
             // One that begins in what is known and ends behind it is applied: sizes are absolute, so
             // doing so twice makes no difference. Applied before it is looked at, since only the
             // whole change says whether prices meet. What is wrong was never emitted.
             Step::Next => {
-                self.note_applied(&received);
-                match self.apply(&mut received.change) {
+                self.note_applied(change, at_ns);
+                match self.apply(change) {
                     Ok(()) => {
                         let last_id = ids.last.unwrap_or_default();
                         self.state = SyncState::Live { last_id };
                         self.old_since_ns = None;
                         self.is_behind = false;
                         let is_next = self.actions.is_empty() && self.told.is_none();
-                        let delta = self.delta(received.change);
-                        let delta = self.emit_unless(is_next, delta, at_ns);
+                        if !is_next {
+                            let taken = Received::taken(change, at_ns);
+                            let delta = self.delta(taken.change);
+                            self.emit(FeedEventKind::L2Delta(delta), at_ns);
+                        }
                         self.renew_in_time(at_ns);
-                        return delta;
+                        return is_next;
                     }
                     // What is left of the change is what is told. The snapshot has to hold it.
                     Err(reason) => self.give_up(reason, at_ns, Buffer::behind(ids)),
                 }
             }
             Step::Old
-                if self.is_restart(&received, is_new_time)
-                    || self.is_old_for_too_long(&received) =>
+                if self.is_restart(&ids, is_new_time)
+                    || self.is_old_for_too_long(change, at_ns) =>
             {
-                self.begin_anew(received);
+                self.begin_anew(Received::taken(change, at_ns));
             }
             Step::Old => {}
             Step::Missing => {
-                let changes = [received].into_iter().collect();
+                let changes = [Received::taken(change, at_ns)].into_iter().collect();
                 self.give_up(gap(last_id, &ids), at_ns, changes);
             }
         }
-        None
+        false
     }
 
     /// Makes the snapshot the book, and leaves in it what is told.

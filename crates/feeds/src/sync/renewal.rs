@@ -5,16 +5,17 @@ use std::time::Duration;
 use super::buffer::{Buffer, Received};
 use super::known::KnownBook;
 use super::{BookSync, SyncState};
-use crate::exchange::{Ids, Step};
+use crate::exchange::{BookChange, Ids, Step};
 
 /// The most that a book is taken to stay true: a price can run at any time.
 const LONGEST: Duration = Duration::from_secs(60);
 
 impl BookSync {
     /// Keeps a change for the snapshot that is due, with all that the stream says.
-    pub(super) fn note_applied(&mut self, received: &Received) {
+    pub(super) fn note_applied(&mut self, change: &BookChange, at_ns: i64) {
         if let Some(changes) = &mut self.renewal {
-            changes.push(received.clone());
+            let change = change.clone();
+            changes.push(Received { change, at_ns });
         }
     }
 

@@ -195,7 +195,7 @@ impl Books {
 
     /// Takes what comes in the stream.
     #[inline]
-    pub(super) fn update(&mut self, change: BookChange, received_ns: i64) {
+    pub(super) fn update(&mut self, mut change: BookChange, received_ns: i64) {
         let rules = &self.exchange.rules().books;
         let Some(book) = self.books.get_mut(&change.symbol) else {
             return;
@@ -210,13 +210,13 @@ impl Books {
         if self.is_replay && rules.is_streamed() {
             return book.sync.update(change, received_ns);
         }
-        let delta = book.sync.take_next(change, received_ns);
+        let is_next = book.sync.take_next(&mut change, received_ns);
         let is_deferred = std::mem::replace(&mut book.is_deferred, false);
-        let is_all = delta.is_some() && book.is_settled();
+        let is_all = is_next && book.is_settled();
         let symbol = (is_deferred || !is_all).then(|| book.instrument.symbol().clone());
-        if let Some(delta) = delta {
-            self.events
-                .gather(FeedEventKind::L2Delta(delta), received_ns);
+        if is_next {
+            let delta = FeedEventKind::L2Delta(book.sync.delta(change));
+            self.events.gather(delta, received_ns);
         }
         if let Some(symbol) = symbol {
             if is_deferred {

@@ -171,8 +171,8 @@ impl Task {
 
     fn step_aside(&mut self, is_aside: bool) {
         if is_aside && !self.is_aside {
-            let (collector, pause_s) = (&self.own, self.terms.aside().as_secs());
-            tracing::warn!(target: "fleet", %collector, pause_s, "nothing that belongs to this collector can be streamed here; it is left to others for a while");
+            let (collector, for_s) = (&self.own, self.terms.aside().as_secs());
+            tracing::warn!(target: "fleet", %collector, for_s, "nothing that belongs to this collector can be streamed here; it is left to others for a while");
         }
         self.is_aside = is_aside;
     }

@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::Stream;
 use feeds::{ExchangeName, TradeId};
 use time::OffsetDateTime;
 
-use super::reading::{Problem, read};
-use super::subject::{all_trades_of, message_id, stored_trade};
-use crate::ids::Ids;
+use super::reading::Problem;
+use super::stored_ids::{StoredIds, read_ids};
+use super::subject::{message_id, stored_trade};
 use crate::record::{Identity, Record};
 
 /// For how long what was read of a stream is believed.
@@ -39,7 +37,7 @@ pub(super) struct Gathered(HashMap<ExchangeName, Seen>);
 /// What was read of an exchange that gathers trades.
 #[derive(Debug, Default)]
 struct Seen {
-    numbers: HashMap<Box<str>, Ids>,
+    numbers: StoredIds,
     /// From when on, in nanoseconds since 1970, and when that was.
     read: Option<(i64, Instant)>,
     /// The number of the message to read on from.
@@ -150,18 +148,8 @@ impl Seen {
         since_ns: i64,
     ) -> Result<(), Problem> {
         let (since_ns, deliver_policy) = self.begin(since_ns, Instant::now())?;
-        let config = OrderedConfig {
-            filter_subject: all_trades_of(exchange),
-            deliver_policy,
-            headers_only: true,
-            ..OrderedConfig::default()
-        };
-        read(stream, config, |message| {
-            let next = message.info()?.stream_sequence + 1;
-            let headers = message.headers.as_ref();
-            let id = headers.and_then(|it| it.get(NATS_MESSAGE_ID));
-            self.take(next, id.map_or("", |it| it.as_str()));
-            Ok(())
+        read_ids(stream, exchange, deliver_policy, |number, id| {
+            self.take(number + 1, id.unwrap_or_default());
         })
         .await?;
         self.read = Some((since_ns, Instant::now()));
@@ -188,7 +176,7 @@ impl Seen {
         let Some((symbol, ids)) = stored_trade(message_id) else {
             return Verdict::New;
         };
-        match self.numbers.get(symbol) {
+        match self.numbers.of(symbol) {
             Some(numbers) if numbers.contains(&ids) => Verdict::Stored,
             Some(numbers) if !numbers.common(&ids).is_empty() => Verdict::Part,
             _ => Verdict::New,
@@ -198,14 +186,8 @@ impl Seen {
     /// Takes the id of a message, behind which `next` is.
     fn take(&mut self, next: u64, message_id: &str) {
         self.next = next;
-        let Some((symbol, ids)) = stored_trade(message_id) else {
-            return;
-        };
-        if let Some(numbers) = self.numbers.get_mut(symbol) {
-            numbers.insert(ids);
-        } else {
-            let numbers = self.numbers.entry(symbol.into()).or_default();
-            numbers.insert(ids);
+        if let Some((symbol, ids)) = stored_trade(message_id) {
+            self.numbers.insert(symbol, ids);
         }
     }
 }

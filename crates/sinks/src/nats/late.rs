@@ -3,16 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::Stream;
 use feeds::ExchangeName;
 use time::OffsetDateTime;
 
-use super::reading::{Problem, read};
-use super::subject::{all_trades_of, message_id, stored_trade};
-use crate::ids::Ids;
+use super::reading::Problem;
+use super::stored_ids::{StoredIds, read_ids};
+use super::subject::{message_id, stored_trade};
 use crate::record::{Identity, Record};
 
 //     received          half of the window        the window
@@ -32,7 +30,7 @@ pub(super) struct Late {
 struct Stored {
     /// When it was read: nanoseconds since 1970.
     until_ns: i64,
-    numbers: HashMap<Box<str>, Ids>,
+    numbers: StoredIds,
     texts: HashSet<Box<str>>,
 }
 
@@ -67,10 +65,18 @@ impl Late {
             self.stored.clear();
         }
         for (exchange, received_ns) in oldest {
-            let more = self.read(stream, &exchange, received_ns).await?;
-            let stored = self.stored.entry(exchange).or_default();
+            // Another collector may have received it before, and the server's clock may be another.
+            let received = OffsetDateTime::from_unix_timestamp_nanos(received_ns.into())?;
+            let start_time = received - self.window;
+            let stored = self.stored.entry(exchange.clone()).or_default();
+            let since = DeliverPolicy::ByStartTime { start_time };
+            read_ids(stream, &exchange, since, |_, id| {
+                if let Some(id) = id {
+                    stored.insert(id);
+                }
+            })
+            .await?;
             stored.until_ns = now_ns;
-            stored.absorb(more);
         }
         Ok(())
     }
@@ -95,55 +101,12 @@ impl Late {
         let age = now_ns.saturating_sub(record.received_ns);
         u64::try_from(age).is_ok_and(|ns| Duration::from_nanos(ns) > self.window / 2)
     }
-
-    async fn read(
-        &self,
-        stream: &Stream,
-        exchange: &ExchangeName,
-        received_ns: i64,
-    ) -> Result<Stored, Problem> {
-        // Another collector may have received it before, and the server's clock may be another.
-        let since = OffsetDateTime::from_unix_timestamp_nanos(received_ns.into())? - self.window;
-        let config = OrderedConfig {
-            filter_subject: all_trades_of(exchange),
-            deliver_policy: DeliverPolicy::ByStartTime { start_time: since },
-            headers_only: true,
-            ..OrderedConfig::default()
-        };
-        let mut stored = Stored::default();
-        read(stream, config, |message| {
-            let headers = message.headers.as_ref();
-            if let Some(id) = headers.and_then(|it| it.get(NATS_MESSAGE_ID)) {
-                stored.insert(id.as_str());
-            }
-            Ok(())
-        })
-        .await?;
-        Ok(stored)
-    }
 }
 
 impl Stored {
-    fn absorb(&mut self, more: Self) {
-        for (symbol, ids) in more.numbers {
-            let numbers = self.numbers.entry(symbol).or_default();
-            for range in ids.ranges() {
-                numbers.insert(range);
-            }
-        }
-        self.texts.extend(more.texts);
-    }
-
     fn insert(&mut self, message_id: &str) {
         match stored_trade(message_id) {
-            Some((symbol, ids)) => {
-                if let Some(numbers) = self.numbers.get_mut(symbol) {
-                    numbers.insert(ids);
-                } else {
-                    let numbers = self.numbers.entry(symbol.into()).or_default();
-                    numbers.insert(ids);
-                }
-            }
+            Some((symbol, ids)) => self.numbers.insert(symbol, ids),
             None => {
                 self.texts.insert(message_id.into());
             }
@@ -153,7 +116,7 @@ impl Stored {
     fn has(&self, message_id: &str) -> bool {
         match stored_trade(message_id) {
             Some((symbol, ids)) => {
-                let numbers = self.numbers.get(symbol);
+                let numbers = self.numbers.of(symbol);
                 numbers.is_some_and(|it| it.contains(&ids))
             }
             None => self.texts.contains(message_id),
@@ -175,9 +138,7 @@ mod tests {
         ] {
             stored.insert(id);
         }
-        let mut more = Stored::default();
-        more.insert("okx.trades.BTC-USDT.20.1");
-        stored.absorb(more);
+        stored.insert("okx.trades.BTC-USDT.20.1");
         assert!(stored.has("okx.trades.BTC-USDT.20.1"));
         // The exchange's time may differ below what ids tell.
         for id in [

@@ -7,6 +7,7 @@ pub(crate) mod reading;
 mod said;
 mod server;
 mod stored;
+mod stored_ids;
 mod stream;
 mod subject;
 mod window;

@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use feeds::{FeedEvent, FeedEventKind, Side, Symbol, Trade, TradeId};
 use sinks::tail::{Summary, read_stream};
-use sinks::{Claim, Fence, NatsSettings, NatsSink, NatsUrl, Record, Records, RunId, Sink};
+use sinks::{Claim, Fence, NatsSettings, NatsSink, Record, Records, RunId, Sink};
 
-use crate::nats_server::NatsServer;
+use crate::nats_server::{NatsServer, now_ns};
 use crate::workspace::Workspace;
 
 /// A collector, with a sink of its own.
@@ -80,15 +80,6 @@ impl Collector {
     }
 }
 
-fn now_ns() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.as_nanos().try_into().unwrap()
-}
-
-fn settings(server: &NatsServer) -> NatsSettings {
-    NatsSettings::new(NatsUrl::parse(&server.url()).unwrap())
-}
-
 async fn tail(settings: &NatsSettings) -> Summary {
     read_stream(&settings.server, "MD").await.unwrap()
 }
@@ -99,7 +90,7 @@ async fn what_waited_until_the_lease_was_over_is_not_stored_again_as_one() {
     let Some(server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server);
+    let settings = server.settings();
     let (mut old, mut new) = (Collector::new(&settings, 10), Collector::new(&settings, 20));
     let first = old.streamed(&[1..=4]);
     old.store(first).await;
@@ -125,7 +116,7 @@ async fn what_is_fetched_is_not_stored_again_one_by_one_behind_a_late_return() {
     let Some(server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server);
+    let settings = server.settings();
     let (mut old, mut new) = (Collector::new(&settings, 10), Collector::new(&settings, 20));
     let begun = new.streamed(&[20..=22]);
     new.store(begun).await;
@@ -144,7 +135,7 @@ async fn of_what_is_stored_in_part_nothing_is_lost_and_tail_names_what_is_there_
     let Some(server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server);
+    let settings = server.settings();
     let (mut old, mut new) = (Collector::new(&settings, 10), Collector::new(&settings, 20));
     new.store_fetched(5..=6).await;
     old.loses_its_lease();
@@ -163,7 +154,7 @@ async fn what_was_not_acknowledged_before_the_lease_was_over_is_looked_for_first
     let Some(mut server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server);
+    let settings = server.settings();
     let (mut old, mut new) = (Collector::new(&settings, 10), Collector::new(&settings, 20));
     let first = old.streamed(&[1..=4]);
     old.store(first).await;

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use sinks::{NatsSettings, NatsUrl};
 
 use crate::child::PATIENCE;
 use crate::skip::skip;
@@ -79,6 +80,11 @@ impl NatsServer {
         };
         server.run();
         Some(server)
+    }
+
+    /// What a sink needs to publish to it.
+    pub(crate) fn settings(&self) -> NatsSettings {
+        NatsSettings::new(NatsUrl::parse(&self.url()).unwrap())
     }
 
     pub(crate) fn url(&self) -> String {
@@ -195,6 +201,12 @@ impl NatsServer {
         }
         messages
     }
+}
+
+/// Now, in nanoseconds since 1970.
+pub(crate) fn now_ns() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    now.as_nanos().try_into().unwrap()
 }
 
 /// The next message of the protocol: `MSG subject sid [reply] bytes`, or `HMSG subject sid [reply] bytes of

@@ -1,14 +1,12 @@
 //! What a stream of a real NATS server has of trades.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use feeds::{ExchangeName, FeedEvent, FeedEventKind, Side, Symbol, Trade, TradeId};
 use sinks::tail::read_stream;
-use sinks::{
-    Fanout, NatsLogin, NatsSettings, NatsSink, NatsStream, NatsUrl, OutletSettings, StoredTrades,
-};
+use sinks::{Fanout, NatsLogin, NatsSettings, NatsSink, NatsStream, OutletSettings, StoredTrades};
 
-use crate::nats_server::NatsServer;
+use crate::nats_server::{NatsServer, now_ns};
 use crate::workspace::Workspace;
 
 fn settings(server: &NatsServer, duplicate_window: Duration) -> NatsSettings {
@@ -17,13 +15,8 @@ fn settings(server: &NatsServer, duplicate_window: Duration) -> NatsSettings {
             duplicate_window,
             ..NatsStream::default()
         },
-        ..NatsSettings::new(NatsUrl::parse(&server.url()).unwrap())
+        ..server.settings()
     }
-}
-
-fn now_ns() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.as_nanos().try_into().unwrap()
 }
 
 fn symbol(number: usize) -> Symbol {
@@ -41,6 +34,14 @@ fn trade(symbol: Symbol, id: u64, backfilled: bool, received_ns: i64) -> FeedEve
         backfilled,
         timestamp_ns: Some(received_ns),
     })
+}
+
+/// A stream of the server, and what it has of trades.
+async fn opened(server: &NatsServer) -> (NatsSettings, StoredTrades) {
+    let settings = settings(server, Duration::from_secs(120));
+    let client = settings.server.connect().await.unwrap();
+    let stored = StoredTrades::open(client, &settings.stream).await.unwrap();
+    (settings, stored)
 }
 
 /// One collector stores these.
@@ -67,9 +68,7 @@ async fn the_newest_trade_of_many_symbols_is_found_also_behind_one_that_was_fetc
     let Some(server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server, Duration::from_secs(120));
-    let client = settings.server.connect().await.unwrap();
-    let stored = StoredTrades::open(client, &settings.stream).await.unwrap();
+    let (settings, stored) = opened(&server).await;
     let exchange = ExchangeName::from("binance");
     let asked = || {
         (0..300)
@@ -104,9 +103,7 @@ async fn what_a_collector_has_told_to_be_missing_and_has_not_fetched_is_for_its_
     let Some(server) = NatsServer::start(&workspace, "") else {
         return;
     };
-    let settings = settings(&server, Duration::from_secs(120));
-    let client = settings.server.connect().await.unwrap();
-    let stored = StoredTrades::open(client, &settings.stream).await.unwrap();
+    let (settings, stored) = opened(&server).await;
     let (exchange, now) = (ExchangeName::from("binance"), now_ns());
     let live = |id| trade(symbol(1), id, false, now);
     let fetched = |id| trade(symbol(1), id, true, now);

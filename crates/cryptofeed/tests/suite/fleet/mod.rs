@@ -13,12 +13,13 @@ mod truth;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use feeds::Binance;
 use tokio::sync::Mutex;
 
 use self::stage::{Plan, Stage};
+use crate::nats_server::now_ns;
 
 /// One at a time: each of them has a market and three collectors.
 static ONE: Mutex<()> = Mutex::const_new(());
@@ -38,11 +39,6 @@ const MARKET: Plan = Plan {
 /// Until a successor that streams already has said so: its look back, the snapshot, and what debug builds take
 /// on a busy machine.
 const BEGINNING: Duration = Duration::from_secs(6);
-
-fn now_ns() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    now.as_nanos().try_into().unwrap()
-}
 
 /// Past the test harness, which would keep it to itself.
 fn tell(figures: &str) {

@@ -17,19 +17,49 @@ pub struct Level {
 /// digits behind the point, as the prices of a market do.
 #[inline]
 pub(crate) fn compare(one: Decimal, other: Decimal) -> Ordering {
-    match (plain(one), plain(other)) {
-        ((scale, Some(one)), (other_scale, Some(other))) if scale == other_scale => one.cmp(&other),
-        _ => compare_any(one, other),
+    let (parts, others) = (Parts::of(one), Parts::of(other));
+    match parts.is_plain() && parts.unlike(others) == 0 {
+        true => parts.digits.cmp(&others.digits),
+        false => compare_any(one, other),
     }
 }
 
-/// The digits behind the point of a number, and all of its digits, if they are few and it is not negative.
-#[inline]
-fn plain(number: Decimal) -> (u32, Option<u64>) {
-    let parts = number.unpack();
-    let is_plain = parts.hi == 0 && !parts.negative;
-    let digits = u64::from(parts.mid) << 32 | u64::from(parts.lo);
-    (parts.scale, is_plain.then_some(digits))
+/// A number as it lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    /// Its digits, but for those that do not fit in here.
+    pub(crate) digits: u64,
+    more: u32,
+    /// Its sign, and how many digits are behind the point.
+    form: u32,
+}
+
+impl Parts {
+    const SIGN: u32 = 1 << 31;
+
+    #[inline]
+    pub(crate) fn of(number: Decimal) -> Self {
+        let [f0, f1, f2, f3, digits @ .., m0, m1, m2, m3] = number.serialize();
+        Self {
+            digits: u64::from_le_bytes(digits),
+            more: u32::from_le_bytes([m0, m1, m2, m3]),
+            form: u32::from_le_bytes([f0, f1, f2, f3]),
+        }
+    }
+
+    /// Whether it has few digits, and is not negative.
+    #[inline]
+    pub(crate) fn is_plain(self) -> bool {
+        self.more | (self.form & Self::SIGN) == 0
+    }
+
+    /// 0 if `other` stands to this number, which is plain, as its digits do: it is plain, and has as many of them
+    /// behind the point.
+    // Not a `bool`, so that many of them are put together without a branch.
+    #[inline]
+    pub(crate) fn unlike(self, other: Self) -> u32 {
+        (self.form ^ other.form) | other.more
+    }
 }
 
 // Not inlined: a search is as short as can be without it.

@@ -6,7 +6,7 @@ use std::slice;
 
 use rust_decimal::Decimal;
 
-use crate::level::{Level, compare};
+use crate::level::{Level, Parts, compare};
 
 /// Up to so many changes are made one by one.
 // Each moves what is better, which is little near the best price. More of them, in an order that is as bad
@@ -124,9 +124,31 @@ impl<const BIDS: bool> Side<BIDS> {
         self.0.get(at).map(|level| level.price)
     }
 
+    /// Where `price` is, or where it would be.
     fn position(&self, price: Decimal) -> Result<usize, usize> {
-        self.0
-            .binary_search_by(|level| rank::<BIDS>(level.price, price))
+        self.position_by_digits(price).unwrap_or_else(|| {
+            self.0
+                .binary_search_by(|level| rank::<BIDS>(level.price, price))
+        })
+    }
+
+    /// As [`position`](Self::position); `None` if the prices that are looked at do not all have one form.
+    // That is found out at the end: a search without a branch takes less than half of the time.
+    fn position_by_digits(&self, price: Decimal) -> Option<Result<usize, usize>> {
+        let sought = Parts::of(price);
+        let mut unlike = 0;
+        let at = self.0.partition_point(|level| {
+            let parts = Parts::of(level.price);
+            unlike |= sought.unlike(parts);
+            match BIDS {
+                true => parts.digits < sought.digits,
+                false => parts.digits > sought.digits,
+            }
+        });
+        let found = self.0.get(at).map(|level| Parts::of(level.price));
+        unlike |= found.map_or(0, |found| sought.unlike(found));
+        let is_there = found.is_some_and(|found| found.digits == sought.digits);
+        (sought.is_plain() && unlike == 0).then_some(if is_there { Ok(at) } else { Err(at) })
     }
 }
 
@@ -145,6 +167,8 @@ fn is_within<const BIDS: bool>(price: Decimal, edge: Option<Decimal>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn levels(prices: impl IntoIterator<Item = (u32, u32)>) -> Vec<Level> {
@@ -166,6 +190,37 @@ mod tests {
         }
         assert_eq!(merged, one_by_one);
         assert!(merged.len() > 50);
+    }
+
+    proptest! {
+        #[test]
+        fn prices_are_found_whatever_form_they_have(
+            prices in prop::collection::vec((-20..200_i64, 0..3_u32), 0..40),
+            mut sought in prop::collection::vec((-20..200_i64, 0..3_u32), 1..9),
+            is_one_form in any::<bool>(),
+        ) {
+            sought.extend(&prices);
+            let number = |(digits, scale): &(i64, u32)| match is_one_form {
+                true => Decimal::new(digits.abs(), 2),
+                false => Decimal::new(*digits, *scale),
+            };
+            let mut sorted: Vec<_> = prices.iter().map(number).collect();
+            sorted.sort();
+            sorted.dedup();
+            let level = |price: &Decimal| Level {
+                price: *price,
+                size: Decimal::ONE,
+            };
+            let asks = Side::<false>(sorted.iter().rev().map(level).collect());
+            let bids = Side::<true>(sorted.iter().map(level).collect());
+            for price in sought.iter().map(number) {
+                let expected = sorted.binary_search(&price);
+                prop_assert_eq!(bids.position(price), expected);
+                let from_the_end = |at: usize| sorted.len() - at;
+                let expected = expected.map(|at| from_the_end(at) - 1).map_err(from_the_end);
+                prop_assert_eq!(asks.position(price), expected);
+            }
+        }
     }
 
     #[test]

@@ -6,12 +6,11 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use self::sink::Sink;
+use self::sink::{LARGE, Sink};
 use crate::failure::Failure;
 
 /// The size in bytes from which on the buffer is written, even if more lines follow.
-// A pipe of Linux holds as much as this.
-const FULL: usize = 64 * 1024;
+const FULL: usize = LARGE;
 
 /// Writes a complete text.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {

@@ -15,8 +15,9 @@ use crate::stderr::write_some;
 /// pipe`).
 const ATOMIC: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// The most bytes that are written to a file at once.
-const LARGE: usize = 64 * 1024;
+/// The most bytes that are written at once to a file, or to a pipe of this size.
+// A write wakes whoever waits on the other side of a pipe, which takes as long as to make twenty lines.
+pub(super) const LARGE: usize = 256 * 1024;
 
 /// This process's standard output, for another opening of it.
 #[cfg(target_os = "linux")]
@@ -44,6 +45,7 @@ impl Sink {
     pub(super) fn new() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if let Ok(pipe) = pipe::OpenOptions::new().open_sender(STDOUT) {
+            widen(&pipe);
             return Ok(Self::Pipe(pipe));
         }
         // Not the one of the standard library, which has a buffer of its own.
@@ -96,6 +98,15 @@ impl Sink {
                 written.map_err(io::Error::other)?
             }
         }
+    }
+}
+
+/// Makes a pipe [`LARGE`], unless it is larger. Where that is not allowed, as to a user who has many of them
+/// (`man 7 pipe`), it stays as it is.
+#[cfg(target_os = "linux")]
+fn widen(pipe: &pipe::Sender) {
+    if rustix::pipe::fcntl_getpipe_size(pipe).is_ok_and(|size| size < LARGE) {
+        let _ = rustix::pipe::fcntl_setpipe_size(pipe, LARGE);
     }
 }
 

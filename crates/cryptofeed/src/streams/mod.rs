@@ -20,7 +20,7 @@ use crate::configuration::ConfiguredFeed;
 use crate::failure::Failure;
 
 /// The most events of one batch.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 /// Feeds, which run until this is dropped.
 #[derive(Debug)]

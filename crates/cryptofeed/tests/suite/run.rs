@@ -171,7 +171,7 @@ async fn sigterm_ends_it_even_if_nobody_reads_its_output() {
     world
         .backpack
         .ledger()
-        .wait_for(|connections| messages(connections) > 1000)
+        .wait_for(|connections| messages(connections) > 3000)
         .await;
     run.terminate();
     let (code, _, log) = run.finish();

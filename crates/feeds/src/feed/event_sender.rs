@@ -20,10 +20,10 @@ pub(super) struct Stopped;
 /// How many bytes of messages in a row have one time.
 const ONE_LOOK: usize = 4 * 1024;
 
-/// No more is handed over at once than this part of what may wait: 170 events.
-// Their lines fit into an empty pipe of Linux. Of more, each part would be two writes, and a wait for the reader
-// in between.
-const PART: usize = 24;
+/// No more is handed over at once than this part of what may wait: 682 events.
+// Their lines fit into an empty pipe of 256 KiB, which is what the command makes of its own. Of more, each part
+// would be two writes, and a wait for the reader in between.
+const PART: usize = 6;
 
 /// Sends events to the subscriber, and waits while it is behind. Clones are about the same connection.
 ///

@@ -57,9 +57,9 @@ impl Standby {
 
     /// Takes what comes in the stream. Returns whether the book has to be asked for again.
     pub(super) fn update(&mut self, change: BookChange, now_ns: i64) -> bool {
-        let symbol = change.symbol.clone();
-        let ready = self.books.entry(symbol.clone()).or_insert_with(|| Ready {
-            sync: BookSync::new(symbol, &self.exchange.rules().books, self.depth),
+        let symbol = &change.symbol;
+        let ready = self.books.get_or_insert_with(symbol, || Ready {
+            sync: BookSync::new(symbol.clone(), &self.exchange.rules().books, self.depth),
             snapshot: None,
             renewed_at: None,
             is_wanting: false,

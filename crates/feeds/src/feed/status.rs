@@ -177,7 +177,7 @@ impl Board {
         channels: &BTreeSet<Channel>,
         now_ns: i64,
     ) {
-        let entry = self.symbols.entry(symbol.clone()).or_default();
+        let entry = self.symbols.get_or_insert_with(symbol, Entry::default);
         entry.row = Some(row);
         entry.nearest.clear();
         for channel in channels {

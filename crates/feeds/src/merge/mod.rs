@@ -223,8 +223,7 @@ impl Merge {
 
     fn streams(&mut self, symbol: &Symbol) -> &mut Streams {
         let open = self.open;
-        let streams = self.streams.entry(symbol.clone());
-        streams.or_insert_with(|| Streams {
+        self.streams.get_or_insert_with(symbol, || Streams {
             trades: opened(open),
             book: opened(open),
             ..Streams::default()

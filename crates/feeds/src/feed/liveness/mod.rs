@@ -129,8 +129,9 @@ impl Liveness {
 
     /// Watches over `stream`, too, which is not asked for.
     pub(super) fn add(&mut self, stream: Stream) {
-        let of_symbol = self.places.entry(stream.instrument.symbol().clone());
-        let place = &mut of_symbol.or_default()[stream.channel as usize];
+        let symbol = stream.instrument.symbol();
+        let of_symbol = self.places.get_or_insert_with(symbol, Default::default);
+        let place = &mut of_symbol[stream.channel as usize];
         if place.is_none() {
             *place = Some(self.streams.len());
             self.streams.push(Watched::new(stream));

@@ -70,18 +70,14 @@ impl Trades {
     /// Takes note of a trade of the stream.
     pub(super) fn note(&mut self, trade: &Trade) -> Novelty {
         let connection = self.connections;
-        // No `entry`, which would want a symbol of its own for every trade.
-        if !self.seen.contains_key(&trade.symbol) {
-            let seen = Seen {
-                ids: Ids::new(self.rules),
-                since: connection,
-                latest: connection,
-                first: None,
-                is_mark: false,
-            };
-            self.seen.insert(trade.symbol.clone(), seen);
-        }
-        let (Some(seen), Some(id)) = (self.seen.get_mut(&trade.symbol), &trade.id) else {
+        let seen = self.seen.get_or_insert_with(&trade.symbol, || Seen {
+            ids: Ids::new(self.rules),
+            since: connection,
+            latest: connection,
+            first: None,
+            is_mark: false,
+        });
+        let Some(id) = &trade.id else {
             return Novelty::New;
         };
         if seen.is_mark && !trade.is_history {

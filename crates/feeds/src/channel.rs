@@ -51,6 +51,28 @@ impl fmt::Display for Channel {
     }
 }
 
+/// A value for each channel, in the order of [`Channel::ALL`].
+#[derive(Debug, Default)]
+pub(crate) struct EachChannel<V>(pub(crate) [V; Channel::ALL.len()]);
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "there are as many values as channels"
+)]
+impl<V> EachChannel<V> {
+    pub(crate) fn get(&self, channel: Channel) -> &V {
+        &self.0[channel as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, channel: Channel) -> &mut V {
+        &mut self.0[channel as usize]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Channel, &V)> {
+        Channel::ALL.into_iter().zip(&self.0)
+    }
+}
+
 /// Text that names no [`Channel`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown channel {0:?}: expected trades, ticker or l2_book")]
@@ -59,6 +81,16 @@ pub struct UnknownChannel(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_channel_has_its_value() {
+        let mut names = EachChannel(Channel::ALL.map(Channel::as_str));
+        for (channel, name) in names.iter() {
+            assert_eq!((*name, *names.get(channel)), (channel.as_str(), *name));
+        }
+        *names.get_mut(Channel::Ticker) = "other";
+        assert_eq!(names.0, ["trades", "other", "l2_book"]);
+    }
 
     #[test]
     fn channels_are_parsed_by_the_name_they_print() {

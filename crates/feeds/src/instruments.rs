@@ -1,11 +1,10 @@
 //! What an exchange lists, and under which name.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 
-use crate::symbol::{Symbol, SymbolMap};
+use crate::symbol::{Symbol, SymbolMap, hash_of};
 
 /// How many names are told where one is not known.
 const NEAREST: usize = 3;
@@ -51,7 +50,7 @@ impl Instrument {
 #[derive(Debug, Clone, Default)]
 pub struct Instruments {
     by_symbol: SymbolMap<Instrument>,
-    by_exchange_symbol: HashMap<Arc<str>, Symbol, RandomState>,
+    by_exchange_symbol: HashTable<Instrument>,
 }
 
 impl Instruments {
@@ -64,7 +63,11 @@ impl Instruments {
     /// The exchange-neutral name of what the exchange calls `exchange_symbol`.
     #[must_use]
     pub fn symbol_of(&self, exchange_symbol: &str) -> Option<&Symbol> {
-        self.by_exchange_symbol.get(exchange_symbol)
+        let is_it = |known: &Instrument| known.exchange_symbol() == exchange_symbol;
+        let known = self
+            .by_exchange_symbol
+            .find(hash_of(exchange_symbol), is_it)?;
+        Some(known.symbol())
     }
 
     /// All instruments, in no order.
@@ -110,7 +113,11 @@ impl Instruments {
     /// Adds `instrument`, in place of what had its symbol.
     pub(crate) fn replace(&mut self, instrument: Instrument) {
         if let Some(before) = self.by_symbol.remove(&instrument.symbol) {
-            self.by_exchange_symbol.remove(&before.exchange_symbol);
+            let hash = hash_of(before.exchange_symbol());
+            let listed = self.by_exchange_symbol.find_entry(hash, |it| *it == before);
+            if let Ok(listed) = listed {
+                listed.remove();
+            }
         }
         self.insert(instrument);
     }
@@ -119,15 +126,12 @@ impl Instruments {
     pub(crate) fn insert(&mut self, instrument: Instrument) {
         // A message must lead to one symbol, and a symbol to one stream.
         let is_taken = self.by_symbol.contains_key(&instrument.symbol)
-            || self
-                .by_exchange_symbol
-                .contains_key(&instrument.exchange_symbol);
+            || self.symbol_of(instrument.exchange_symbol()).is_some();
         if !is_taken {
-            let symbol = instrument.symbol.clone();
-            let exchange_symbol = Arc::clone(&instrument.exchange_symbol);
+            let hash = |known: &Instrument| hash_of(known.exchange_symbol());
             self.by_exchange_symbol
-                .insert(exchange_symbol, symbol.clone());
-            self.by_symbol.insert(symbol, instrument);
+                .insert_unique(hash(&instrument), instrument.clone(), hash);
+            self.by_symbol.insert(instrument.symbol.clone(), instrument);
         }
     }
 }

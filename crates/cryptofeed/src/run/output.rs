@@ -122,7 +122,7 @@ impl Output {
             board.note(event);
         }
         self.notices.log(event);
-        match self.tallies.get_mut(event.exchange.as_str()) {
+        match self.tallies.get_mut(&event.exchange) {
             Some(tally) => tally.add(event),
             None => {
                 let tally = self.tallies.entry(event.exchange.clone());

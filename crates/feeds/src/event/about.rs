@@ -2,6 +2,7 @@
 
 use super::FeedEventKind;
 use crate::channel::Channel;
+use crate::symbol::Symbol;
 
 impl FeedEventKind {
     /// The `type` that the event has in JSON, such as `l2_delta`.
@@ -39,6 +40,17 @@ impl FeedEventKind {
             Self::MessagesMissed => "messages_missed",
             Self::Unknown { .. } => "unknown",
             Self::Malformed { .. } => "malformed",
+        }
+    }
+
+    /// The stream whose market data it is.
+    pub(crate) fn stream(&self) -> Option<(&Symbol, Channel)> {
+        match self {
+            Self::Trade(trade) => Some((&trade.symbol, Channel::Trades)),
+            Self::Ticker(ticker) => Some((&ticker.symbol, Channel::Ticker)),
+            Self::L2Snapshot(snapshot) => Some((&snapshot.symbol, Channel::L2Book)),
+            Self::L2Delta(delta) => Some((&delta.symbol, Channel::L2Book)),
+            _ => None,
         }
     }
 

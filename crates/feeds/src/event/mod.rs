@@ -3,11 +3,10 @@
 mod about;
 mod data;
 mod digits;
+mod exchange_name;
 mod json;
 mod line;
 
-use std::borrow::{Borrow, Cow};
-use std::fmt;
 use std::time::Duration;
 
 use rust_decimal::Decimal;
@@ -15,6 +14,7 @@ use serde::de::{Deserialize, Deserializer};
 use serde::ser::{Serialize, Serializer};
 
 pub use self::data::{Covers, L2Delta, L2Snapshot, Side, Ticker, Trade};
+pub use self::exchange_name::ExchangeName;
 use self::json::{Version, milliseconds, number_text, some_milliseconds};
 pub use self::line::EventWriter;
 use crate::channel::Channel;
@@ -55,45 +55,6 @@ pub struct FeedEvent {
     pub received_ns: i64,
     /// What it is.
     pub kind: FeedEventKind,
-}
-
-/// The name of an exchange in events, such as `binance`.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(transparent)]
-pub struct ExchangeName(Cow<'static, str>);
-
-impl ExchangeName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<&'static str> for ExchangeName {
-    fn from(name: &'static str) -> Self {
-        Self(Cow::Borrowed(name))
-    }
-}
-
-impl PartialEq<str> for ExchangeName {
-    fn eq(&self, name: &str) -> bool {
-        self.0 == name
-    }
-}
-
-impl Borrow<str> for ExchangeName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ExchangeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
 }
 
 /// Why what is known of an order book must not be used any longer.

@@ -259,9 +259,7 @@ impl EventSender {
     fn note(&self) {
         let mut gathered = self.gathered.lock();
         let mut board = self.board.lock();
-        for event in gathered.take_unnoted() {
-            board.note(self.row, event.connection, &event.kind, event.received_ns);
-        }
+        board.note_all(self.row, gathered.take_unnoted());
     }
 
     /// Whether much is gathered, or something else than market data is among it.

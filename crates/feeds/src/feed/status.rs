@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::channel::Channel;
-use crate::event::{ExchangeName, FeedEventKind, InvalidReason};
+use crate::channel::{Channel, EachChannel};
+use crate::event::{ExchangeName, FeedEvent, FeedEventKind, InvalidReason};
 use crate::pattern::SymbolPattern;
 use crate::symbol::{Symbol, SymbolMap};
 
@@ -136,7 +136,7 @@ struct Entry {
     nearest: Vec<Symbol>,
     /// The row of connections that it is on; `None` if it is not trading.
     row: Option<u64>,
-    channels: BTreeMap<Channel, Heard>,
+    channels: EachChannel<Option<Heard>>,
     book: Option<BookStatus>,
     book_since_ns: Option<i64>,
 }
@@ -181,7 +181,7 @@ impl Board {
         entry.row = Some(row);
         entry.nearest.clear();
         for channel in channels {
-            entry.channels.entry(*channel).or_default();
+            entry.channels.get_mut(*channel).get_or_insert_default();
         }
         if channels.contains(&Channel::L2Book) {
             entry.book = Some(BookStatus::Joining);
@@ -206,9 +206,9 @@ impl Board {
     /// `symbol` is streamed without these channels.
     pub(super) fn leave(&mut self, symbol: &Symbol, channels: &BTreeSet<Channel>) {
         if let Some(entry) = self.symbols.get_mut(symbol) {
-            entry
-                .channels
-                .retain(|channel, _| !channels.contains(channel));
+            for channel in channels {
+                *entry.channels.get_mut(*channel) = None;
+            }
             entry.book.take_if(|_| channels.contains(&Channel::L2Book));
         }
     }
@@ -223,11 +223,36 @@ impl Board {
 
     /// When the last market data of `symbol` arrived.
     pub(super) fn last_event_ns(&self, symbol: &Symbol) -> Option<i64> {
-        let channels = self.symbols.get(symbol)?.channels.values();
-        channels.map(|it| it.last_event_ns).max().flatten()
+        let channels = self.symbols.get(symbol)?.channels.iter();
+        channels
+            .filter_map(|(_, heard)| heard.as_ref()?.last_event_ns)
+            .max()
     }
 
-    /// Takes note of an event about connections of `row`.
+    /// Takes note of events about connections of `row`.
+    pub(super) fn note_all<'a>(
+        &mut self,
+        row: Option<u64>,
+        events: impl Iterator<Item = &'a FeedEvent>,
+    ) {
+        // Of its last connection: market data of one comes in a row.
+        let (mut connection, mut brought) = (None, 0);
+        for event in events {
+            let stream = event.kind.stream();
+            if stream.is_none() || event.connection != connection {
+                self.count(row, connection, brought);
+                (connection, brought) = (event.connection, 0);
+            }
+            if let Some((symbol, channel)) = stream {
+                brought += 1;
+                self.heard(row, symbol, channel, event.received_ns);
+            }
+            self.note(row, event.connection, &event.kind, event.received_ns);
+        }
+        self.count(row, connection, brought);
+    }
+
+    /// Takes note of what an event about connections of `row` tells beside market data.
     pub(super) fn note(
         &mut self,
         row: Option<u64>,
@@ -236,21 +261,7 @@ impl Board {
         received_ns: i64,
     ) {
         match kind {
-            FeedEventKind::Trade(it) => {
-                self.count(row, connection);
-                self.heard(row, &it.symbol, Channel::Trades, received_ns);
-            }
-            FeedEventKind::Ticker(it) => {
-                self.count(row, connection);
-                self.heard(row, &it.symbol, Channel::Ticker, received_ns);
-            }
-            FeedEventKind::L2Delta(it) => {
-                self.count(row, connection);
-                self.heard(row, &it.symbol, Channel::L2Book, received_ns);
-            }
             FeedEventKind::L2Snapshot(it) => {
-                self.count(row, connection);
-                self.heard(row, &it.symbol, Channel::L2Book, received_ns);
                 self.turn(row, &it.symbol, BookStatus::Live, received_ns);
             }
             FeedEventKind::BookInvalid { symbol, reason } => {
@@ -335,13 +346,13 @@ impl Board {
         reason.clone_into(&mut outage.reason);
     }
 
-    /// `connection` has brought market data.
-    fn count(&mut self, row: Option<u64>, connection: Option<u64>) {
+    /// `connection` has brought so many events of market data.
+    fn count(&mut self, row: Option<u64>, connection: Option<u64>, events: u64) {
         let Some(row) = row else { return };
         let is_it = |open: &&mut Open| Some(open.number) == connection;
         let first = self.open.get_mut(&row).filter(is_it);
         if let Some(open) = first.or_else(|| self.beside.get_mut(&row).filter(is_it)) {
-            open.events += 1;
+            open.events += events;
         }
     }
 
@@ -375,7 +386,7 @@ impl Board {
         symbol: &Symbol,
         channel: Channel,
     ) -> Option<&mut Heard> {
-        self.entry(row, symbol)?.channels.get_mut(&channel)
+        self.entry(row, symbol)?.channels.get_mut(channel).as_mut()
     }
 
     /// That of `symbol`, unless it has been moved away from `row`.
@@ -392,7 +403,7 @@ impl Board {
             nearest: entry.nearest.clone(),
             connection: number(entry.row),
             group: entry.row,
-            channels: entry.channels.iter().map(channel).collect(),
+            channels: entry.channels.iter().filter_map(channel).collect(),
             book: entry.book.clone(),
             book_since_ns: entry.book.as_ref().and(entry.book_since_ns),
         };
@@ -438,12 +449,13 @@ impl Board {
     }
 }
 
-fn channel((channel, heard): (&Channel, &Heard)) -> ChannelStatus {
-    ChannelStatus {
-        channel: *channel,
+fn channel((channel, heard): (Channel, &Option<Heard>)) -> Option<ChannelStatus> {
+    let heard = heard.as_ref()?;
+    Some(ChannelStatus {
+        channel,
         last_event_ns: heard.last_event_ns,
         events: heard.events,
         stale_since_ns: heard.stale_since_ns,
         gaps: heard.gaps,
-    }
+    })
 }

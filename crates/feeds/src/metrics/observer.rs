@@ -8,7 +8,7 @@ use super::{
     BOOKS_INVALID, CHANGES_DROPPED, EVENTS, LATENCY, LINES_LOST, METRICS, NOTICES, QUEUE,
     RECONNECTS, STREAMS_STALE, TRADE_GAPS, TRADES_BACKFILLED, TRADES_LOST, TRADES_MISSING,
 };
-use crate::channel::Channel;
+use crate::channel::{Channel, EachChannel};
 use crate::event::{ExchangeName, FeedEvent, FeedEventKind, InvalidReason};
 
 /// Tells the recorder of the program the kind, unit and meaning of each of [`METRICS`](crate::METRICS). To
@@ -70,7 +70,7 @@ impl fmt::Debug for Observer {
 /// The counts of one exchange.
 struct Meter {
     exchange: ExchangeName,
-    channels: [ChannelMeter; Channel::ALL.len()],
+    channels: EachChannel<ChannelMeter>,
 }
 
 struct ChannelMeter {
@@ -102,31 +102,24 @@ impl Meter {
     fn new(exchange: &ExchangeName) -> Self {
         Self {
             exchange: exchange.clone(),
-            channels: Channel::ALL.map(|channel| ChannelMeter::new(exchange, channel)),
+            channels: EachChannel(Channel::ALL.map(|channel| ChannelMeter::new(exchange, channel))),
         }
     }
 
     fn take(&mut self, event: &FeedEvent) {
-        let channel = match &event.kind {
-            FeedEventKind::Trade(trade) => {
-                if trade.backfilled {
-                    self.count(TRADES_BACKFILLED.name, 1);
-                }
-                Channel::Trades
-            }
-            FeedEventKind::Ticker(_) => Channel::Ticker,
-            FeedEventKind::L2Snapshot(_) | FeedEventKind::L2Delta(_) => Channel::L2Book,
-            other => return self.note(other),
+        let Some((_, channel)) = event.kind.stream() else {
+            return self.note(&event.kind);
         };
-        let mut meters = Channel::ALL.into_iter().zip(&mut self.channels);
-        if let Some((_, meter)) = meters.find(|(of, _)| *of == channel) {
-            meter.events += 1;
-            meter.last_latency_ns = event.latency_ns().or(meter.last_latency_ns);
+        if matches!(&event.kind, FeedEventKind::Trade(trade) if trade.backfilled) {
+            self.count(TRADES_BACKFILLED.name, 1);
         }
+        let meter = self.channels.get_mut(channel);
+        meter.events += 1;
+        meter.last_latency_ns = event.latency_ns().or(meter.last_latency_ns);
     }
 
     fn flush(&mut self) {
-        for meter in &mut self.channels {
+        for meter in &mut self.channels.0 {
             let events = std::mem::take(&mut meter.events);
             if events > 0 {
                 meter.total.increment(events);

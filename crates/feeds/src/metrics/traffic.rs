@@ -5,7 +5,7 @@ use std::fmt;
 use metrics::Counter;
 
 use super::{MESSAGE_BYTES, MESSAGES};
-use crate::channel::Channel;
+use crate::channel::{Channel, EachChannel};
 use crate::exchange::ExchangeMessage;
 
 /// The channel of a message without market data.
@@ -15,7 +15,7 @@ const OTHER: &str = "other";
 //
 // Connections of an exchange share their counters: what one has read in a row is added at once, before it waits.
 pub(crate) struct Traffic {
-    channels: [Meter; Channel::ALL.len()],
+    channels: EachChannel<Meter>,
     other: Meter,
 }
 
@@ -43,7 +43,7 @@ impl Traffic {
             }
         };
         Self {
-            channels: Channel::ALL.map(|channel| meter(channel.as_str())),
+            channels: EachChannel(Channel::ALL.map(|channel| meter(channel.as_str()))),
             other: meter(OTHER),
         }
     }
@@ -52,15 +52,18 @@ impl Traffic {
     pub(crate) fn note(&mut self, bytes: usize, said: &[ExchangeMessage]) {
         // No exchange has several channels in one message.
         let channel = said.iter().find_map(|it| Some(it.stream()?.1));
-        let meter = channel.and_then(|channel| self.channels.get_mut(channel as usize));
-        let unsaid = &mut meter.unwrap_or(&mut self.other).unsaid;
+        let meter = match channel {
+            Some(channel) => self.channels.get_mut(channel),
+            None => &mut self.other,
+        };
+        let unsaid = &mut meter.unsaid;
         unsaid.messages += 1;
         unsaid.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
     /// Has the recorder know all of it.
     pub(crate) fn flush(&mut self) {
-        for meter in self.channels.iter_mut().chain([&mut self.other]) {
+        for meter in self.channels.0.iter_mut().chain([&mut self.other]) {
             if meter.unsaid.messages > 0 {
                 let Count { messages, bytes } = std::mem::take(&mut meter.unsaid);
                 meter.messages.increment(messages);

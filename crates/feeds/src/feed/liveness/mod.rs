@@ -6,7 +6,7 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use crate::channel::Channel;
+use crate::channel::{Channel, EachChannel};
 use crate::exchange::{Activity, Stream};
 use crate::symbol::{Symbol, SymbolMap};
 
@@ -56,7 +56,7 @@ const SECOND: i64 = 1_000_000_000;
 pub(super) struct Liveness {
     streams: Vec<Watched>,
     /// Where the streams of a symbol are.
-    places: SymbolMap<[Option<usize>; Channel::ALL.len()]>,
+    places: SymbolMap<EachChannel<Option<usize>>>,
     /// When to look at which stream: at most one time for each, which may be too early.
     times: BinaryHeap<Reverse<(i64, usize)>>,
     /// Whether one may be suspected.
@@ -130,8 +130,8 @@ impl Liveness {
     /// Watches over `stream`, too, which is not asked for.
     pub(super) fn add(&mut self, stream: Stream) {
         let symbol = stream.instrument.symbol();
-        let of_symbol = self.places.get_or_insert_with(symbol, Default::default);
-        let place = &mut of_symbol[stream.channel as usize];
+        let of_symbol = self.places.get_or_insert_with(symbol, EachChannel::default);
+        let place = of_symbol.get_mut(stream.channel);
         if place.is_none() {
             *place = Some(self.streams.len());
             self.streams.push(Watched::new(stream));
@@ -307,7 +307,7 @@ impl Liveness {
     }
 
     fn place(&self, symbol: &Symbol, channel: Channel) -> Option<usize> {
-        self.places.get(symbol)?[channel as usize]
+        *self.places.get(symbol)?.get(channel)
     }
 
     fn look_later(&mut self, place: usize, now_ns: i64) {

@@ -3,7 +3,6 @@
 //! What a feed delivers most is written here, digit by digit, as [`Serialize`](serde::Serialize) would
 //! write it. Everything else is left to that.
 
-use std::fmt::Display;
 use std::io::{self, Write};
 
 use rust_decimal::Decimal;
@@ -15,6 +14,14 @@ use super::{ExchangeName, FeedEvent, FeedEventKind};
 use crate::exchange::TradeId;
 use crate::level::Level;
 use crate::plain_text::first_special;
+
+/// What every line has room for beside its levels. An exchange, a symbol or an id with a name that is longer
+/// than any would not fit, and is left to serde.
+const ROOM: usize = 512;
+
+/// What a level may take: two numbers of 29 digits, with a sign, a zero, a point and quotation marks, and what
+/// stands around them.
+const LEVEL: usize = 72;
 
 impl FeedEvent {
     /// Appends the event in JSON to `text`: the same bytes as [`Serialize`](serde::Serialize) makes, in a
@@ -48,13 +55,13 @@ impl EventWriter {
     pub fn write(&mut self, event: &FeedEvent, text: &mut Vec<u8>) -> io::Result<()> {
         write(event, text, |line| {
             if !self.has_origin_of(event) {
+                self.exchange = None;
                 self.origin.clear();
-                origin(&mut Line(&mut self.origin), event)?;
+                append(&mut self.origin, ROOM, |line| origin(line, event))?;
                 self.exchange = Some(event.exchange.clone());
                 (self.connection, self.received_ns) = (event.connection, event.received_ns);
             }
-            line.0.extend_from_slice(&self.origin);
-            Ok(())
+            line.raw(&self.origin)
         })
     }
 
@@ -69,173 +76,197 @@ impl EventWriter {
 fn write(
     event: &FeedEvent,
     text: &mut Vec<u8>,
-    origin: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
+    origin: impl FnOnce(Line<'_>) -> Option<Line<'_>>,
 ) -> io::Result<()> {
-    match &event.kind {
-        FeedEventKind::Trade(it) => frame(event, text, origin, "trade", |line| trade(line, it)),
-        FeedEventKind::Ticker(it) => frame(event, text, origin, "ticker", |line| ticker(line, it)),
-        FeedEventKind::L2Delta(it) => {
-            frame(event, text, origin, "l2_delta", |line| delta(line, it))
-        }
-        _ => Ok(serde_json::to_writer(text, event)?),
+    let levels = match &event.kind {
+        FeedEventKind::L2Delta(it) => it.bids.len() + it.asks.len(),
+        _ => 0,
+    };
+    let written = append(text, ROOM + LEVEL * levels, |line| {
+        const { assert!(Version::NUMBER == 1) };
+        let line = line.raw(br#"{"v":1,"sequence":"#)?.number(event.sequence)?;
+        let line = origin(line)?;
+        let line = match &event.kind {
+            FeedEventKind::Trade(it) => trade(line, it),
+            FeedEventKind::Ticker(it) => ticker(line, it),
+            FeedEventKind::L2Delta(it) => delta(line, it),
+            _ => None,
+        };
+        line?.raw(b"}")
+    });
+    match written {
+        Some(()) => Ok(()),
+        None => Ok(serde_json::to_writer(text, event)?),
     }
 }
 
+/// Appends what `write` writes into so much room. If it is too little, nothing is appended.
 #[inline(always)]
-fn frame(
-    event: &FeedEvent,
+fn append(
     text: &mut Vec<u8>,
-    origin: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
-    name: &str,
-    fields: impl FnOnce(&mut Line<'_>) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut line = Line(text);
-    const { assert!(Version::NUMBER == 1) };
-    line.raw(r#"{"v":1,"sequence":"#).number(event.sequence);
-    origin(&mut line)?;
-    line.raw(r#","type":""#).raw(name).raw("\"");
-    fields(&mut line)?;
-    line.raw("}");
-    Ok(())
+    room: usize,
+    write: impl FnOnce(Line<'_>) -> Option<Line<'_>>,
+) -> Option<()> {
+    // There is room for all of a line at once: to find it for each of its parts took as long as these.
+    let start = text.len();
+    text.resize(start + room, 0);
+    let line = text.get_mut(start..).and_then(|room| write(Line(room)));
+    let left = line.as_ref().map(|Line(left)| left.len());
+    text.truncate(text.len() - left.unwrap_or(room));
+    left.map(|_| ())
 }
 
 /// Where an event comes from, and when it was received.
-fn origin(line: &mut Line<'_>, event: &FeedEvent) -> io::Result<()> {
-    line.raw(r#","exchange":"#).text(event.exchange.as_str())?;
-    line.raw(r#","connection":"#);
-    line.option(event.connection, Line::number);
-    line.raw(r#","received_ns":"#).signed(event.received_ns);
-    Ok(())
+fn origin<'a>(line: Line<'a>, event: &FeedEvent) -> Option<Line<'a>> {
+    line.raw(br#","exchange":"#)?
+        .text(event.exchange.as_str())?
+        .raw(br#","connection":"#)?
+        .option(event.connection, Line::number)?
+        .raw(br#","received_ns":"#)?
+        .signed(event.received_ns)
 }
 
-fn trade(line: &mut Line<'_>, trade: &Trade) -> io::Result<()> {
-    line.raw(r#","symbol":"#).text(trade.symbol.as_str())?;
-    line.raw(r#","id":"#);
-    match &trade.id {
+fn trade<'a>(line: Line<'a>, trade: &Trade) -> Option<Line<'a>> {
+    let line = line
+        .raw(br#","type":"trade","symbol":"#)?
+        .text(trade.symbol.as_str())?
+        .raw(br#","id":"#)?;
+    let line = match &trade.id {
         Some(TradeId::Number(id)) => line.quoted_number(*id),
-        Some(TradeId::Text(id)) => line.text(id)?,
+        Some(TradeId::Text(id)) => line.text(id),
         None => line.null(),
-    }
-    line.raw(r#","count":"#).number(trade.count.into());
-    line.raw(r#","side":"#).raw(match trade.side {
-        Side::Buy => r#""buy""#,
-        Side::Sell => r#""sell""#,
-    });
-    line.raw(r#","price":"#).decimal(trade.price);
-    line.raw(r#","amount":"#).decimal(trade.amount);
-    line.raw(r#","backfilled":"#);
-    line.raw(if trade.backfilled { "true" } else { "false" });
-    line.raw(r#","timestamp_ns":"#);
-    line.option(trade.timestamp_ns, Line::signed);
-    Ok(())
+    };
+    line?
+        .raw(br#","count":"#)?
+        .number(trade.count.into())?
+        .raw(match trade.side {
+            Side::Buy => br#","side":"buy","price":"#,
+            Side::Sell => br#","side":"sell","price":"#,
+        })?
+        .decimal(&trade.price)?
+        .raw(br#","amount":"#)?
+        .decimal(&trade.amount)?
+        .raw(match trade.backfilled {
+            true => br#","backfilled":true,"timestamp_ns":"#,
+            false => br#","backfilled":false,"timestamp_ns":"#,
+        })?
+        .option(trade.timestamp_ns, Line::signed)
 }
 
-fn ticker(line: &mut Line<'_>, ticker: &Ticker) -> io::Result<()> {
-    line.raw(r#","symbol":"#).text(ticker.symbol.as_str())?;
-    line.raw(r#","bid":"#).option(ticker.bid, Line::decimal);
-    line.raw(r#","bid_size":"#);
-    line.option(ticker.bid_size, Line::decimal);
-    line.raw(r#","ask":"#).option(ticker.ask, Line::decimal);
-    line.raw(r#","ask_size":"#);
-    line.option(ticker.ask_size, Line::decimal);
-    line.raw(r#","last_id":"#);
-    line.option(ticker.last_id, Line::quoted_number);
-    line.raw(r#","timestamp_ns":"#);
-    line.option(ticker.timestamp_ns, Line::signed);
-    Ok(())
+fn ticker<'a>(line: Line<'a>, ticker: &Ticker) -> Option<Line<'a>> {
+    line.raw(br#","type":"ticker","symbol":"#)?
+        .text(ticker.symbol.as_str())?
+        .raw(br#","bid":"#)?
+        .option(ticker.bid.as_ref(), Line::decimal)?
+        .raw(br#","bid_size":"#)?
+        .option(ticker.bid_size.as_ref(), Line::decimal)?
+        .raw(br#","ask":"#)?
+        .option(ticker.ask.as_ref(), Line::decimal)?
+        .raw(br#","ask_size":"#)?
+        .option(ticker.ask_size.as_ref(), Line::decimal)?
+        .raw(br#","last_id":"#)?
+        .option(ticker.last_id, Line::quoted_number)?
+        .raw(br#","timestamp_ns":"#)?
+        .option(ticker.timestamp_ns, Line::signed)
 }
 
-fn delta(line: &mut Line<'_>, delta: &L2Delta) -> io::Result<()> {
-    line.raw(r#","symbol":"#).text(delta.symbol.as_str())?;
-    line.raw(r#","epoch":"#).number(delta.epoch);
-    line.raw(r#","first_id":"#);
-    line.option(delta.first_id, Line::quoted_number);
-    line.raw(r#","last_id":"#);
-    line.option(delta.last_id, Line::quoted_number);
-    line.raw(r#","bids":"#).levels(&delta.bids);
-    line.raw(r#","asks":"#).levels(&delta.asks);
-    line.raw(r#","timestamp_ns":"#);
-    line.option(delta.timestamp_ns, Line::signed);
-    Ok(())
+fn delta<'a>(line: Line<'a>, delta: &L2Delta) -> Option<Line<'a>> {
+    line.raw(br#","type":"l2_delta","symbol":"#)?
+        .text(delta.symbol.as_str())?
+        .raw(br#","epoch":"#)?
+        .number(delta.epoch)?
+        .raw(br#","first_id":"#)?
+        .option(delta.first_id, Line::quoted_number)?
+        .raw(br#","last_id":"#)?
+        .option(delta.last_id, Line::quoted_number)?
+        .raw(br#","bids":"#)?
+        .levels(&delta.bids)?
+        .raw(br#","asks":"#)?
+        .levels(&delta.asks)?
+        .raw(br#","timestamp_ns":"#)?
+        .option(delta.timestamp_ns, Line::signed)
 }
 
-/// Where the line is written to.
-struct Line<'a>(&'a mut Vec<u8>);
+/// The room that is left of a line. What is written into it comes back as what is left then, or as `None` if
+/// it has not fit.
+struct Line<'a>(&'a mut [u8]);
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     // Where the length of the text is known, no function is called for it then.
     #[inline(always)]
-    fn raw(&mut self, text: &str) -> &mut Self {
-        self.0.extend_from_slice(text.as_bytes());
-        self
+    fn raw(self, text: &[u8]) -> Option<Self> {
+        let (piece, rest) = self.0.split_at_mut_checked(text.len())?;
+        piece.copy_from_slice(text);
+        Some(Self(rest))
     }
 
-    fn null(&mut self) {
-        self.raw("null");
+    fn null(self) -> Option<Self> {
+        self.raw(b"null")
     }
 
     #[inline(always)]
-    fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+    fn option<T>(
+        self,
+        value: Option<T>,
+        write: impl FnOnce(Self, T) -> Option<Self>,
+    ) -> Option<Self> {
         match value {
             Some(value) => write(self, value),
             None => self.null(),
         }
     }
 
-    /// As a JSON string.
-    fn text(&mut self, text: &str) -> io::Result<()> {
-        if first_special(text.as_bytes()).is_none() {
-            self.raw("\"").raw(text).raw("\"");
-            Ok(())
-        } else {
-            Ok(serde_json::to_writer(&mut *self.0, text)?)
+    /// As a JSON string, if it is as it stands.
+    fn text(self, text: &str) -> Option<Self> {
+        match first_special(text.as_bytes()) {
+            Some(_) => None,
+            None => self.raw(b"\"")?.raw(text.as_bytes())?.raw(b"\""),
         }
     }
 
-    fn number(&mut self, number: u64) {
-        write_number(number, self.0);
+    fn number(self, number: u64) -> Option<Self> {
+        write_number(number, self.0).map(Self)
     }
 
-    fn signed(&mut self, number: i64) {
-        if number < 0 {
-            self.raw("-");
-        }
-        self.number(number.unsigned_abs());
+    fn signed(self, number: i64) -> Option<Self> {
+        let line = match number {
+            ..0 => self.raw(b"-")?,
+            _ => self,
+        };
+        line.number(number.unsigned_abs())
     }
 
-    fn quoted_number(&mut self, number: u64) {
-        self.raw("\"").number(number);
-        self.raw("\"");
+    fn quoted_number(self, number: u64) -> Option<Self> {
+        self.raw(b"\"")?.number(number)?.raw(b"\"")
     }
 
-    fn levels(&mut self, levels: &[Level]) {
-        self.raw("[");
+    fn levels(self, levels: &[Level]) -> Option<Self> {
+        let mut line = self.raw(b"[")?;
         for (index, level) in levels.iter().enumerate() {
-            self.raw(if index == 0 { "[" } else { ",[" });
-            self.decimal(level.price);
-            self.raw(",").decimal(level.size);
-            self.raw("]");
+            if index > 0 {
+                line = line.raw(b",")?;
+            }
+            line = line.raw(b"[")?.decimal(&level.price)?;
+            line = line.raw(b",")?.decimal(&level.size)?.raw(b"]")?;
         }
-        self.raw("]");
+        line.raw(b"]")
     }
 
     /// A decimal as a string, with every digit that it has.
-    fn decimal(&mut self, number: Decimal) {
+    fn decimal(self, number: &Decimal) -> Option<Self> {
         let parts = number.unpack();
-        let digits = u64::from(parts.mid) << 32 | u64::from(parts.lo);
         // Too many digits, or a zero with a sign, are written in another way.
-        if parts.hi != 0
-            || parts.negative
-            || write_quoted(digits, parts.scale as usize, self.0).is_none()
-        {
-            self.display(number);
+        if parts.hi != 0 || parts.negative {
+            return self.any_decimal(number);
         }
+        let digits = u64::from(parts.mid) << 32 | u64::from(parts.lo);
+        write_quoted(digits, parts.scale as usize, self.0).map(Self)
     }
 
     #[cold]
-    fn display(&mut self, value: impl Display) {
-        // A list takes everything.
-        let _ = write!(self.0, "\"{value}\"");
+    fn any_decimal(mut self, number: &Decimal) -> Option<Self> {
+        write!(&mut self.0, "\"{number}\"").ok()?;
+        Some(self)
     }
 }
 

@@ -12,27 +12,23 @@ const MAX_DIGITS: usize = 19;
 /// Inlined, because the way of its result through memory took a third of the time.
 #[inline(always)]
 pub(super) fn plain_decimal(text: &[u8]) -> Option<(Decimal, &[u8])> {
-    let (value, whole) = digits(0, text);
+    // `.5` and `5.` are no numbers in these messages.
+    let (value, whole) = digits(0, text)?;
     let rest = text.get(whole..)?;
     let (value, scale, rest) = match rest {
         [b'.', fraction @ ..] => {
-            let (value, scale) = digits(value, fraction);
-            if scale == 0 {
-                return None;
-            }
+            let (value, scale) = digits(value, fraction)?;
             (value, scale, fraction.get(scale..)?)
         }
         _ => (value, 0, rest),
     };
-    // `.5` is no number in these messages. Too many digits have wrapped around, which does no harm
-    // as long as nobody looks at them.
-    if whole == 0 || whole + scale > MAX_DIGITS {
+    // Too many digits have wrapped around, which does no harm as long as nobody looks at them.
+    if whole + scale > MAX_DIGITS {
         return None;
     }
     // `61837.63` is 6183763 with a scale of 2; the third part of the mantissa is for more digits.
     let [low, high] = [value as u32, (value >> 32) as u32];
-    let scale = u32::try_from(scale).ok()?;
-    Some((Decimal::from_parts(low, high, 0, false, scale), rest))
+    Some((Decimal::from_parts(low, high, 0, false, scale as u32), rest))
 }
 
 /// The number that `text` is, if it is nothing but that, and short, and JSON.
@@ -44,17 +40,16 @@ pub(super) fn plain_integer(text: &str) -> Option<u64> {
 /// The number that `text` begins with, if that is short and JSON, and what follows it.
 #[inline]
 pub(super) fn leading_integer(text: &str) -> Option<(u64, &str)> {
-    let (value, count) = digits(0, text.as_bytes());
+    let (value, count) = digits(0, text.as_bytes())?;
     // RFC 8259, section 6: no zeros in front.
     let is_json = count == 1 || !text.starts_with('0');
-    let is_short = (1..=MAX_DIGITS).contains(&count);
-    (is_json && is_short).then_some((value, text.get(count..)?))
+    (is_json && count <= MAX_DIGITS).then_some((value, text.get(count..)?))
 }
 
-/// Appends the digits that `text` begins with to those of `value`, and tells how many they are. Of
-/// too many, `value` makes no sense any longer.
-#[inline]
-fn digits(mut value: u64, text: &[u8]) -> (u64, usize) {
+/// Appends the digits that `text` begins with to those of `value`, and tells how many they are; `None` if
+/// there is none. Of too many, `value` makes no sense any longer.
+#[inline(always)]
+fn digits(value: u64, text: &[u8]) -> Option<(u64, usize)> {
     const POWERS: [u64; 9] = [
         1,
         10,
@@ -66,48 +61,46 @@ fn digits(mut value: u64, text: &[u8]) -> (u64, usize) {
         10_000_000,
         100_000_000,
     ];
-    let mut count = 0;
-    let mut rest = text;
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        let (number, length) = leading_digits(*eight);
-        let power = POWERS.get(length).copied().unwrap_or_default();
-        value = value.wrapping_mul(power).wrapping_add(number);
-        count += length;
-        // Eight digits are all of them as a rule.
-        if length < 8 || !after.first().is_some_and(u8::is_ascii_digit) {
-            return (value, count);
-        }
-        rest = after;
+    let Some((eight, rest)) = text.split_first_chunk() else {
+        let (value, count) = further_digits(value, 0, text);
+        return (count > 0).then_some((value, count));
+    };
+    let (number, length) = leading_digits(*eight)?;
+    let value = value
+        .wrapping_mul(*POWERS.get(length)?)
+        .wrapping_add(number);
+    // Eight digits are all of them as a rule.
+    if length < 8 || !rest.first().is_some_and(u8::is_ascii_digit) {
+        return Some((value, length));
     }
-    // Fewer than eight bytes before the end of the message.
-    for byte in rest {
-        if !byte.is_ascii_digit() {
-            break;
-        }
+    Some(further_digits(value, length, rest))
+}
+
+/// Does what [`digits`] does behind `count` of them, one by one.
+#[inline(never)]
+fn further_digits(mut value: u64, mut count: usize, text: &[u8]) -> (u64, usize) {
+    for byte in text.iter().take_while(|byte| byte.is_ascii_digit()) {
         value = value.wrapping_mul(10).wrapping_add((byte - b'0').into());
         count += 1;
     }
     (value, count)
 }
 
-/// The number that up to eight digits are, and how many they are; all of them are read at once, as the bytes of
-/// a `u64`.
-#[inline]
-fn leading_digits(text: [u8; 8]) -> (u64, usize) {
+/// The number that up to eight digits are, and how many they are, if there is one; all of them are read at once,
+/// as the bytes of a `u64`.
+#[inline(always)]
+fn leading_digits(text: [u8; 8]) -> Option<(u64, usize)> {
     const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
-    const HIGH: u64 = u64::from_le_bytes([0xf0; 8]);
-    const SIXES: u64 = u64::from_le_bytes([6; 8]);
-    let bytes = u64::from_le_bytes(text);
-    // `0` to `9` are 0x30 to 0x39. With 6 they are 0x36 to 0x3f, but `:`, which is 0x3a, becomes
-    // 0x40. A byte that carries into the next when 6 is added has failed the first test.
-    // A digit has a high half of 3, and still has it when 6 is added.
-    let others = (bytes & HIGH ^ ZEROS) | (bytes.wrapping_add(SIXES) & HIGH ^ ZEROS);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    const NINES_TO_HIGHEST: u64 = u64::from_le_bytes([0x7f - 9; 8]);
+    // `0` to `9` become 0 to 9, everything else more.
+    let digits = u64::from_le_bytes(text) ^ ZEROS;
+    // More than 9 has its highest bit, or gets it. A byte that carries into the next one is such a byte itself.
+    let others = (digits | digits.wrapping_add(NINES_TO_HIGHEST)) & HIGHEST;
     // The first byte is the lowest.
     let length = others.trailing_zeros() / 8;
     // What follows the digits goes, and zeros come in front of them.
-    let Some(digits) = bytes.wrapping_sub(ZEROS).checked_shl(64 - 8 * length) else {
-        return (0, 0);
-    };
+    let digits = digits.checked_shl(64 - 8 * length)?;
     // Neighbours are joined: eight digits, four pairs, two fours, one number.
     // For "61837630", by lanes of 8, 16 and 32 bits, the first digit in the lowest:
     //
@@ -115,10 +108,16 @@ fn leading_digits(text: [u8; 8]) -> (u64, usize) {
     //     pairs     61    83    76    30       10 * a digit and the next one
     //     fours     6183        7630           100 * a pair and the next one
     //     number    61837630
-    let pairs = (digits.wrapping_mul(10) + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    let number = (fours.wrapping_mul(10_000) + (fours >> 32)) & 0xffff_ffff;
-    (number, length as usize)
+    let pairs = joined(digits, 10, 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = joined(pairs, 100, 16) & 0x0000_ffff_0000_ffff;
+    Some((joined(fours, 10_000, 32), length as usize))
+}
+
+/// In every second lane of so many bits, from the lowest on, so many times what was there, and the next one.
+#[inline(always)]
+fn joined(lanes: u64, times: u64, bits: u32) -> u64 {
+    // times * lanes + (lanes >> bits), in fewer steps.
+    lanes.wrapping_mul((times << bits) + 1) >> bits
 }
 
 #[cfg(test)]
@@ -207,8 +206,8 @@ mod tests {
             let text: Vec<_> = digits.bytes().chain(others).take(8).collect();
             let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let number = std::str::from_utf8(&text[..length]).unwrap();
-            let number = number.parse().unwrap_or_default();
-            prop_assert_eq!(leading_digits(text.try_into().unwrap()), (number, length));
+            let expected = number.parse().ok().map(|number| (number, length));
+            prop_assert_eq!(leading_digits(text.try_into().unwrap()), expected);
         }
     }
 }

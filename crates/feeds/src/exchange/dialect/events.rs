@@ -1,5 +1,6 @@
 //! The events that Binance and Backpack have in common.
 
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -91,28 +92,35 @@ impl<'a, const UNIT: i64> TickerEvent<'a, UNIT> {
     pub(super) fn as_binance_writes(json: &'a str) -> Option<Self> {
         let (last_id, rest) = leading_integer(json.strip_prefix(r#"{"u":"#)?)?;
         let (symbol, rest) = verbatim_text(rest.strip_prefix(r#","s":""#)?)?;
-        let (bid, rest) = quoted(rest.as_bytes(), br#","b":""#)?;
-        let (bid_size, rest) = quoted(rest, br#","B":""#)?;
-        let (ask, rest) = quoted(rest, br#","a":""#)?;
-        let (ask_size, rest) = quoted(rest, br#","A":""#)?;
+        let keys = [br#","b":""#, br#","B":""#, br#","a":""#, br#","A":""#];
+        let (numbers, rest) = quoted(rest.as_bytes(), keys)?;
+        let [bid, bid_size, ask, ask_size] = numbers.map(Some);
         (rest == b"}").then_some(Self {
             kind: None,
             symbol,
             last_id: Id(last_id),
-            bid: Some(bid),
-            bid_size: Some(bid_size),
-            ask: Some(ask),
-            ask_size: Some(ask_size),
+            bid,
+            bid_size,
+            ask,
+            ask_size,
             matched: None,
         })
     }
 }
 
-/// The number behind `key`, and what follows its quotation mark.
-#[inline]
-fn quoted<'a>(json: &'a [u8], key: &[u8]) -> Option<(Exact, &'a [u8])> {
-    let (number, rest) = plain_decimal(json.strip_prefix(key)?)?;
-    Some((Exact(number), rest.strip_prefix(b"\"")?))
+/// The numbers behind these keys, each with the next one behind its quotation mark, and what follows the last.
+// Not inlined: it needs every register.
+#[inline(never)]
+fn quoted<'a, const N: usize>(
+    mut json: &'a [u8],
+    keys: [&[u8; 6]; N],
+) -> Option<([Exact; N], &'a [u8])> {
+    let mut numbers = [Exact(Decimal::ZERO); N];
+    for (Exact(number), key) in numbers.iter_mut().zip(keys) {
+        (*number, json) = plain_decimal(json.strip_prefix(key)?)?;
+        json = json.strip_prefix(b"\"")?;
+    }
+    Some((numbers, json))
 }
 
 //     {"e":"depthUpdate","E":1723161255308,"s":"BTCUSDT","U":50093239203,"u":50093239207,

@@ -241,10 +241,18 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
     }
 
     fn ticker(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
-        let event = match TickerEvent::<UNIT>::as_binance_writes(json) {
-            Some(event) => event,
-            None => parse(json)?,
-        };
+        match TickerEvent::as_binance_writes(json) {
+            Some(event) => self.quote(event, messages),
+            None => self.quote(parse(json)?, messages),
+        }
+    }
+
+    #[inline(always)]
+    fn quote(
+        &self,
+        event: TickerEvent<'_, UNIT>,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
         if let Some(other) = event.kind.other_than("bookTicker") {
             messages.push(unknown(&other));
             return Ok(());
@@ -268,10 +276,18 @@ impl<const UNIT: i64> Dialect<'_, UNIT> {
     }
 
     fn depth(&self, json: &str, messages: &mut Vec<ExchangeMessage>) -> Result<(), Malformed> {
-        let event = match DepthEvent::<UNIT>::as_binance_writes(json) {
-            Some(event) => event,
-            None => parse(json)?,
-        };
+        match DepthEvent::as_binance_writes(json) {
+            Some(event) => self.change(event, messages),
+            None => self.change(parse(json)?, messages),
+        }
+    }
+
+    #[inline(always)]
+    fn change(
+        &self,
+        event: DepthEvent<'_, UNIT>,
+        messages: &mut Vec<ExchangeMessage>,
+    ) -> Result<(), Malformed> {
         if let Some(other) = event.kind.filter(|kind| !is_change(kind)) {
             messages.push(unknown(&other));
             return Ok(());

@@ -11,17 +11,22 @@ const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 /// Writes a number, and tells what room it leaves; `None` if there is too little.
 #[inline]
 pub(super) fn write_number(number: u64, to: &mut [u8]) -> Option<&mut [u8]> {
-    if number < EIGHT {
-        let (digits, zeros) = leading_digits(number);
-        // What few digits lack of eight is written over by what follows.
-        *to.first_chunk_mut()? = digits.to_le_bytes();
-        to.get_mut(8 - zeros..)
-    } else {
-        let to = write_number(number / EIGHT, to)?;
-        let (digits, to) = to.split_first_chunk_mut()?;
-        *digits = (eight_digits(number % EIGHT) | ZEROS).to_le_bytes();
-        Some(to)
+    if number >= EIGHT {
+        return write_many_digits(number, to);
     }
+    let (digits, zeros) = leading_digits(number);
+    // What few digits lack of eight is written over by what follows.
+    *to.first_chunk_mut()? = digits.to_le_bytes();
+    to.get_mut(8 - zeros..)
+}
+
+// Not inlined: few digits need fewer registers.
+#[inline(never)]
+fn write_many_digits(number: u64, to: &mut [u8]) -> Option<&mut [u8]> {
+    let to = write_number(number / EIGHT, to)?;
+    let (digits, to) = to.split_first_chunk_mut()?;
+    *digits = (eight_digits(number % EIGHT) | ZEROS).to_le_bytes();
+    Some(to)
 }
 
 /// Writes a number in quotation marks, with so many of its digits behind a point, and at least one before it.

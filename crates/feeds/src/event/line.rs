@@ -15,13 +15,13 @@ use crate::exchange::TradeId;
 use crate::level::Level;
 use crate::plain_text::first_special;
 
-/// What every line has room for beside its levels. An exchange, a symbol or an id with a name that is longer
-/// than any would not fit, and is left to serde.
+/// What every line has room for beside its levels. What does not fit, such as a very long name, is left to
+/// serde.
 const ROOM: usize = 512;
 
-/// What a level may take: two numbers of 29 digits, with a sign, a zero, a point and quotation marks, and what
-/// stands around them.
-const LEVEL: usize = 72;
+/// What is added for each level: two numbers of twenty digits, and what stands around them. It is not twice
+/// what the level itself takes, however many an exchange sends.
+const LEVEL: usize = 50;
 
 impl FeedEvent {
     /// Appends the event in JSON to `text`: the same bytes as [`Serialize`](serde::Serialize) makes, in a
@@ -218,9 +218,10 @@ impl<'a> Line<'a> {
 
     /// As a JSON string, if it is as it stands.
     fn text(self, text: &str) -> Option<Self> {
-        match first_special(text.as_bytes()) {
+        let text = text.as_bytes();
+        match first_special(text) {
             Some(_) => None,
-            None => self.raw(b"\"")?.raw(text.as_bytes())?.raw(b"\""),
+            None => self.raw(b"\"")?.raw(text)?.raw(b"\""),
         }
     }
 
@@ -236,6 +237,7 @@ impl<'a> Line<'a> {
         line.number(number.unsigned_abs())
     }
 
+    #[inline(always)]
     fn quoted_number(self, number: u64) -> Option<Self> {
         self.raw(b"\"")?.number(number)?.raw(b"\"")
     }
@@ -374,6 +376,54 @@ mod tests {
 
     fn notice() -> impl Strategy<Value = FeedEventKind> {
         ".*".prop_map(|text| FeedEventKind::Notice { text })
+    }
+
+    #[test]
+    fn what_has_no_room_in_a_line_is_written_all_the_same() {
+        let long = "x".repeat(2 * ROOM);
+        let trade = FeedEventKind::Trade(Trade {
+            symbol: "BTC-USDT".parse().unwrap(),
+            id: Some(TradeId::Text(long.as_str().into())),
+            count: 1,
+            side: Side::Buy,
+            price: Decimal::ONE,
+            amount: Decimal::MAX,
+            backfilled: false,
+            timestamp_ns: None,
+        });
+        let longest = -Decimal::from_i128_with_scale((1 << 96) - 1, 28);
+        let level = Level {
+            price: longest,
+            size: longest,
+        };
+        let delta = FeedEventKind::L2Delta(L2Delta {
+            symbol: "BTC-USDT".parse().unwrap(),
+            epoch: 1,
+            first_id: None,
+            last_id: None,
+            bids: vec![level; 2 * ROOM],
+            asks: vec![],
+            timestamp_ns: None,
+        });
+        let notice = FeedEventKind::Notice {
+            text: String::new(),
+        };
+        let mut writer = EventWriter::default();
+        for exchange in ["binance", long.as_str(), "binance"] {
+            for kind in [&trade, &delta, &notice] {
+                let event = FeedEvent {
+                    sequence: 1,
+                    exchange: serde_json::from_value(exchange.into()).unwrap(),
+                    connection: None,
+                    received_ns: 1,
+                    kind: kind.clone(),
+                };
+                let mut line = b"before ".to_vec();
+                writer.write(&event, &mut line).unwrap();
+                let expected = format!("before {}", serde_json::to_string(&event).unwrap());
+                assert_eq!(String::from_utf8(line).unwrap(), expected);
+            }
+        }
     }
 
     proptest! {

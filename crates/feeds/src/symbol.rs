@@ -67,12 +67,19 @@ impl Symbol {
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
+
+    // Not inlined: most that are compared are clones of one that an exchange has listed, and a call in the loop
+    // of a lookup has all that it knows put aside.
+    #[cold]
+    #[inline(never)]
+    fn has_text_of(&self, other: &Self) -> bool {
+        self.0.hash == other.0.hash && self.0.text == other.0.text
+    }
 }
 
 impl PartialEq for Symbol {
     fn eq(&self, other: &Self) -> bool {
-        // Most that are compared are clones of one that an exchange has listed.
-        Arc::ptr_eq(&self.0, &other.0) || self.0.hash == other.0.hash && self.0.text == other.0.text
+        Arc::ptr_eq(&self.0, &other.0) || self.has_text_of(other)
     }
 }
 

@@ -243,16 +243,21 @@ impl Board {
                 self.count(row, connection, brought);
                 (connection, brought) = (event.connection, 0);
             }
-            if let Some((symbol, channel)) = stream {
-                brought += 1;
-                self.heard(row, symbol, channel, event.received_ns);
+            match stream {
+                Some((symbol, channel)) => {
+                    brought += 1;
+                    self.heard(row, symbol, channel, event.received_ns);
+                    if matches!(event.kind, FeedEventKind::L2Snapshot(_)) {
+                        self.turn(row, symbol, BookStatus::Live, event.received_ns);
+                    }
+                }
+                None => self.note(row, event.connection, &event.kind, event.received_ns),
             }
-            self.note(row, event.connection, &event.kind, event.received_ns);
         }
         self.count(row, connection, brought);
     }
 
-    /// Takes note of what an event about connections of `row` tells beside market data.
+    /// Takes note of an event about connections of `row` that is no market data.
     pub(super) fn note(
         &mut self,
         row: Option<u64>,
@@ -261,9 +266,6 @@ impl Board {
         received_ns: i64,
     ) {
         match kind {
-            FeedEventKind::L2Snapshot(it) => {
-                self.turn(row, &it.symbol, BookStatus::Live, received_ns);
-            }
             FeedEventKind::BookInvalid { symbol, reason } => {
                 self.turn(
                     row,

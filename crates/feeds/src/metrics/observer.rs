@@ -50,14 +50,18 @@ impl Observer {
     fn meter(&mut self, exchange: &ExchangeName) -> &mut Meter {
         let mut known = self.exchanges.iter();
         let place = known.position(|meter| meter.exchange == *exchange);
-        let place = place.unwrap_or_else(|| {
-            self.exchanges.push(Meter::new(exchange));
-            self.exchanges.len() - 1
-        });
+        let place = place.unwrap_or_else(|| self.add(exchange));
         let Some(meter) = self.exchanges.get_mut(place) else {
             unreachable!("it is there or has been added");
         };
         meter
+    }
+
+    /// Returns the place of a new meter.
+    #[cold]
+    fn add(&mut self, exchange: &ExchangeName) -> usize {
+        self.exchanges.push(Meter::new(exchange));
+        self.exchanges.len() - 1
     }
 }
 

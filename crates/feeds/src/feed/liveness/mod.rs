@@ -200,7 +200,8 @@ impl Liveness {
         };
         let watched = &mut self.streams[place];
         let interval_ns = now_ns.saturating_sub(watched.since_ns);
-        if watched.has_spoken && !watched.is_stale {
+        // Messages in a row have one time, and nothing is learned of no pause.
+        if watched.has_spoken && !watched.is_stale && interval_ns > 0 {
             watched.learn(interval_ns);
         }
         watched.since_ns = now_ns;

@@ -24,6 +24,7 @@ use feeds::{EventWriter, FeedEvent};
 use fleet::Sharing;
 use sinks::NatsUrl;
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::{Instant, interval, interval_at, sleep_until, timeout_at};
 
 use self::backlog::Backlog;
@@ -288,9 +289,10 @@ impl Writer<'_> {
                 member.follow_up();
             }
             // Lines are output when no event waits: at once in quiet times, in large pieces
-            // otherwise.
-            if self.streams.waiting() == 0 {
-                self.flush().await?;
+            // otherwise. Signals have their turn although nothing has to be waited for.
+            match self.streams.waiting() {
+                0 => self.flush().await?,
+                _ => yield_now().await,
             }
         }
     }

@@ -48,6 +48,31 @@ impl Browser {
             return None;
         }
         let profile = workspace.path("profile");
+        // It may end without a port, as when the one that it chose is taken meanwhile.
+        let (driver, port) = (0..5)
+            .find_map(|_| Self::start_driver(&driver, workspace))
+            .unwrap();
+        let capabilities = json!({
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"args": [
+                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                "--disable-dev-shm-usage", "--hide-scrollbars",
+                format!("--user-data-dir={}", profile.display()),
+            ]},
+        });
+        let connected = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.as_object().unwrap().clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await;
+        Some(Self {
+            driver,
+            client: connected.unwrap(),
+        })
+    }
+
+    /// Starts `driver`, and tells its port; `None` if it has ended before it had one.
+    fn start_driver(driver: &Path, workspace: &Workspace) -> Option<(Child, u16)> {
         let mut driver = Command::new(driver)
             .arg("--port=0")
             .env("TMPDIR", workspace.path(""))
@@ -63,23 +88,10 @@ impl Browser {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let capabilities = json!({
-            "goog:loggingPrefs": {"browser": "ALL"},
-            "goog:chromeOptions": {"args": [
-                "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--disable-dev-shm-usage", "--hide-scrollbars",
-                format!("--user-data-dir={}", profile.display()),
-            ]},
-        });
-        let connected = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities.as_object().unwrap().clone())
-            .connect(&format!("http://127.0.0.1:{}", port.unwrap()))
-            .await;
-        Some(Self {
-            driver,
-            client: connected.unwrap(),
-        })
+        if port.is_none() {
+            driver.wait().unwrap();
+        }
+        Some((driver, port?))
     }
 
     /// Looks at pages on `screen`, as someone who prefers `scheme`: `light` or `dark`.

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use feeds::{Backpack, Binance, Exchange, Frame, Kraken, Okx, Symbol};
 use fleet::{CollectorId, Ledger, Marks, Presence, ShardCount};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, Stream, StreamExt};
 use http::header::{AUTHORIZATION, HOST};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -489,7 +489,12 @@ fn stream(answer: Vec<Vec<u8>>, frames: Vec<u8>, chunk: usize) -> Streamed {
         };
         let mut messages = Vec::new();
         loop {
-            match socket.next().await {
+            let next = match socket.size_hint() {
+                (0, _) => socket.next().await,
+                // What is told to be there needs no wait.
+                _ => Some(socket.next().now_or_never().flatten().expect("a message")),
+            };
+            match next {
                 Some(Ok(message)) => messages.push(message),
                 Some(Err(error)) => return (messages, None, Some(error.kind())),
                 None => return (messages, None, None),

@@ -110,15 +110,29 @@ impl FrameReader {
         self.next_of_any_kind()
     }
 
-    /// The next frame, if it is a whole text, as nearly all are.
+    /// Whether the next frame lies there as a whole, and is a text.
+    pub(crate) fn has_text(&self) -> bool {
+        self.text().is_some_and(|(_, end)| end <= self.bytes.len())
+    }
+
+    /// Where the payload of the next frame begins and ends, if that is a text without further parts, as nearly
+    /// all are.
+    #[inline]
+    fn text(&self) -> Option<(usize, usize)> {
+        // FIN, no RSV, text; not masked, and of less than 64 KiB.
+        match *self.bytes {
+            [0x81, len @ 0..126, ..] => Some((2, 2 + usize::from(len))),
+            [0x81, 126, high, low, ..] => {
+                Some((4, 4 + usize::from(u16::from_be_bytes([high, low]))))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next frame, if it is a whole text.
     #[inline]
     fn next_text(&mut self) -> Option<Bytes> {
-        // FIN, no RSV, text; not masked, and of less than 64 KiB.
-        let (start, len) = match *self.bytes {
-            [0x81, len @ 0..126, ..] => (2, 2 + usize::from(len)),
-            [0x81, 126, high, low, ..] => (4, 4 + usize::from(u16::from_be_bytes([high, low]))),
-            _ => return None,
-        };
+        let (start, len) = self.text()?;
         let payload = self.bytes.get(start..len)?;
         let is_sound = !self.is_fragmented && len - start <= self.limit;
         (is_sound && from_utf8(payload).is_ok()).then(|| self.take(start, len))

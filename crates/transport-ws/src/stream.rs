@@ -276,4 +276,10 @@ impl Stream for Frames {
             Err(end) => Poll::Ready(self.end(end, cx).map(Err)),
         }
     }
+
+    /// At least one, if a whole text lies there: it is read without a wait then.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let is_there = !self.is_closing && !self.has_ended && self.reader.has_text();
+        (usize::from(is_there), None)
+    }
 }

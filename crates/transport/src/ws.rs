@@ -198,7 +198,8 @@ impl<T> WsStream for T where
 /// An open WebSocket connection: a stream and a sink of [`Message`]s.
 ///
 /// Whoever reads keeps the connection going: pings are answered and sent, and a dead connection is
-/// noticed, while the stream is polled, and only then. Reading and sending may be split between two
+/// noticed, while the stream is polled, and only then. What has arrived and can be read without a wait may be
+/// told by [`size_hint`](Stream::size_hint). Reading and sending may be split between two
 /// tasks. Dropping it says farewell (RFC 6455, section 5.5.1) as far as that needs no waiting; who
 /// wants the other side's answer calls `close` and reads until the stream ends.
 ///
@@ -258,6 +259,10 @@ impl Stream for WebSocket {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.stream.as_mut().poll_next(cx)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.stream.size_hint()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, Stream, StreamExt};
 use tokio::io::{AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
@@ -66,6 +66,22 @@ async fn frames_that_break_the_protocol_are_told_from_those_too_large() {
         let error = socket.next().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), kind, "{frames:?}");
         assert!(std::error::Error::source(&error).is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_has_arrived_as_a_whole_is_told_beforehand() {
+    for (frames, told) in [
+        (&b"\x81\x02ok\x81\x02ok\x81\x02o"[..], [1, 0]),
+        (b"\x81\x02ok\x81\x7e\0\x02ok\x81\x7e\0", [1, 0]),
+        (b"\x81\x02ok\x89\0\x81\x02ok", [0, 1]),
+        (b"\x81\x02ok\x88\0\x81\x02ok", [0, 0]),
+    ] {
+        let mut socket = open(frames, true).await;
+        for told in told {
+            socket.next().await.unwrap().unwrap();
+            assert_eq!(socket.size_hint().0, told, "{frames:?}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Streams that end when their route changes.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,6 +11,10 @@ use transport::{Message, WebSocket, WsError, WsErrorKind};
 
 use crate::live::{LiveConnection, Slot};
 use crate::revocable::Reloaded;
+
+/// How many messages are taken from the socket at once, at most.
+// Its lock, and the fence behind that, cost as much as to read a message of a hundred bytes.
+const ROW: usize = 32;
 
 /// A WebSocket that ends with [`RouteChanged`](WsErrorKind::RouteChanged) as soon as its route is
 /// revoked, even if messages have arrived that are not read yet. It says farewell then.
@@ -23,6 +29,8 @@ use crate::revocable::Reloaded;
 pub(crate) struct CloseOnReroute {
     socket: Arc<Slot>,
     live: Arc<LiveConnection>,
+    /// What was taken together with the message before.
+    row: VecDeque<Option<Result<Message, WsError>>>,
     is_over: bool,
 }
 
@@ -36,6 +44,7 @@ impl CloseOnReroute {
         let stream = Self {
             socket,
             live,
+            row: VecDeque::new(),
             is_over: false,
         };
         WebSocket::new(stream, info).with_stall_report(move || {
@@ -69,6 +78,23 @@ impl CloseOnReroute {
         let outcome = ready!(self.use_socket(usage)?);
         Poll::Ready(outcome.map_err(|error| self.check().err().unwrap_or(error)))
     }
+
+    /// The next message. Those that lie there with it are in the row then.
+    fn poll_row(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, WsError>>> {
+        let mut row = mem::take(&mut self.row);
+        let first = self.poll_socket(|socket| {
+            let first = ready!(socket.poll_next_unpin(cx));
+            while row.len() + 1 < ROW
+                && socket.size_hint().0 > 0
+                && let Poll::Ready(next) = socket.poll_next_unpin(cx)
+            {
+                row.push_back(next);
+            }
+            Poll::Ready(first.transpose())
+        });
+        self.row = row;
+        first.map(Result::transpose)
+    }
 }
 
 fn route_changed() -> WsError {
@@ -90,10 +116,16 @@ impl Stream for CloseOnReroute {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let next = |socket: &mut WebSocket| socket.poll_next_unpin(cx).map(Option::transpose);
-        let item = ready!(self.poll_socket(next)).transpose();
+        let item = match self.row.pop_front() {
+            Some(item) => match self.check() {
+                Ok(()) => item,
+                Err(changed) => Some(Err(changed)),
+            },
+            None => ready!(self.poll_row(cx)),
+        };
         if !matches!(item, Some(Ok(_))) {
             self.is_over = true;
+            self.row = VecDeque::new();
             if matches!(&item, Some(Err(error)) if error.kind() == WsErrorKind::Unresponsive) {
                 self.live.stalled();
             }

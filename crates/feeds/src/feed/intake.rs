@@ -20,7 +20,7 @@ use crate::instruments::Instruments;
 use crate::symbol::Symbol;
 
 /// How many messages are taken in a row, at most.
-const ROW: usize = 32;
+const ROW: usize = 128;
 
 /// What market data is interrupted by.
 enum Interruption {
